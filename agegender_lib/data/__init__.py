@@ -1,0 +1,25 @@
+"""Faces: names to a table, images to one array, duplicates, splits, drawn stand-ins, getting UTKFace."""
+
+from .bands import AGE_BAND_EDGES, AGE_BANDS, age_band
+from .duplicates import duplicate_groups, duplicate_pairs
+from .faceset import FaceSet
+from .filenames import GENDERS, RACES, FaceName, parse_name
+from .importer import load_faces
+from .rendered import render_faces
+from .split import split_faces
+
+__all__ = [
+    "AGE_BANDS",
+    "AGE_BAND_EDGES",
+    "GENDERS",
+    "RACES",
+    "FaceName",
+    "FaceSet",
+    "age_band",
+    "duplicate_groups",
+    "duplicate_pairs",
+    "load_faces",
+    "parse_name",
+    "render_faces",
+    "split_faces",
+]

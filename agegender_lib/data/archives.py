@@ -1,0 +1,176 @@
+"""Files out of a folder, a tar or a zip, one after the other, without unpacking anything to disk."""
+
+import os
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from posixpath import dirname, join, normpath
+
+from agegender_lib.errors import InputError
+
+LARGEST_FILE = 64 * 1024 * 1024  # a face is some kilobytes: whatever claims more than this is not read
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
+
+Objection = Callable[[str], str | None]
+_TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, not read"
+
+
+def source_name(source: Path) -> str:
+    """Name of a source without folders and archive endings: ``train_val`` for ``data/train_val.tar.gz``."""
+    name = source.name
+    if not source.is_dir():
+        name = re.sub(r"(\.tar\.gz|\.tar|\.tgz|\.zip)$", "", name, flags=re.IGNORECASE)
+    return name or "faces"
+
+
+def check_source(source: Path) -> None:
+    """Raise InputError unless the source exists and is a folder or a file named like a supported archive."""
+    if not source.exists():
+        raise InputError(f"{source} does not exist; give a folder of faces or an archive of one")
+    if not source.is_dir() and not (source.is_file() and source.name.lower().endswith(ENDINGS)):
+        raise InputError(f"{source} is not a supported source; give a folder or one of {', '.join(ENDINGS)}")
+
+
+def read_files(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
+    """Read every file of a source, in the order in which they lie there.
+
+    Parameters
+    ----------
+    source : Path
+        A folder (searched recursively), or an archive ending in .tar, .tar.gz, .tgz or .zip.
+    objection : callable
+        Asked with each path; a file for which it returns a reason is not read.
+
+    Yields
+    ------
+    path : str
+        The file's path inside the source.
+    content : bytes or str
+        What is in the file, or, as str, the reason why it was not read.
+
+    Raises
+    ------
+    InputError
+        When there is no such source, its kind is not supported, an archive is damaged, or an archive holds a
+        member that would lie outside of it: such an archive is refused as a whole.
+    """
+    check_source(source)
+    if source.is_dir():
+        yield from _read_folder(source, objection)
+    else:
+        reader = _read_zip if source.name.lower().endswith(".zip") else _read_tar
+        with _damage_reported(source):
+            yield from reader(source, objection)
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted by path."""
+
+    def complain(error: OSError) -> None:
+        raise InputError(f"the folder {error.filename} cannot be read ({error.strerror}); allow reading it")
+
+    found = []
+    for here, folders, files in os.walk(folder, onerror=complain):
+        # A link to a folder is listed, not followed: it may lead in a circle.
+        links = [name for name in folders if os.path.islink(os.path.join(here, name))]
+        found += [Path(here, name) for name in files + links]
+    return sorted(found)
+
+
+def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
+    for file in list_folder(folder):
+        path = file.relative_to(folder).as_posix()
+        try:
+            status = file.stat()
+            if stat.S_ISDIR(status.st_mode):
+                yield path, "a link to a folder, which is not followed"
+            elif not stat.S_ISREG(status.st_mode):
+                yield path, "not a regular file"
+            elif reason := objection(path):
+                yield path, reason
+            elif status.st_size > LARGEST_FILE:
+                yield path, _TOO_LARGE
+            else:
+                yield path, file.read_bytes()
+        except OSError as error:
+            yield path, f"cannot be read ({error.strerror})"
+
+
+def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
+    with tarfile.open(source, "r:*") as archive:
+        for member in archive:
+            _refuse_outside(source, member.name, member.name)
+            if member.issym():
+                _refuse_outside(source, member.name, join(dirname(member.name), member.linkname))
+            elif member.islnk():
+                _refuse_outside(source, member.name, member.linkname)
+            if member.isdir():
+                continue
+            if not member.isfile():
+                yield member.name, "a link or a device, not a file"
+            elif reason := objection(member.name):
+                yield member.name, reason
+            elif member.size > LARGEST_FILE:
+                yield member.name, _TOO_LARGE
+            else:
+                yield member.name, archive.extractfile(member).read()
+        # tarfile takes a damaged header in the middle for the end, which would lose the rest in silence.
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it breaks off before its end mark")
+
+
+def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            path = member.filename
+            _refuse_outside(source, path, path)
+            is_link = stat.S_ISLNK(member.external_attr >> 16)
+            if is_link:
+                with archive.open(member) as file:
+                    target = file.read(4096).decode("utf-8", "replace")
+                _refuse_outside(source, path, join(dirname(path), target))
+            if member.is_dir():
+                continue
+            if is_link:
+                yield path, "a link, not a file"
+            elif reason := objection(path):
+                yield path, reason
+            elif member.flag_bits & 1:
+                yield path, "encrypted"
+            elif member.file_size > LARGEST_FILE:
+                yield path, _TOO_LARGE
+            else:
+                # Not archive.read(): it would inflate a member that lies about its size before cutting it.
+                with archive.open(member) as file:
+                    yield path, file.read(member.file_size + 1)
+
+
+def _refuse_outside(source: Path, member: str, leads_to: str) -> None:
+    path = leads_to.replace("\\", "/")
+    # The plain name may not climb at all; a link may, as long as it ends inside.
+    climbs = ".." in PurePosixPath(path).parts if leads_to == member else normpath(path).split("/")[0] == ".."
+    if climbs or path.startswith("/") or re.match(r"[A-Za-z]:", path):
+        raise InputError(
+            f"{source} holds {member!r}, which leads outside the archive ({leads_to}); "
+            "none of it was used, get it from a source you trust"
+        )
+
+
+@contextmanager
+def _damage_reported(source: Path) -> Iterator[None]:
+    damage = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError)
+    # An unknown compression, an encrypted link, absurd numbers in a header.
+    odd = (NotImplementedError, RuntimeError, ValueError, OverflowError)
+    try:
+        yield
+    except InputError:
+        raise
+    except (*damage, *odd) as error:
+        raise InputError(f"the archive {source} is damaged ({error}); copy or download it again") from None

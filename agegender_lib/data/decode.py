@@ -1,0 +1,69 @@
+"""One JPEG to one face of 128 x 128 pixels."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from .rendered import COMMENT
+
+SIZE = 128
+UTKFACE_SIZE = 200
+_EXPECTED = f"expected {SIZE}x{SIZE} or {UTKFACE_SIZE}x{UTKFACE_SIZE}"
+_MODES = {"L": "greyscale", "CMYK": "CMYK"}
+
+
+class NotAFace(Exception):
+    """This file cannot be used; the message is the reason that goes into the table of rejected files."""
+
+
+def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
+    """Decode a JPEG of a face.
+
+    A 128 x 128 image is taken as it is. A 200 x 200 one, the size of the original UTKFace, is made into
+    what the coursework's files are: PIL's bicubic resize to 128 x 128, then a round trip through JPEG at
+    quality 75.
+
+    Parameters
+    ----------
+    data : bytes
+        The file's content.
+
+    Returns
+    -------
+    pixels : numpy.ndarray
+        uint8 ``[128, 128, 3]``, RGB.
+    rendered : bool
+        True when the JPEG carries the comment of a drawn face.
+
+    Raises
+    ------
+    NotAFace
+        When the content is not a JPEG, damaged, not RGB, or of another size.
+    """
+    try:
+        # Opening reads the header only, so a forged 30,000 x 30,000 image never gets its 2.7 GB.
+        image = Image.open(io.BytesIO(data), formats=["JPEG"])
+    except Image.DecompressionBombError:
+        raise NotAFace(f"far too large for a face, {_EXPECTED}") from None
+    except Exception:
+        raise NotAFace("not a JPEG, or its header is damaged") from None
+    if image.size not in {(SIZE, SIZE), (UTKFACE_SIZE, UTKFACE_SIZE)}:
+        width, height = image.size
+        raise NotAFace(f"size {width}x{height}, {_EXPECTED}")
+    if image.mode != "RGB":
+        raise NotAFace(f"mode {_MODES.get(image.mode, image.mode)}, expected RGB")
+    try:
+        image.load()
+    except Exception as error:  # damaged data surfaces from PIL as many kinds of exception
+        raise NotAFace(f"truncated or damaged JPEG ({error})") from None
+    rendered = image.info.get("comment") == COMMENT
+    if image.size != (SIZE, SIZE):
+        image = _like_the_coursework(image)
+    return np.asarray(image), rendered
+
+
+def _like_the_coursework(image: Image.Image) -> Image.Image:
+    memory = io.BytesIO()
+    image.resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(memory, "JPEG", quality=75)
+    return Image.open(memory)

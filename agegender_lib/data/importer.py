@@ -1,0 +1,187 @@
+"""Labelled face images to one table and one array.
+
+Every file of a source ends either in the table or among the rejected ones, with its reason.
+
+A face counts once. Downloads of UTKFace carry some faces again in further folders (`UTKFace/`,
+`crop_part1/`, `utkface_aligned_cropped/`), and a file name, which holds labels and the moment of
+collection, names one face. Of several readable files with one name the one with the first path is kept;
+the others are rejected even when their content differs, because it is the same photograph in another size
+or compression. The same content under different names is kept: that is one photograph labelled twice, and
+the common duplicate_group says so.
+"""
+
+import hashlib
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from agegender_lib.errors import InputError
+from agegender_lib.folders import CACHE
+
+from .archives import check_source, read_files, source_name
+from .cache import find_entry, save_entry, source_key, work_folder
+from .decode import SIZE, NotAFace, decode_face
+from .duplicates import duplicate_groups
+from .faceset import FaceSet
+from .filenames import FaceName, parse_name
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A readable face, whose pixels are the ``slot``-th in the order of arrival."""
+
+    name: str
+    path: str
+    label: FaceName
+    sha256: str
+    slot: int
+    rendered: bool
+
+
+def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
+    """Read labelled faces; decode them the first time, open the cached array from then on.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder (searched recursively) or a .tar, .tar.gz, .tgz or .zip of it, with JPEGs of 128 x 128 or
+        200 x 200 pixels named like UTKFace's. 200 x 200 ones become 128 x 128 as the coursework's files did:
+        bicubic resize and a JPEG round trip at quality 75. Archives are read in place, never unpacked.
+    cache : str or Path
+        Folder for the decoded faces, 49 KB each.
+
+    Returns
+    -------
+    FaceSet
+        Sorted by file name. The same faces give the same table, images and fingerprint whether they come
+        as a folder, a tar or a zip. The fingerprint is a SHA-256 over the sorted file names and the
+        SHA-256 of each file's bytes.
+
+    Raises
+    ------
+    InputError
+        When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
+        of it, or holds no usable face at all; when the cache cannot be written.
+    """
+    source, cache = Path(source).expanduser(), Path(cache).expanduser()
+    check_source(source)
+    key = source_key(source)
+    return find_entry(cache, key) or _import(source, cache, key)
+
+
+def _import(source: Path, cache: Path, key: str) -> FaceSet:
+    with work_folder(cache) as work:
+        arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
+        with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool:
+            found, rejected = _read(source, pool, pixels)
+        faces, again = _one_per_name(found)
+        rejected = pd.DataFrame(sorted(rejected + again), columns=["file", "reason"], dtype=str)
+        if not faces:
+            raise InputError(_nothing_found(source, rejected))
+        labels = [(face.name, *face.label) for face in faces]
+        table = pd.DataFrame(labels, columns=["file", *FaceName._fields])
+        # The array is not kept in a variable: Windows renames no folder of which a file is mapped.
+        table["duplicate_group"] = duplicate_groups(
+            _sort_pixels(arrived, work / "images.npy", [face.slot for face in faces])
+        )
+        arrived.unlink()
+        lines = "".join(f"{face.name}\0{face.sha256}\n" for face in faces)
+        meta = {
+            "name": source_name(source),
+            "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
+            "rendered": any(face.rendered for face in faces),
+        }
+        return save_entry(cache, key, work, table, rejected, meta)
+
+
+def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found], list[tuple[str, str]]]:
+    found, rejected = [], []
+    decoded: dict[str, tuple[int, bool] | str] = {}  # by SHA-256: where the pixels are, or why there are none
+    slots = 0
+    # Short imports show no bar.
+    files = iter(tqdm(read_files(source, _objection), "reading faces", unit="file", mininterval=0.5, delay=2))
+    while batch := list(islice(files, _BATCH)):
+        hashes = [hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else "" for _, data in batch]
+        new = {key: data for key, (_, data) in zip(hashes, batch, strict=True) if key and key not in decoded}
+        for key, face in zip(new, pool.map(_decode, new.values()), strict=True):
+            if isinstance(face, str):
+                decoded[key] = face
+            else:
+                pixels.write(face[0].tobytes())
+                decoded[key] = slots, face[1]
+                slots += 1
+        for key, (path, data) in zip(hashes, batch, strict=True):
+            outcome = decoded[key] if key else data
+            if isinstance(outcome, str):
+                rejected.append((_printable(path), outcome))
+            else:
+                name = _base_name(path)
+                found.append(_Found(name, _printable(path), parse_name(name), key, *outcome))
+    return found, rejected
+
+
+def _objection(path: str) -> str | None:
+    """Why a file is not worth reading, from its path alone."""
+    name = _base_name(path)
+    if name.startswith("._") or "__MACOSX" in PurePosixPath(path).parts:
+        return "not a JPEG: metadata of macOS"
+    if not name.lower().rstrip().endswith(("jpg", "jpeg")):
+        return "not a JPEG"
+    try:
+        parse_name(name)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _decode(data: bytes) -> tuple[np.ndarray, bool] | str:
+    try:
+        return decode_face(data)
+    except NotAFace as reason:
+        return str(reason)
+
+
+def _one_per_name(found: list[_Found]) -> tuple[list[_Found], list[tuple[str, str]]]:
+    faces, again = [], []
+    by_name = sorted(found, key=lambda face: (face.name, face.path))
+    for _, same_name in groupby(by_name, key=lambda face: face.name):
+        kept, *others = same_name
+        faces.append(kept)
+        for other in others:
+            what = "duplicate" if other.sha256 == kept.sha256 else "another version"
+            again.append((other.path, f"{what} of {kept.path}"))
+    return faces, again
+
+
+def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> np.ndarray:
+    by_arrival = np.memmap(arrived, np.uint8, "r").reshape(-1, SIZE, SIZE, 3)
+    shape = (len(slots), SIZE, SIZE, 3)
+    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    for start in range(0, len(slots), _BATCH):
+        images[start : start + _BATCH] = by_arrival[slots[start : start + _BATCH]]
+    images.flush()
+    return images
+
+
+def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
+    if rejected.empty:
+        return f"{source} holds no files; give a folder or an archive of labelled faces"
+    first = "; ".join(f"{row.file}: {row.reason}" for row in rejected.head(3).itertuples())
+    return f"{source} holds no usable face among its {len(rejected)} files ({first})"
+
+
+def _base_name(path: str) -> str:
+    return PurePosixPath(path.replace("\\", "/")).name
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()  # file names need not be text

@@ -1,0 +1,182 @@
+"""Rendered stand-in faces: a labelled folder like UTKFace's for those who do not have UTKFace.
+
+The pictures are drawn, not photographed. They exist so that every notebook runs, and every test passes, without a
+download and without a licence; numbers measured on them say nothing about people. Ages, genders and race codes
+come in about the proportions of the coursework's data. A few faces are planted twice, some of them with two
+different ages, because real face data has such pairs too.
+"""
+
+import io
+import shutil
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from agegender_lib.errors import InputError
+
+from .drawing import draw_face, imagine
+
+COMMENT = b"agegender rendered face"
+"""The JPEG comment of every rendered face, by which the importer knows it from a photograph."""
+
+QUALITY = 75
+# as in the coursework's 5,000 files; within a bin all ages are alike, above 80 they thin out
+_AGE_BINS = [
+    (0, 2, 341),
+    (3, 9, 318),
+    (10, 19, 318),
+    (20, 29, 1570),
+    (30, 39, 951),
+    (40, 49, 458),
+    (50, 59, 480),
+]
+_AGE_BINS += [(60, 69, 272), (70, 79, 158), (80, 116, 134)]
+_RACES = np.array([2100, 967, 731, 850, 352]) / 5000
+_FIRST_DATE = datetime(2017, 1, 10, 12)
+_LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
+
+
+def render_face(age: int, gender: int, race: int, rng: np.random.Generator) -> Image.Image:
+    """Draw one face.
+
+    Parameters
+    ----------
+    age
+        Years, 0 to 116.
+    gender
+        0 male, 1 female.
+    race
+        UTKFace's code, 0 to 4. Here it stands for overlapping ranges of skin tone and hair and for nothing else.
+    rng
+        Decides everything the labels leave open: the same state draws the same picture.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, 128 x 128.
+
+    Raises
+    ------
+    InputError
+        For labels out of range.
+    """
+    if not (0 <= age <= 116 and gender in (0, 1) and race in range(5)):
+        raise InputError(
+            f"render_face got age {age}, gender {gender} and race {race}; "
+            "give an age from 0 to 116, gender 0 or 1 and race 0 to 4."
+        )
+    return draw_face(imagine(age, gender, race, rng), rng)
+
+
+def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFrame:
+    """What `render_faces` writes for the same arguments, without drawing anything.
+
+    Parameters
+    ----------
+    count
+        Number of files, planted duplicates included.
+    seed
+        Any whole number from 0. The first k rows do not depend on `count`.
+    duplicates
+        Share of files that repeat an earlier picture, 0 to 0.5.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per file: file, age, gender, race, original (for a planted duplicate the row of the picture it
+        repeats, else -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
+        Of four duplicates two carry another age than the original, and two are compressed again.
+    """
+    if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
+        raise InputError(
+            f"The rendered faces were asked for with count {count}, seed {seed} and duplicates {duplicates}; "
+            "give a count from 1, a seed from 0 and a share of duplicates from 0 to 0.5."
+        )
+    rows: list[dict] = []
+    for index in range(count):
+        rng = _stream(seed, index, _LABELS)
+        row = _random_labels(rng) | {"original": -1, "reencoded": False}
+        number = int((index + 1) * duplicates + 1e-9)
+        if index and number > int(index * duplicates + 1e-9):
+            original = int(rng.integers(index))
+            original -= rows[original]["original"] >= 0  # a share of at most a half never plants two in a row
+            row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
+            if number % 4 in (1, 2):
+                row["age"] = _other_age(row["age"], rng)
+        taken = _FIRST_DATE + timedelta(seconds=37 * index, milliseconds=int(rng.integers(37_000)))
+        stamp = taken.strftime("%Y%m%d%H%M%S%f")[:17]
+        rows.append(row | {"file": f"{row['age']}_{row['gender']}_{row['race']}_{stamp}.jpg.chip.jpg"})
+    return pd.DataFrame(rows, columns=["file", "age", "gender", "race", "original", "reencoded"])
+
+
+def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicates: float = 0.01) -> Path:
+    """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
+
+    The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. For the
+    parameters and for what is planted, see `plan_faces`.
+
+    Raises
+    ------
+    InputError
+        When the folder exists and holds anything else.
+    """
+    folder = Path(folder)
+    plan = plan_faces(count, seed, duplicates)
+    if folder.exists() and any(folder.iterdir()):
+        if {path.name for path in folder.iterdir()} == set(plan["file"]):
+            return folder
+        raise InputError(
+            f"The folder {folder} already holds something other than the {count} rendered faces asked for "
+            "(other files, another count or another seed); name a new folder or delete this one."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{folder.name}.", suffix=".part", dir=folder.parent
+    ) as temporary:
+        drawn = Path(temporary) / "faces"
+        drawn.mkdir()
+        for row in tqdm(plan.itertuples(), total=count, desc="drawing faces", unit="face"):
+            (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(drawn, folder)
+    return folder
+
+
+def _stream(seed: int, index: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([seed, index, purpose])
+
+
+def _random_labels(rng: np.random.Generator) -> dict[str, int]:
+    weights = np.array([weight for *_, weight in _AGE_BINS])
+    low, high, _ = _AGE_BINS[rng.choice(len(_AGE_BINS), p=weights / weights.sum())]
+    age = int(rng.integers(low, high + 1)) if high < 100 else min(high, low + int(rng.exponential(6)))
+    return {"age": age, "gender": int(rng.integers(2)), "race": int(rng.choice(len(_RACES), p=_RACES))}
+
+
+def _other_age(age: int, rng: np.random.Generator) -> int:
+    """An age that disagrees, by up to a third and by 22 years at most (the largest conflict in the real data)."""
+    step = int(rng.integers(1, min(22, max(2, age // 3)) + 1))
+    return age - step if (rng.random() < 0.5 and age >= step) or age + step > 116 else age + step
+
+
+def _jpeg(plan: pd.DataFrame, index: int, seed: int) -> bytes:
+    row = plan.iloc[index]
+    if row["original"] < 0:
+        rng = _stream(seed, index, _DRAWING)
+        return _encode(render_face(row["age"], row["gender"], row["race"], rng), QUALITY)
+    repeated = _jpeg(plan, row["original"], seed)
+    if row["reencoded"]:
+        return _encode(Image.open(io.BytesIO(repeated)), int(_stream(seed, index, _COPY).integers(55, 70)))
+    return repeated
+
+
+def _encode(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, comment=COMMENT)
+    return buffer.getvalue()

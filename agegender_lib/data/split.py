@@ -1,0 +1,124 @@
+"""Training and validation faces: stratified, reproducible, with no photograph on both sides."""
+
+import hashlib
+import numbers
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.errors import InputError
+
+from .bands import AGE_BANDS, age_band
+from .filenames import GENDERS
+
+
+def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 1000) -> pd.Series:
+    """Assign every face to training or validation.
+
+    Age bands times genders keep their proportions (each stratum's share by largest remainder); the
+    members of a duplicate group all go to one side. Faces are drawn by a hash of seed and file name, so
+    neither the order of the rows nor the machine matters.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With the columns file, age (years), gender and duplicate_group (-1 = none); n rows.
+    seed : int
+        Another seed, another split.
+    validation : int or float
+        How many faces to hold out: a count from 1 to n - 1, or a fraction between 0 and 1 of n.
+
+    Returns
+    -------
+    pandas.Series
+        "train" or "validation", named split, with the table's index. The validation count is met exactly.
+
+    Raises
+    ------
+    InputError
+        When seed or validation cannot be used, a file name occurs twice, or no such split exists because the
+        duplicate groups are too large.
+    """
+    count = _validation_count(validation, len(table))
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+        raise InputError(f"the split's seed is {seed!r}, but it must be a whole number")
+    if table["file"].duplicated().any():
+        twice = table.loc[table["file"].duplicated(), "file"].iloc[0]
+        raise InputError(f"the table to split holds {twice!r} twice; every face needs its own file name")
+
+    draw = np.array([hashlib.sha256(f"{seed}:{file}".encode()).hexdigest() for file in table["file"]])
+    stratum = age_band(table["age"]).codes.astype(int) * len(GENDERS) + table["gender"].to_numpy()
+    wanted = _shares(np.bincount(stratum, minlength=len(AGE_BANDS) * len(GENDERS)), count)
+    group = table["duplicate_group"].to_numpy()
+    order = np.argsort(draw)
+    members: dict[int, list[int]] = {}  # rows of each duplicate group, in the order drawn
+    for row in order[group[order] >= 0]:
+        members.setdefault(group[row], []).append(row)
+
+    held_out, spare = _draw_groups(list(members.values()), stratum, wanted, count / len(table))
+    held_out += _draw_singles(order[group[order] < 0], stratum, wanted, count - len(held_out))
+    held_out += _fill_up(spare, count - len(held_out))
+    if len(held_out) != count:
+        raise InputError(
+            f"{count} of {len(table)} faces cannot be held out with seed {seed} without splitting a group of "
+            f"duplicates, but {len(held_out)} can: take these"
+        )
+    split = np.full(len(table), "train", dtype=object)
+    split[held_out] = "validation"
+    return pd.Series(split, index=table.index, name="split", dtype="str")
+
+
+def _validation_count(validation: int | float, faces: int) -> int:
+    number = isinstance(validation, numbers.Real) and not isinstance(validation, bool)
+    if number and 0 < validation < 1:
+        count = round(faces * validation)
+    elif number and isinstance(validation, numbers.Integral):
+        count = int(validation)
+    else:
+        raise InputError(f"validation is {validation!r}; give a count or a fraction between 0 and 1")
+    if not 0 < count < faces:
+        raise InputError(
+            f"validation {validation} asks for {count} of {faces} faces, but both sides need at least one"
+        )
+    return count
+
+
+def _shares(sizes: np.ndarray, count: int) -> np.ndarray:
+    """``count`` divided among strata in proportion to their sizes, by largest remainder; in whole numbers."""
+    shares, remainders = np.divmod(sizes * count, sizes.sum())
+    shares[np.argsort(-remainders, kind="stable")[: count - shares.sum()]] += 1
+    return shares
+
+
+def _draw_groups(
+    groups: list[list[int]], stratum: np.ndarray, wanted: np.ndarray, fraction: float
+) -> tuple[list[int], list[list[int]]]:
+    """Rows of the groups held out, about a ``fraction`` of all, and the other groups; lowers ``wanted``."""
+    allowed = round(fraction * sum(map(len, groups)))
+    held_out, spare = [], []
+    for rows in groups:
+        need = np.bincount(stratum[rows], minlength=len(wanted))
+        if len(held_out) + len(rows) <= allowed and (need <= wanted).all():
+            held_out += rows
+            wanted -= need
+        else:
+            spare.append(rows)
+    return held_out, spare
+
+
+def _draw_singles(rows: np.ndarray, stratum: np.ndarray, wanted: np.ndarray, missing: int) -> list[int]:
+    """``missing`` rows, or all if there are fewer: of each stratum the first ``wanted`` ones, then any."""
+    # How many rows of the same stratum come before each row in the order drawn.
+    before = pd.Series(stratum[rows]).groupby(stratum[rows]).cumcount().to_numpy()
+    within = before < wanted[stratum[rows]]
+    return np.concatenate([rows[within], rows[~within]])[:missing].tolist()
+
+
+def _fill_up(groups: list[list[int]], missing: int) -> list[int]:
+    """Rows of whole groups, as near to ``missing`` in number as their sizes allow; for tiny sets."""
+    reached: dict[int, list[int]] = {0: []}
+    for rows in groups:
+        for total, chosen in list(reached.items()):
+            if total + len(rows) <= missing:
+                reached.setdefault(total + len(rows), chosen + rows)
+    return reached[max(reached)]

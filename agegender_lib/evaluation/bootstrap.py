@@ -1,0 +1,109 @@
+"""Percentile bootstrap over images, in which near-duplicates are drawn together or not at all."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+# Takes how often each image was drawn, float64 [resamples, images]; gives one value per resample.
+Statistic = Callable[[np.ndarray], np.ndarray]
+LEVEL = 0.95
+# Bounds memory: this many image weights (8 bytes each) are held at a time.
+_CHUNK = 2_000_000
+
+
+def mean_of(values: np.ndarray) -> Statistic:
+    """The statistic "mean of ``values``"; float [images]."""
+    values = np.asarray(values, dtype=np.float64)
+    return lambda weights: weights @ values / weights.sum(axis=1)
+
+
+def median_of(values: np.ndarray) -> Statistic:
+    """The statistic "median of ``values``", equal to ``np.median`` of each resample; float [images]."""
+    order = np.argsort(values, kind="stable")
+    ranked = np.asarray(values, dtype=np.float64)[order]
+
+    def median(weights: np.ndarray) -> np.ndarray:
+        drawn = weights[:, order].cumsum(axis=1)
+        half = drawn[:, -1:] / 2
+        return (ranked[(drawn >= half).argmax(axis=1)] + ranked[(drawn > half).argmax(axis=1)]) / 2
+
+    return median
+
+
+def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
+    """The statistic "area under the ROC curve", ties counting a half (Mann and Whitney's U).
+
+    Parameters
+    ----------
+    positive
+        bool [images].
+    score
+        float [images]; larger means more likely positive.
+
+    Returns
+    -------
+    Statistic
+        Gives NaN for a resample in which one class does not occur.
+    """
+    order = np.argsort(score, kind="stable")
+    ranked, positive = np.asarray(score)[order], np.asarray(positive, dtype=bool)[order]
+    first, last = np.searchsorted(ranked, ranked, "left"), np.searchsorted(ranked, ranked, "right")
+
+    def auc(weights: np.ndarray) -> np.ndarray:
+        weights = weights[:, order]
+        negatives = np.zeros((len(weights), len(ranked) + 1))
+        negatives[:, 1:] = np.where(positive, 0.0, weights).cumsum(axis=1)
+        below = (negatives[:, first[positive]] + negatives[:, last[positive]]) / 2
+        wins = (weights[:, positive] * below).sum(axis=1)
+        pairs = weights[:, positive].sum(axis=1) * negatives[:, -1]
+        return np.divide(wins, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    return auc
+
+
+def bootstrap(
+    statistics: Mapping[str, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
+) -> dict[str, np.ndarray]:
+    """Values of several statistics over the same bootstrap resamples (Efron and Tibshirani 1993, chapter 13).
+
+    Two pictures of one person are not two independent observations, so the unit drawn with replacement is the
+    whole duplicate group (Field and Welsh 2007, the cluster bootstrap); an image without duplicates is a group of its own.
+
+    Parameters
+    ----------
+    statistics
+        Name to statistic; see ``mean_of``, ``median_of``, ``auc_of``.
+    duplicate_group
+        int [images]; -1 for an image without duplicates.
+    seed, resamples
+        Seed of the draws and how many there are.
+
+    Returns
+    -------
+    dict
+        Name to float64 [resamples].
+    """
+    group = np.asarray(duplicate_group)
+    # Every lone image gets an identifier that no group has.
+    group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    units, unit_of_image = np.unique(group, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    step = max(1, _CHUNK // len(group))
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        picks = rng.integers(len(units), size=(rows, len(units))) + np.arange(rows)[:, None] * len(units)
+        counts = np.bincount(picks.ravel(), minlength=rows * len(units)).reshape(rows, len(units))
+        weights = counts[:, unit_of_image].astype(np.float64)
+        for name, statistic in statistics.items():
+            drawn[name].append(statistic(weights))
+    return {name: np.concatenate(parts) for name, parts in drawn.items()}
+
+
+def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined."""
+    draws = draws[np.isfinite(draws)]
+    if not len(draws):
+        return float("nan"), float("nan")
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,109 @@
+"""Whom a model serves well and whom it does not: errors by age band, gender and race, and the worst single faces."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.bands import age_band
+from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+
+GROUPINGS = ("age_band", "gender", "race")
+# Below this many images an interval says little, and tables and figures set the group apart.
+SMALL = 30
+
+
+def errors_by(
+    predictions: pd.DataFrame, by: str | Sequence[str], seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """Errors of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
+
+    Parameters
+    ----------
+    predictions
+        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
+    by
+        ``"age_band"``, ``"gender"``, ``"race"``, or several of them for every combination that occurs.
+    seed, resamples
+        Seed and number of the bootstrap's draws.
+
+    Returns
+    -------
+    DataFrame
+        One row per group, in the groups' own order: the grouping column(s) (ordered categoricals of names),
+        ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means read as too old) and
+        ``gender_accuracy``, each with ``_low`` and ``_high``; ``small``, true below 30 images.
+
+    Raises
+    ------
+    InputError
+        When ``by`` names something else, or see ``tables.check_predictions``.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    unknown = [name for name in by if name not in GROUPINGS]
+    if unknown or not by or len(set(by)) < len(by):
+        raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
+    check_predictions(predictions)
+    keys = {
+        "age_band": age_band(predictions["age"]),
+        "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
+        "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
+    }
+    error = (predictions["age_predicted"] - predictions["age"]).to_numpy()
+    table = pd.DataFrame({name: np.asarray(keys[name]) for name in by}).astype(
+        {name: pd.CategoricalDtype(pd.Categorical(keys[name]).categories, ordered=True) for name in by}
+    )
+    table["age_mae"], table["age_bias"] = np.abs(error), error
+    table["gender_accuracy"] = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(float)
+    table["duplicate_group"] = predictions["duplicate_group"].to_numpy()
+
+    rows = []
+    for names, group in table.groupby(by, observed=True, sort=True):
+        row = dict(zip(by, names, strict=True)) | {"count": len(group)}
+        measures = ("age_mae", "age_bias", "gender_accuracy")
+        statistics = {measure: mean_of(group[measure].to_numpy()) for measure in measures}
+        draws = bootstrap(statistics, group["duplicate_group"].to_numpy(), seed, resamples)
+        for measure in measures:
+            row[measure] = group[measure].mean()
+            row[f"{measure}_low"], row[f"{measure}_high"] = interval(draws[measure])
+        rows.append(row | {"small": len(group) < SMALL})
+    return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
+
+
+def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
+    """The ``k`` images with the largest absolute age error, worst first, with ``age_error`` (years, signed)."""
+    check_predictions(predictions, one_split=False)
+    table = predictions.assign(age_error=predictions["age_predicted"] - predictions["age"])
+    return table.sort_values("age_error", key=np.abs, ascending=False, kind="stable").head(k)
+
+
+def confidently_wrong(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
+    """Up to ``k`` images whose gender is read wrongly, surest first, with ``confidence`` (0.5 to 1) in the wrong answer."""
+    check_predictions(predictions, one_split=False)
+    p_female = predictions["p_female"]
+    table = predictions.assign(confidence=np.maximum(p_female, 1 - p_female))
+    wrong = table[predicted_gender(predictions) != predictions["gender"].to_numpy()]
+    return wrong.sort_values("confidence", ascending=False, kind="stable").head(k)
+
+
+def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 10) -> pd.DataFrame:
+    """What the model typically answers at each true age: the middle of its answers within ``width`` years.
+
+    Returns
+    -------
+    DataFrame
+        ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``, for the
+        true ages with at least ``fewest`` images at most ``width`` years away.
+    """
+    check_predictions(predictions)
+    age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
+    rows = []
+    for centre in range(int(age.min()), int(age.max()) + 1):
+        near = read[np.abs(age - centre) <= width]
+        if len(near) >= fewest:
+            low, median, high = np.quantile(near, [0.1, 0.5, 0.9])
+            rows.append((centre, median, low, high, len(near)))
+    return pd.DataFrame(rows, columns=["age", "median", "low", "high", "count"])

@@ -1,0 +1,94 @@
+"""Read a run folder, the only thing notebooks and the report know of a training."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
+
+HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its settings, where it came from, and what it reached."""
+
+    name: str
+    config: dict
+    provenance: dict
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    metrics: dict
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """The predictions for validation images."""
+        return self.predictions[self.predictions["split"] == "validation"].reset_index(drop=True)
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """The predictions for training images."""
+        return self.predictions[self.predictions["split"] == "train"].reset_index(drop=True)
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the faces were drawn, not photographs, which every result must say."""
+        return bool(self.provenance["data"]["rendered"])
+
+
+def read_run(folder: str | Path) -> Run:
+    """Read the tables of one run folder; the model itself stays on disk.
+
+    Parameters
+    ----------
+    folder
+        A folder ``runs/<name>/`` with ``config.json``, ``provenance.json``, ``history.csv``, ``predictions.csv`` and
+        ``metrics.json``.
+
+    Raises
+    ------
+    InputError
+        When the folder or one of these files is missing, empty or cannot be read, or lacks a column.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no run folder {folder}: {HOW_TO_MAKE}.")
+    config, provenance, metrics = (_read_json(folder / f"{name}.json") for name in ("config", "provenance", "metrics"))
+    if "rendered" not in provenance.get("data", {}):
+        raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
+    history = _read_csv(folder / "history.csv", HISTORY_COLUMNS)
+    predictions = _read_csv(folder / "predictions.csv", PREDICTION_COLUMNS)
+    check_predictions(predictions, one_split=False)
+    return Run(folder.name, config, provenance, history, predictions, metrics)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"The run folder {path.parent} is incomplete, it has no {path.name}: {HOW_TO_MAKE}.")
+    return path
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(_existing(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not valid JSON ({error}): {HOW_TO_MAKE}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds a {type(content).__name__}, not a JSON object: {HOW_TO_MAKE}.")
+    return content
+
+
+def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    _existing(path)
+    try:
+        # Without "nan" as text for missing values a file called "nan.jpg" or "NA" would still be itself.
+        table = pd.read_csv(path, dtype={"file": str, "split": str, "stage": str})
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path} is not a readable CSV table ({error}): {HOW_TO_MAKE}.") from error
+    check_columns(table, columns, str(path))
+    return table

@@ -1,0 +1,21 @@
+"""Builders that return plain Keras models: ModelA, ModelB, their heads, and the augmentation layer."""
+
+from .augmentation import FaceAugmentation
+from .backbones import BACKBONES
+from .describe import describe
+from .heads import average_flips
+from .model_a import build_model_a
+from .model_b import build_model_b, set_trainable
+from .predict import load_model, predict
+
+__all__ = [
+    "BACKBONES",
+    "FaceAugmentation",
+    "average_flips",
+    "build_model_a",
+    "build_model_b",
+    "describe",
+    "load_model",
+    "predict",
+    "set_trainable",
+]

@@ -1,0 +1,124 @@
+"""Random changes to training faces, as one layer of the training graph."""
+
+import math
+
+import keras
+from keras import ops, random
+
+
+@keras.saving.register_keras_serializable("agegender")
+class FaceAugmentation(keras.layers.Layer):
+    """Pixels 0..255 to floats in [0, 1]; while training, each face is moved, lit and covered at random.
+
+    One affine transform does rotation, shift, zoom and mirror for a whole batch at once, then illumination
+    (brightness, contrast), greying and erasing (Zhong et al. 2017, arXiv 1708.04896) follow. Outside training
+    only the rescaling is left. The layer belongs to the training graph, never to a saved model.
+
+    Parameters
+    ----------
+    rotation : float
+        Largest rotation, in degrees, either way.
+    shift : float
+        Largest shift, as a share of the image's side, in x and in y.
+    zoom : float
+        Largest change of size: 0.15 draws from 1 / 1.15 to 1.15, uniform in the logarithm.
+    flip : bool
+        Mirror left-right with probability one half.
+    brightness : float
+        Largest brightness added or taken away, on the scale [0, 1].
+    contrast : float
+        Largest relative change of contrast about the image's mean.
+    grey : float
+        Probability that a face loses its colour.
+    erase : float
+        Probability that a rectangle of 5 to 25 % of the face is covered with one random colour.
+    seed : int
+        Seed of the layer's own random stream, whose state is part of a training's checkpoint.
+
+    Notes
+    -----
+    Input uint8 or float [n, h, w, 3] in 0..255; output float [n, h, w, 3] in [0, 1]. Pixels that come from
+    outside the image repeat its edge.
+    """
+
+    def __init__(
+        self,
+        rotation: float = 20.0,
+        shift: float = 0.08,
+        zoom: float = 0.15,
+        flip: bool = True,
+        brightness: float = 0.15,
+        contrast: float = 0.3,
+        grey: float = 0.1,
+        erase: float = 0.25,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.settings = dict(
+            rotation=rotation, shift=shift, zoom=zoom, flip=flip, brightness=brightness, contrast=contrast,
+            grey=grey, erase=erase, seed=seed,
+        )  # fmt: skip
+        self.random_stream = random.SeedGenerator(seed)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, images, training=False):
+        images = ops.cast(images, "float32") / 255.0
+        if training:
+            images = self._move(images)
+            images = self._light(images)
+            images = self._cover(images)
+        return ops.cast(images, self.compute_dtype)
+
+    def _uniform(self, n, low, high, columns=1):
+        return random.uniform((n, columns), low, high, seed=self.random_stream)
+
+    def _move(self, images):
+        n, (height, width) = ops.shape(images)[0], images.shape[1:3]
+        s = self.settings
+        angle = self._uniform(n, -1.0, 1.0) * (s["rotation"] * math.pi / 180)
+        scale = ops.exp(self._uniform(n, -1.0, 1.0) * math.log(1 + s["zoom"]))
+        mirror = self._uniform(n, 0.0, 1.0)
+        mirror = ops.where(mirror < 0.5, -1.0, 1.0) if s["flip"] else ops.ones_like(mirror)
+        shift_x = self._uniform(n, -1.0, 1.0) * (s["shift"] * width)
+        shift_y = self._uniform(n, -1.0, 1.0) * (s["shift"] * height)
+        # the transform maps an output pixel to the input pixel it is read from, about the image's centre
+        a, b = ops.cos(angle) / scale * mirror, -ops.sin(angle) / scale * mirror
+        c, d = ops.sin(angle) / scale, ops.cos(angle) / scale
+        x0, y0 = (width - 1) / 2, (height - 1) / 2
+        a2 = x0 - a * (x0 + shift_x) - b * (y0 + shift_y)
+        b2 = y0 - c * (x0 + shift_x) - d * (y0 + shift_y)
+        zero = ops.zeros_like(a)
+        transforms = ops.concatenate([a, b, a2, c, d, b2, zero, zero], axis=1)
+        return ops.image.affine_transform(images, transforms, interpolation="bilinear", fill_mode="nearest")
+
+    def _light(self, images):
+        n, s = ops.shape(images)[0], self.settings
+        shape = (-1, 1, 1, 1)
+        contrast = ops.reshape(1 + self._uniform(n, -1.0, 1.0) * s["contrast"], shape)
+        brightness = ops.reshape(self._uniform(n, -1.0, 1.0) * s["brightness"], shape)
+        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        images = (images - mean) * contrast + mean + brightness
+        greyed = ops.reshape(self._uniform(n, 0.0, 1.0) < s["grey"], shape)
+        luma = ops.sum(images * ops.convert_to_tensor([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
+        return ops.clip(ops.where(greyed, luma, images), 0.0, 1.0)
+
+    def _cover(self, images):
+        n, (height, width) = ops.shape(images)[0], images.shape[1:3]
+        area = self._uniform(n, 0.05, 0.25)
+        ratio = ops.exp(self._uniform(n, -math.log(2.0), math.log(2.0)))
+        half_h, half_w = ops.sqrt(area * ratio) / 2, ops.sqrt(area / ratio) / 2
+        y, x = self._uniform(n, 0.0, 1.0), self._uniform(n, 0.0, 1.0)
+        grid_y = ops.reshape((ops.arange(height, dtype="float32") + 0.5) / height, (1, -1))
+        grid_x = ops.reshape((ops.arange(width, dtype="float32") + 0.5) / width, (1, -1))
+        rows = ops.expand_dims(ops.abs(grid_y - y) < half_h, 2)
+        columns = ops.expand_dims(ops.abs(grid_x - x) < half_w, 1)
+        chosen = ops.expand_dims(self._uniform(n, 0.0, 1.0) < self.settings["erase"], 2)
+        mask = ops.expand_dims(ops.logical_and(ops.logical_and(rows, columns), chosen), -1)
+        tone = ops.reshape(self._uniform(n, 0.0, 1.0, columns=3), (-1, 1, 1, 3))
+        return ops.where(mask, tone, images)

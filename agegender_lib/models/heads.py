@@ -1,0 +1,95 @@
+"""The two outputs every model ends in, and how an age distribution becomes an age."""
+
+import keras
+import numpy as np
+from keras import layers
+
+#: Ages, in years, over which the age distribution is spread: 0, 1, ... 116, the range of the labels.
+AGES = np.arange(117, dtype="float32")
+
+
+def gender_output(features):
+    """P(female) from a feature vector.
+
+    Parameters
+    ----------
+    features : KerasTensor, float32 [n, f]
+
+    Returns
+    -------
+    KerasTensor, float32 [n, 1], named ``gender_output``: probability in [0, 1] that the label is 1 (female).
+    """
+    return layers.Dense(1, activation="sigmoid", dtype="float32", name="gender_output")(features)
+
+
+def age_output(features, kind: str = "distribution"):
+    """Age in years from a feature vector.
+
+    Parameters
+    ----------
+    features : KerasTensor, float32 [n, f]
+    kind : {"distribution", "regression"}
+        ``regression`` is one linear unit. ``distribution`` is a softmax over the ages 0 to 116 followed by its
+        expectation, which a frozen one-unit Dense layer computes with the ages as its kernel, so that the saved
+        model needs no custom layer (deep expectation: Rothe, Timofte & Van Gool 2018, eq. 4; trained as in
+        DLDL-v2, Gao et al. 2018, arXiv 1807.01114).
+
+    Returns
+    -------
+    KerasTensor, float32 [n, 1], named ``age_output``, in years.
+    """
+    if kind == "regression":
+        # the labels' mean as the starting point saves the first epochs, which would only learn this number
+        return layers.Dense(
+            1, dtype="float32", bias_initializer=keras.initializers.Constant(33.0), name="age_output"
+        )(features)
+    if kind == "distribution":
+        distribution = layers.Dense(
+            len(AGES), activation="softmax", dtype="float32", name="age_distribution"
+        )(features)
+        expectation = layers.Dense(
+            1,
+            use_bias=False,
+            trainable=False,
+            dtype="float32",
+            kernel_initializer=keras.initializers.Constant(AGES[:, None].tolist()),
+            name="age_output",
+        )
+        return expectation(distribution)
+    raise ValueError(f"age head {kind!r} is unknown; choose 'distribution' or 'regression'")
+
+
+def average_flips(model: keras.Model) -> keras.Model:
+    """A model that answers with the mean of a face's and its mirror image's answers.
+
+    The mirror is built from Permute and a frozen Dense layer whose kernel is the reversed identity, because a
+    saved model may hold built-in layers only.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Outputs ``[gender_output, age_output]``.
+
+    Returns
+    -------
+    keras.Model with the same input and outputs, sharing ``model``'s weights; one answer costs twice the time.
+    """
+    image = keras.Input(model.input_shape[1:], name="image")
+    width = model.input_shape[2]
+    mirrored = layers.Permute((1, 3, 2), name="mirror_columns_last")(image)
+    mirrored = layers.Dense(
+        width,
+        use_bias=False,
+        trainable=False,
+        dtype="float32",
+        kernel_initializer=keras.initializers.Constant(np.eye(width)[::-1].tolist()),
+        name="mirror_reverse",
+    )(mirrored)
+    mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
+    gender, age = model(image)
+    gender_mirrored, age_mirrored = model(mirrored)
+    outputs = [
+        layers.Average(name="gender_output")([gender, gender_mirrored]),
+        layers.Average(name="age_output")([age, age_mirrored]),
+    ]
+    return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")

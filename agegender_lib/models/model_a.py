@@ -1,0 +1,166 @@
+"""ModelA: a convolutional network trained from scratch."""
+
+import keras
+from keras import layers
+
+from .heads import age_output, gender_output
+
+IMAGE_SHAPE = (128, 128, 3)
+
+
+def build_model_a(variant: str = "default", **choices) -> keras.Model:
+    """A from-scratch network with two outputs.
+
+    Parameters
+    ----------
+    variant : {"default", "original"}
+        ``default`` is this project's own network (:func:`build_residual`), ``original`` the one of the report
+        this project starts from (:func:`build_original`).
+    **choices
+        Passed on to that builder.
+
+    Returns
+    -------
+    keras.Model
+        Input float32 [n, 128, 128, 3] in [0, 1]; outputs ``gender_output`` (P(female), [n, 1]) and
+        ``age_output`` (years, [n, 1]), in that order.
+    """
+    builders = {"default": build_residual, "original": build_original}
+    if variant not in builders:
+        raise ValueError(f"ModelA variant {variant!r} is unknown; choose one of {sorted(builders)}")
+    return builders[variant](**choices)
+
+
+def build_residual(
+    widths: tuple[int, ...] = (32, 64, 128, 256),
+    blocks: int = 1,
+    stem: int = 32,
+    dropout: float = 0.3,
+    age_head: str = "distribution",
+) -> keras.Model:
+    """The project's own network: pre-activation residual blocks with squeeze-and-excitation.
+
+    Identity mappings let gradients pass unhindered (He et al. 2016, arXiv 1603.05027, fig. 4e), the excitation
+    lets a block weigh its channels by the whole image (Hu et al. 2018, arXiv 1709.01507), and global average
+    pooling replaces Flatten, whose dense layer would hold most of the parameters.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels of each stage; every stage but the first halves the resolution (64, 32, 16, 8 px).
+    blocks : int
+        Residual blocks per stage.
+    stem : int
+        Channels of the first convolution, which halves the resolution to 64 px.
+    dropout : float
+        Share of pooled features dropped before each head.
+    age_head : {"distribution", "regression"}
+        See :func:`agegender_lib.models.heads.age_output`.
+    """
+    image = keras.Input(IMAGE_SHAPE, name="image")
+    x = layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(image)
+    x = _conv(x, stem, "shared_stem_conv", strides=2)
+    for stage, width in enumerate(widths, start=1):
+        for block in range(1, blocks + 1):
+            strides = 2 if stage > 1 and block == 1 else 1
+            x = _residual_block(x, width, f"shared_stage{stage}_block{block}", strides)
+    x = layers.BatchNormalization(name="shared_pool_norm")(x)
+    x = layers.ReLU(name="shared_pool_relu")(x)
+    x = layers.GlobalAveragePooling2D(name="shared_pool_average")(x)
+    gender = layers.Dropout(dropout, name="gender_head_dropout")(x)
+    age = layers.Dropout(dropout, name="age_head_dropout")(x)
+    return keras.Model(image, [gender_output(gender), age_output(age, age_head)], name="age_gender_A")
+
+
+def build_original(
+    filters: tuple[int, ...] = (16, 32, 64, 128),
+    normalisation: str = "after",
+    pooling: str = "max",
+    split_after: int = 0,
+    features: str = "flatten",
+    dense: int = 128,
+    dropout: float = 0.25,
+    age_head: str = "regression",
+) -> keras.Model:
+    """The original report's network: Conv - ReLU - BatchNormalization - MaxPooling - Dropout, two branches.
+
+    Parameters
+    ----------
+    filters : tuple of int
+        Channels of the blocks' 3 x 3 convolutions.
+    normalisation : {"after", "before"}
+        BatchNormalization after the activation, as the original prefers, or before (Ioffe & Szegedy 2015).
+    pooling : {"max", "average"}
+    split_after : int
+        Blocks the two tasks share before the branches split: 0 splits at the input, ``len(filters)`` at the
+        heads.
+    features : {"flatten", "global"}
+        Flatten, or global average pooling, before the dense layers.
+    dense : int
+        Units of each branch's hidden dense layer.
+    dropout : float
+        Share dropped after each block; twice as much before the outputs.
+    age_head : {"regression", "distribution"}
+    """
+    if normalisation not in ("after", "before"):
+        raise ValueError(f"normalisation {normalisation!r} is unknown; choose 'after' or 'before'")
+    if pooling not in ("max", "average"):
+        raise ValueError(f"pooling {pooling!r} is unknown; choose 'max' or 'average'")
+    if features not in ("flatten", "global"):
+        raise ValueError(f"features {features!r} is unknown; choose 'flatten' or 'global'")
+    if not 0 <= split_after <= len(filters):
+        raise ValueError(f"split_after is {split_after}; choose 0 to {len(filters)}")
+
+    def block(x, index, branch):
+        name = f"{branch}_block{index + 1}"
+        x = layers.Conv2D(filters[index], 3, padding="same", name=f"{name}_conv")(x)
+        if normalisation == "before":
+            x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+        if normalisation == "after":
+            x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
+        x = pool(2, name=f"{name}_pool")(x)
+        return layers.Dropout(dropout, name=f"{name}_dropout")(x)
+
+    def branch_features(x, branch):
+        for index in range(split_after, len(filters)):
+            x = block(x, index, branch)
+        collect = layers.Flatten if features == "flatten" else layers.GlobalAveragePooling2D
+        x = collect(name=f"{branch}_{features}")(x)
+        x = layers.Dense(dense, activation="relu", name=f"{branch}_dense")(x)
+        return layers.Dropout(min(0.9, 2 * dropout), name=f"{branch}_dense_dropout")(x)
+
+    image = keras.Input(IMAGE_SHAPE, name="image")
+    x = image
+    for index in range(split_after):
+        x = block(x, index, "shared")
+    outputs = [
+        gender_output(branch_features(x, "gender")),
+        age_output(branch_features(x, "age"), age_head),
+    ]
+    return keras.Model(image, outputs, name="age_gender_A_original")
+
+
+def _conv(x, width, name, kernel=3, strides=1):
+    # no bias: the normalisation that follows would remove it
+    return layers.Conv2D(
+        width, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
+
+
+def _residual_block(x, width, name, strides):
+    shortcut = x
+    x = layers.BatchNormalization(name=f"{name}_norm1")(x)
+    x = layers.ReLU(name=f"{name}_relu1")(x)
+    if strides != 1 or shortcut.shape[-1] != width:
+        shortcut = _conv(x, width, f"{name}_shortcut", kernel=1, strides=strides)
+    x = _conv(x, width, f"{name}_conv1", strides=strides)
+    x = layers.BatchNormalization(name=f"{name}_norm2")(x)
+    x = layers.ReLU(name=f"{name}_relu2")(x)
+    x = _conv(x, width, f"{name}_conv2")
+    scale = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    scale = layers.Dense(max(8, width // 8), activation="relu", name=f"{name}_excite1")(scale)
+    scale = layers.Dense(width, activation="sigmoid", name=f"{name}_excite2")(scale)
+    x = layers.Multiply(name=f"{name}_excitation")([x, scale])
+    return layers.Add(name=f"{name}_add")([shortcut, x])

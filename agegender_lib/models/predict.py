@@ -1,0 +1,78 @@
+"""Ages and genders of faces, from a saved model."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from agegender_lib.errors import InputError
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """A model file as the marker loads it, or a clear refusal.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.keras`` or ``.h5`` file. Code inside a file is never run (Keras safe mode).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no Keras model, or does not keep the contract: input [n, 128, 128, 3], outputs
+        ``gender_output`` and ``age_output`` of one unit each.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no model at {path}: train one, or give the path of a .keras or .h5 file")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever its loader stumbles over
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{path} is no Keras model that can be loaded: {reason[0]}") from error
+    shape, names = model.input_shape, list(model.output_names)
+    if shape != (None, 128, 128, 3) or names != ["gender_output", "age_output"]:
+        raise InputError(
+            f"{path} has input {shape} and outputs {names}: needed are input (None, 128, 128, 3) and outputs "
+            "['gender_output', 'age_output']"
+        )
+    return model
+
+
+def predict(
+    model: keras.Model, images: np.ndarray, batch_size: int = 100, progress: bool = False
+) -> pd.DataFrame:
+    """Ages and genders of faces, a batch at a time.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Outputs ``[gender_output, age_output]``.
+    images : uint8 [n, 128, 128, 3]
+        May be memory-mapped; only a batch of it is in memory as floats.
+    batch_size : int
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    DataFrame
+        age_predicted (years) and p_female (0 to 1), a row per image.
+    """
+    gender, age = [], []
+    starts = range(0, len(images), batch_size)
+    for start in tqdm(starts, desc="predicting", unit="batch", disable=not progress or None, mininterval=1):
+        batch = np.asarray(images[start : start + batch_size], dtype="float32") / 255.0
+        # a full batch every time, so that the graph is traced once
+        padded = np.concatenate([batch, np.zeros((batch_size - len(batch), *batch.shape[1:]), "float32")])
+        p_female, years = model.predict_on_batch(padded)
+        gender.append(np.asarray(p_female)[: len(batch), 0])
+        age.append(np.asarray(years)[: len(batch), 0])
+    return pd.DataFrame(
+        {
+            "age_predicted": np.concatenate(age) if age else np.empty(0, "float32"),
+            "p_female": np.concatenate(gender) if gender else np.empty(0, "float32"),
+        }
+    )

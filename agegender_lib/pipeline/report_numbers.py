@@ -1,0 +1,158 @@
+"""Numbers in the report's text: placeholders in Markdown cells, filled from `results/` when it is exported.
+
+A notebook whose YAML says `results: results` may write, in its Markdown cells and its YAML values:
+
+    {{ data.images | count }}                    from results/data.json: {"images": 5000}  ->  5,000
+    {{ model_a.validation.age_mae | years }}     groups nest
+    {% if data.rendered %} ... {% endif %}       conditions and loops of jinja, within one cell
+    {{ table("models", caption="...", label="tbl-models") }}   from results/models.csv
+    <!--# a comment #-->                         because jinja's own {# would swallow {#eq-loss}
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import yaml
+from jinja2.sandbox import SandboxedEnvironment
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from traitlets import Unicode
+
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.report_formats import FORMATS
+from agegender_lib.pipeline.report_source import front_matter
+from agegender_lib.pipeline.report_tables import markdown_table
+from agegender_lib.pipeline.report_wording import nearest, place_of
+
+
+class Group(dict):
+    """An object of a JSON file that knows its own name, so that a wrong placeholder can be named in full."""
+
+    def __init__(self, path: str, values: dict):
+        super().__init__({key: _grouped(f"{path}.{key}", value) for key, value in values.items()})
+        self.path = path
+
+    def names(self) -> Iterator[str]:
+        """All placeholders this group holds."""
+        for key, value in self.items():
+            yield from value.names() if isinstance(value, Group) else [f"{self.path}.{key}"]
+
+
+class Unknown(jinja2.StrictUndefined):
+    """A placeholder without a number: an error wherever it is used, except in `{% if x is defined %}`."""
+
+    known: frozenset[str] = frozenset()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner = self._undefined_obj
+        inside = owner.path + "." if isinstance(owner, Group) else ""
+        name = f"{inside}{self._undefined_name}"
+        return f"unknown placeholder {name}: {nearest(name, self.known)}"
+
+
+class NumbersEnvironment(SandboxedEnvironment):
+    """Jinja for reports: `a.b` means the key b of a, never a method; nothing empty is ever printed."""
+
+    def __init__(self, folder: Path):
+        numbers, tables = _read_json(folder), {path.stem for path in folder.glob("*.csv")}
+        names = {name for group in numbers.values() for name in group.names()} | {"table"}
+        super().__init__(
+            comment_start_string="<!--#",
+            comment_end_string="#-->",
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            undefined=type("Unknown", (Unknown,), {"known": frozenset(names)}),
+            finalize=_printable,
+        )
+
+        def table(name: str, **options: object) -> str:
+            if name not in tables:
+                raise InputError(f"there is no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
+            return markdown_table(folder / f"{name}.csv", FORMATS, **options)
+
+        self.globals = {**numbers, "table": table}
+        self.filters |= FORMATS
+
+    def getattr(self, obj: object, attribute: str) -> object:
+        """Look a key up in a group before (and instead of) the methods of `dict`."""
+        if isinstance(obj, Group):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+    def fill(self, text: str, place: str) -> str:
+        """Fill the placeholders of one text; every problem becomes an InputError that names the place."""
+        try:
+            return self.from_string(text).render()
+        except jinja2.TemplateAssertionError as error:
+            problem = f"{error.message} The filters for numbers are {', '.join(FORMATS)}"
+        except jinja2.TemplateSyntaxError as error:
+            problem = f"{error.message} (line {error.lineno}): mend the {{{{ }}}} or {{% %}} there"
+        except (jinja2.UndefinedError, InputError) as error:
+            problem = str(error)
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            problem = f"a placeholder fails with {type(error).__name__}: {error}: mend what is between its braces"
+        raise InputError(f"{place}: {problem}") from None
+
+
+class FillNumbers(Preprocessor):
+    """nbconvert preprocessor that fills the placeholders of a notebook whose YAML has the key `results`."""
+
+    enabled = True
+    results = Unicode("", help="folder of the numbers; by default the one the YAML names").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Fill front matter and Markdown cells.
+
+        Raises
+        ------
+        InputError
+            For an unknown placeholder, or a missing or unreadable file of results.
+        """
+        first, values = front_matter(nb)
+        if "results" not in values:
+            if self.results:
+                raise InputError("a folder of results was given, but the notebook's YAML has no `results:` line: add it")
+            return nb, resources
+        beside = Path(resources.get("metadata", {}).get("path") or ".")
+        numbers = NumbersEnvironment(Path(self.results) if self.results else beside / str(values["results"]))
+        for key, value in values.items():
+            if isinstance(value, str):
+                values[key] = numbers.fill(value, f"{key!r} in the YAML of cell 1")
+        first.source = f"---\n{yaml.safe_dump(values, allow_unicode=True, sort_keys=False)}---"
+        for number, cell in enumerate(nb.cells, start=1):
+            if cell.cell_type == "markdown" and cell is not first:
+                cell.source = numbers.fill(cell.source, place_of(number, cell))
+        return nb, resources
+
+
+def _read_json(folder: Path) -> dict[str, Group]:
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder} with the report's numbers: run the notebooks, which write it")
+    groups = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON ({error}): run the notebook that writes it again") from None
+        if not isinstance(values, dict) or not path.stem.isidentifier() or path.stem == "table":
+            raise InputError(f"{path} cannot be used: its name must be a plain word, its content a {{...}} of names")
+        groups[path.stem] = Group(path.stem, values)
+    return groups
+
+
+def _grouped(path: str, value: object) -> object:
+    return Group(path, value) if isinstance(value, dict) else value
+
+
+def _printable(value: object) -> object:
+    """Let only what a reader can use into the text: no groups, no None, no NaN."""
+    if isinstance(value, Group):
+        raise InputError(f"the placeholder {value.path} is a group: name one of {', '.join(value)}")
+    if value is None or isinstance(value, bool | list) or (isinstance(value, float) and not math.isfinite(value)):
+        raise InputError(f"a placeholder holds {value}, which is nothing to print: correct the number or the text")
+    return f"{value:.6g}" if isinstance(value, float) else value

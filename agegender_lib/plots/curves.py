@@ -1,0 +1,142 @@
+"""How a training went, epoch by epoch."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
+
+# Column, title, y label, and whether the best epoch is the lowest.
+_PANELS = (
+    ("gender_loss", "Gender: loss", "loss", True),
+    ("gender_accuracy", "Gender: accuracy", "accuracy", False),
+    ("age_loss", "Age: loss", "loss", True),
+    ("age_mae", "Age: mean absolute error", "years", True),
+)
+
+
+@styled
+def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
+    """The four learning curves the coursework asks for, training and validation.
+
+    A dashed line marks where a new training stage begins; a ring marks the best validation epoch. A few extreme values
+    would flatten everything else: they are cut off, with a triangle at the edge for each.
+
+    Parameters
+    ----------
+    history
+        A run's ``history.csv``.
+    title
+        Name of the model, above the panels; a name that starts with ModelA or ModelB sets the colour.
+    """
+    figure = new_figure(height_cm=11.5)
+    colour = look_of([title])[title][0] if title else COLOURS["ModelA"]
+    epochs = _epochs(history)
+    axes = figure.subplots(2, 2, sharex=True).ravel()
+    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
+        train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
+        ax.plot(epochs, train, color=COLOURS["train"], lw=1.2, label="training")
+        ax.plot(epochs, validation, color=colour, label="validation")
+        ax.set(title=heading, ylabel=unit)
+        _crop(ax, epochs, train, validation, lowest, colour)
+        _annotate(ax, epochs, validation, lowest, colour)
+        _stages(ax, history, epochs, named=ax in axes[:2])
+    for ax in axes[2:]:
+        ax.set_xlabel("epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+@styled
+def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
+    """Seconds per epoch, with the median of each stage; ``history`` is a run's ``history.csv``."""
+    figure = new_figure(height_cm=5)
+    ax = figure.subplots()
+    epochs = _epochs(history)
+    seconds = history["seconds"].to_numpy(float)
+    ax.bar(epochs, seconds, color=COLOURS["faint"], width=0.85)
+    for first, last, _ in _stage_spans(history):
+        median = float(np.median(seconds[first : last + 1]))
+        ax.plot([epochs[first] - 0.5, epochs[last] + 0.5], [median, median], color=COLOURS["neutral"])
+        ax.annotate(
+            f"median {median:.3g} s", (epochs[last] + 0.4, median), xytext=(0, 3), textcoords="offset points", size=8,
+            ha="right", va="bottom", color=COLOURS["neutral"],
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
+        )  # fmt: skip
+    _stages(ax, history, epochs, named=True)
+    ax.set(xlabel="epoch", ylabel="seconds per epoch", xlim=(epochs[0] - 0.8, epochs[-1] + 0.8))
+    ax.margins(y=0.15)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(axis="x", visible=False)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def _epochs(history: pd.DataFrame) -> np.ndarray:
+    """Epoch numbers for the x axis; counted through when each stage starts again at one."""
+    epochs = history["epoch"].to_numpy()
+    return epochs if (np.diff(epochs) > 0).all() else np.arange(1, len(epochs) + 1)
+
+
+def _stage_spans(history: pd.DataFrame) -> list[tuple[int, int, str]]:
+    """First row, last row and name of every stage."""
+    stages = history["stage"].astype(str).to_numpy()
+    starts = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1)]
+    ends = [*(start - 1 for start in starts[1:]), len(stages) - 1]
+    return [(int(start), int(end), stages[start]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray, named: bool) -> None:
+    spans = _stage_spans(history)
+    for first, _, name in spans:
+        if first:
+            ax.axvline(epochs[first] - 0.5, color="#888888", lw=0.8, ls=(0, (3, 2)), zorder=1)
+        if named and len(spans) > 1:
+            ax.annotate(
+                name, (epochs[first] - 0.5 if first else epochs[0], 1), xycoords=("data", "axes fraction"),
+                xytext=(3, -1), textcoords="offset points", va="top", size=7.5, color="#666666", zorder=5,
+                bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
+            )  # fmt: skip
+
+
+def _crop(
+    ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, lowest: bool, colour: str
+) -> None:
+    """Let a few exploding epochs leave the panel instead of flattening the rest."""
+    if not lowest:
+        return
+    values = np.concatenate([train, validation])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return
+    usual = np.quantile(values, 0.93)
+    if values.max() <= 2.5 * usual:
+        return
+    top = usual * 1.25
+    ax.set_ylim(min(0, values.min()), top)
+    for series, shade in ((train, COLOURS["train"]), (validation, colour)):
+        beyond = epochs[series > top]
+        ax.plot(beyond, np.full(len(beyond), 0.985), "^", transform=ax.get_xaxis_transform(), color=shade, ms=4, gid="cut")
+    ax.annotate(
+        f"▲ beyond the axis, at most {values.max():.3g}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
+        size=7.5, color="#666666",
+    )  # fmt: skip
+
+
+def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, lowest: bool, colour: str) -> None:
+    """Ring the best validation epoch; say it and the last value below the title."""
+    if not np.isfinite(validation).any():
+        return
+    best = int(np.nanargmin(validation) if lowest else np.nanargmax(validation))
+    ax.plot(epochs[best], validation[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
+    ax.set_title(
+        f"best {validation[best]:.3g} (epoch {epochs[best]}), last {validation[-1]:.3g}", loc="right", size=7.5,
+        weight="normal", color="#666666",
+    )  # fmt: skip

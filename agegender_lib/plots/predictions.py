@@ -1,0 +1,167 @@
+"""What models answer: against the truth, by group of people, and beside each other."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from agegender_lib.evaluation.groups import GROUPINGS, running_median
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
+
+_MEASURES = (
+    ("age_mae", "Age: mean absolute error", "years"),
+    ("age_bias", "Age: read too young or too old", "years, predicted minus true"),
+    ("gender_accuracy", "Gender: accuracy", ""),
+)
+
+
+@styled
+def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
+    """Predicted against true age, a panel per model: every face a dot, the identity, and what is typical.
+
+    The line is the running median of ``evaluation.running_median``, the band holds the middle 80 % of the answers.
+
+    Parameters
+    ----------
+    predictions
+        Model name to predictions of one split.
+    """
+    figure = new_figure(height_cm=8.2 if len(predictions) > 1 else 10, width=1 if len(predictions) > 1 else 0.7)
+    axes = figure.subplots(1, len(predictions), sharex=True, sharey=True, squeeze=False).ravel()
+    top = max(max(table["age"].max(), table["age_predicted"].max()) for table in predictions.values()) * 1.03
+    looks = look_of(predictions)
+    for ax, (name, table) in zip(axes, predictions.items(), strict=True):
+        colour = looks[name][0]
+        typical = running_median(table)
+        ax.plot([0, top], [0, top], color="#555555", lw=0.9, ls=(0, (4, 2)), label="perfect")
+        ax.scatter(
+            table["age"], table["age_predicted"], s=5, color=COLOURS["neutral"], alpha=0.28, linewidths=0, rasterized=True
+        )  # fmt: skip
+        ax.fill_between(
+            typical["age"], typical["low"], typical["high"], color=colour, alpha=0.2, lw=0, label="middle 80 %"
+        )  # fmt: skip
+        ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
+        ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(min(0, table["age_predicted"].min()), top))
+        ax.set_aspect("equal")
+        ax.legend(loc="upper left", borderaxespad=0.2, handlelength=1.6)
+    axes[0].set_ylabel("predicted age (years)")
+    return figure
+
+
+@styled
+def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """True against predicted gender, a panel per model; each cell has its count and its share of the row.
+
+    Parameters
+    ----------
+    tables
+        Model name to ``evaluation.confusion`` table.
+    """
+    figure = new_figure(height_cm=5.6, width=min(1, 0.5 * len(tables)))
+    axes = figure.subplots(1, len(tables), squeeze=False).ravel()
+    for ax, (name, table) in zip(axes, tables.items(), strict=True):
+        shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+        words = table.astype(str) + "\n" + shares.map("{:.1%}".format)
+        sns.heatmap(
+            shares, ax=ax, vmin=0, vmax=1.15, cmap="Blues", cbar=False, annot=words, fmt="", linewidths=1.5, square=True,
+            annot_kws={"size": 8.5},
+        )  # fmt: skip
+        ax.set(title=name, xlabel="predicted", ylabel="true")
+        ax.tick_params(length=0)
+        ax.set_yticklabels(ax.get_yticklabels(), rotation=90, va="center")
+    return figure
+
+
+@styled
+def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Age error, age bias and gender accuracy per group, with 95 % intervals; small groups in grey.
+
+    Parameters
+    ----------
+    tables
+        Model name to ``evaluation.errors_by`` table, all grouped alike.
+    """
+    named = {name: _with_label(table) for name, table in tables.items()}
+    groups = pd.concat(named.values()).drop_duplicates("label")
+    place = {label: position for position, label in enumerate(groups["label"])}
+    looks = look_of(tables)
+    figure = new_figure(height_cm=2.4 + len(groups) * max(0.55, 0.3 * len(tables)))
+    axes = figure.subplots(1, len(_MEASURES), sharey=True)
+    offsets = np.linspace(-0.17, 0.17, len(tables)) if len(tables) > 1 else [0.0]
+    for ax, (measure, title, unit) in zip(axes, _MEASURES, strict=True):
+        for offset, (name, table) in zip(offsets, named.items(), strict=True):
+            for row in table.itertuples():
+                colour = COLOURS["faint"] if row.small else looks[name][0]
+                value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
+                _whisker(ax, value, low, high, place[row.label] + offset, colour, looks[name][1])
+        ax.set_title(title, size=8.5)
+        ax.set_xlabel(unit)
+        ax.grid(axis="y", visible=False)
+    axes[0].set_xlim(left=0)
+    axes[1].axvline(0, color="#555555", lw=0.9, zorder=1)
+    axes[2].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_ylim(len(groups) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(groups)), [f"{row.label}  (n = {row.count})" for row in groups.itertuples(name="Row")])
+    for tick, few in zip(axes[0].get_yticklabels(), groups["small"], strict=True):
+        tick.set_color("#8A8A8A" if few else "#333333")
+    handles = [Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
+    if groups["small"].any():
+        handles.append(Line2D([], [], color=COLOURS["faint"], marker="o", label="fewer than 30 images"))
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    return figure
+
+
+@styled
+def compare_models(table: pd.DataFrame) -> Figure:
+    """Each model's age error and gender accuracy, with 95 % intervals, above what the original report reached.
+
+    Parameters
+    ----------
+    table
+        As ``evaluation.beside_original`` returns it: ``model, source, metric, value, low, high``; rows without an
+        interval are drawn as hollow diamonds.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    looks = look_of(models)
+    figure = new_figure(height_cm=2.2 + 1.15 * len(models))
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (metric, title, unit) in zip(axes, (_MEASURES[0], _MEASURES[2]), strict=True):
+        for row in table[table["metric"] == metric].itertuples():
+            ours = np.isfinite(row.low)
+            colour, marker = looks[row.model] if ours else (COLOURS["original report"], "D")
+            y = models.index(row.model) + (-0.14 if ours else 0.2)
+            _whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
+            words = f"{row.value:.2f}" if metric == "age_mae" else f"{row.value:.1%}"
+            end = row.high if ours else row.value
+            ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8, color=colour)
+        ax.set_title(title)
+        ax.set_xlabel(unit)
+        ax.margins(x=0.2)
+        ax.grid(axis="y", visible=False)
+    axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_yticks(range(len(models)), models)
+    axes[0].set_ylim(len(models) - 0.5, -0.5)
+    handles = [
+        Line2D([], [], color="black", marker="o", label="this work, 95 % interval"),
+        Line2D([], [], color=COLOURS["original report"], marker="D", mfc="white", ls="", label="original report"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    return figure
+
+
+def _with_label(table: pd.DataFrame) -> pd.DataFrame:
+    by = [name for name in GROUPINGS if name in table.columns]
+    return table.assign(label=table[by].astype(str).agg(", ".join, axis=1))
+
+
+def _whisker(
+    ax: Axes, value: float, low: float, high: float, y: float, colour: str, marker: str, filled: bool = True
+) -> None:
+    if np.isfinite(low):
+        ax.plot([low, high], [y, y], color=colour, lw=1.5, solid_capstyle="butt")
+    ax.plot([value], [y], marker, color=colour, mfc=colour if filled else "white", mew=1.2, zorder=3)

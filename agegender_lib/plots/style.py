@@ -1,0 +1,175 @@
+"""How every figure looks, and the one function that writes figures to disk."""
+
+import functools
+import io
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
+TEXT_WIDTH_CM = 15.0
+PNG_DPI = 200
+# Photographs inside an SVG are stored at this resolution; more only makes the file larger.
+SVG_IMAGE_DPI = 130
+RENDERED_MARK = "rendered stand-in faces, not photographs"
+_MARK_HEIGHT_INCHES = 0.2
+
+# Blue and vermilion are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind and in grey print.
+COLOURS = {
+    "ModelA": "#0072B2",
+    "ModelB": "#D55E00",
+    "original report": "#6B6B6B",
+    "female": "#7B4B94",
+    "male": "#4DB6A0",
+    "train": "#8C8C8C",
+    "neutral": "#4A5A6A",
+    "faint": "#B8BEC4",
+    "wrong": "#B3261E",
+}
+_OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = {"ModelA": "o", "ModelB": "s"}
+_OTHER_MARKERS = ("^", "v", "P", "X")
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "figure.titlesize": 9.5,
+    "figure.titleweight": "bold",
+    "figure.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E6E8",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "path",  # letters as outlines: the PDF needs no fonts of ours
+    "svg.hashsalt": "agegender",  # the same figure gets the same identifiers, hence the same bytes
+}
+
+Arguments = ParamSpec("Arguments")
+
+
+class ReportFigure(Figure):
+    """A figure that shows itself as the result of a notebook cell without pyplot or ``%matplotlib``."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Decorate a plotting function so that it draws in this style and changes no one else's settings."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def figure_size(width: float = 1.0, height_cm: float = 7.0) -> tuple[float, float]:
+    """Inches for a figure of ``width`` times the report's text width and ``height_cm`` centimetres."""
+    return width * TEXT_WIDTH_CM / 2.54, height_cm / 2.54
+
+
+def new_figure(height_cm: float = 7.0, width: float = 1.0) -> Figure:
+    """An empty figure at report size; see ``figure_size``."""
+    return ReportFigure(figsize=figure_size(width, height_cm), layout="constrained")
+
+
+def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
+    """A fixed (colour, marker) for every model name: "ModelA ..." and "ModelB ..." keep theirs wherever they appear."""
+    looks, taken, others = {}, set(), 0
+    for name in names:
+        known = next((model for model in MARKERS if name.replace(" ", "").startswith(model)), None)
+        if known and known not in taken:
+            taken.add(known)
+            looks[name] = COLOURS[known], MARKERS[known]
+        else:
+            looks[name] = _OTHERS[others % len(_OTHERS)], _OTHER_MARKERS[others % len(_OTHER_MARKERS)]
+            others += 1
+    return looks
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out once and for all: constrained layout would move things a little at every drawing."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
+def mark_rendered(figure: Figure) -> None:
+    """Write on the figure, in a strip added below it, that its faces are drawn; a second call changes nothing."""
+    if any(text.get_gid() == "rendered" for text in figure.texts):
+        return
+    settle(figure)
+    width, height = figure.get_size_inches()
+    taller = height + _MARK_HEIGHT_INCHES
+    figure.set_size_inches(width, taller)
+    for ax in figure.axes:
+        box = ax.get_position(original=True)
+        ax.set_position((box.x0, (box.y0 * height + _MARK_HEIGHT_INCHES) / taller, box.width, box.height * height / taller))
+    for text in figure.texts:
+        text.set_y((text.get_position()[1] * height + _MARK_HEIGHT_INCHES) / taller)
+    figure.text(
+        0.995, 0.02 / taller, RENDERED_MARK, ha="right", va="bottom", size=7.5, style="italic", color=COLOURS["wrong"],
+        gid="rendered",
+    )  # fmt: skip
+
+
+def save_figure(figure: Figure, name: str, folder: str | Path, rendered: bool = False) -> list[Path]:
+    """Write ``<name>.svg`` (for the report) and ``<name>.png`` (200 dpi): equal figures give equal bytes.
+
+    Parameters
+    ----------
+    figure, name
+        What to write, and its file name without suffix.
+    folder
+        Created when missing.
+    rendered
+        The figure shows rendered faces or numbers made from them; it is marked for good.
+
+    Returns
+    -------
+    list of Path
+        The SVG and the PNG. Each appears whole or not at all.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with mpl.rc_context(STYLE):
+        settle(figure)
+        if rendered:
+            mark_rendered(figure)
+        for suffix, dpi, metadata in (("svg", SVG_IMAGE_DPI, {"Date": None}), ("png", PNG_DPI, {})):
+            path, part = folder / f"{name}.{suffix}", folder / f"{name}.{suffix}.part"
+            figure.savefig(part, format=suffix, dpi=dpi, metadata=metadata)
+            os.replace(part, path)
+            paths.append(path)
+    return paths

@@ -1,0 +1,7 @@
+"""From a configuration to a run folder: losses, schedules, checkpoints, saving."""
+
+from .config import Stage, TrainingConfig, configure
+from .network import build_network
+from .train import train
+
+__all__ = ["Stage", "TrainingConfig", "build_network", "configure", "train"]

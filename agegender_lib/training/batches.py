@@ -1,0 +1,42 @@
+"""Batches of faces and targets, in an order that depends on the seed and the epoch only."""
+
+import keras
+import numpy as np
+
+
+class Batches(keras.utils.PyDataset):
+    """uint8 images, and targets by output name, in batches.
+
+    Parameters
+    ----------
+    images : uint8 [n, 128, 128, 3]
+        May be memory-mapped; only the batch at hand is copied.
+    rows : int [m]
+        Rows of ``images`` to use, in the order of the targets.
+    targets : dict of str to array [m, ...]
+    batch_size : int
+    seed : int, optional
+        Shuffle anew each epoch; without it the order stays.
+    """
+
+    def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None):
+        super().__init__()
+        self.images, self.rows, self.targets = images, np.asarray(rows), targets
+        self.batch_size, self.seed = batch_size, seed
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Put the rows into this epoch's order, so that a resumed training continues with the same batches."""
+        order = np.arange(len(self.rows))
+        self.order = order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
+
+    def __len__(self) -> int:
+        # a training drops its last, partly filled batch: every step weighs the same
+        if self.seed is not None and len(self.rows) >= self.batch_size:
+            return len(self.rows) // self.batch_size
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int):
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.images[self.rows[chosen]]
+        return images, {name: values[chosen] for name, values in self.targets.items()}

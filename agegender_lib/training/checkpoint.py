@@ -1,0 +1,159 @@
+"""What a killed training needs to go on: one file, replaced after every epoch."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from agegender_lib.errors import InputError
+
+from .config import TrainingConfig
+from .files import replacing
+
+
+class State:
+    """Where a training is: epochs done, their history, weights and the optimizer's memory.
+
+    Everything of one moment is in one file, so no kill can leave two files of different moments.
+
+    Attributes
+    ----------
+    history : list of dict
+        A row per finished epoch.
+    best : list of array or None
+        Weights of the epoch with the least validation loss, where early stopping may return to them.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.history: list[dict] = []
+        self.best: list[np.ndarray] | None = None
+        self.arrays: dict[str, np.ndarray] = {}
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished."""
+        return len(self.history)
+
+    @property
+    def stage(self) -> int:
+        """Number, from 1, of the stage the last finished epoch belongs to; 0 before the first."""
+        return self.history[-1]["stage"] if self.history else 0
+
+    @classmethod
+    def read(cls, path: Path) -> "State":
+        """The state in ``path``, or a fresh one where there is no such file."""
+        state = cls(path)
+        if state.path.exists():
+            try:
+                with np.load(state.path) as file:
+                    state.arrays = {name: file[name] for name in file.files}
+                state.history = json.loads(str(state.arrays.pop("history")))
+            except Exception as error:
+                raise InputError(f"the checkpoint {path} cannot be read ({error}): delete it to start over") from error
+            best = [name for name in state.arrays if name.startswith("best/")]
+            state.best = [state.arrays.pop(f"best/{i}") for i in range(len(best))] or None
+        return state
+
+    def write(self, graph: keras.Model) -> None:
+        """Keep the graph's and its optimizer's variables, atomically."""
+        arrays = {f"model/{i}": _numpy(variable) for i, variable in enumerate(graph.variables)}
+        arrays |= {f"optimizer/{i}": _numpy(v) for i, v in enumerate(graph.optimizer.variables)}
+        arrays |= {f"best/{i}": value for i, value in enumerate(self.best or [])}
+        with replacing(self.path) as temporary:
+            np.savez(temporary, history=json.dumps(self.history), **arrays)
+
+    def restore(self, graph: keras.Model, optimizer: bool) -> None:
+        """Put the kept variables back; the optimizer's only if it is the same stage's."""
+        _assign("model", graph.variables, self.arrays)
+        if optimizer:
+            _assign("optimizer", graph.optimizer.variables, self.arrays)
+
+
+class KeepState(keras.callbacks.Callback):
+    """After each epoch: its row of history, the best weights, the checkpoint, and early stopping.
+
+    Parameters
+    ----------
+    state : State
+    config : TrainingConfig
+    stage : int
+        From 1.
+    network : keras.Model
+        Whose weights ``state.best`` keeps.
+    on_row : callable
+        Called with the row after it is safely written.
+    """
+
+    def __init__(self, state: State, config: TrainingConfig, stage: int, network: keras.Model, on_row):
+        super().__init__()
+        self.state, self.config, self.number, self.network, self.on_row = state, config, stage, network, on_row
+        self.best: list[np.ndarray] | None = None
+
+    def on_test_end(self, logs=None):
+        # here the averaged weights, which were just validated, are still in the model
+        if self.config.early_stopping is not None and self.number == len(self.config.stages):
+            losses = [row["val_loss"] for row in self.state.history if row["stage"] == self.number]
+            if not losses or logs["loss"] < min(losses):
+                self.state.best = self.network.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = history_row(epoch + 1, self.number, logs, self.model.optimizer, self.seconds())
+        self.state.history.append(row)
+        self.state.write(self.model)
+        self.on_row(row)
+        if self.should_stop():
+            self.model.stop_training = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = _now()
+
+    def seconds(self) -> float:
+        """Seconds since the epoch began, by a clock that never jumps."""
+        return _now() - self.started
+
+    def should_stop(self) -> bool:
+        """Whether validation has not improved for as long as early stopping waits."""
+        return stalled(self.state.history, self.config, self.number)
+
+
+def stalled(history: list[dict], config: TrainingConfig, stage: int) -> bool:
+    """Whether early stopping ends this stage after the given history."""
+    if config.early_stopping is None or stage < len(config.stages):
+        return False
+    losses = [row["val_loss"] for row in history if row["stage"] == stage]
+    return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= config.early_stopping
+
+
+def history_row(epoch: int, stage: int, logs: dict, optimizer, seconds: float) -> dict:
+    """Keras's logs of an epoch under the run folder's column names."""
+    row = {"epoch": epoch, "stage": stage, "seconds": round(seconds, 2)}
+    row["learning_rate"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    for prefix in ("", "val_"):
+        row[f"{prefix}loss"] = float(logs[f"{prefix}loss"])
+        for task, metric in (("gender", "accuracy"), ("age", "mae")):
+            row[f"{prefix}{task}_loss"] = float(logs[f"{prefix}{task}_output_loss"])
+            row[f"{prefix}{task}_{metric}"] = float(logs[f"{prefix}{task}_output_{metric}"])
+    return row
+
+
+def _numpy(variable):
+    return np.asarray(keras.ops.convert_to_numpy(variable))
+
+
+def _assign(kind, variables, arrays):
+    kept = [arrays[f"{kind}/{i}"] for i in range(sum(name.startswith(f"{kind}/") for name in arrays))]
+    if [tuple(v.shape) for v in variables] != [a.shape for a in kept]:
+        raise InputError(
+            f"the checkpoint's {kind} variables are not those of this code's {kind}: it was written by another "
+            "version; delete the run folder to start over"
+        )
+    for variable, value in zip(variables, kept, strict=True):
+        variable.assign(value)
+
+
+def _now():
+    import time
+
+    return time.perf_counter()

@@ -1,0 +1,202 @@
+"""Every setting of a training, its defaults, and its name."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any
+
+from agegender_lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one learning-rate schedule.
+
+    Attributes
+    ----------
+    epochs : int
+    learning_rate : float
+        Reached after the warm-up, falling to zero along a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983).
+    warmup_epochs : float
+        Epochs of linear rise.
+    trainable : str
+        "all", "heads", or the backbone layer from which on everything learns.
+    """
+
+    epochs: int
+    learning_rate: float
+    warmup_epochs: float = 1.0
+    trainable: str = "all"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides the outcome of a training, besides the data.
+
+    Attributes
+    ----------
+    model : {"model_a", "model_b"}
+    builder : dict
+        Arguments of the model's builder.
+    stages : tuple of Stage
+    seed : int
+        Of weights, order, augmentation, dropout and the split.
+    validation : int or float
+        Images, or share of them, held out.
+    batch_size : int
+    optimizer : {"adamw", "adam"}
+    weight_decay : float
+        Of AdamW; biases and normalisation are left out of it.
+    ema_momentum : float or None
+        Weights are averaged over time with this momentum, and the average is what validates and is saved.
+    age_loss : {"mse", "mae"}
+        Of the age in years.
+    age_weight, gender_weight, distribution_weight : float
+        Weights of the age loss, the gender cross-entropy, and, for a model with an age distribution, its
+        Kullback-Leibler divergence from the label's distribution.
+    age_sigma : (float, float)
+        The label's distribution is a normal around the age with sigma = first + second x age, in years.
+    label_smoothing : float
+        Of the gender labels.
+    augmentation : dict
+        Arguments of :class:`agegender_lib.models.FaceAugmentation`.
+    early_stopping : int or None
+        Stop the last stage after so many epochs without a better validation loss, and keep the best epoch's
+        weights. None trains to the end and keeps the last, so that nothing is chosen on the validation images.
+    flip_averaging : bool
+        The saved model averages each face with its mirror image.
+    precision : {"float32", "mixed_bfloat16"}
+        Of the training arithmetic; what is saved is float32.
+    weight_bits : int or None
+        Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
+    """
+
+    model: str
+    builder: dict[str, Any] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    seed: int = 1
+    validation: float = 1000
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    weight_decay: float = 0.05
+    ema_momentum: float | None = 0.998
+    age_loss: str = "mae"
+    age_weight: float = 0.1
+    gender_weight: float = 2.0
+    distribution_weight: float = 1.0
+    age_sigma: tuple[float, float] = (2.5, 0.03)
+    label_smoothing: float = 0.05
+    augmentation: dict[str, Any] = field(default_factory=dict)
+    early_stopping: int | None = None
+    flip_averaging: bool = True
+    precision: str = "float32"
+    weight_bits: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def name(self) -> str:
+        """The run's name: the model and a short hash of whatever differs from the model's defaults."""
+        defaults = asdict(DEFAULTS[self.model])
+        differing = {key: value for key, value in asdict(self).items() if value != defaults[key]}
+        text = json.dumps(differing, sort_keys=True)
+        return f"{self.model}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
+        """From the dictionary in a run folder's ``config.json``; what an older file lacks has its default."""
+        values = dict(values)
+        values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
+        if "age_sigma" in values:
+            values["age_sigma"] = tuple(values["age_sigma"])
+        return cls(**values)
+
+
+#: The coursework's settings of both models.
+DEFAULTS = {
+    "model_a": TrainingConfig("model_a", stages=(Stage(56, 2e-3, warmup_epochs=3),)),
+    "model_b": TrainingConfig(
+        "model_b",
+        stages=(
+            Stage(2, 1e-3, warmup_epochs=0.5, trainable="heads"),
+            Stage(22, 2e-4, warmup_epochs=2),
+        ),
+        ema_momentum=0.99,
+        early_stopping=8,
+        precision="mixed_bfloat16",
+        weight_bits=9,
+    ),
+}
+
+
+def configure(model: str, **settings: Any) -> TrainingConfig:
+    """The model's defaults with some settings replaced.
+
+    Parameters
+    ----------
+    model : {"model_a", "model_b"}
+    **settings
+        Fields of :class:`TrainingConfig`. ``builder`` and ``augmentation`` are merged with the defaults,
+        ``stages`` is a list of dictionaries with the fields of :class:`Stage`.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or of the wrong kind.
+    """
+    if model not in DEFAULTS:
+        raise InputError(f"model {model!r} is unknown: choose {' or '.join(DEFAULTS)}")
+    known = {item.name for item in fields(TrainingConfig)} - {"model"}
+    _refuse_unknown(settings, known, f"setting of {model}")
+    values = asdict(DEFAULTS[model])
+    for key, value in settings.items():
+        if key in ("builder", "augmentation"):
+            if not isinstance(value, dict):
+                raise InputError(f"{model}: {key} is {value!r}: give a mapping of its arguments")
+            value = {**values[key], **value}
+        if key == "stages":
+            if not isinstance(value, (list, tuple)) or not value:
+                raise InputError(f"{model}: stages is {value!r}: give a list with at least one stage")
+            for stage in value:
+                _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
+        values[key] = value
+    _check(values)
+    try:
+        return TrainingConfig.from_dict(values)
+    except TypeError as error:
+        raise InputError(f"{model}: the settings do not fit together: {error}") from error
+
+
+def _refuse_unknown(given, known, what):
+    for key in given:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise InputError(f"{key!r} is no {what}: {hint}")
+
+
+def _check(values):
+    choices = {
+        "optimizer": ("adamw", "adam"),
+        "age_loss": ("mse", "mae"),
+        "precision": ("float32", "mixed_bfloat16"),
+    }
+    for key, allowed in choices.items():
+        if values[key] not in allowed:
+            raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(allowed)}")
+    for key in ("batch_size", "seed", "age_weight", "gender_weight", "distribution_weight", "weight_decay"):
+        if isinstance(values[key], bool) or not isinstance(values[key], (int, float)) or values[key] < 0:
+            raise InputError(f"{key} is {values[key]!r}: give a number of at least 0")
+    if values["batch_size"] < 1 or values["batch_size"] != int(values["batch_size"]):
+        raise InputError(f"batch_size is {values['batch_size']!r}: give a whole number of at least 1")
+    bits = values["weight_bits"]
+    if bits is not None and not (isinstance(bits, int) and 2 <= bits <= 24):
+        raise InputError(f"weight_bits is {bits!r}: give 2 to 24, or none to keep all")

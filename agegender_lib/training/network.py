@@ -1,0 +1,92 @@
+"""From a configuration to a network: the plain one, the one that trains, and the one that is saved."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from agegender_lib import models
+from agegender_lib.errors import InputError
+
+from .config import Stage, TrainingConfig
+from .losses import compile_arguments
+
+BUILDERS = {"model_a": models.build_model_a, "model_b": models.build_model_b}
+
+
+def build_network(config: TrainingConfig, **overrides) -> keras.Model:
+    """The model that ``config`` describes, in the current precision, with outputs gender and age.
+
+    Raises
+    ------
+    InputError
+        If the builder does not know an argument or refuses its value.
+    """
+    arguments = {**config.builder, **overrides}
+    try:
+        return BUILDERS[config.model](**arguments)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{config.model} cannot be built with {arguments}: {error}") from error
+
+
+def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """Augmentation and network in one graph: raw uint8 pixels in, a dictionary of outputs out."""
+    outputs = dict(zip(network.output_names, network.outputs, strict=True))
+    names = [layer.name for layer in network.layers]
+    if "age_distribution" in names:
+        outputs["age_distribution"] = network.get_layer("age_distribution").output
+    inner = keras.Model(network.inputs, outputs, name="network")
+    pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="pixels")
+    try:
+        augmentation = models.FaceAugmentation(
+            **{"seed": config.seed, **config.augmentation}, dtype="float32", name="augmentation"
+        )
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{config.model}: augmentation {config.augmentation} is not understood: {error}") from error
+    return keras.Model(pixels, inner(augmentation(pixels)), name="training_graph")
+
+
+def compile_for(graph: keras.Model, config: TrainingConfig, stage: Stage, steps_per_epoch: int) -> None:
+    """Give the training graph the losses of ``config`` and a fresh optimizer for ``stage``."""
+    total = max(1, stage.epochs * steps_per_epoch)
+    warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        stage.learning_rate / 100 if warmup else stage.learning_rate,
+        decay_steps=total - warmup,
+        warmup_target=stage.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    averaging = {"use_ema": config.ema_momentum is not None, "ema_momentum": config.ema_momentum or 0.99}
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **averaging)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    else:
+        optimizer = keras.optimizers.Adam(schedule, **averaging)
+    has_distribution = "age_distribution" in graph.output
+    # XLA halves the speed of these networks on a CPU with TensorFlow
+    jit = False if keras.backend.backend() == "tensorflow" else "auto"
+    graph.compile(optimizer=optimizer, jit_compile=jit, **compile_arguments(config, has_distribution))
+    optimizer.build(graph.trainable_variables)
+
+
+def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
+    with precision("float32"):
+        # the weights come from the trained network, whatever they started from
+        overrides = {"weights": "none"} if config.model == "model_b" else {}
+        plain = build_network(config, **overrides)
+    plain.set_weights(network.get_weights())
+    return models.average_flips(plain) if config.flip_averaging else plain
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build layers in this arithmetic inside the block."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,214 @@
+"""A configuration and faces go in, a run folder comes out."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet, split_faces
+from agegender_lib.errors import InputError
+from agegender_lib.models import load_model, predict, set_trainable
+
+from .batches import Batches
+from .checkpoint import KeepState, State, stalled
+from .config import TrainingConfig
+from .export import round_weights, save_model
+from .files import write_csv, write_json
+from .losses import targets
+from .network import build_network, compile_for, network_to_save, precision, training_graph
+from .progress import Progress
+
+
+def train(config: TrainingConfig, faces: FaceSet, runs: Path = folders.RUNS, name: str | None = None) -> Path:
+    """Train a model, or go on with a training that was killed, or return one that is finished.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    faces : FaceSet
+    runs : Path
+        Folder of run folders.
+    name : str, optional
+        Of the run; by default :attr:`TrainingConfig.name` and the start of the data's fingerprint, so that other
+        settings or other faces get another folder.
+
+    Returns
+    -------
+    Path
+        The run folder, with config.json, provenance.json, history.csv, model.keras, model.h5, predictions.csv
+        and metrics.json. The last is written last: a folder that has it is finished.
+
+    Raises
+    ------
+    InputError
+        If the settings cannot be built, or the folder holds a training with other settings or other data.
+    """
+    folder = Path(runs) / (name or f"{config.name}-{faces.fingerprint[:6]}")
+    _claim(folder, config, faces)
+    if (folder / "metrics.json").exists():
+        return folder
+    split = split_faces(faces.table, seed=config.seed, validation=config.validation)
+    keras.utils.set_random_seed(config.seed)
+    with precision(config.precision):
+        network = build_network(config)
+        origin = getattr(network, "weights_origin", "random weights, trained from scratch")
+        graph = training_graph(network, config)
+    state = State.read(folder / "checkpoint.npz")
+    _fit(graph, network, config, faces, split, state, folder)
+    _save(network, config, folder)
+    _conclude(folder, config, faces, split, state, origin)
+    state.path.unlink(missing_ok=True)
+    return folder
+
+
+def _fit(graph, network, config, faces, split, state, folder):
+    has_distribution = "age_distribution" in graph.output
+    parts = {}
+    for part in ("train", "validation"):
+        rows = (split == part).to_numpy().nonzero()[0]
+        wanted = targets(faces.table.iloc[rows], config, has_distribution)
+        seed = config.seed if part == "train" else None
+        # 100 divides the coursework's 1,000, so that Keras's mean over batches is the mean over faces
+        size = config.batch_size if part == "train" else 100
+        parts[part] = Batches(faces.images, rows, wanted, size, seed)
+    end = 0
+    for number, stage in enumerate(config.stages, start=1):
+        start, end = end, end + stage.epochs
+        if state.stage > number:
+            continue
+        set_trainable(network, stage.trainable)
+        compile_for(graph, config, stage, len(parts["train"]))
+        if state.arrays:
+            state.restore(graph, optimizer=state.stage == number)
+            state.arrays = {}
+
+        progress = Progress(config.epochs, state.history, len(parts["train"]))
+
+        def finished(row, progress=progress):
+            write_csv(folder / "history.csv", pd.DataFrame(state.history))
+            progress.row(row)
+
+        if state.epoch < end and not stalled(state.history, config, number):
+            keep = KeepState(state, config, number, network, finished)
+            order = keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: parts["train"].start_epoch(epoch)
+            )
+            # the state is kept before the averaged weights are swapped out again, see KeepState.on_test_end
+            averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
+            graph.fit(
+                parts["train"],
+                validation_data=parts["validation"],
+                initial_epoch=max(start, state.epoch),
+                epochs=end,
+                callbacks=[order, keep, progress, *averaging],
+                verbose=0,
+            )
+        graph.optimizer.finalize_variable_values(graph.trainable_variables)
+    if state.best is not None:
+        network.set_weights(state.best)
+
+
+def _save(network, config, folder):
+    model = network_to_save(network, config)
+    if config.weight_bits is not None:
+        save_model(model, folder / "exact.keras")
+        round_weights(model, config.weight_bits)
+    save_model(model, folder / "model.h5")
+    save_model(model, folder / "model.keras")
+
+
+def _conclude(folder, config, faces, split, state, origin):
+    """Predictions and metrics of the file that was saved, not of the network in memory."""
+    model = load_model(folder / "model.keras")
+    labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
+    predictions = pd.concat([labels, predict(model, faces.images, progress=True)], axis=1)
+    predictions.insert(1, "split", split)
+    write_csv(folder / "predictions.csv", predictions, float_format="%.5f")
+    history = pd.DataFrame(state.history)
+    write_csv(folder / "history.csv", history)
+    metrics = {part: _scores(rows) for part, rows in predictions.groupby("split")}
+    metrics |= {
+        "epochs": len(history),
+        "seconds_per_epoch": float(history["seconds"].median()),
+        "seconds": float(history["seconds"].sum()),
+        "parameters": model.count_params(),
+        "file_bytes": (folder / "model.keras").stat().st_size,
+        "weights_origin": origin,
+    }
+    exact = folder / "exact.keras"
+    if exact.exists():
+        held_out = predictions[predictions["split"] == "validation"]
+        unrounded = held_out.assign(**predict(load_model(exact), faces.images[held_out.index]).set_index(held_out.index))
+        metrics["unrounded_validation"] = _scores(unrounded)
+        exact.unlink()
+    write_json(folder / "provenance.json", _provenance(faces, metrics["seconds"]))
+    write_json(folder / "metrics.json", metrics)
+
+
+def _scores(rows):
+    error = (rows["age_predicted"] - rows["age"]).abs()
+    right = (rows["p_female"] >= 0.5) == (rows["gender"] == 1)
+    return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
+
+
+def _claim(folder, config, faces):
+    """Make the folder this training's, or refuse one that is another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.json"
+    settings = {"training": asdict(config), "data": {"name": faces.name, "fingerprint": faces.fingerprint}}
+    settings = json.loads(json.dumps(settings))
+    if not path.exists():
+        write_json(path, settings)
+        return
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept_config = TrainingConfig.from_dict(kept["training"])
+        kept_data = kept["data"]["fingerprint"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}): delete the folder {folder} to start over") from error
+    if kept_data != faces.fingerprint:
+        raise InputError(f"{folder} was trained on other faces ({kept['data']['name']}): give another run name")
+    now, then = asdict(config), asdict(kept_config)
+    differing = [f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]]
+    if differing:
+        raise InputError(f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name")
+
+
+def _provenance(faces, seconds):
+    packages = ("tensorflow-cpu", "tensorflow", "jax", "torch", "keras", "numpy", "pandas")
+    versions = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except ImportError:
+            continue
+    return {
+        "data": {
+            "name": faces.name,
+            "fingerprint": faces.fingerprint,
+            "rendered": faces.rendered,
+            "images": len(faces.table),
+        },
+        "versions": versions,
+        "commit": _commit(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seconds": seconds,
+    }
+
+
+def _commit():
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=folders.ROOT, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
