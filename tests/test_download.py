@@ -29,8 +29,8 @@ from agegender_lib.errors import InputError
 FACES = 12
 JPEG = b"\xff\xd8\xff"  # how every JPEG begins
 FEWEST = download.FEWEST  # before a fixture makes it as small as the archives of these tests
-LISTING = f"/api/datasets/{HUGGING_FACE}/tree/main"
-RESOLVE = f"/datasets/{HUGGING_FACE}/resolve/main/UTKFace.tar.gz"
+LISTING = f"/hub/api/datasets/{HUGGING_FACE}/tree/main"
+RESOLVE = f"/hub/datasets/{HUGGING_FACE}/resolve/main/UTKFace.tar.gz"
 STORE = "/store/blob"
 NOISE = random.Random(0).randbytes(300_000)  # several chunks
 NOISE_SHA = hashlib.sha256(NOISE).hexdigest()
@@ -38,11 +38,8 @@ NOISE_SHA = hashlib.sha256(NOISE).hexdigest()
 
 def face_files() -> dict[str, bytes]:
     # Noise does not compress, so that the archive is several chunks long.
-    return {
-        f"{20 + i}_{i % 2}_{i % 5}_2017011617421952{i}.jpg.chip.jpg": JPEG
-        + NOISE[20_000 * i : 20_000 * (i + 1)]
-        for i in range(FACES)
-    }
+    names = [f"{20 + i}_{i % 2}_{i % 5}_2017011617421952{i}.jpg.chip.jpg" for i in range(FACES)]
+    return {name: JPEG + NOISE[20_000 * i : 20_000 * (i + 1)] for i, name in enumerate(names)}
 
 
 def tar_gz(files: dict[str, bytes]) -> bytes:
@@ -120,7 +117,7 @@ def home(monkeypatch):
     server = Home()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", server.base + "/")
+    monkeypatch.setenv("HF_ENDPOINT", server.base + "/hub/")
     yield server
     server.shutdown()
     thread.join()
@@ -518,8 +515,9 @@ def refusal(status: int) -> kaggle_errors.KaggleApiHTTPError:
         (refusal(403), "wants credentials"),
         (refusal(404), "not there any more"),
         (refusal(500), "KaggleApiHTTPError: 500 Client Error.; run the same again"),
-        (requests.ConnectionError("long story"), "no connection; check the network"),
-        (requests.Timeout("long story"), "no connection; check the network"),
+        (requests.ConnectionError("long story"), "no connection, or it was cut; check the network"),
+        (requests.exceptions.ChunkedEncodingError("long story"), "it was cut; check the network"),
+        (requests.Timeout("long story"), "no connection, or it was cut; check the network"),
         (kaggle_errors.DataCorruptionError("checksum"), "DataCorruptionError: checksum; run the same again"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room or let KAGGLEHUB_CACHE"),
         (KeyboardInterrupt(), "was interrupted; run the same again"),

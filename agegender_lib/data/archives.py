@@ -23,10 +23,10 @@ _TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, not read"
 
 def source_name(source: Path) -> str:
     """Name of a source without folders and archive endings: ``train_val`` for ``data/train_val.tar.gz``."""
-    name = source.name
+    name = source.absolute().name
     if not source.is_dir():
         name = re.sub(r"(\.tar\.gz|\.tar|\.tgz|\.zip)$", "", name, flags=re.IGNORECASE)
-    return name or "faces"
+    return name.lstrip(".") or "faces"  # hidden folders of the cache are those not complete
 
 
 def check_source(source: Path) -> None:
@@ -173,4 +173,6 @@ def _damage_reported(source: Path) -> Iterator[None]:
     except InputError:
         raise
     except (*damage, *odd) as error:
-        raise InputError(f"the archive {source} is damaged ({error}); copy or download it again") from None
+        raise InputError(
+            f"the archive {source} is damaged or unreadable ({error}); copy or download it again"
+        ) from None

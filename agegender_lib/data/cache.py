@@ -44,8 +44,8 @@ def source_key(source: Path) -> str:
     """Hash of a source's place, sizes and modification times; see the module's text for the rule."""
     digest = hashlib.sha256(os.fsencode(source.resolve()))
     for file in list_folder(source) if source.is_dir() else [source]:
-        status = file.lstat() if file.is_symlink() and not file.exists() else file.stat()
-        digest.update(os.fsencode(file))
+        status = file.stat() if file.exists() else file.lstat()  # a dead link
+        digest.update(os.fsencode(file.relative_to(source)))
         digest.update(f"|{status.st_size}|{status.st_mtime_ns}|".encode())
     return digest.hexdigest()[:16]
 

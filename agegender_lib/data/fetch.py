@@ -76,15 +76,11 @@ def part_path(path: Path, sha256: str | None = None) -> Path:
 def _receive(url: str, part: Path, name: str, size: int | None) -> None:
     """Append to `part` what is missing of it."""
     start = part.stat().st_size if part.exists() else 0
-    if (
-        size is not None and 0 < size <= start
-    ):  # all of it, from a call that was killed before it could verify
-        return
+    if size is not None and 0 < size <= start:
+        return  # all of it is there, from a call that was killed before it could verify
     with get(url, start) as response:
-        if (
-            response.status_code == 416
-        ):  # nothing beyond what is there; the checksum will tell whether it is right
-            return
+        if response.status_code == 416:
+            return  # nothing beyond what is there; the checksum will tell whether it is right
         if response.status_code != 206:  # no ranges here: the whole file comes again
             start = 0
         length = response.headers.get("Content-Length")

@@ -49,8 +49,9 @@ def _reason(error: Exception) -> str:
         )
     if status == 404:
         return "it is not there any more (404); choose source 'huggingface'"
-    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
-        return "there is no connection; check the network and run the same again"
+    lost = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    if isinstance(error, lost):
+        return "there is no connection, or it was cut; check the network and run the same again"
     if getattr(error, "errno", None) == errno.ENOSPC:
         return "the disk of its cache is full; make room or let KAGGLEHUB_CACHE name another folder"
     first_line = str(error).strip().split("\n")[0]

@@ -1,13 +1,12 @@
 """Rendered stand-in faces: a labelled folder like UTKFace's for those who do not have UTKFace.
 
-The pictures are drawn, not photographed. They exist so that every notebook runs, and every test passes, without a
-download and without a licence; numbers measured on them say nothing about people. Ages, genders and race codes
+The pictures are drawn, not photographed. They exist so that every notebook runs, and every test passes, without
+a download and without a licence; numbers measured on them say nothing about people. Ages, genders and race codes
 come in about the proportions of the coursework's data. A few faces are planted twice, some of them with two
 different ages, because real face data has such pairs too.
 """
 
 import io
-import shutil
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,16 +25,8 @@ COMMENT = b"agegender rendered face"
 
 QUALITY = 75
 # as in the coursework's 5,000 files; within a bin all ages are alike, above 80 they thin out
-_AGE_BINS = [
-    (0, 2, 341),
-    (3, 9, 318),
-    (10, 19, 318),
-    (20, 29, 1570),
-    (30, 39, 951),
-    (40, 49, 458),
-    (50, 59, 480),
-]
-_AGE_BINS += [(60, 69, 272), (70, 79, 158), (80, 116, 134)]
+_AGE_BINS = [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 79), (80, 116)]
+_IN_BIN = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
 _RACES = np.array([2100, 967, 731, 850, 352]) / 5000
 _FIRST_DATE = datetime(2017, 1, 10, 12)
 _LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
@@ -127,25 +118,35 @@ def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicate
     """
     folder = Path(folder)
     plan = plan_faces(count, seed, duplicates)
-    if folder.exists() and any(folder.iterdir()):
-        if {path.name for path in folder.iterdir()} == set(plan["file"]):
-            return folder
-        raise InputError(
-            f"The folder {folder} already holds something other than the {count} rendered faces asked for "
-            "(other files, another count or another seed); name a new folder or delete this one."
-        )
+    if _holds(folder, plan):
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f"{folder.name}.", suffix=".part", dir=folder.parent
-    ) as temporary:
+    with tempfile.TemporaryDirectory(suffix=f".{folder.name}.part", dir=folder.parent) as temporary:
         drawn = Path(temporary) / "faces"
         drawn.mkdir()
         for row in tqdm(plan.itertuples(), total=count, desc="drawing faces", unit="face"):
             (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
-        if folder.exists():
-            folder.rmdir()
-        shutil.move(drawn, folder)
+        if not _holds(folder, plan):  # someone else may have drawn the same meanwhile
+            if folder.exists():
+                folder.rmdir()  # it is empty; not every system renames over an empty folder
+            drawn.rename(folder)
     return folder
+
+
+def _holds(folder: Path, plan: pd.DataFrame) -> bool:
+    """Whether the folder is filled as planned; False when it is missing or empty."""
+    if not folder.exists():
+        return False
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if not names:
+        return False
+    # a file browser may have left its hidden files there
+    if {name for name in names if not name.startswith(".")} != set(plan["file"]):
+        raise InputError(
+            f"{folder} already holds something other than the {len(plan)} rendered faces asked for "
+            "(other files, another count or another seed); name a new folder or delete this one."
+        )
+    return True
 
 
 def _stream(seed: int, index: int, purpose: int) -> np.random.Generator:
@@ -153,14 +154,13 @@ def _stream(seed: int, index: int, purpose: int) -> np.random.Generator:
 
 
 def _random_labels(rng: np.random.Generator) -> dict[str, int]:
-    weights = np.array([weight for *_, weight in _AGE_BINS])
-    low, high, _ = _AGE_BINS[rng.choice(len(_AGE_BINS), p=weights / weights.sum())]
+    low, high = _AGE_BINS[rng.choice(len(_AGE_BINS), p=_IN_BIN)]
     age = int(rng.integers(low, high + 1)) if high < 100 else min(high, low + int(rng.exponential(6)))
     return {"age": age, "gender": int(rng.integers(2)), "race": int(rng.choice(len(_RACES), p=_RACES))}
 
 
 def _other_age(age: int, rng: np.random.Generator) -> int:
-    """An age that disagrees, by up to a third and by 22 years at most (the largest conflict in the real data)."""
+    """An age that disagrees, by up to a third and at most 22 years, the largest conflict in the real data."""
     step = int(rng.integers(1, min(22, max(2, age // 3)) + 1))
     return age - step if (rng.random() < 0.5 and age >= step) or age + step > 116 else age + step
 

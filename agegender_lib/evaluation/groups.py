@@ -89,7 +89,7 @@ def confidently_wrong(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
     return wrong.sort_values("confidence", ascending=False, kind="stable").head(k)
 
 
-def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 10) -> pd.DataFrame:
+def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 20) -> pd.DataFrame:
     """What the model typically answers at each true age: the middle of its answers within ``width`` years.
 
     Returns

@@ -1,5 +1,6 @@
 """Pre-trained backbones by name: what each expects at its input and where its weights come from."""
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,7 +156,7 @@ def _first_difference(model, shapes, fallback):
     counted: dict[str, int] = {}
     for layer in model.layers:
         # Keras stores layers as layers/conv2d, layers/conv2d_1 ... by class, in the model's order
-        kind = keras.src.utils.naming.to_snake_case(type(layer).__name__)
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
         number = counted.get(kind, 0)
         counted[kind] = number + 1
         key = f"layers/{kind}" + (f"_{number}" if number else "")

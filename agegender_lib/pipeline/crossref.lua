@@ -1,193 +1,186 @@
--- How a checked report is written in Typst: what pandoc's own writer does not do, or does otherwise.
---   @fig-x, @tbl-x, @eq-x, @sec-x   references; all other @keys stay citations
+-- How a checked report is written in Typst, where pandoc's own writer knows no way or another one:
+--   @fig-x, @tbl-x, @eq-x, @sec-x   references (any other @key is a citation)
 --   ![caption](file){#fig-x}        a figure that floats near its text
---   tables                          captioned ones are numbered; columns of numbers are set to the right
---   # References                    the bibliography;   # Title {.appendix}  starts the appendix
+--   tables                          numbered only with a caption; columns of numbers set to the right
+--   # References                    the bibliography;   # Title {.appendix}   the first page of the appendix
 
 local REFERENCE = { fig = true, tbl = true, eq = true, sec = true }
-local has_bibliography, in_appendix = false, false
+local LONG_TABLE = 24 -- rows; a longer one may break across pages
+local function str(content) return (pandoc.utils.stringify(content):gsub("^\u{a0}$", "")) end -- pandas: &nbsp; for ""
 
-local function typst(text) return pandoc.RawBlock("typst", text) end
+local function block(text) return pandoc.RawBlock("typst", text) end
 local function inline(text) return pandoc.RawInline("typst", text) end
-local function quoted(text) return '"' .. text:gsub("[\\\"]", "\\%0"):gsub("%s+", " ") .. '"' end
-local function label(id) return id ~= "" and (" <" .. id .. ">") or "" end
+local function quoted(text) return '"' .. text:gsub('[\\"]', "\\%0"):gsub("%s+", " ") .. '"' end
 local function is_reference(id) return REFERENCE[id:match("^(%a+)%-") or ""] end
 
-local function length(value)  -- "80%", "12cm"; pandoc drops a bare number's meaning, so do not guess one
-  if not value then return "auto" end
-  if not value:match("^[%d.]+%%$") and not value:match("^[%d.]+[cmin][mn]$") and not value:match("^[%d.]+pt$") then
-    error("report: the width " .. value .. " is neither a share (80%) nor a length (12cm)")
+-- citations and references ---------------------------------------------------------------------------------------
+
+local function cite(c)
+  local parts = pandoc.List()
+  for i, one in ipairs(c.citations) do
+    local reference = is_reference(one.id)
+    if reference and i > 1 then parts:insert(inline(", ")) end
+    parts:extend(one.prefix) -- pandoc's Typst writer would drop it
+    if #one.prefix > 0 then parts:insert(pandoc.Space()) end
+    if reference then
+      parts:insert(inline("#ref(<" .. one.id .. ">)"))
+      parts:extend(one.suffix)
+    else
+      one.prefix = {}
+      parts:insert(pandoc.Cite({}, { one }))
+    end
   end
-  return value
+  return parts, false
 end
 
-local PLACEMENTS = { auto = true, none = true, top = true, bottom = true }
-local function placement(value, default)
-  value = value or default
-  if not PLACEMENTS[value] then error("report: the placement " .. value .. " is none of auto, none, top, bottom") end
-  return value
+-- maths ----------------------------------------------------------------------------------------------------------
+
+local function maths(m, settings, label)
+  local text = m.text
+  local _, opened = text:gsub("\\[Bb]igg?l%f[%A]", "")
+  local _, closed = text:gsub("\\[Bb]igg?r%f[%A]", "")
+  if opened == closed then -- Typst sizes delimiters itself once it knows that they are a pair
+    text = text:gsub("\\[Bb]igg?l%f[%A]%s*", "\\left"):gsub("\\[Bb]igg?r%f[%A]%s*", "\\right")
+  end
+  local alt = "#[#set math.equation(alt: " .. quoted(m.text) .. (settings or "") .. ")\n"
+  return { inline(alt), pandoc.Math(m.mathtype, text), inline((label or "") .. "]") }, false
 end
 
-local function image_call(img, alt)
-  return "image(" .. quoted(img.src):gsub("%%20", " ") .. ", width: " .. length(img.attributes.width)
-    .. ", alt: " .. quoted(img.attributes.alt or alt) .. ")"
+local function span(s)
+  if s.classes:includes("equation") then
+    return maths(s.content[1], ', numbering: "(1)"', " <" .. s.identifier .. ">")
+  elseif s.classes:includes("grey") then
+    s.content:insert(1, inline("#grey["))
+    s.content:insert(inline("]"))
+    return s.content
+  end
 end
 
--- the blocks of a numbered figure or table: caption and body stay pandoc's, everything around is Typst
-local function floating(kind, id, place, caption, body, breakable)
-  local blocks = pandoc.List({ typst(string.format(
-    "#floating(%s)[#figure(kind: %s, caption: [", place, kind)) })
-  blocks:extend(pandoc.utils.blocks_to_inlines and { pandoc.Plain(pandoc.utils.blocks_to_inlines(caption)) } or caption)
-  blocks:insert(typst("])["  .. (breakable and "#set block(breakable: true)" or "")))
-  blocks:extend(body)
-  blocks:insert(typst("]" .. label(id) .. "]"))
+-- figures and tables ---------------------------------------------------------------------------------------------
+
+local function image(img)
+  local width, alt = img.attributes.width or "auto", str(img.caption)
+  if alt == "" then alt = "picture without a description" end -- PDF/UA asks for one
+  return string.format('image(%s, width: %s, fit: "contain", alt: %s)', quoted(img.src), width, quoted(alt))
+end
+
+local function floating(kind, id, placement, caption, body, settings)
+  local label = id ~= "" and " <" .. id .. ">" or ""
+  local start = string.format("#floating(%s)[%s#figure(kind: %s, caption: [", placement, settings or "", kind)
+  local blocks = pandoc.List({ block(start) })
+  blocks:insert(pandoc.Plain(pandoc.utils.blocks_to_inlines(caption)))
+  blocks:insert(block("])["))
+  blocks:insert(body)
+  blocks:insert(block("]" .. label .. "]"))
   return blocks
 end
 
 local function figure(fig)
-  local images = pandoc.List()
-  fig:walk({ Image = function(i) images:insert(i) end })
-  local img = images[1]
-  local alt = pandoc.utils.stringify(fig.caption.long)
-  local place = placement(fig.attributes.placement or img.attributes.placement, "auto")
-  return floating("image", fig.identifier, place, fig.caption.long, { typst("#" .. image_call(img, alt)) })
+  local img
+  fig:walk({ Image = function(i) img = img or i end })
+  return floating("image", fig.identifier, img.attributes.placement or "auto", fig.caption.long, block("#" .. image(img)))
 end
 
-local function numeric(text)  -- "5.93", "−0.40", "90.1 %", "4,000", "6.81 ± 0.12", "5.1 to 5.9", "–"
-  if text == "–" or text == "NaN" then return nil end
-  return text:gsub("−", "-"):gsub("±", ""):gsub("–", "-"):gsub("\u{a0}", " "):gsub(" to ", " "):match("^[-+(]?%d[%d.,%s%%()+-]*$") ~= nil
+-- true for "5.93", "−0.40", "90.1 %", "4,000", "6.81 ± 0.12", "5.1 to 5.9", "$10^{-3}$"; false for words; nil for gaps
+local function is_number(text)
+  if text == "" or text == "–" or text == "NaN" then return nil end
+  for _, mark in ipairs({ "−", "–", "±", "×", "\\times", " to ", "\u{a0}", "[{}^]" }) do
+    text = text:gsub(mark, " ")
+  end
+  text = text:gsub("^%s+", "")
+  return text:match("^[-+(]?%d[%d.,%s%%()+-]*$") ~= nil
 end
 
--- left for text, right for numbers, where the source leaves it open
 local function align(tbl)
   for i, spec in ipairs(tbl.colspecs) do
-    local numbers, texts = 0, 0
+    local numbers, words = false, false
     for _, body in ipairs(tbl.bodies) do
       for _, row in ipairs(body.body) do
-        local cell = row.cells[i]
-        local text = cell and pandoc.utils.stringify(cell.contents) or ""
-        local is = text ~= "" and numeric(text)
-        if is then numbers = numbers + 1 elseif is == false and text ~= "" then texts = texts + 1 end
+        local number = row.cells[i] and is_number(str(row.cells[i].contents))
+        numbers, words = numbers or number == true, words or number == false
       end
     end
-    if spec[1] == "AlignDefault" then
-      spec[1] = (numbers > 0 and texts == 0) and "AlignRight" or "AlignLeft"
-    end
-    spec[2] = nil
+    if spec[1] == "AlignDefault" then spec[1] = (numbers and not words) and "AlignRight" or "AlignLeft" end
   end
 end
 
 -- pandas writes a second header row that holds only the names of the index: merge it into the first
 local function merge_header(tbl)
-  local rows = tbl.head.rows
-  if #rows ~= 2 or #rows[1].cells ~= #rows[2].cells then return end
-  for i, cell in ipairs(rows[1].cells) do
-    local other = rows[2].cells[i]
-    local a, b = pandoc.utils.stringify(cell.contents), pandoc.utils.stringify(other.contents)
-    if a ~= "" and b ~= "" then return end
+  local first, second = table.unpack(tbl.head.rows)
+  if #tbl.head.rows ~= 2 or #first.cells ~= #second.cells then return end
+  for i, cell in ipairs(first.cells) do
+    if str(cell.contents) ~= "" and str(second.cells[i].contents) ~= "" then return end
   end
-  for i, cell in ipairs(rows[1].cells) do
-    if #cell.contents == 0 then cell.contents = rows[2].cells[i].contents end
+  for i, cell in ipairs(first.cells) do
+    if str(cell.contents) == "" then cell.contents = second.cells[i].contents end
   end
-  rows:remove(2)
-  tbl.head.rows = rows
+  tbl.head.rows = { first }
 end
 
-local function table_blocks(tbl, id, caption, place)
+local function numbered_table(tbl, id, caption, placement)
   align(tbl)
   tbl.classes:insert("typst:no-figure")
   tbl.identifier, tbl.caption = "", { long = {} }
-  if #caption == 0 then return { typst("#unnumbered["), tbl, typst("]") } end
+  if #caption == 0 then return { block("#unnumbered["), tbl, block("]") } end
   local rows = 0
   for _, body in ipairs(tbl.bodies) do rows = rows + #body.body end
-  return floating("table", id, place, caption, { tbl }, rows > 24)
+  return floating("table", id, placement or "none", caption, tbl,
+    rows > LONG_TABLE and "#show figure: set block(breakable: true)\n")
 end
 
-local function plain_table(tbl)
-  return table_blocks(tbl, tbl.identifier, tbl.caption.long, placement(tbl.attributes.placement, "none"))
-end
-
--- HTML that a code cell shows; its caption follows it
+-- what a code cell shows as HTML, followed by its caption
 local function output(div)
   if not div.classes:includes("output") then return nil end
   local html = div.content[1].text:gsub("<style.-</style>", "")
-  local blocks = pandoc.read(html, "html").blocks
-  local caption = pandoc.List(div.content):filter(function(b) return b.t ~= "RawBlock" end)
-  local tables = pandoc.List()
-  blocks:walk({ Table = function(t) tables:insert(t) end })
-  if #tables == 0 then
-    if pandoc.utils.stringify(blocks) == "" then error("report: a code cell shows HTML without text: " .. html:sub(1, 60)) end
-    return blocks
-  end
-  local result = pandoc.List()
+  local shown, tables = pandoc.read(html, "html").blocks, pandoc.List()
+  shown:walk({ Table = function(t) tables:insert(t) end })
+  if #tables == 0 then return shown end
+  local blocks = pandoc.List()
   for i, tbl in ipairs(tables) do
     merge_header(tbl)
-    result:extend(table_blocks(tbl, i == 1 and div.identifier or "", i == 1 and caption or {},
-      placement(div.attributes.placement, "none")))
+    local caption = i == 1 and pandoc.List({ table.unpack(div.content, 2) }) or {}
+    blocks:extend(numbered_table(tbl, i == 1 and div.identifier or "", caption, div.attributes.placement))
   end
-  return result
+  return blocks
 end
 
-local function cite(c)
-  local parts = pandoc.List()
-  for i, citation in ipairs(c.citations) do
-    if not is_reference(citation.id) then return nil end
-    parts:extend(i > 1 and { pandoc.Str(","), pandoc.Space() } or {})
-    parts:extend(citation.prefix)
-    parts:insert(inline("#ref(<" .. citation.id .. ">)"))
-    parts:extend(citation.suffix)
-  end
-  return parts
-end
+-- the document ---------------------------------------------------------------------------------------------------
 
--- Typst sizes delimiters by itself when it knows that they are a pair
-local function maths(m)
-  local text = m.text
-  local _, opened = text:gsub("\\[Bb]igg?l%f[%A]", "")
-  local _, closed = text:gsub("\\[Bb]igg?r%f[%A]", "")
-  if opened == closed then
-    text = text:gsub("\\[Bb]igg?l%f[%A]%s*", "\\left"):gsub("\\[Bb]igg?r%f[%A]%s*", "\\right")
-  end
-  local alt = "#set math.equation(alt: " .. quoted(m.text) .. ")\n"
-  return { inline("#[" .. alt), pandoc.Math(m.mathtype, text), inline("]") }
-end
+local inside = { Span = span, Math = maths, Cite = cite, traverse = "topdown" } -- captions and cells
 
-local function span(s)
-  if s.classes:includes("equation") then
-    local parts = maths(s.content[1])
-    parts[1].text = parts[1].text .. '#set math.equation(numbering: "(1)")\n'
-    parts[3].text = label(s.identifier) .. "]"
-    return parts, false
-  elseif s.classes:includes("grey") then
-    return { inline("#grey["), table.unpack(s.content), inline("]") }
-  end
-end
-
-local function header(h)
-  if h.identifier == "references" and has_bibliography then
-    return { typst("#references["), pandoc.Plain(h.content), typst("]") }
-  elseif h.classes:includes("appendix") and not in_appendix then
-    in_appendix = true
-    return { typst("#show: appendix"), h }
-  end
+local function filters(has_bibliography)
+  local in_appendix = false
+  return {
+    traverse = "topdown", -- a figure before the image in it, an equation's label before its maths
+    Span = span,
+    Math = maths,
+    Cite = cite,
+    Para = function(p)
+      local img = #p.content == 1 and p.content[1]
+      if img and img.t == "Image" then return block("#unnumbered[#" .. image(img) .. "]"), false end
+    end,
+    Image = function(img) return inline("#box(" .. image(img) .. ")"), false end,
+    Figure = function(fig) return figure(fig:walk(inside)), false end,
+    Table = function(tbl)
+      tbl = tbl:walk(inside)
+      return numbered_table(tbl, tbl.identifier, tbl.caption.long, tbl.attributes.placement), false
+    end,
+    Div = function(div)
+      local blocks = output(div:walk(inside))
+      if blocks then return blocks, false end
+    end,
+    Header = function(h)
+      if h.identifier == "references" and has_bibliography then
+        return { block("#references["), pandoc.Plain(h.content), block("]") }, false
+      elseif h.classes:includes("appendix") and not in_appendix then
+        in_appendix = true
+        return { block("#show: appendix"), h }, false
+      end
+    end,
+  }
 end
 
 function Pandoc(doc)
-  has_bibliography = doc.meta["has-bibliography"] ~= nil
-  -- one pass from the top, so that a figure is met before the image in it and an equation before its maths
-  doc.blocks = doc.blocks:walk({
-    traverse = "topdown",
-    Figure = function(f) return figure(f:walk({ Math = maths, Cite = cite })), false end,
-    Table = function(t) return plain_table(t:walk({ Span = span, Math = maths, Cite = cite })), false end,
-    Div = function(d)
-      local blocks = output(d)
-      if blocks then return blocks:walk and pandoc.Blocks(blocks):walk({ Math = maths, Cite = cite }), false end
-    end,
-    Image = function(i)
-      return inline("#box(" .. image_call(i, i.caption and pandoc.utils.stringify(i.caption) or "") .. ")"), false
-    end,
-    Span = span, Math = function(m) return maths(m), false end, Cite = function(c) local r = cite(c); if r then return r, false end end,
-    Header = header,
-  })
+  doc.blocks = doc.blocks:walk(filters(doc.meta.bibliography))
   return doc
 end

@@ -44,13 +44,15 @@ class Group(dict):
 class Unknown(jinja2.StrictUndefined):
     """A placeholder without a number: an error wherever it is used, except in `{% if x is defined %}`."""
 
+    files: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
 
     @property
     def _undefined_message(self) -> str:
-        owner = self._undefined_obj
-        inside = owner.path + "." if isinstance(owner, Group) else ""
-        name = f"{inside}{self._undefined_name}"
+        if not isinstance(self._undefined_obj, Group):
+            name = str(self._undefined_name)
+            return f"unknown placeholder {name}: {nearest(name, self.files)}"
+        name = f"{self._undefined_obj.path}.{self._undefined_name}"
         return f"unknown placeholder {name}: {nearest(name, self.known)}"
 
 
@@ -59,20 +61,18 @@ class NumbersEnvironment(SandboxedEnvironment):
 
     def __init__(self, folder: Path):
         numbers, tables = _read_json(folder), {path.stem for path in folder.glob("*.csv")}
-        names = {name for group in numbers.values() for name in group.names()} | {"table"}
+        known = frozenset().union(*(group.names() for group in numbers.values() if isinstance(group, Group)))
         super().__init__(
             comment_start_string="<!--#",
             comment_end_string="#-->",
-            trim_blocks=True,
-            lstrip_blocks=True,
             keep_trailing_newline=True,
-            undefined=type("Unknown", (Unknown,), {"known": frozenset(names)}),
+            undefined=type("Unknown", (Unknown,), {"files": frozenset(numbers), "known": known}),
             finalize=_printable,
         )
 
         def table(name: str, **options: object) -> str:
             if name not in tables:
-                raise InputError(f"there is no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
+                raise InputError(f"no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
             return markdown_table(folder / f"{name}.csv", FORMATS, **options)
 
         self.globals = {**numbers, "table": table}
@@ -95,7 +95,9 @@ class NumbersEnvironment(SandboxedEnvironment):
         except (jinja2.UndefinedError, InputError) as error:
             problem = str(error)
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            problem = f"a placeholder fails with {type(error).__name__}: {error}: mend what is between its braces"
+            problem = (
+                f"a placeholder fails ({type(error).__name__}: {error}): mend what is between its braces"
+            )
         raise InputError(f"{place}: {problem}") from None
 
 
@@ -116,7 +118,9 @@ class FillNumbers(Preprocessor):
         first, values = front_matter(nb)
         if "results" not in values:
             if self.results:
-                raise InputError("a folder of results was given, but the notebook's YAML has no `results:` line: add it")
+                raise InputError(
+                    "a folder of results was given, but the notebook's YAML has no `results:` line: add it"
+                )
             return nb, resources
         beside = Path(resources.get("metadata", {}).get("path") or ".")
         numbers = NumbersEnvironment(Path(self.results) if self.results else beside / str(values["results"]))
@@ -130,18 +134,22 @@ class FillNumbers(Preprocessor):
         return nb, resources
 
 
-def _read_json(folder: Path) -> dict[str, Group]:
+def _read_json(folder: Path) -> dict[str, object]:
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder} with the report's numbers: run the notebooks, which write it")
+        raise InputError(
+            f"there is no folder {folder} with the report's numbers: run the notebooks, which write it"
+        )
     groups = {}
     for path in sorted(folder.glob("*.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is not JSON ({error}): run the notebook that writes it again") from None
-        if not isinstance(values, dict) or not path.stem.isidentifier() or path.stem == "table":
-            raise InputError(f"{path} cannot be used: its name must be a plain word, its content a {{...}} of names")
-        groups[path.stem] = Group(path.stem, values)
+        if not path.stem.isidentifier() or path.stem == "table":
+            raise InputError(
+                f"no placeholder can be called {path.stem!r}: let {path} be written under a plain word"
+            )
+        groups[path.stem] = _grouped(path.stem, values)
     return groups
 
 
@@ -153,6 +161,12 @@ def _printable(value: object) -> object:
     """Let only what a reader can use into the text: no groups, no None, no NaN."""
     if isinstance(value, Group):
         raise InputError(f"the placeholder {value.path} is a group: name one of {', '.join(value)}")
-    if value is None or isinstance(value, bool | list) or (isinstance(value, float) and not math.isfinite(value)):
-        raise InputError(f"a placeholder holds {value}, which is nothing to print: correct the number or the text")
+    if (
+        value is None
+        or isinstance(value, bool | list)
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
+        raise InputError(
+            f"a placeholder holds {value}, which is nothing to print: correct the number or the text"
+        )
     return f"{value:.6g}" if isinstance(value, float) else value

@@ -1,11 +1,11 @@
 """What an executed code cell shows in the PDF: its pictures and tables, steered by Quarto-like `#|` lines.
 
-    #| label: fig-ages               referenced as @fig-ages; tables: tbl-...
-    #| fig-cap: "Ages of the faces"  tbl-cap for a table; without caption nothing is numbered
-    #| width: 80%                    also alt and placement (auto, none, top, bottom) for pictures
-    #| echo: true                    show the code, and what it printed
-    #| output: true                  show what it printed; false shows nothing, not even pictures
-    #| include: false                leave the cell out altogether
+#| label: fig-ages               referenced as @fig-ages; tables: tbl-...
+#| fig-cap: "Ages of the faces"  tbl-cap for a table; without caption nothing is numbered
+#| width: 80%                    also alt and placement (auto, none, top, bottom) for pictures
+#| echo: true                    show the code, and what it printed
+#| output: true                  show what it printed; false shows nothing, not even pictures
+#| include: false                leave the cell out altogether
 """
 
 import base64
@@ -38,7 +38,9 @@ def cell_pieces(number: int, cell: NotebookNode, pictures: dict[str, bytes]) -> 
     place = place_of(number, cell)
     for out in cell.outputs:
         if out.output_type == "error":
-            raise InputError(f"{place} failed with {out.ename} ({out.evalue}): mend it and run the notebook again")
+            raise InputError(
+                f"{place} failed with {out.ename} ({out.evalue}): mend it and run the notebook again"
+            )
     options, code = _options(place, cell.source)
     if options.get("include") is False:
         return
@@ -56,6 +58,10 @@ def cell_pieces(number: int, cell: NotebookNode, pictures: dict[str, bytes]) -> 
             caption, attributes = _caption(place, "fig", options), _attributes(options)
             yield f"![{caption}]({address}){{{attributes}}}"
         elif "text/html" in data:
+            if not re.sub(r"<(style|script).*?</\1>|<[^>]*>", "", data["text/html"], flags=re.S).strip():
+                raise InputError(
+                    f"{place} shows HTML without any text, which no PDF can: give it `#| output: false`"
+                )
             caption, attributes = _caption(place, "tbl", options), _attributes(options)
             yield f"::::: {{{attributes} .output}}\n{_fenced('{=output}', data['text/html'])}\n\n{caption}\n:::::"
         elif "text/markdown" in data or "text/latex" in data:
@@ -90,13 +96,17 @@ def _options(place: str, source: str) -> tuple[dict, str]:
 def _caption(place: str, kind: str, options: dict) -> str:
     caption = options.get(f"{kind}-cap", "")
     if "label" in options and not caption:
-        raise InputError(f"{place} has the label {options['label']!r} but no caption: add a line `#| {kind}-cap: ...`")
+        raise InputError(
+            f"{place} has the label {options['label']!r} but no caption: add a line `#| {kind}-cap: ...`"
+        )
     return caption
 
 
 def _attributes(options: dict) -> str:
     label = [f"#{options['label']}"] if "label" in options else []
-    return " ".join(label + [f'{key}="{options[key]}"' for key in ("width", "alt", "placement") if key in options])
+    return " ".join(
+        label + [f'{key}="{options[key]}"' for key in ("width", "alt", "placement") if key in options]
+    )
 
 
 def _fenced(kind: str, text: str) -> str:

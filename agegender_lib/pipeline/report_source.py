@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import nbformat
 import yaml
 from nbformat import NotebookNode
 
@@ -10,7 +12,17 @@ from agegender_lib.errors import InputError
 from agegender_lib.pipeline.report_outputs import PICTURES, cell_pieces, picture_bytes
 from agegender_lib.pipeline.report_wording import nearest, place_of
 
-TEXTS = ("title", "subtitle", "short_title", "author", "affiliation", "date", "abstract", "data_note", "notice")
+TEXTS = (
+    "title",
+    "subtitle",
+    "short_title",
+    "author",
+    "affiliation",
+    "date",
+    "abstract",
+    "data_note",
+    "notice",
+)
 SETTINGS = ("bibliography", "csl", "results", "toc", "titlepage")
 
 
@@ -21,7 +33,7 @@ class Source:
     Attributes
     ----------
     pieces : (place, Markdown) in order; the place of a piece of front matter is its key
-    settings : front matter that is not text (`SETTINGS`)
+    settings : front matter that is not text (`SETTINGS`), and the list of authors
     pictures : bytes of the pictures inside the notebook, by the `output:` address the Markdown uses
     """
 
@@ -37,6 +49,23 @@ class Source:
         cell is wrong: the markers carry that through the parser.
         """
         return "\n\n".join(f"```{{=place}}\n{n}\n```\n\n{text}" for n, (_, text) in enumerate(self.pieces))
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read an .ipynb.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it is no notebook.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise InputError(f"the notebook {path} cannot be read ({error.strerror}): check its name") from None
+    except Exception as error:  # nbformat raises its own kinds, and those of json and jsonschema
+        problem = " ".join(str(error).split())[:120]
+        raise InputError(f"{path} is not a notebook ({problem}): save it again from JupyterLab") from None
 
 
 def front_matter(nb: NotebookNode) -> tuple[NotebookNode | None, dict]:
@@ -66,7 +95,9 @@ def front_matter(nb: NotebookNode) -> tuple[NotebookNode | None, dict]:
         raise InputError("the YAML in cell 1 is not made of `key: value` lines: write it that way")
     for key, value in values.items():
         if key not in TEXTS + SETTINGS:
-            raise InputError(f"unknown key {key!r} in the YAML of cell 1: {nearest(str(key), TEXTS + SETTINGS)}")
+            raise InputError(
+                f"unknown key {key!r} in the YAML of cell 1: {nearest(str(key), TEXTS + SETTINGS)}"
+            )
         if isinstance(value, dict):
             raise InputError(f"the value of {key!r} in the YAML of cell 1 is not a text: put it in quotes")
     return cell, {key: value for key, value in values.items() if value is not None}
@@ -83,18 +114,25 @@ def read_source(nb: NotebookNode) -> Source:
     first, values = front_matter(nb)
     source = Source(settings={"titlepage": first is not None, "toc": first is not None})
     source.settings |= {key: values[key] for key in SETTINGS if key in values}
+    for setting, key in (("bibliography", "bibliography"), ("authors", "author")):
+        given = values.get(key) or []
+        source.settings[setting] = list(map(str, given)) if isinstance(given, list) else [str(given)]
     for key in TEXTS:
         if text := _text(values.get(key, "")).strip():
             source.pieces.append((key, text))
     code = [cell for cell in nb.cells if cell.cell_type == "code" and cell.source.strip()]
     if code and not any(cell.outputs or cell.execution_count for cell in code):
-        raise InputError("none of the code cells has been run, so there is nothing to show: run them, then export")
+        raise InputError(
+            "none of the code cells has been run, so there is nothing to show: run them, then export"
+        )
     for number, cell in enumerate(nb.cells, start=1):
         place = place_of(number, cell)
         if cell is first or not cell.source.strip():
             continue
         if cell.cell_type == "raw":
-            raise InputError(f"{place} is a raw cell, which the PDF cannot show: make it Markdown or delete it")
+            raise InputError(
+                f"{place} is a raw cell, which the PDF cannot show: make it Markdown or delete it"
+            )
         if cell.cell_type == "markdown":
             source.pieces.append((place, _with_attachments(number, cell, source.pictures)))
         else:

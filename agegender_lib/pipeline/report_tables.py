@@ -44,45 +44,61 @@ def markdown_table(
     """
     formats, best, grey = formats or {}, best or {}, grey or {}
     frame = _read(path)
-    headings = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns or frame.columns}
+    headings = _headings(columns or frame.columns)
     for name in [*headings, *formats, *best, *grey]:
         if name not in frame.columns:
             raise InputError(f"{path.name} has no column {name!r}: {nearest(str(name), frame.columns)}")
     if label and not caption:
         raise InputError(f"the table {path.name} has the label {label!r} but no caption: give it one")
-    cells = pd.DataFrame({name: _column(path, frame[name], formats.get(name), formatters) for name in headings})
+    cells = pd.DataFrame(
+        {name: _column(path, frame[name], formats.get(name), formatters) for name in headings}
+    )
     for name, which in best.items():
         if which not in ("min", "max") or not pd.api.types.is_numeric_dtype(frame[name]):
-            raise InputError(f"best={{{name!r}: {which!r}}} does not fit {path.name}: give a column of numbers min or max")
+            raise InputError(
+                f"{path.name} has no {which!r} of {name!r}: give a column of numbers 'min' or 'max'"
+            )
         if name not in cells:
-            raise InputError(f"best names the column {name!r} of {path.name}, which is not shown: add it to columns")
+            raise InputError(f"best names {name!r} of {path.name}, which is not shown: add it to columns")
         # as printed, so that two values that look the same are both bold
         winner = cells[name][getattr(frame[name], f"idx{which}")()]
         cells[name] = [f"**{text}**" if text == winner else text for text in cells[name]]
     for name, value in grey.items():
         rows = frame[name].isin(value if isinstance(value, list | tuple) else [value])
         if not rows.any():
-            raise InputError(f"no row of {path.name} has {value!r} in {name!r}, so none can be grey: mend `grey`")
+            raise InputError(
+                f"no row of {path.name} has {value!r} in {name!r} to be set in grey: mend `grey`"
+            )
         cells[rows] = cells[rows].map("[{}]{{.grey}}".format)
-    titles = [text if isinstance(columns, Mapping) else str(text).translate(SPECIAL) for text in headings.values()]
-    lines = [titles, ["---"] * len(titles), *cells.to_numpy().tolist()]
+    lines = [[*headings.values()], ["---"] * len(headings), *cells.to_numpy().tolist()]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     if caption:
         text += f"\n\n: {caption}" + (f" {{#{label}}}" if label else "")
     return f"\n\n{text}\n\n"
 
 
+def _headings(columns: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    if isinstance(columns, Mapping):
+        return dict(columns)
+    # pandas calls the column of an index, which has no heading, "Unnamed: 0"
+    return {name: "" if name.startswith("Unnamed: ") else name.translate(SPECIAL) for name in columns}
+
+
 def _read(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path)
     except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}): write it again with DataFrame.to_csv") from None
+        raise InputError(
+            f"{path} cannot be read as a table ({error}): write it with DataFrame.to_csv"
+        ) from None
     if frame.empty:
         raise InputError(f"the table {path} has no rows: run the notebook that writes it again")
     return frame
 
 
-def _column(path: Path, values: pd.Series, wanted: str | None, formatters: Mapping[str, Callable]) -> list[str]:
+def _column(
+    path: Path, values: pd.Series, wanted: str | None, formatters: Mapping[str, Callable]
+) -> list[str]:
     """Write one column, numbers in their format, texts so that Markdown does not read anything into them."""
     if wanted is None and pd.api.types.is_float_dtype(values):
         whole = (values.dropna() % 1 == 0).all()  # whole numbers with a gap are read as floats
@@ -97,10 +113,9 @@ def _column(path: Path, values: pd.Series, wanted: str | None, formatters: Mappi
             else:
                 text = " ".join(format(value, wanted or "").split()).translate(SPECIAL)
         except (ValueError, TypeError):
-            names = ", ".join(formatters)
             raise InputError(
-                f"{value!r} in column {values.name!r} of {path.name} cannot be written as {wanted!r}: give a Python "
-                f"format that fits, or one of {names}"
+                f"{value!r} in column {values.name!r} of {path.name} cannot be written as {wanted!r}: "
+                f"give a Python format that fits, or one of {', '.join(formatters)}"
             ) from None
         minus = text.startswith("-") and pd.api.types.is_numeric_dtype(values)
         texts.append("−" + text[1:] if minus else text)

@@ -1,12 +1,12 @@
 """A network as a diagram: one box per block, a shared trunk that may part into a gender and an age branch."""
 
-import textwrap
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.textpath import TextPath
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.tables import check_columns
@@ -14,11 +14,11 @@ from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled
 
 LAYER_COLUMNS = ("name", "kind", "detail", "output_shape", "parameters", "branch")
 _BRANCHES = ("shared", "gender", "age")
-_EDGE = {"shared": COLOURS["neutral"], "gender": "#7B4B94", "age": "#0072B2"}
-_FILL = {"shared": "#F1F3F5", "gender": "#F3ECF6", "age": "#E8F1F8"}
+_EDGE = {"shared": COLOURS["neutral"], "gender": "#C98A00", "age": "#3C96C8"}
+_FILL = {"shared": "#F1F3F5", "gender": "#FDF4E0", "age": "#E7F3FB"}
 # All lengths in centimetres: the axes are as wide as the report's text and drawn to scale.
-_LINE, _PADDING, _GAP, _MARGIN = 0.37, 0.13, 0.34, 0.25
-_CHARACTER = 0.153
+_LINE, _PADDING, _GAP, _MARGIN, _INSET = 0.36, 0.12, 0.3, 0.1, 0.18
+_SMALL = 7.5
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class _Box:
 
     @property
     def height(self) -> float:
-        return (1 + max(len(self.lines), 1)) * _LINE + 2 * _PADDING
+        return (1 + len(self.lines)) * _LINE + 2 * _PADDING
 
 
 @styled
@@ -54,7 +54,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     if unknown:
         raise InputError(f"The table of layers names the branch(es) {sorted(unknown)}: use {', '.join(_BRANCHES)}.")
     width = TEXT_WIDTH_CM - 2 * _MARGIN
-    widths = {"shared": width * 0.66, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
+    widths = {"shared": width * 0.72, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
     centres = {
         "shared": TEXT_WIDTH_CM / 2,
         "gender": _MARGIN + widths["gender"] / 2,
@@ -66,9 +66,9 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     }
     heights = {branch: sum(box.height + _GAP for box in column) for branch, column in boxes.items()}
     branches = [branch for branch in ("gender", "age") if boxes[branch]]
-    header = 0.75 if title else 0.1
-    fork = 0.55 if branches and boxes["shared"] else 0.0
-    total = header + heights["shared"] + fork + max(heights["gender"], heights["age"]) + 0.45
+    header = 0.75
+    fork = 0.4 if branches and boxes["shared"] else 0.0
+    total = header + heights["shared"] + fork + max(heights["gender"], heights["age"]) - _GAP + 0.1
 
     figure = new_figure(height_cm=total)
     ax = figure.add_axes((0, 0, 1, 1))
@@ -77,12 +77,12 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     ax.axis("off")
     if title:
         ax.text(_MARGIN, 0.15, title, size=10, weight="bold", va="top")
-    parameters = f"{int(layers['parameters'].sum()):,} parameters"
-    ax.text(TEXT_WIDTH_CM - _MARGIN, 0.15 if title else 0.0, parameters, size=8, va="top", ha="right", color="#555555")
+    note = f"right in each box: output shape, parameters ({int(layers['parameters'].sum()):,} in all)"
+    ax.text(TEXT_WIDTH_CM - _MARGIN, 0.2, note, size=_SMALL, va="top", ha="right", color="#555555")
 
     trunk_end = _column(ax, boxes["shared"], centres["shared"], header)
     start = trunk_end + _GAP + fork if boxes["shared"] else header
-    bottom = total - 0.45
+    bottom = total - 0.1
     for branch in branches:
         if boxes["shared"]:
             turn = trunk_end + (_GAP + fork) * 0.45
@@ -95,14 +95,34 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _box(row: tuple, width: float) -> _Box:
-    parameters = f"{row.parameters:,}" if row.parameters else ""
-    text = [part for part in (_clean(row.kind), _clean(row.detail)) if part]
-    # The last line shares its height with the parameter count at the right.
-    lines = [line for part in text for line in textwrap.wrap(part, int((width - 0.3) / _CHARACTER))]
-    room = int((width - 0.5) / _CHARACTER) - len(parameters) - 1
-    if parameters and (not lines or len(lines[-1]) > room):
+    name, kind, detail = (_clean(value) for value in (row.name, row.kind, row.detail))
+    parameters = f"{int(row.parameters):,}" if row.parameters else ""
+    room = width - 2 * _INSET
+    beside = room - (_length(parameters + "MM") if parameters else 0)
+    text = [part for part in (kind, detail) if part and part.lower() != name.lower()]
+    if len(text) == 2 and _length(": ".join(text)) <= beside:
+        text = [": ".join(text)]
+    lines = [line for part in text for line in _wrap(part, room)]
+    # The parameter count stands at the end of the last line, or below when that line is full.
+    if parameters and (not lines or _length(lines[-1]) > beside):
         lines.append("")
-    return _Box(row.branch, _clean(row.name), _clean(row.output_shape), tuple(lines), parameters, width)
+    return _Box(row.branch, name, _clean(row.output_shape), tuple(lines), parameters, width)
+
+
+def _length(text: str) -> float:
+    """Centimetres of small print."""
+    return TextPath((0, 0), text, size=_SMALL).get_extents().width / 72 * 2.54 if text.strip() else 0.0
+
+
+def _wrap(text: str, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if _length(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _clean(value: object) -> str:
@@ -130,15 +150,15 @@ def _draw(ax: Axes, box: _Box, left: float, top: float) -> None:
             facecolor=_FILL[box.branch], edgecolor=_EDGE[box.branch],
         )
     )  # fmt: skip
-    right, inset, first = left + box.width, 0.15, top + _PADDING + _LINE / 2
-    ax.text(left + inset, first, box.title, size=8.5, weight="bold", va="center_baseline")
-    ax.text(right - inset, first, box.shape, size=8, va="center_baseline", ha="right")
+    right, first = left + box.width, top + _PADDING + _LINE / 2
+    ax.text(left + _INSET, first, box.title, size=8.5, weight="bold", va="center_baseline")
+    ax.text(right - _INSET, first, box.shape, size=8, va="center_baseline", ha="right")
     for number, line in enumerate(box.lines, start=1):
-        ax.text(left + inset, first + number * _LINE, line, size=7.5, va="center_baseline", color="#444444")
+        ax.text(left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444")
     if box.parameters:
-        last = first + max(len(box.lines), 1) * _LINE
+        last = first + len(box.lines) * _LINE
         ax.text(
-            right - inset, last, box.parameters, size=7.5, va="center_baseline", ha="right", style="italic",
+            right - _INSET, last, box.parameters, size=_SMALL, va="center_baseline", ha="right", style="italic",
             color="#444444",
         )  # fmt: skip
 

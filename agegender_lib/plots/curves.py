@@ -11,7 +11,7 @@ from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
 # Column, title, y label, and whether the best epoch is the lowest.
 _PANELS = (
     ("gender_loss", "Gender: loss", "loss", True),
-    ("gender_accuracy", "Gender: accuracy", "accuracy", False),
+    ("gender_accuracy", "Gender: accuracy", "share right", False),
     ("age_loss", "Age: loss", "loss", True),
     ("age_mae", "Age: mean absolute error", "years", True),
 )
@@ -39,7 +39,8 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
         train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
         ax.plot(epochs, train, color=COLOURS["train"], lw=1.2, label="training")
         ax.plot(epochs, validation, color=colour, label="validation")
-        ax.set(title=heading, ylabel=unit)
+        ax.set_title(heading, pad=15)
+        ax.set_ylabel(unit)
         _crop(ax, epochs, train, validation, lowest, colour)
         _annotate(ax, epochs, validation, lowest, colour)
         _stages(ax, history, epochs, named=ax in axes[:2])
@@ -49,7 +50,7 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     if title:
-        figure.suptitle(title, x=0.01, ha="left")
+        figure.suptitle(title, x=0.01, y=0.98, ha="left", va="top")
     return figure
 
 
@@ -124,19 +125,20 @@ def _crop(
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
         beyond = epochs[series > top]
         ax.plot(beyond, np.full(len(beyond), 0.985), "^", transform=ax.get_xaxis_transform(), color=shade, ms=4, gid="cut")
+    highest = f"{values.max():,.0f}" if values.max() >= 100 else f"{values.max():.3g}"
     ax.annotate(
-        f"▲ beyond the axis, at most {values.max():.3g}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
+        f"▲ off the scale, up to {highest}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
         size=7.5, color="#666666",
     )  # fmt: skip
 
 
 def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, lowest: bool, colour: str) -> None:
-    """Ring the best validation epoch; say it and the last value below the title."""
+    """Ring the best validation epoch; say its value and the last one below the title."""
     if not np.isfinite(validation).any():
         return
     best = int(np.nanargmin(validation) if lowest else np.nanargmax(validation))
     ax.plot(epochs[best], validation[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
-    ax.set_title(
-        f"best {validation[best]:.3g} (epoch {epochs[best]}), last {validation[-1]:.3g}", loc="right", size=7.5,
-        weight="normal", color="#666666",
+    ax.annotate(
+        f"validation: best {validation[best]:.3g} (epoch {epochs[best]}), last {validation[-1]:.3g}", (0, 1),
+        xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", size=7.5, color="#666666",
     )  # fmt: skip

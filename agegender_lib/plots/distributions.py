@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
-from agegender_lib.plots.style import COLOURS, new_figure, styled
+from agegender_lib.plots.style import COLOURS, new_figure, percent, styled
 
 _GENDER_COLOURS = {name: COLOURS[name] for name in GENDERS}
 
@@ -79,7 +79,7 @@ def _histogram(ax: Axes, table: pd.DataFrame) -> None:
 
 def _bars(ax: Axes, names: tuple[str, ...], counts: list[int], colour: str | list[str]) -> None:
     bars = ax.bar(names, counts, color=colour, width=0.68)
-    ax.bar_label(bars, [f"{count:,}\n{count / max(1, sum(counts)):.0%}" for count in counts], size=8, padding=2)
+    ax.bar_label(bars, [f"{count:,}\n{percent(count / max(1, sum(counts)))}" for count in counts], size=8, padding=2)
     ax.margins(y=0.22)
     ax.grid(axis="x", visible=False)
     ax.tick_params(axis="x", length=0)

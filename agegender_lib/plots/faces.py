@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, percent, styled
 
 # Space between faces, as a share of a face's width.
 _GAP = 0.05
@@ -53,11 +53,13 @@ def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
     """
     _same_length(before, after, "rows of augmented faces")
     columns = after.shape[1] + 1
-    figure, axes = _grid(len(before) * columns, columns, lines=0)
+    figure, axes = _grid(len(before) * columns, columns, lines=0, header=1)
     for row, (original, augmented) in enumerate(zip(before, after, strict=True)):
         for ax, image in zip(axes[row * columns :], [original, *augmented], strict=False):
             _show(ax, image)
         _frame(axes[row * columns], COLOURS["neutral"])
+    _caption(axes[0], "original")
+    _caption(axes[1], "augmented")
     return figure
 
 
@@ -79,7 +81,7 @@ def duplicate_pairs(images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str
     """
     if pairs.empty:
         raise InputError("There are no duplicate pairs to draw: leave this figure out.")
-    figure, axes = _grid(len(pairs), columns, lines=1, aspect=2 + _GAP, gap=2 * _GAP)
+    figure, axes = _grid(len(pairs), columns, lines=1, aspect=2 + _GAP)
     sides = zip(_look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True)
     for ax, pair, (first, second) in zip(axes, pairs.itertuples(), sides, strict=False):
         spacer = np.full_like(first[:, : round(first.shape[1] * _GAP)], 255 if first.dtype == np.uint8 else 1)
@@ -121,7 +123,7 @@ def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str], 
         wrong = read != row.gender
         gender = f"{GENDERS[row.gender]} → {GENDERS[read]}" if wrong else GENDERS[read]
         _caption(ax, f"{row.age:.0f} → {row.age_predicted:.0f} years", above=1)
-        _caption(ax, f"{gender} ({sure:.0%})", colour=COLOURS["wrong"] if wrong else "black")
+        _caption(ax, f"{gender} ({percent(sure)})", size=7.5, colour=COLOURS["wrong"] if wrong else "black")
     return figure
 
 
@@ -140,30 +142,34 @@ def _same_length(images: np.ndarray, others: Sequence, what: str) -> None:
         raise InputError(f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one.")
 
 
-def _grid(count: int, columns: int, lines: int, aspect: float = 1.0, gap: float = _GAP) -> tuple[Figure, list[Axes]]:
-    """A figure of bare axes, each as large as its picture of ``aspect`` (width / height), with room for text above."""
+def _grid(count: int, columns: int, lines: int, aspect: float = 1.0, header: int = 0) -> tuple[Figure, list[Axes]]:
+    """A figure of bare axes, each as large as its picture of ``aspect`` (width / height).
+
+    Room is left for ``lines`` of text above every picture and for ``header`` lines above the first row.
+    """
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    width = TEXT_WIDTH_CM / (columns + (columns - 1) * gap)
-    height, between, text = width / aspect, width * gap, lines * _LINE_CM + _ABOVE_CM
-    total = rows * (height + text) + (rows - 1) * between
+    width = TEXT_WIDTH_CM / (columns + (columns - 1) * _GAP)
+    height, between, text = width / aspect, width * _GAP, lines * _LINE_CM + _ABOVE_CM
+    total = header * _LINE_CM + rows * (height + text) + (rows - 1) * between
     figure = new_figure(height_cm=total)
     figure.set_layout_engine("none")
     axes = []
     for number in range(count):
         row, column = divmod(number, columns)
-        left, bottom = column * (width + between), total - (row + 1) * (height + text) - row * between
+        left = column * (width + between)
+        bottom = (rows - 1 - row) * (height + text + between)
         ax = figure.add_axes((left / TEXT_WIDTH_CM, bottom / total, width / TEXT_WIDTH_CM, height / total))
         ax.axis("off")
         axes.append(ax)
     return figure, axes
 
 
-def _caption(ax: Axes, text: str, x: float = 0.5, above: int = 0, colour: str = "black") -> None:
+def _caption(ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = 8, colour: str = "black") -> None:
     """Text over a picture, ``above`` lines up; measured in points, so that it fits pictures of any size."""
     ax.annotate(
         text, (x, 1), xycoords="axes fraction", xytext=(0, 2 + above * _LINE_CM / 2.54 * 72), textcoords="offset points",
-        ha="center", va="bottom", size=8, color=colour,
+        ha="center", va="bottom", size=size, color=colour,
     )  # fmt: skip
 
 

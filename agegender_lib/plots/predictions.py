@@ -8,16 +8,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
 from agegender_lib.evaluation.groups import GROUPINGS, running_median
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
 
-_MEASURES = (
-    ("age_mae", "Age: mean absolute error", "years"),
-    ("age_bias", "Age: read too young or too old", "years, predicted minus true"),
-    ("gender_accuracy", "Gender: accuracy", ""),
-)
+_MEASURES = {
+    "age_mae": ("Age: error", "mean absolute error (years)"),
+    "age_bias": ("Age: bias", "predicted minus true (years)"),
+    "gender_accuracy": ("Gender: accuracy", "share right"),
+}
 
 
 @styled
@@ -66,7 +65,7 @@ def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-        words = table.astype(str) + "\n" + shares.map("{:.1%}".format)
+        words = table.astype(str) + "\n" + shares.map(lambda share: percent(share, 1))
         sns.heatmap(
             shares, ax=ax, vmin=0, vmax=1.15, cmap="Blues", cbar=False, annot=words, fmt="", linewidths=1.5, square=True,
             annot_kws={"size": 8.5},
@@ -93,18 +92,17 @@ def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure = new_figure(height_cm=2.4 + len(groups) * max(0.55, 0.3 * len(tables)))
     axes = figure.subplots(1, len(_MEASURES), sharey=True)
     offsets = np.linspace(-0.17, 0.17, len(tables)) if len(tables) > 1 else [0.0]
-    for ax, (measure, title, unit) in zip(axes, _MEASURES, strict=True):
+    for ax, (measure, (title, unit)) in zip(axes, _MEASURES.items(), strict=True):
         for offset, (name, table) in zip(offsets, named.items(), strict=True):
             for row in table.itertuples():
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
                 _whisker(ax, value, low, high, place[row.label] + offset, colour, looks[name][1])
-        ax.set_title(title, size=8.5)
-        ax.set_xlabel(unit)
+        ax.set(title=title, xlabel=unit)
         ax.grid(axis="y", visible=False)
     axes[0].set_xlim(left=0)
     axes[1].axvline(0, color="#555555", lw=0.9, zorder=1)
-    axes[2].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(axes[2].xaxis)
     axes[0].set_ylim(len(groups) - 0.5, -0.5)
     axes[0].set_yticks(range(len(groups)), [f"{row.label}  (n = {row.count})" for row in groups.itertuples(name="Row")])
     for tick, few in zip(axes[0].get_yticklabels(), groups["small"], strict=True):
@@ -130,20 +128,21 @@ def compare_models(table: pd.DataFrame) -> Figure:
     looks = look_of(models)
     figure = new_figure(height_cm=2.2 + 1.15 * len(models))
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, (metric, title, unit) in zip(axes, (_MEASURES[0], _MEASURES[2]), strict=True):
+    for ax, metric in zip(axes, ("age_mae", "gender_accuracy"), strict=True):
         for row in table[table["metric"] == metric].itertuples():
             ours = np.isfinite(row.low)
             colour, marker = looks[row.model] if ours else (COLOURS["original report"], "D")
             y = models.index(row.model) + (-0.14 if ours else 0.2)
             _whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
-            words = f"{row.value:.2f}" if metric == "age_mae" else f"{row.value:.1%}"
+            words = f"{row.value:.2f}" if metric == "age_mae" else percent(row.value, 1)
             end = row.high if ours else row.value
             ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8, color=colour)
-        ax.set_title(title)
-        ax.set_xlabel(unit)
-        ax.margins(x=0.2)
+        left, right = ax.dataLim.intervalx
+        # more room at the right, where the numbers stand
+        ax.set_xlim(left - 0.1 * (right - left), right + 0.3 * (right - left))
+        ax.set(title=_MEASURES[metric][0], xlabel=_MEASURES[metric][1])
         ax.grid(axis="y", visible=False)
-    axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(axes[1].xaxis)
     axes[0].set_yticks(range(len(models)), models)
     axes[0].set_ylim(len(models) - 0.5, -0.5)
     handles = [

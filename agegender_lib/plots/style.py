@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 # The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
 TEXT_WIDTH_CM = 15.0
@@ -97,9 +99,19 @@ def figure_size(width: float = 1.0, height_cm: float = 7.0) -> tuple[float, floa
     return width * TEXT_WIDTH_CM / 2.54, height_cm / 2.54
 
 
+def percent_axis(axis: Axis) -> None:
+    """Label the ticks of an axis of shares in per cent."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="\N{THIN SPACE}%"))
+
+
 def new_figure(height_cm: float = 7.0, width: float = 1.0) -> Figure:
     """An empty figure at report size; see ``figure_size``."""
     return ReportFigure(figsize=figure_size(width, height_cm), layout="constrained")
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """``0.5`` as text: ``50 %``, with a narrow space."""
+    return f"{100 * share:.{decimals}f}\N{THIN SPACE}%"
 
 
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:

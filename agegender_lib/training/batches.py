@@ -28,7 +28,9 @@ class Batches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Put the rows into this epoch's order, so that a resumed training continues with the same batches."""
         order = np.arange(len(self.rows))
-        self.order = order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.order = (
+            order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
+        )
 
     def __len__(self) -> int:
         # a training drops its last, partly filled batch: every step weighs the same

@@ -1,6 +1,7 @@
 """What a killed training needs to go on: one file, replaced after every epoch."""
 
 import json
+import time
 from pathlib import Path
 
 import keras
@@ -51,7 +52,9 @@ class State:
                     state.arrays = {name: file[name] for name in file.files}
                 state.history = json.loads(str(state.arrays.pop("history")))
             except Exception as error:
-                raise InputError(f"the checkpoint {path} cannot be read ({error}): delete it to start over") from error
+                raise InputError(
+                    f"the checkpoint {path} cannot be read ({error}): delete it to start over"
+                ) from error
             best = [name for name in state.arrays if name.startswith("best/")]
             state.best = [state.arrays.pop(f"best/{i}") for i in range(len(best))] or None
         return state
@@ -88,7 +91,13 @@ class KeepState(keras.callbacks.Callback):
 
     def __init__(self, state: State, config: TrainingConfig, stage: int, network: keras.Model, on_row):
         super().__init__()
-        self.state, self.config, self.number, self.network, self.on_row = state, config, stage, network, on_row
+        self.state, self.config, self.number, self.network, self.on_row = (
+            state,
+            config,
+            stage,
+            network,
+            on_row,
+        )
         self.best: list[np.ndarray] | None = None
 
     def on_test_end(self, logs=None):
@@ -99,23 +108,17 @@ class KeepState(keras.callbacks.Callback):
                 self.state.best = self.network.get_weights()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = history_row(epoch + 1, self.number, logs, self.model.optimizer, self.seconds())
+        row = history_row(
+            epoch + 1, self.number, logs, self.model.optimizer, time.perf_counter() - self.started
+        )
         self.state.history.append(row)
         self.state.write(self.model)
         self.on_row(row)
-        if self.should_stop():
+        if stalled(self.state.history, self.config, self.number):
             self.model.stop_training = True
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.started = _now()
-
-    def seconds(self) -> float:
-        """Seconds since the epoch began, by a clock that never jumps."""
-        return _now() - self.started
-
-    def should_stop(self) -> bool:
-        """Whether validation has not improved for as long as early stopping waits."""
-        return stalled(self.state.history, self.config, self.number)
+        self.started = time.perf_counter()
 
 
 def stalled(history: list[dict], config: TrainingConfig, stage: int) -> bool:
@@ -151,9 +154,3 @@ def _assign(kind, variables, arrays):
         )
     for variable, value in zip(variables, kept, strict=True):
         variable.assign(value)
-
-
-def _now():
-    import time
-
-    return time.perf_counter()

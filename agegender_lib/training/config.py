@@ -1,7 +1,5 @@
-"""Every setting of a training, its defaults, and its name."""
+"""Every setting of a training, and its defaults."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -38,7 +36,7 @@ class TrainingConfig:
     ----------
     model : {"model_a", "model_b"}
     builder : dict
-        Arguments of the model's builder.
+        Arguments of the model's builder, but for the pre-trained weights, which are :func:`train`'s.
     stages : tuple of Stage
     seed : int
         Of weights, order, augmentation, dropout and the split.
@@ -66,8 +64,9 @@ class TrainingConfig:
         weights. None trains to the end and keeps the last, so that nothing is chosen on the validation images.
     flip_averaging : bool
         The saved model averages each face with its mirror image.
-    precision : {"float32", "mixed_bfloat16"}
-        Of the training arithmetic; what is saved is float32.
+    precision : {"float32", "mixed_bfloat16", "auto"}
+        Of the training arithmetic; what is saved is float32. "auto" takes bfloat16 where the processor
+        multiplies it in hardware.
     weight_bits : int or None
         Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
     """
@@ -98,13 +97,10 @@ class TrainingConfig:
         """Epochs of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
-    @property
-    def name(self) -> str:
-        """The run's name: the model and a short hash of whatever differs from the model's defaults."""
+    def differing(self) -> dict[str, Any]:
+        """The settings that are not the model's defaults."""
         defaults = asdict(DEFAULTS[self.model])
-        differing = {key: value for key, value in asdict(self).items() if value != defaults[key]}
-        text = json.dumps(differing, sort_keys=True)
-        return f"{self.model}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+        return {key: value for key, value in asdict(self).items() if value != defaults[key]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
@@ -123,11 +119,11 @@ DEFAULTS = {
         "model_b",
         stages=(
             Stage(2, 1e-3, warmup_epochs=0.5, trainable="heads"),
-            Stage(22, 2e-4, warmup_epochs=2),
+            Stage(18, 3e-4, warmup_epochs=2),
         ),
         ema_momentum=0.99,
         early_stopping=8,
-        precision="mixed_bfloat16",
+        precision="auto",
         weight_bits=9,
     ),
 }
@@ -158,6 +154,10 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     _refuse_unknown(settings, known, f"setting of {model}")
     values = asdict(DEFAULTS[model])
     for key, value in settings.items():
+        if key == "builder" and "weights" in (value or {}):
+            raise InputError(
+                f"{model}: pre-trained weights are no part of the builder: give --weights instead"
+            )
         if key in ("builder", "augmentation"):
             if not isinstance(value, dict):
                 raise InputError(f"{model}: {key} is {value!r}: give a mapping of its arguments")
@@ -166,7 +166,9 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
             if not isinstance(value, (list, tuple)) or not value:
                 raise InputError(f"{model}: stages is {value!r}: give a list with at least one stage")
             for stage in value:
-                _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
+                _refuse_unknown(
+                    stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}"
+                )
         values[key] = value
     _check(values)
     try:
@@ -187,7 +189,7 @@ def _check(values):
     choices = {
         "optimizer": ("adamw", "adam"),
         "age_loss": ("mse", "mae"),
-        "precision": ("float32", "mixed_bfloat16"),
+        "precision": ("float32", "mixed_bfloat16", "auto"),
     }
     for key, allowed in choices.items():
         if values[key] not in allowed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 
@@ -14,15 +15,24 @@ from .losses import compile_arguments
 BUILDERS = {"model_a": models.build_model_a, "model_b": models.build_model_b}
 
 
-def build_network(config: TrainingConfig, **overrides) -> keras.Model:
+def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras.Model:
     """The model that ``config`` describes, in the current precision, with outputs gender and age.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    weights : str or Path
+        ModelB's pre-trained weights: "imagenet", a file, or "none"; see
+        :func:`agegender_lib.models.backbones.build_backbone`.
 
     Raises
     ------
     InputError
         If the builder does not know an argument or refuses its value.
     """
-    arguments = {**config.builder, **overrides}
+    arguments = dict(config.builder)
+    if config.model == "model_b":
+        arguments["weights"] = weights
     try:
         return BUILDERS[config.model](**arguments)
     except (TypeError, ValueError) as error:
@@ -44,7 +54,9 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
             **{"seed": config.seed, **config.augmentation}, dtype="float32", name="augmentation"
         )
     except (TypeError, ValueError) as error:
-        raise InputError(f"{config.model}: augmentation {config.augmentation} is not understood: {error}") from error
+        raise InputError(
+            f"{config.model}: augmentation {config.augmentation} is not understood: {error}"
+        ) from error
     return keras.Model(pixels, inner(augmentation(pixels)), name="training_graph")
 
 
@@ -74,19 +86,30 @@ def compile_for(graph: keras.Model, config: TrainingConfig, stage: Stage, steps_
 def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
     with precision("float32"):
-        # the weights come from the trained network, whatever they started from
-        overrides = {"weights": "none"} if config.model == "model_b" else {}
-        plain = build_network(config, **overrides)
+        plain = build_network(config)
     plain.set_weights(network.get_weights())
     return models.average_flips(plain) if config.flip_averaging else plain
 
 
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Build layers in this arithmetic inside the block."""
+    """Build layers in this arithmetic inside the block; "auto" is resolved by :func:`fast_precision`."""
+    policy = fast_precision() if policy == "auto" else policy
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def fast_precision() -> str:
+    """``mixed_bfloat16`` where this processor multiplies bfloat16 in hardware, else ``float32``.
+
+    Without such hardware bfloat16 is emulated and slower. Both are accumulated in float32.
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"

@@ -1,5 +1,6 @@
 """A configuration and faces go in, a run folder comes out."""
 
+import hashlib
 import json
 import os
 import platform
@@ -26,18 +27,26 @@ from .network import build_network, compile_for, network_to_save, precision, tra
 from .progress import Progress
 
 
-def train(config: TrainingConfig, faces: FaceSet, runs: Path = folders.RUNS, name: str | None = None) -> Path:
+def train(
+    config: TrainingConfig,
+    faces: FaceSet,
+    weights: str | Path = "imagenet",
+    runs: Path = folders.RUNS,
+    name: str | None = None,
+) -> Path:
     """Train a model, or go on with a training that was killed, or return one that is finished.
 
     Parameters
     ----------
     config : TrainingConfig
     faces : FaceSet
+    weights : str or Path
+        What ModelB starts from: "imagenet" (downloaded by Keras), a Keras weights file, or "none".
     runs : Path
         Folder of run folders.
     name : str, optional
-        Of the run; by default :attr:`TrainingConfig.name` and the start of the data's fingerprint, so that other
-        settings or other faces get another folder.
+        Of the run; by default the model and a short hash of settings, faces and weights, so that another
+        training gets another folder.
 
     Returns
     -------
@@ -50,20 +59,22 @@ def train(config: TrainingConfig, faces: FaceSet, runs: Path = folders.RUNS, nam
     InputError
         If the settings cannot be built, or the folder holds a training with other settings or other data.
     """
-    folder = Path(runs) / (name or f"{config.name}-{faces.fingerprint[:6]}")
-    _claim(folder, config, faces)
+    identity = _identity(config, faces, weights)
+    folder = Path(runs) / (name or f"{config.model}-{_short_hash(config, identity)}")
+    _claim(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
     split = split_faces(faces.table, seed=config.seed, validation=config.validation)
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
-        network = build_network(config)
+        network = build_network(config, weights)
+        arithmetic = keras.config.dtype_policy().name
         origin = getattr(network, "weights_origin", "random weights, trained from scratch")
         graph = training_graph(network, config)
     state = State.read(folder / "checkpoint.npz")
     _fit(graph, network, config, faces, split, state, folder)
     _save(network, config, folder)
-    _conclude(folder, config, faces, split, state, origin)
+    _conclude(folder, faces, split, state, {"weights_origin": origin, "precision": arithmetic})
     state.path.unlink(missing_ok=True)
     return folder
 
@@ -124,7 +135,7 @@ def _save(network, config, folder):
     save_model(model, folder / "model.keras")
 
 
-def _conclude(folder, config, faces, split, state, origin):
+def _conclude(folder, faces, split, state, facts):
     """Predictions and metrics of the file that was saved, not of the network in memory."""
     model = load_model(folder / "model.keras")
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
@@ -140,12 +151,14 @@ def _conclude(folder, config, faces, split, state, origin):
         "seconds": float(history["seconds"].sum()),
         "parameters": model.count_params(),
         "file_bytes": (folder / "model.keras").stat().st_size,
-        "weights_origin": origin,
+        **facts,
     }
     exact = folder / "exact.keras"
     if exact.exists():
         held_out = predictions[predictions["split"] == "validation"]
-        unrounded = held_out.assign(**predict(load_model(exact), faces.images[held_out.index]).set_index(held_out.index))
+        unrounded = held_out.assign(
+            **predict(load_model(exact), faces.images[held_out.index]).set_index(held_out.index)
+        )
         metrics["unrounded_validation"] = _scores(unrounded)
         exact.unlink()
     write_json(folder / "provenance.json", _provenance(faces, metrics["seconds"]))
@@ -158,27 +171,55 @@ def _scores(rows):
     return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
 
 
-def _claim(folder, config, faces):
+def _identity(config, faces, weights):
+    """What makes this training the one it is, as JSON would give it back."""
+    if config.model != "model_b":
+        weights = "none"
+    elif str(weights) not in ("imagenet", "none"):
+        path = Path(weights)
+        if not path.is_file():
+            raise InputError(
+                f"no weights file at {path}: give a Keras .weights.h5 file, 'imagenet' or 'none'"
+            )
+        # the file's content counts, not where it lies
+        weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    data = {"name": faces.name, "fingerprint": faces.fingerprint}
+    return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
+
+
+def _short_hash(config, identity):
+    """A hash that a new setting does not change as long as it has its default."""
+    parts = [config.differing(), identity["data"]["fingerprint"], identity["weights"]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _claim(folder, identity):
     """Make the folder this training's, or refuse one that is another's."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.json"
-    settings = {"training": asdict(config), "data": {"name": faces.name, "fingerprint": faces.fingerprint}}
-    settings = json.loads(json.dumps(settings))
     if not path.exists():
-        write_json(path, settings)
+        write_json(path, identity)
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        kept_config = TrainingConfig.from_dict(kept["training"])
-        kept_data = kept["data"]["fingerprint"]
+        then = asdict(TrainingConfig.from_dict(kept["training"]))
+        kept_data, kept_weights = kept["data"], kept["weights"]
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}): delete the folder {folder} to start over") from error
-    if kept_data != faces.fingerprint:
-        raise InputError(f"{folder} was trained on other faces ({kept['data']['name']}): give another run name")
-    now, then = asdict(config), asdict(kept_config)
-    differing = [f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]]
+        raise InputError(
+            f"{path} cannot be read ({error}): delete the folder {folder} to start over"
+        ) from error
+    if kept_data["fingerprint"] != identity["data"]["fingerprint"]:
+        raise InputError(f"{folder} was trained on other faces ({kept_data['name']}): give another run name")
+    then, now = json.loads(json.dumps(then)), identity["training"]
+    differing = [
+        f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]
+    ]
+    if kept_weights != identity["weights"]:
+        differing.append(f"weights are {kept_weights!r} there and {identity['weights']!r} here")
     if differing:
-        raise InputError(f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name")
+        raise InputError(
+            f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name"
+        )
 
 
 def _provenance(faces, seconds):

@@ -1,4 +1,4 @@
-"""Drawing a face from its labels; what tells an age or a gender stands in the function of the part that shows it."""
+"""Drawing a face from its labels; what shows age or gender stands where its part is drawn."""
 
 from .face import draw_face
 from .person import Person, imagine

@@ -1,7 +1,7 @@
 """A canvas in face coordinates.
 
-The origin lies between the eyes, x grows to the viewer's right, y downwards; an adult face is about two units wide.
-Every shape is a list of such points, so that one :class:`Pose` turns the whole head at once.
+The origin lies between the eyes, x grows to the viewer's right, y downwards; an adult face is about two units
+wide. Every shape is a list of such points, so that one :class:`Pose` turns the whole head at once.
 """
 
 import cmath
@@ -14,29 +14,32 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 SIDE = 128
-OVERSAMPLING = 2
+OVERSAMPLING = 2  # everything is painted at twice the size, then reduced: smooth edges
 _INVISIBLE = 0.0015  # alpha times width of a stroke
 _STEPS = 5  # points of a curve between two of its control points
 
 
 @cache
-def _catmull_rom() -> np.ndarray:
+def _spline(count: int, closed: bool) -> np.ndarray:
+    """The matrix [m, count] that turns `count` control points into a Catmull-Rom spline."""
     t = np.arange(_STEPS) / _STEPS
     cubic = np.array([[0, -1, 2, -1], [2, 0, -5, 3], [0, 1, 4, -3], [0, 0, -1, 1]]) / 2
-    return np.stack([t**0, t, t**2, t**3], axis=1) @ cubic.T
+    weights = np.stack([t**0, t, t**2, t**3], axis=1) @ cubic.T
+    spans = count if closed else count - 1
+    matrix = np.zeros((spans * _STEPS + (not closed), count))
+    for span in range(spans):
+        for neighbour, weight in zip(range(span - 1, span + 3), weights.T, strict=True):
+            point = neighbour % count if closed else min(max(neighbour, 0), count - 1)
+            matrix[span * _STEPS : (span + 1) * _STEPS, point] += weight
+    if not closed:
+        matrix[-1, -1] = 1
+    return matrix
 
 
 def curve(points: ArrayLike, closed: bool = False) -> np.ndarray:
-    """Catmull-Rom spline through the points, float [m, 2]."""
+    """Smooth line through the points [n, 2], float [m, 2]."""
     points = np.asarray(points, dtype=float)
-    spans = len(points) - (not closed)
-    padded = np.empty((spans + 3, 2))
-    padded[1:-2] = points[:spans]
-    padded[0] = points[-1 if closed else 0]
-    padded[-2:] = points[:2] if closed else points[-1]
-    windows = np.lib.stride_tricks.as_strided(padded, (spans, 4, 2), (16, 16, 8))
-    smooth = (_catmull_rom() @ windows).reshape(-1, 2)
-    return smooth if closed else np.concatenate([smooth, points[-1:]])
+    return _spline(len(points), closed) @ points
 
 
 @cache
@@ -132,16 +135,19 @@ class Canvas:
         return mask.image
 
     def layer(self, colour: ArrayLike, size: int | None = None) -> "Canvas":
-        """An empty canvas of the same pose; `size` pixels wide where it should be coarser."""
+        """An empty canvas of the same pose; `size` pixels wide where it may be coarser."""
         size = size or self.image.width
         return Canvas(Image.new("RGB", (size, size), tuple(int(c) for c in colour)), self.pose)
 
-    def paste(self, layer: "Canvas", mask: Image.Image) -> None:
-        """Lay the layer on this canvas where the mask is white."""
-        self.image.paste(layer.image, mask=mask)
+    def blurred(self, radius: float) -> "Canvas":
+        """The same picture out of focus; the radius is in its own pixels."""
+        return Canvas(self.image.filter(ImageFilter.BoxBlur(radius)), self.pose)
 
-    def darken(self, layer: "Canvas", blur: float, mask: Image.Image) -> None:
-        """Multiply by a blurred layer (white leaves everything as it is) inside the mask."""
-        shade = layer.image.filter(ImageFilter.BoxBlur(blur)) if blur else layer.image
-        shade = shade.resize(self.image.size, Image.Resampling.BILINEAR)
-        self.image.paste(ImageChops.multiply(self.image, shade), mask=mask)
+    def times(self, layer: "Canvas") -> "Canvas":
+        """The product with a layer, brought to this size: white leaves everything as it is."""
+        shade = layer.image.resize(self.image.size, Image.Resampling.BILINEAR)
+        return Canvas(ImageChops.multiply(self.image, shade), self.pose)
+
+    def paste(self, layer: "Canvas", mask: Image.Image) -> None:
+        """Lay a layer of the same size on this canvas where the mask is white."""
+        self.image.paste(layer.image, mask=mask)

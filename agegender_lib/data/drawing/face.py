@@ -44,13 +44,12 @@ def _things_worn(canvas: Canvas, p: Person, clothes: np.ndarray, rng: np.random.
         wide, high, thick = rng.uniform(0.27, 0.33), rng.uniform(0.19, 0.27), rng.uniform(0.03, 0.06)
         for side in _SIDES:
             rim = ellipse(side * p.eye_x, 0.03, wide, high)
-            canvas.shape(rim, (235, 245, 255), 0.10, 0.05)
-            canvas.stroke(np.concatenate([rim, rim[:1]]), frame, thick, 1.0, 0.05)
-            canvas.stroke(np.concatenate([rim[10:], rim[:11]]), frame, thick, 1.0, 0.05)
+            canvas.shape(rim, (235, 245, 255), alpha=0.10, lift=0.05)
+            around = np.concatenate([rim, rim[:3]])  # a stroke tapers: its ends overlap to close the ring
+            canvas.stroke(around, frame, thick, lift=0.05)
             canvas.stroke([(side * (p.eye_x + wide), -0.02), (side * 1.02, -0.04)], frame, thick)
-        canvas.stroke(
-            [(-p.eye_x + wide, 0.0), (0, -0.04), (p.eye_x - wide, 0.0)], frame, thick * 1.3, 1.0, 0.1
-        )
+        bridge = p.eye_x - wide
+        canvas.stroke([(-bridge, 0), (0, -0.04), (bridge, 0)], frame, thick * 1.3, lift=0.1)
     if p.feminine > 0.55 and p.looks > 5 and rng.random() < 0.30:
         metal = rng.choice([(226, 196, 110), (214, 216, 222), (240, 236, 228)])
         for side in _SIDES:

@@ -18,12 +18,8 @@ def nose(canvas: Canvas, p: Person, rng: np.random.Generator) -> None:
     canvas.shape(ellipse(0, y, width * 0.80, 0.065), dark, 0.30, lift)
     canvas.shape(ellipse(0, y - 0.06, width * 0.72, 0.09), p.skin, 1.0, lift)
     for side in _SIDES:
-        wing = [
-            (side * width * 0.85, y - 0.10),
-            (side * width * 1.08, y - 0.02),
-            (side * width * 0.7, y + 0.04),
-        ]
-        canvas.stroke(wing, dark, 0.04, 0.7, lift)
+        wing = [(0.85, y - 0.10), (1.08, y - 0.02), (0.70, y + 0.04)]
+        canvas.stroke([(side * width * x, y) for x, y in wing], dark, 0.04, 0.7, lift)
         canvas.shape(ellipse(side * width * 0.45, y + 0.025, width * 0.26, 0.028), p.skin * 0.38, 0.8, lift)
     canvas.shape(ellipse(-0.01, y - 0.09, 0.035, 0.045), (255, 255, 255), 0.20, lift)
 
@@ -36,37 +32,25 @@ def mouth(canvas: Canvas, p: Person, rng: np.random.Generator) -> None:
     y, corner = p.mouth_y, p.mouth_y - 0.11 * p.smile
     painted = p.feminine > 0.6 and p.looks > 15 and rng.random() < 0.45
     natural = p.skin * (0.88, 0.66, 0.64)
-    lips = (
-        mix(natural, rng.choice([(176, 34, 52), (196, 76, 92), (150, 48, 66)]), 0.65) if painted else natural
-    )
-    lips = mix(lips, p.skin * 0.88, 0.5 * p.wear * (not painted))
+    lipstick = rng.choice([(176, 34, 52), (196, 76, 92), (150, 48, 66)])
+    lips = mix(natural, lipstick, 0.65) if painted else mix(natural, p.skin * 0.88, 0.5 * p.wear)
     gape = rng.uniform(0.04, 0.17) * (rng.random() < 0.25 + 0.35 * (p.smile > 0.4)) * mix(0.75, 1, p.growth)
     bow = [(-wide, corner), (-0.08, y - full), (0, y - full * 0.75), (0.08, y - full), (wide, corner)]
     canvas.shape([*bow, (0, y + gape + full * 1.25)], lips)
-    seam = [(-wide * 0.95, corner), (0, y + 0.02), (wide * 0.95, corner)]
     if gape:
-        hole = [
-            (-wide * 0.84, corner + 0.02),
-            (0, y - 0.005),
-            (wide * 0.84, corner + 0.02),
-            (0, y + gape * 1.05),
-        ]
-        canvas.shape(hole, (84, 30, 34))
-        if p.looks > 0.8:
-            row = [
-                (-wide * 0.66, corner + 0.035),
-                (0, y),
-                (wide * 0.66, corner + 0.035),
-                (0, y + gape * 0.62),
-            ]
-            canvas.shape(row, mix((250, 248, 242), (226, 212, 180), p.wear))
+        left, right = (-wide * 0.84, corner + 0.02), (wide * 0.84, corner + 0.02)
+        canvas.shape([left, (0, y - 0.005), right, (0, y + gape * 1.05)], (84, 30, 34))
+        if p.looks > 0.8:  # teeth, yellower with age
+            left, right = (-wide * 0.66, corner + 0.035), (wide * 0.66, corner + 0.035)
+            teeth = mix((250, 248, 242), (226, 212, 180), p.wear)
+            canvas.shape([left, (0, y), right, (0, y + gape * 0.62)], teeth)
     else:
-        canvas.stroke(seam, lips * 0.55, 0.035, 0.9)
+        canvas.stroke([(-wide * 0.95, corner), (0, y + 0.02), (wide * 0.95, corner)], lips * 0.55, 0.035, 0.9)
     canvas.stroke([(-0.10, y + gape + full * 1.6), (0.10, y + gape + full * 1.6)], p.skin * 0.6, 0.05, 0.25)
 
 
 def eyes(canvas: Canvas, p: Person, rng: np.random.Generator) -> None:
-    """Large in a child, with the iris filling them; lashes and lid shadow in women; narrow under hanging lids."""
+    """Large and dark in a child; lashes and lid shadow in women; narrow under the hanging lids of the old."""
     wide = mix(0.225, mix(0.185, 0.200, p.feminine), p.growth)
     high = mix(0.145, mix(0.085, 0.110, p.feminine), p.growth) - 0.028 * p.wear + rng.normal(0, 0.008)
     high = max(0.035, high * (1 - 0.2 * max(0.0, p.smile)))
@@ -75,16 +59,11 @@ def eyes(canvas: Canvas, p: Person, rng: np.random.Generator) -> None:
     slant, droop = rng.normal(0.02, 0.02), 0.04 * p.wear
     lash = mix(0.03, mix(0.035, 0.065, p.feminine), p.growth) * rng.uniform(0.8, 1.2)
 
-    shapes, lids = [], []
-    for side in _SIDES:
-
-        def at(x: float, y: float, side: int = side) -> tuple[float, float]:
-            return side * (p.eye_x + x), y
-
-        lid = [at(-wide, 0.025), at(-wide * 0.4, -high * 0.85), at(wide * 0.3, -high)]
-        lid += [at(wide * 0.75, -high * 0.55 + droop), at(wide, -slant + droop)]
-        shapes.append([*lid, at(wide * 0.3, high * 0.72), at(-wide * 0.5, high * 0.62)])
-        lids.append(lid)
+    outline = [(-wide, 0.025), (-wide * 0.4, -high * 0.85), (wide * 0.3, -high)]
+    outline += [(wide * 0.75, -high * 0.55 + droop), (wide, -slant + droop)]
+    outline += [(wide * 0.3, high * 0.72), (-wide * 0.5, high * 0.62)]
+    shapes = [np.add(outline, (p.eye_x, 0)) * (side, 1) for side in _SIDES]
+    lids = [shape[:5] for shape in shapes]
     balls = canvas.layer(mix((246, 243, 240), (232, 220, 204), p.wear))
     for side, lid in zip(_SIDES, lids, strict=True):
         x, y = side * p.eye_x + gaze[0], gaze[1] - 0.1 * high
@@ -98,15 +77,13 @@ def eyes(canvas: Canvas, p: Person, rng: np.random.Generator) -> None:
     made_up = p.feminine > 0.62 and p.looks > 14 and rng.random() < 0.5
     tint = rng.choice([(92, 70, 96), (84, 66, 58), (70, 86, 110)])
     for side, lid in zip(_SIDES, lids, strict=True):
-        upper = np.array(lid)
-        crease = upper * (1, 1) + (0, -0.045 - 0.02 * p.wear)
+        crease = lid - (0, 0.045 + 0.02 * p.wear)
         if made_up:
-            canvas.stroke(upper - (0, 0.03), tint, 0.09, 0.45)
+            canvas.stroke(lid - (0, 0.03), tint, 0.09, 0.45)
         canvas.stroke(crease, p.skin * 0.62, 0.03 + 0.02 * p.wear, 0.45)
-        canvas.stroke(upper, mix((36, 26, 24), p.skin * 0.5, 0.5 * p.wear * (not made_up)), lash)
-        if p.feminine > 0.5 and p.growth > 0.3:
-            x, y = upper[-1]
+        canvas.stroke(lid, mix((36, 26, 24), p.skin * 0.5, 0.5 * p.wear * (not made_up)), lash)
+        if p.feminine > 0.5 and p.growth > 0.55:
+            x, y = lid[-1]
             for rise in (0.05, 0.10):
-                canvas.stroke(
-                    [(x - side * 0.03, y - rise * 0.3), (x + side * 0.07, y - rise)], (36, 26, 24), 0.03
-                )
+                flick = [(x - side * 0.03, y - rise * 0.3), (x + side * 0.07, y - rise)]
+                canvas.stroke(flick, (36, 26, 24), 0.03)

@@ -1,8 +1,8 @@
 """From three labels to a person: what age, gender and the race code change in a drawn face.
 
-Everything is drawn at random around a mean, and the ranges overlap, so that a label can be guessed but not read off.
-Nothing here is a claim about people. Above all the race code is only a crude stand-in for UTKFace's guessed label:
-it shifts the ranges of skin tone, hair colour and curl, and no shape.
+Everything is drawn at random around a mean, and the ranges overlap, so that a label can be guessed but not read
+off. Nothing here is a claim about people. Above all the race code is only a crude stand-in for UTKFace's guessed
+label: it shifts the ranges of skin tone, hair colour and curl, and no shape.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ import numpy as np
 
 from .canvas import mix
 
-SKIN_TONES = [(250, 224, 204), (238, 198, 168), (214, 164, 124), (166, 112, 78), (112, 72, 52), (72, 46, 36)]
+SKIN_TONES = [(250, 224, 204), (238, 198, 168), (214, 164, 124), (166, 112, 78), (122, 80, 58), (86, 56, 44)]
 HAIR_COLOURS = [(30, 25, 26), (58, 41, 32), (98, 66, 44), (142, 100, 62), (206, 168, 108)]
-# White, Black, Asian, Indian, Others: mean and spread of the skin tone (0 light, 1 dark) and of the hair (0 black,
-# 1 blond), and the share of curly hair
+# White, Black, Asian, Indian, Others: mean and spread of the skin tone (0 light, 1 dark) and of the hair
+# (0 black, 1 blond), and the share of curly hair
 _PALETTES = [
     ((0.14, 0.09), (0.50, 0.28), 0.15),
     ((0.77, 0.12), (0.06, 0.07), 0.65),
@@ -26,7 +26,7 @@ _PALETTES = [
 
 @dataclass(frozen=True)
 class Person:
-    """One drawn person; lengths in face units (see `rendered_canvas`), y downwards from the line of the eyes."""
+    """One drawn person; lengths in face units (see `canvas`), y downwards from the eyes."""
 
     looks: float  # the age the face looks like, years
     growth: float  # 0 at birth, 1 from about 18 on
@@ -57,13 +57,12 @@ def _along(colours: list[tuple[int, int, int]], t: float) -> np.ndarray:
     return np.array([np.interp(t, stops, channel) for channel in zip(*colours, strict=True)])
 
 
-def _style(looks: float, feminine: float, curly: bool, rng: np.random.Generator) -> str:
+def _style(looks: float, feminine: float, rng: np.random.Generator) -> str:
+    """How the hair is worn."""
     if looks < 1.6 * rng.uniform(0.4, 1.4):
         return "fuzz"
     if rng.random() > mix(0.02, 0.97, feminine):
-        return rng.choice(
-            ["short", "long", "shaved"], p=[0.90, 0.04, 0.06] if looks > 18 else [0.95, 0.05, 0]
-        )
+        return rng.choice(["short", "long", "shaved"], p=[0.9, 0.04, 0.06] if looks > 18 else [0.95, 0.05, 0])
     if looks < 11:
         return rng.choice(["pigtails", "long", "bob", "ponytail", "short"], p=[0.3, 0.25, 0.2, 0.15, 0.1])
     if rng.random() < np.interp(looks, [45, 75], [0.06, 0.6]):
@@ -97,25 +96,22 @@ def imagine(age: int, gender: int, race: int, rng: np.random.Generator) -> Perso
     looks = float(np.clip(age * np.exp(rng.normal(0, 0.09)) + rng.normal(0, 0.4), 0, 116))
     growth = float(np.interp(looks, [0, 1, 3, 6, 10, 14, 19], [0, 0.12, 0.30, 0.47, 0.64, 0.82, 1]))
     wear = float(
-        np.interp(looks, [24, 35, 45, 55, 65, 75, 90, 116], [0, 0.10, 0.25, 0.44, 0.62, 0.78, 0.94, 1])
+        np.interp(looks, [24, 35, 45, 55, 65, 75, 90, 116], [0, 0.1, 0.25, 0.44, 0.62, 0.78, 0.94, 1])
     )
-    marked = np.interp(looks, [0, 4, 12, 18, 60, 90], [0.13, 0.20, 0.30, 0.46, 0.44, 0.36])
-    feminine = float(np.clip(0.5 + (marked if gender else -marked) + rng.normal(0, 0.13), 0, 1))
+    marked = np.interp(looks, [0, 4, 12, 18, 60, 90], [0.13, 0.20, 0.30, 0.43, 0.41, 0.34])
+    feminine = float(np.clip(0.5 + (marked if gender else -marked) + rng.normal(0, 0.15), 0, 1))
 
     tone = float(np.clip(rng.normal(*_PALETTES[race][0]), 0, 1))
     skin = mix(_along(SKIN_TONES, tone), (226, 196, 172), 0.16 * wear * (tone < 0.5))
     curly = bool(rng.random() < _PALETTES[race][2])
     hair = _hair(tone, race, looks, feminine, rng)
-    style = _style(looks, feminine, curly, rng)
+    style = _style(looks, feminine, rng)
     receding = float(np.clip(rng.normal(0.15 + 0.75 * wear, 0.30), 0, 1)) * (feminine < 0.5) * (growth > 0.95)
     if style == "short" and receding > 0.72:
         style = "bald"
     bearded = rng.random() < 1.3 * (0.5 - feminine) and looks > 18 + rng.normal(0, 1.5)
-    beard = (
-        rng.choice(["stubble", "moustache", "goatee", "full"], p=[0.4, 0.2, 0.12, 0.28])
-        if bearded
-        else "none"
-    )
+    beards = ["stubble", "moustache", "goatee", "full"]
+    beard = rng.choice(beards, p=[0.4, 0.2, 0.12, 0.28]) if bearded else "none"
     masculine = 1 - float(np.clip(feminine + rng.normal(0, 0.12), 0, 1))  # of the bones: a second opinion
     eye_colours = [(70, 44, 30), (92, 62, 38), (96, 104, 70), (86, 122, 152)]
     nose_y = mix(0.30, 0.50, growth) + 0.05 * wear + rng.normal(0, 0.025)

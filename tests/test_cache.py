@@ -1,0 +1,162 @@
+"""The cache: a source is decoded once, and nothing half-written is believed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_faces import FACES, WRITE, everything_below, pixels, reasons, write_folder, write_tar
+
+from agegender_lib.data import cache, decode, importer, load_faces
+from agegender_lib.errors import InputError
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def decodes(monkeypatch):
+    """Counts the images decoded."""
+    count = []
+
+    def counting(data):
+        count.append(1)
+        return decode.decode_face(data)
+
+    monkeypatch.setattr(importer, "decode_face", counting)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "zip"])
+def test_an_unchanged_source_is_decoded_once(tmp_path, store, decodes, monkeypatch, kind):
+    monkeypatch.setattr(importer, "_BATCH", 2)
+    write = WRITE[kind]
+    source = write(
+        tmp_path / f"f.{kind}", {**FACES, "notes.txt": b"", "copy/" + min(FACES): FACES[min(FACES)]}
+    )
+    first = load_faces(source, store)
+    assert len(decodes) == 5  # a copy is not decoded again either
+    second = load_faces(source, store)
+    assert len(decodes) == 5
+    pd.testing.assert_frame_equal(second.table, first.table)
+    pd.testing.assert_frame_equal(second.rejected, first.rejected)
+    np.testing.assert_array_equal(second.images, first.images)
+    assert (second.fingerprint, second.name) == (first.fingerprint, first.name)
+
+
+def test_relative_and_absolute_path_are_one_source(tmp_path, store, decodes, monkeypatch):
+    write_folder(tmp_path / "f", FACES)
+    monkeypatch.chdir(tmp_path / "f")
+    assert load_faces(".", store).name == load_faces(tmp_path / "f", store).name == "f"
+    assert len(decodes) == 5
+
+
+@pytest.mark.parametrize("sign", ["time", "size"])
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_a_changed_source_is_read_again(tmp_path, store, decodes, kind, sign):
+    name = min(FACES)
+    changed = FACES[name][:-2] + (b"\0\0" if sign == "time" else b"\xff\xd9" + bytes(20_000))
+    source = WRITE[kind](tmp_path / f"f.{kind}", FACES)
+    file = source / name if kind == "folder" else source
+    was = file.stat()
+    before = load_faces(source, store)
+
+    WRITE[kind](source, {**FACES, name: changed})
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns + (1_000_000 if sign == "time" else 0)))
+    assert (file.stat().st_size == was.st_size) == (sign == "time")
+    after = load_faces(source, store)
+    assert after.fingerprint != before.fingerprint
+
+
+def test_a_removed_file_is_missed(tmp_path, store):
+    folder = write_folder(tmp_path / "f", FACES)
+    load_faces(folder, store)
+    (folder / max(FACES)).unlink()
+    assert len(load_faces(folder, store)) == 4
+
+
+def test_each_source_keeps_its_own_rejected_files(tmp_path, store, decodes):
+    plain = write_folder(tmp_path / "f", FACES)
+    noted = write_tar(tmp_path / "f.tar", {**FACES, "notes.txt": b""})
+    for _ in range(2):
+        assert load_faces(plain, store).rejected.empty
+        assert reasons(load_faces(noted, store)) == {"notes.txt": "not a JPEG"}
+    assert len(list(store.iterdir())) == 1 and len(decodes) == 10
+
+
+def damage_images(entry: Path) -> None:
+    data = (entry / "images.npy").read_bytes()
+    (entry / "images.npy").write_bytes(data[: len(data) // 2])
+
+
+def damage_table(entry: Path) -> None:
+    lines = (entry / "table.csv").read_text().splitlines(keepends=True)
+    (entry / "table.csv").write_text("".join(lines[:-1]))
+
+
+def other_version(entry: Path) -> None:
+    meta = (entry / "meta.json").read_text()
+    (entry / "meta.json").write_text(meta.replace(f'"version": {cache.VERSION}', '"version": -1'))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_images,
+        damage_table,
+        other_version,
+        lambda entry: (entry / "meta.json").unlink(),
+        lambda entry: (entry / "meta.json").write_text('{"name": "f", "finger'),
+        lambda entry: (entry / "images.npy").write_bytes(b""),
+        lambda entry: (entry / "table.csv").unlink(),
+    ],
+)
+def test_a_half_written_entry_is_not_believed(tmp_path, store, decodes, damage):
+    folder = write_folder(tmp_path / "f", FACES)
+    load_faces(folder, store)
+    (entry,) = store.iterdir()
+    names = [file.name for file in everything_below(entry) if not file.name.startswith("source-")]
+    assert names == ["images.npy", "meta.json", "rejected.csv", "table.csv"]
+    damage(entry)
+    faces = load_faces(folder, store)
+    assert len(decodes) == 10 and len(faces) == 5
+    np.testing.assert_array_equal(faces.images[0], pixels(FACES[min(FACES)]))
+    load_faces(folder, store)
+    assert len(decodes) == 10
+
+
+@pytest.mark.parametrize("step", ["decode_face", "_sort_pixels", "duplicate_groups", "save_entry"])
+def test_an_import_that_breaks_off_leaves_nothing(tmp_path, store, monkeypatch, step):
+    folder = write_folder(tmp_path / "f", FACES)
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        broken.setattr(importer, step, interrupt)
+        load_faces(folder, store)
+    assert everything_below(store) == []
+    assert len(load_faces(folder, store)) == 5
+
+
+def test_what_a_killed_import_left_is_ignored_and_cleared_away(tmp_path, store):
+    folder = write_folder(tmp_path / "f", FACES)
+    load_faces(folder, store)
+    (entry,) = store.iterdir()
+    old, young = store / ".import-old", store / ".import-young"
+    shutil.copytree(entry, young)
+    entry.rename(old)
+    os.utime(old, (0, 0))
+    faces = load_faces(folder, store)
+    assert Path(faces.images.filename).parent == entry
+    assert not old.exists() and young.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(InputError, match=r"cache folder .* cannot be written"):
+        load_faces(write_folder(tmp_path / "f", FACES), tmp_path / "cache")

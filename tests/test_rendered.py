@@ -1,0 +1,207 @@
+"""The drawn stand-in faces: named, reproducible, planted as recorded, and neither unreadable nor a bar code."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from agegender_lib.data import rendered
+from agegender_lib.data.duplicates import duplicate_pairs
+from agegender_lib.data.filenames import parse_name
+from agegender_lib.errors import InputError
+
+COUNT, SEED, DUPLICATES = 600, 3, 0.02
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return rendered.plan_faces(COUNT, SEED, DUPLICATES)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return rendered.render_faces(tmp_path_factory.mktemp("rendered") / "faces", COUNT, SEED, DUPLICATES)
+
+
+@pytest.fixture(scope="module")
+def images(folder, plan):
+    return np.stack([np.asarray(Image.open(folder / name)) for name in plan["file"]])
+
+
+def _bytes(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_names_carry_the_labels(folder, plan):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(plan["file"])
+    assert plan["file"].is_unique
+    read = pd.DataFrame([parse_name(name) for name in plan["file"]])
+    pd.testing.assert_frame_equal(read[["age", "gender", "race"]], plan[["age", "gender", "race"]])
+    assert read["timestamp"].str.fullmatch(r"20\d{15}").all()
+    assert plan["file"].str.endswith(".jpg.chip.jpg").all()
+
+
+def test_pictures_are_marked_jpegs_of_128_pixels(folder):
+    for path in folder.iterdir():
+        with Image.open(path) as image:
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (128, 128))
+            assert image.info["comment"] == rendered.COMMENT
+
+
+def test_same_seed_same_bytes_whatever_the_count(folder, tmp_path):
+    again = _bytes(rendered.render_faces(tmp_path / "again", 110, SEED, DUPLICATES))
+    whole = _bytes(folder)
+    assert len(again) == 110
+    assert all(whole[name] == data for name, data in again.items())
+    assert len(set(again.values())) == 109  # of the two duplicates planted so far one is byte-identical
+
+
+def test_other_seed_other_faces(folder, tmp_path):
+    other = _bytes(rendered.render_faces(tmp_path / "other", 20, SEED + 1, DUPLICATES))
+    assert not set(other) & set(_bytes(folder))
+    assert not set(other.values()) & set(_bytes(folder).values())
+
+
+def test_one_face_follows_its_labels_and_its_generator():
+    def draw(age, gender, race, seed=0):
+        return np.asarray(rendered.render_face(age, gender, race, np.random.default_rng(seed))).astype(int)
+
+    assert np.array_equal(draw(30, 1, 2), draw(30, 1, 2))
+    for other in ((80, 1, 2, 0), (30, 0, 2, 0), (30, 1, 1, 0), (30, 1, 2, 1)):
+        assert np.abs(draw(30, 1, 2) - draw(*other)).mean() > 2
+    for age in (0, 116):
+        assert draw(age, 0, 4).shape == (128, 128, 3)
+    for wrong in ((117, 0, 0), (-1, 0, 0), (30, 2, 0), (30, 0, 5)):
+        with pytest.raises(InputError, match="age from 0 to 116, gender 0 or 1 and race 0 to 4"):
+            rendered.render_face(*wrong, np.random.default_rng(0))
+
+
+def test_planted_duplicates_are_as_recorded(folder, plan, images):
+    planted = plan[plan["original"] >= 0]
+    assert len(planted) == round(COUNT * DUPLICATES)
+    assert (planted["original"] < planted.index).all()
+    originals = plan.loc[planted["original"]]
+    assert (originals["original"] == -1).all()
+    for column in ("gender", "race"):
+        assert (planted[column].to_numpy() == originals[column].to_numpy()).all()
+
+    gap = np.abs(planted["age"].to_numpy() - originals["age"].to_numpy())
+    assert 0.4 <= (gap > 0).mean() <= 0.6
+    assert gap.max() <= 22
+    data = _bytes(folder)
+    identical = [data[a] == data[b] for a, b in zip(planted["file"], originals["file"], strict=True)]
+    assert identical == (~planted["reencoded"]).to_list()
+    assert 0.4 <= np.mean(identical) <= 0.6
+    assert {(bool(g), bool(r)) for g, r in zip(gap, planted["reencoded"], strict=True)} == {
+        (conflict, reencoded) for conflict in (False, True) for reencoded in (False, True)
+    }
+
+
+def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images):
+    planted = plan[plan["original"] >= 0]
+    groups = {}
+    for row, original in zip(planted.index, planted["original"], strict=True):
+        groups.setdefault(original, [original]).append(row)
+    expected = {
+        frozenset(plan.loc[[a, b], "file"])
+        for group in groups.values()
+        for a in group
+        for b in group
+        if a < b
+    }
+    pairs = duplicate_pairs(plan, images)
+    assert set(map(frozenset, zip(pairs["file_a"], pairs["file_b"], strict=True))) == expected
+
+
+def test_labels_come_in_the_proportions_of_the_real_data():
+    plan = rendered.plan_faces(4000, 0, duplicates=0)
+    assert (plan["original"] == -1).all()
+    assert plan["gender"].mean() == pytest.approx(0.5, abs=0.03)
+    races = plan["race"].value_counts(normalize=True, sort=False).sort_index()
+    assert races.to_list() == pytest.approx([0.42, 0.193, 0.146, 0.17, 0.07], abs=0.025)
+    bins = np.histogram(plan["age"], [0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 117])[0] / len(plan)
+    real = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
+    assert bins == pytest.approx(real, abs=0.02)
+    assert plan["age"].between(0, 116).all()
+
+
+def test_a_filled_folder_is_left_alone(folder, plan, monkeypatch):
+    monkeypatch.setattr(rendered, "_jpeg", lambda *_: pytest.fail("drawn again"))
+    (folder / ".DS_Store").touch()
+    assert rendered.render_faces(folder, COUNT, SEED, DUPLICATES) == folder
+    (folder / ".DS_Store").unlink()
+
+
+@pytest.mark.parametrize("arguments", [(COUNT, SEED + 1, DUPLICATES), (COUNT - 1, SEED, DUPLICATES)])
+def test_a_folder_of_something_else_is_refused(folder, arguments):
+    before = _bytes(folder)
+    with pytest.raises(InputError, match="already holds something other"):
+        rendered.render_faces(folder, *arguments)
+    assert _bytes(folder) == before
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "faces").touch()
+    with pytest.raises(InputError, match="already holds something other"):
+        rendered.render_faces(tmp_path / "faces", 3)
+
+
+def test_an_interrupted_call_leaves_nothing(tmp_path, monkeypatch):
+    whole = rendered._jpeg
+
+    def break_off(plan, index, seed):
+        if index == 3:
+            raise KeyboardInterrupt
+        return whole(plan, index, seed)
+
+    monkeypatch.setattr(rendered, "_jpeg", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        rendered.render_faces(tmp_path / "faces", 5)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    (tmp_path / "faces").mkdir()
+    assert len(list(rendered.render_faces(str(tmp_path / "faces"), 5).iterdir())) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"count": 0}, {"count": 5, "seed": -1}, {"count": 5, "duplicates": 0.6}, {"count": -3}]
+)
+def test_impossible_requests_are_refused(tmp_path, wrong):
+    with pytest.raises(InputError, match="count from 1"):
+        rendered.render_faces(tmp_path / "faces", **wrong)
+
+
+def _edges(images):
+    """Histograms of edge directions in cells of 8 pixels: float [n, 2048]."""
+    grey = images.mean(axis=3, dtype=np.float32)
+    down, right = np.gradient(grey, axis=(1, 2))
+    strength, direction = np.hypot(down, right), np.arctan2(down, right) % np.pi / np.pi * 8
+    cells = [
+        np.where(direction.astype(int) % 8 == d, strength, 0).reshape(-1, 16, 8, 16, 8).sum((2, 4))
+        for d in range(8)
+    ]
+    edges = np.stack(cells, axis=-1).reshape(len(images), -1)
+    return np.sqrt(edges / edges.mean(axis=1, keepdims=True))
+
+
+def test_labels_can_be_learnt_but_not_read_off(plan, images):
+    faces = plan.index[plan["original"] == -1]
+    train, test = faces[:420], faces[420:]
+    features = make_pipeline(StandardScaler(), PCA(80, whiten=True, random_state=0))
+    edges = _edges(images)
+    train_x, test_x = features.fit_transform(edges[train]), features.transform(edges[test])
+
+    age = plan["age"].to_numpy()
+    error = np.abs(Ridge(30).fit(train_x, age[train]).predict(test_x) - age[test]).mean()
+    baseline = np.abs(np.median(age[train]) - age[test]).mean()
+    assert 2 < error < 0.75 * baseline
+
+    gender = plan["gender"].to_numpy()
+    accuracy = LogisticRegression(C=0.1).fit(train_x, gender[train]).score(test_x, gender[test])
+    assert 0.78 < accuracy < 0.99
+    print(f"age {error:.2f} years against {baseline:.2f}, gender {accuracy:.3f}")

@@ -1,0 +1,127 @@
+"""The split: exact, stratified, reproducible, and never with one photograph on both sides."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib.data import AGE_BANDS, age_band, split_faces
+from agegender_lib.errors import InputError
+
+
+def faces(count=2000, groups=0, seed=0):
+    """A table like the importer's; the first 2 * groups rows are pairs of duplicates with unlike labels."""
+    rng = np.random.default_rng(seed)
+    group = np.full(count, -1)
+    group[: 2 * groups] = np.arange(groups).repeat(2)
+    ages = rng.gamma(3, 11, count).astype(int).clip(0, 116)
+    return pd.DataFrame(
+        {
+            "file": [f"{age}_{row}.jpg" for row, age in enumerate(ages)],
+            "age": ages,
+            "gender": rng.integers(2, size=count),
+            "duplicate_group": group,
+        }
+    )
+
+
+def test_bands_begin_at_their_edges():
+    assert list(age_band([0, 2, 3, 9, 10, 19, 20, 79, 80, 116])) == [
+        *["0-2", "0-2", "3-9", "3-9", "10-19", "10-19", "20-29", "70-79", "80+", "80+"]
+    ]
+    bands = age_band(pd.Series([5.5], index=[7]))
+    assert bands.ordered and tuple(bands.categories) == AGE_BANDS and list(bands) == ["3-9"]
+
+
+@pytest.mark.parametrize("age", [-1, np.nan])
+def test_an_age_without_band_is_refused(age):
+    with pytest.raises(InputError, match="ages of 0 years and more"):
+        age_band([30, age])
+
+
+@pytest.mark.parametrize(
+    ("validation", "count"), [(1, 1), (333, 333), (1999, 1999), (0.2, 400), (0.3333, 667)]
+)
+def test_the_validation_count_is_exact(validation, count):
+    split = split_faces(faces(groups=40), seed=3, validation=validation)
+    assert (split == "validation").sum() == count
+    assert set(split) == {"train", "validation"} and split.name == "split"
+
+
+# Where nearly every face has a duplicate, too few single ones are left to even out each stratum.
+@pytest.mark.parametrize(("groups", "off"), [(40, 1), (800, 2)])
+def test_every_stratum_keeps_its_share(groups, off):
+    table = faces(groups=groups)
+    split = split_faces(table, seed=2, validation=500)
+    strata = pd.crosstab([age_band(table["age"]), table["gender"]], split, dropna=False)
+    quota = strata.sum(axis=1) * 500 / 2000
+    assert len(strata) == 20
+    assert (strata["validation"] - quota).abs().max() < off
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_duplicates_never_cross(seed):
+    table = faces(600, groups=100)
+    split = split_faces(table, seed=seed, validation=150)
+    sides = split[:200].groupby(table["duplicate_group"][:200]).nunique()
+    assert (sides == 1).all()
+    # Groups are held out like everything else, not all kept in training.
+    assert 30 <= (split[:200] == "validation").sum() <= 70
+
+
+def test_the_order_of_rows_does_not_matter():
+    table = faces(groups=40)
+    shuffled = table.sample(frac=1, random_state=5)
+    # Group numbers follow the order of rows, so they differ too.
+    relabelled = shuffled.assign(
+        duplicate_group=shuffled["duplicate_group"].map(lambda g: 39 - g if g >= 0 else g)
+    )
+    split = split_faces(relabelled, seed=1, validation=500)
+    assert split.index.equals(shuffled.index)
+    pd.testing.assert_series_equal(split.sort_index(), split_faces(table, seed=1, validation=500))
+
+
+def test_the_seed_decides():
+    table = faces()
+    first, again, other = (split_faces(table, seed=seed, validation=500) for seed in (1, 1, 2))
+    assert first.equals(again)
+    # Two independent draws of a quarter share a quarter of it.
+    both = ((first == "validation") & (other == "validation")).sum()
+    assert 80 <= both <= 170
+
+
+def test_a_known_split_stays_the_same():
+    """Guards published results: no other version of a library or machine may draw other faces."""
+    table = faces(12)
+    table["file"] = [f"{row}.jpg" for row in range(12)]
+    table["age"], table["gender"] = 30, 0
+    split = split_faces(table, seed=0, validation=4)
+    assert list(split.index[split == "validation"]) == [2, 8, 9, 10]
+
+
+def test_the_count_is_exact_where_strata_run_out_of_single_faces():
+    table = faces(20, groups=5).assign(age=30, gender=[0] * 10 + [1] * 10)
+    for count in range(1, 20):
+        assert (split_faces(table, seed=0, validation=count) == "validation").sum() == count
+
+
+def test_only_groups_still_give_an_exact_split():
+    table = faces(20, groups=10)
+    for count in range(2, 20, 2):
+        assert (split_faces(table, seed=0, validation=count) == "validation").sum() == count
+    with pytest.raises(InputError, match=r"7 of 20 faces cannot be held out .* 6 can"):
+        split_faces(table, seed=0, validation=7)
+
+
+@pytest.mark.parametrize("validation", [0, -1, 2000, 5000, 0.0, 1.0, 1.5, -0.2, True, "1000", None, np.nan])
+def test_impossible_counts_are_refused(validation):
+    with pytest.raises(InputError, match="validation"):
+        split_faces(faces(), validation=validation)
+
+
+def test_other_impossible_input_is_refused():
+    with pytest.raises(InputError, match="seed"):
+        split_faces(faces(), seed=0.5)
+    twice = faces(10)
+    twice.loc[3, "file"] = twice.loc[7, "file"]
+    with pytest.raises(InputError, match="twice"):
+        split_faces(twice, validation=2)
