@@ -1,6 +1,11 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
-from agegender_lib.evaluation.baselines import baselines, beside_original, constant_predictions, original_report
+from agegender_lib.evaluation.baselines import (
+    baselines,
+    beside_original,
+    constant_predictions,
+    original_report,
+)
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, confusion, summarise
 from agegender_lib.evaluation.runs import Run, read_run

@@ -15,7 +15,9 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     The share, read at 0.5 as every P(female) is, names the majority gender. Both tables need the columns of a
     predictions table; ``train`` only ``age`` and ``gender``.
     """
-    return validation.assign(age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean()))
+    return validation.assign(
+        age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean())
+    )
 
 
 def baselines(

@@ -57,7 +57,9 @@ def errors_by(
         {name: pd.CategoricalDtype(pd.Categorical(keys[name]).categories, ordered=True) for name in by}
     )
     table["age_mae"], table["age_bias"] = np.abs(error), error
-    table["gender_accuracy"] = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(float)
+    table["gender_accuracy"] = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(
+        float
+    )
     table["duplicate_group"] = predictions["duplicate_group"].to_numpy()
 
     rows = []

@@ -101,10 +101,14 @@ def compare(
     b = b.loc[a.index]
     labels = ["age", "gender"]
     if not (a[labels].to_numpy() == b[labels].to_numpy()).all():
-        raise InputError("The two predictions tables label the same files differently: train both on the same data.")
+        raise InputError(
+            "The two predictions tables label the same files differently: train both on the same data."
+        )
 
     error_a, error_b = (np.abs(table["age_predicted"] - table["age"]).to_numpy() for table in (a, b))
-    right_a, right_b = ((predicted_gender(table) == table["gender"].to_numpy()).astype(float) for table in (a, b))
+    right_a, right_b = (
+        (predicted_gender(table) == table["gender"].to_numpy()).astype(float) for table in (a, b)
+    )
     differences = {"age_mae": error_b - error_a, "gender_accuracy": right_b - right_a}
     draws = bootstrap(
         {name: mean_of(difference) for name, difference in differences.items()},
@@ -140,5 +144,9 @@ def _bootstrap_p(draws: np.ndarray) -> float:
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """Counts of true (rows) against predicted (columns) gender, by name."""
     check_predictions(predictions)
-    counts = confusion_matrix(predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS)))
-    return pd.DataFrame(counts, index=pd.Index(GENDERS, name="true"), columns=pd.Index(GENDERS, name="predicted"))
+    counts = confusion_matrix(
+        predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS))
+    )
+    return pd.DataFrame(
+        counts, index=pd.Index(GENDERS, name="true"), columns=pd.Index(GENDERS, name="predicted")
+    )

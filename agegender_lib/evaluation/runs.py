@@ -7,7 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
+from agegender_lib.evaluation.tables import (
+    HISTORY_COLUMNS,
+    PREDICTION_COLUMNS,
+    check_columns,
+    check_predictions,
+)
 
 HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
 
@@ -56,7 +61,9 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no run folder {folder}: {HOW_TO_MAKE}.")
-    config, provenance, metrics = (_read_json(folder / f"{name}.json") for name in ("config", "provenance", "metrics"))
+    config, provenance, metrics = (
+        _read_json(folder / f"{name}.json") for name in ("config", "provenance", "metrics")
+    )
     if "rendered" not in provenance.get("data", {}):
         raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
     history = _read_csv(folder / "history.csv", HISTORY_COLUMNS)

@@ -17,14 +17,23 @@ PREDICTION_COLUMNS = (
 )
 # A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
-HISTORY_COLUMNS = ("epoch", "stage", "seconds", "learning_rate", *CURVES, *(f"val_{curve}" for curve in CURVES))
+HISTORY_COLUMNS = (
+    "epoch",
+    "stage",
+    "seconds",
+    "learning_rate",
+    *CURVES,
+    *(f"val_{curve}" for curve in CURVES),
+)
 
 
 def check_columns(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
     """Raise InputError when ``table`` is empty or lacks one of ``columns``; ``what`` names it in the message."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise InputError(f"{what} lacks the column(s) {', '.join(missing)}: train that model again to rewrite it.")
+        raise InputError(
+            f"{what} lacks the column(s) {', '.join(missing)}: train that model again to rewrite it."
+        )
     if table.empty:
         raise InputError(f"{what} has no rows: give it at least one image.")
 
@@ -58,7 +67,9 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
         raise InputError(f"The predictions table holds {twice!r} more than once: keep one row per image.")
     if one_split and predictions["split"].nunique() > 1:
         names = " and ".join(sorted(predictions["split"].unique()))
-        raise InputError(f"The predictions table mixes the splits {names}: choose one, for example run.validation.")
+        raise InputError(
+            f"The predictions table mixes the splits {names}: choose one, for example run.validation."
+        )
 
 
 def predicted_gender(predictions: pd.DataFrame) -> np.ndarray:

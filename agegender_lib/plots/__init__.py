@@ -4,7 +4,12 @@ from agegender_lib.plots.architecture import draw_architecture
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
-from agegender_lib.plots.predictions import compare_models, confusion_matrices, errors_per_group, true_vs_predicted
+from agegender_lib.plots.predictions import (
+    compare_models,
+    confusion_matrices,
+    errors_per_group,
+    true_vs_predicted,
+)
 from agegender_lib.plots.style import save_figure
 
 __all__ = [

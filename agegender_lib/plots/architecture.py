@@ -52,7 +52,9 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     check_columns(layers, LAYER_COLUMNS, "The table of layers")
     unknown = set(layers["branch"]) - set(_BRANCHES)
     if unknown:
-        raise InputError(f"The table of layers names the branch(es) {sorted(unknown)}: use {', '.join(_BRANCHES)}.")
+        raise InputError(
+            f"The table of layers names the branch(es) {sorted(unknown)}: use {', '.join(_BRANCHES)}."
+        )
     width = TEXT_WIDTH_CM - 2 * _MARGIN
     widths = {"shared": width * 0.72, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
     centres = {
@@ -154,7 +156,9 @@ def _draw(ax: Axes, box: _Box, left: float, top: float) -> None:
     ax.text(left + _INSET, first, box.title, size=8.5, weight="bold", va="center_baseline")
     ax.text(right - _INSET, first, box.shape, size=8, va="center_baseline", ha="right")
     for number, line in enumerate(box.lines, start=1):
-        ax.text(left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444")
+        ax.text(
+            left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444"
+        )
     if box.parameters:
         last = first + len(box.lines) * _LINE
         ax.text(

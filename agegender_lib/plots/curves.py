@@ -124,7 +124,15 @@ def _crop(
     ax.set_ylim(min(0, values.min()), top)
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
         beyond = epochs[series > top]
-        ax.plot(beyond, np.full(len(beyond), 0.985), "^", transform=ax.get_xaxis_transform(), color=shade, ms=4, gid="cut")
+        ax.plot(
+            beyond,
+            np.full(len(beyond), 0.985),
+            "^",
+            transform=ax.get_xaxis_transform(),
+            color=shade,
+            ms=4,
+            gid="cut",
+        )
     highest = f"{values.max():,.0f}" if values.max() >= 100 else f"{values.max():.3g}"
     ax.annotate(
         f"▲ off the scale, up to {highest}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",

@@ -79,7 +79,9 @@ def _histogram(ax: Axes, table: pd.DataFrame) -> None:
 
 def _bars(ax: Axes, names: tuple[str, ...], counts: list[int], colour: str | list[str]) -> None:
     bars = ax.bar(names, counts, color=colour, width=0.68)
-    ax.bar_label(bars, [f"{count:,}\n{percent(count / max(1, sum(counts)))}" for count in counts], size=8, padding=2)
+    ax.bar_label(
+        bars, [f"{count:,}\n{percent(count / max(1, sum(counts)))}" for count in counts], size=8, padding=2
+    )
     ax.margins(y=0.22)
     ax.grid(axis="x", visible=False)
     ax.tick_params(axis="x", length=0)

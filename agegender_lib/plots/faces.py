@@ -64,7 +64,9 @@ def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
 
 
 @styled
-def duplicate_pairs(images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str], columns: int = 3) -> Figure:
+def duplicate_pairs(
+    images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str], columns: int = 3
+) -> Figure:
     """Near-duplicate faces side by side under both labels; pairs whose labels conflict stand in a red frame.
 
     Parameters
@@ -82,7 +84,9 @@ def duplicate_pairs(images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str
     if pairs.empty:
         raise InputError("There are no duplicate pairs to draw: leave this figure out.")
     figure, axes = _grid(len(pairs), columns, lines=1, aspect=2 + _GAP)
-    sides = zip(_look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True)
+    sides = zip(
+        _look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True
+    )
     for ax, pair, (first, second) in zip(axes, pairs.itertuples(), sides, strict=False):
         spacer = np.full_like(first[:, : round(first.shape[1] * _GAP)], 255 if first.dtype == np.uint8 else 1)
         _show(ax, np.concatenate([first, spacer, second], axis=1))
@@ -133,16 +137,22 @@ def _look_up(images: np.ndarray, files: Sequence[str], wanted: pd.Series) -> lis
     position = {file: number for number, file in enumerate(files)}
     strangers = [file for file in wanted if file not in position]
     if strangers:
-        raise InputError(f"{strangers[0]!r} is not among the {len(files)} faces: use the data the run was made with.")
+        raise InputError(
+            f"{strangers[0]!r} is not among the {len(files)} faces: use the data the run was made with."
+        )
     return [images[position[file]] for file in wanted]
 
 
 def _same_length(images: np.ndarray, others: Sequence, what: str) -> None:
     if len(images) == 0 or len(images) != len(others):
-        raise InputError(f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one.")
+        raise InputError(
+            f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one."
+        )
 
 
-def _grid(count: int, columns: int, lines: int, aspect: float = 1.0, header: int = 0) -> tuple[Figure, list[Axes]]:
+def _grid(
+    count: int, columns: int, lines: int, aspect: float = 1.0, header: int = 0
+) -> tuple[Figure, list[Axes]]:
     """A figure of bare axes, each as large as its picture of ``aspect`` (width / height).
 
     Room is left for ``lines`` of text above every picture and for ``header`` lines above the first row.
@@ -165,7 +175,9 @@ def _grid(count: int, columns: int, lines: int, aspect: float = 1.0, header: int
     return figure, axes
 
 
-def _caption(ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = 8, colour: str = "black") -> None:
+def _caption(
+    ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = 8, colour: str = "black"
+) -> None:
     """Text over a picture, ``above`` lines up; measured in points, so that it fits pictures of any size."""
     ax.annotate(
         text, (x, 1), xycoords="axes fraction", xytext=(0, 2 + above * _LINE_CM / 2.54 * 72), textcoords="offset points",
@@ -178,4 +190,6 @@ def _show(ax: Axes, image: np.ndarray) -> None:
 
 
 def _frame(ax: Axes, colour: str) -> None:
-    ax.add_patch(Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, edgecolor=colour, lw=1.8, clip_on=False))
+    ax.add_patch(
+        Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, edgecolor=colour, lw=1.8, clip_on=False)
+    )

@@ -30,7 +30,9 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
     predictions
         Model name to predictions of one split.
     """
-    figure = new_figure(height_cm=8.2 if len(predictions) > 1 else 10, width=1 if len(predictions) > 1 else 0.7)
+    figure = new_figure(
+        height_cm=8.2 if len(predictions) > 1 else 10, width=1 if len(predictions) > 1 else 0.7
+    )
     axes = figure.subplots(1, len(predictions), sharex=True, sharey=True, squeeze=False).ravel()
     top = max(max(table["age"].max(), table["age_predicted"].max()) for table in predictions.values()) * 1.03
     looks = look_of(predictions)
@@ -45,7 +47,12 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
             typical["age"], typical["low"], typical["high"], color=colour, alpha=0.2, lw=0, label="middle 80 %"
         )  # fmt: skip
         ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
-        ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(min(0, table["age_predicted"].min()), top))
+        ax.set(
+            title=name,
+            xlabel="true age (years)",
+            xlim=(0, top),
+            ylim=(min(0, table["age_predicted"].min()), top),
+        )
         ax.set_aspect("equal")
         ax.legend(loc="upper left", borderaxespad=0.2, handlelength=1.6)
     axes[0].set_ylabel("predicted age (years)")
@@ -104,10 +111,14 @@ def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes[1].axvline(0, color="#555555", lw=0.9, zorder=1)
     percent_axis(axes[2].xaxis)
     axes[0].set_ylim(len(groups) - 0.5, -0.5)
-    axes[0].set_yticks(range(len(groups)), [f"{row.label}  (n = {row.count})" for row in groups.itertuples(name="Row")])
+    axes[0].set_yticks(
+        range(len(groups)), [f"{row.label}  (n = {row.count})" for row in groups.itertuples(name="Row")]
+    )
     for tick, few in zip(axes[0].get_yticklabels(), groups["small"], strict=True):
         tick.set_color("#8A8A8A" if few else "#333333")
-    handles = [Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
+    handles = [
+        Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()
+    ]
     if groups["small"].any():
         handles.append(Line2D([], [], color=COLOURS["faint"], marker="o", label="fewer than 30 images"))
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
@@ -136,7 +147,9 @@ def compare_models(table: pd.DataFrame) -> Figure:
             _whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
             words = f"{row.value:.2f}" if metric == "age_mae" else percent(row.value, 1)
             end = row.high if ours else row.value
-            ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8, color=colour)
+            ax.annotate(
+                words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8, color=colour
+            )
         left, right = ax.dataLim.intervalx
         # more room at the right, where the numbers stand
         ax.set_xlim(left - 0.1 * (right - left), right + 0.3 * (right - left))
@@ -147,7 +160,9 @@ def compare_models(table: pd.DataFrame) -> Figure:
     axes[0].set_ylim(len(models) - 0.5, -0.5)
     handles = [
         Line2D([], [], color="black", marker="o", label="this work, 95 % interval"),
-        Line2D([], [], color=COLOURS["original report"], marker="D", mfc="white", ls="", label="original report"),
+        Line2D(
+            [], [], color=COLOURS["original report"], marker="D", mfc="white", ls="", label="original report"
+        ),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure

@@ -146,7 +146,14 @@ def mark_rendered(figure: Figure) -> None:
     figure.set_size_inches(width, taller)
     for ax in figure.axes:
         box = ax.get_position(original=True)
-        ax.set_position((box.x0, (box.y0 * height + _MARK_HEIGHT_INCHES) / taller, box.width, box.height * height / taller))
+        ax.set_position(
+            (
+                box.x0,
+                (box.y0 * height + _MARK_HEIGHT_INCHES) / taller,
+                box.width,
+                box.height * height / taller,
+            )
+        )
     for text in figure.texts:
         text.set_y((text.get_position()[1] * height + _MARK_HEIGHT_INCHES) / taller)
     figure.text(

@@ -39,7 +39,9 @@ class TrainingConfig:
         Arguments of the model's builder, but for the pre-trained weights, which are :func:`train`'s.
     stages : tuple of Stage
     seed : int
-        Of weights, order, augmentation, dropout and the split.
+        Of weights, order, augmentation and dropout.
+    split_seed : int
+        Of the split, so that trainings with several seeds are judged on the same faces.
     validation : int or float
         Images, or share of them, held out.
     batch_size : int
@@ -75,6 +77,7 @@ class TrainingConfig:
     builder: dict[str, Any] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     seed: int = 1
+    split_seed: int = 1
     validation: float = 1000
     batch_size: int = 64
     optimizer: str = "adamw"
@@ -194,7 +197,15 @@ def _check(values):
     for key, allowed in choices.items():
         if values[key] not in allowed:
             raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(allowed)}")
-    for key in ("batch_size", "seed", "age_weight", "gender_weight", "distribution_weight", "weight_decay"):
+    for key in (
+        "batch_size",
+        "seed",
+        "split_seed",
+        "age_weight",
+        "gender_weight",
+        "distribution_weight",
+        "weight_decay",
+    ):
         if isinstance(values[key], bool) or not isinstance(values[key], (int, float)) or values[key] < 0:
             raise InputError(f"{key} is {values[key]!r}: give a number of at least 0")
     if values["batch_size"] < 1 or values["batch_size"] != int(values["batch_size"]):

@@ -64,7 +64,7 @@ def train(
     _claim(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
-    split = split_faces(faces.table, seed=config.seed, validation=config.validation)
+    split = split_faces(faces.table, seed=config.split_seed, validation=config.validation)
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
         network = build_network(config, weights)
