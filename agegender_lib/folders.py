@@ -1,14 +1,20 @@
-"""Where things live: the one module that knows the project's folders."""
+"""Where things live: the one module that knows the project's folders.
 
+Everything that is made on the way (decoded faces, runs, executed notebooks) lies under one working folder, the
+checkout itself unless the environment variable AGEGENDER_WORK names another.
+"""
+
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
 REPORT = ROOT / "report"
-FIGURES = REPORT / "figures"
-RESULTS = REPORT / "results"
 MODELS = REPORT / "models"
-RUNS = ROOT / "runs"
-CACHE = ROOT / "cache"
-EXECUTED = ROOT / "build" / "notebooks"
+
+WORK = Path(os.environ.get("AGEGENDER_WORK") or ROOT).resolve()
+RUNS = WORK / "runs"
+CACHE = WORK / "cache"
+BUILD = WORK / "build"
+EXECUTED = BUILD / "notebooks"

@@ -5,8 +5,10 @@ from .duplicates import duplicate_groups, duplicate_pairs
 from .faceset import FaceSet
 from .filenames import GENDERS, RACES, FaceName, parse_name
 from .importer import load_faces
+from .opening import open_faces
 from .rendered import render_faces
 from .split import split_faces
+from .summary import split_table, summarise_faces
 
 __all__ = [
     "AGE_BANDS",
@@ -19,7 +21,10 @@ __all__ = [
     "duplicate_groups",
     "duplicate_pairs",
     "load_faces",
+    "open_faces",
     "parse_name",
     "render_faces",
     "split_faces",
+    "split_table",
+    "summarise_faces",
 ]

@@ -1,5 +1,7 @@
 """Builders that return plain Keras models: ModelA, ModelB, their heads, and the augmentation layer."""
 
+import agegender_lib.quiet  # noqa: F401  before Keras
+
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES
 from .describe import describe

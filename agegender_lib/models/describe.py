@@ -1,6 +1,7 @@
 """A model as a table: its blocks, shapes and parameters."""
 
 import math
+import re
 
 import keras
 import pandas as pd
@@ -8,15 +9,18 @@ from keras import layers
 
 from .backbones import BACKBONES
 
-#: Layers too small to be worth a line in a drawing.
-_SILENT = (layers.InputLayer, layers.Permute, layers.Average)
+_NAMES = {
+    "BatchNormalization": "BatchNorm", "MaxPooling2D": "MaxPool", "AveragePooling2D": "AveragePool",
+    "GlobalAveragePooling2D": "Global average pool",
+}  # fmt: skip
+_ACTIVATIONS = {"relu": "ReLU"}
 
 
 def describe(model: keras.Model) -> pd.DataFrame:
     """One row per block of a model built here, from the input to the outputs.
 
     Layers are named ``<branch>_<part>_<operation>``, and the layers of one part share a row; a backbone has one
-    row per stage.
+    row per stage. In a model that averages a face with its mirror image, the mirror has a row after the input.
 
     Parameters
     ----------
@@ -25,23 +29,40 @@ def describe(model: keras.Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        name, kind (operations joined by ' - '), detail (kernel, strides, units ...), output_shape (text),
-        parameters (int, all), trainable (int, those that learn), branch ("shared", "gender" or "age").
+        name, kind (operations with their sizes, joined by arrows), detail (what else there is to know),
+        output_shape (text), parameters (int, all), trainable (int, those that learn), branch ("shared", "gender"
+        or "age").
     """
-    rows = [_row("input", "shared", [model.layers[0]])]
+    inner = next((layer for layer in model.layers if _is_model(layer) and not _is_backbone(layer)), None)
+    if inner is not None:
+        table = describe(inner)
+        mirror = [layer for layer in model.layers if layer.name.startswith("mirror_")]
+        words = {"kind": "Flip left-right", "detail": "answers to face and mirror image are averaged"}
+        row = pd.DataFrame([{**_row("mirror", "shared", mirror), **words}])
+        return pd.concat([table[:1], row, table[1:]], ignore_index=True)
+    rows = []
     parts: dict[tuple[str, str], list] = {}
     for layer in model.layers:
-        if isinstance(layer, _SILENT):
-            continue
         branch, _, rest = layer.name.partition("_")
-        if isinstance(layer, keras.Model):
+        if _is_model(layer):
             rows.extend(_flush(parts))
             parts = {}
             rows.extend(_backbone_rows(layer))
             continue
-        part = rest if layer.name.endswith(("_output", "_distribution")) else rest.split("_")[0]
+        if isinstance(layer, layers.InputLayer):
+            branch, part = "shared", "input"
+        else:
+            part = rest if layer.name.endswith(("_output", "_distribution")) else rest.split("_")[0]
         parts.setdefault((branch, part), []).append(layer)
     return pd.DataFrame(rows + _flush(parts))
+
+
+def _is_model(layer):
+    return isinstance(layer, keras.Model)
+
+
+def _is_backbone(layer):
+    return layer.name.removeprefix("shared_") in BACKBONES
 
 
 def _flush(parts):
@@ -51,12 +72,15 @@ def _flush(parts):
 def _row(name, branch, members):
     own = [weight for layer in members for weight in layer.weights]
     learning = [weight for layer in members for weight in layer.trainable_weights]
-    kinds = list(dict.fromkeys(_kind(layer) for layer in members))
-    details = list(dict.fromkeys(text for layer in members if (text := _detail(layer))))
+    kind, detail = _residual(members) or (
+        " → ".join(_operation(layer) for layer in members),
+        ", ".join(text for layer in members if (text := _remark(layer))),
+    )
     return {
-        "name": name,
-        "kind": " - ".join(kinds),
-        "detail": ", ".join(details),
+        # stage1 is a good name for layers, "stage 1" for readers
+        "name": "pool" if name == "global" else re.sub(r"(?<=[a-z])(?=\d)", " ", name),
+        "kind": kind,
+        "detail": detail,
         "output_shape": " × ".join(str(side) for side in members[-1].output.shape[1:]),
         "parameters": sum(math.prod(weight.shape) for weight in own),
         "trainable": sum(math.prod(weight.shape) for weight in learning),
@@ -64,32 +88,59 @@ def _row(name, branch, members):
     }
 
 
-def _kind(layer):
-    short = {
-        "InputLayer": "Input", "BatchNormalization": "BatchNorm", "MaxPooling2D": "MaxPool",
-        "AveragePooling2D": "AveragePool", "GlobalAveragePooling2D": "Global average pool", "Conv2D": "Conv",
-        "GaussianNoise": "Noise", "Multiply": "Squeeze-excite", "Add": "Add",
-    }  # fmt: skip
+def _residual(members):
+    """Kind and detail of a stage of residual blocks, whose layers do not follow each other in one line."""
+    blocks = sum(layer.name.endswith("_add") for layer in members)
+    if not blocks:
+        return None
+    convolutions = [layer for layer in members if isinstance(layer, layers.Conv2D)]
+    shortcut = [layer for layer in convolutions if layer.name.endswith("_shortcut")]
+    inner = next(layer for layer in convolutions if layer.name.endswith("_conv2"))
+    detail = f"2 × (BatchNorm → ReLU → {_operation(inner)}) → squeeze-excite"
+    if shortcut:
+        first = "" if blocks == 1 else "in the first block: "
+        detail += f"; {first}1 × 1 shortcut"
+        if shortcut[0].strides[0] > 1:
+            detail += f" and first Conv with stride {shortcut[0].strides[0]}"
+    return ("residual block" if blocks == 1 else f"{blocks} residual blocks, each"), detail
+
+
+def _operation(layer):
     name = type(layer).__name__
-    if layer.name == "age_distribution":
-        return "Softmax over ages"
-    if layer.name == "age_output" and not layer.trainable:
-        return "Expectation"
-    return short.get(name, name)
-
-
-def _detail(layer):
+    name = _NAMES.get(name, name)
+    if isinstance(layer, layers.InputLayer):
+        return "RGB image in [0, 1]"
+    if isinstance(layer, layers.Rescaling):
+        low, high = layer.offset, layer.offset + layer.scale
+        return f"Rescaling to [{low:g}, {high:g}]".replace("-", "−")
     if isinstance(layer, layers.Conv2D):
         stride = f", stride {layer.strides[0]}" if layer.strides[0] != 1 else ""
-        return f"{layer.kernel_size[0]} × {layer.kernel_size[1]} × {layer.filters}{stride}"
-    if isinstance(layer, layers.Dense) and "excite" not in layer.name:
+        return f"Conv {layer.kernel_size[0]} × {layer.kernel_size[1]} × {layer.filters}{stride}"
+    if isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
+        return f"{name} {layer.pool_size[0]} × {layer.pool_size[1]}"
+    if _is_expectation(layer):
+        return "Expectation"
+    if isinstance(layer, layers.Dense):
         activation = keras.activations.serialize(layer.activation)
-        return f"{layer.units} {activation}" if activation != "linear" else f"{layer.units} linear"
+        after = "" if activation == "linear" else f" → {_ACTIVATIONS.get(activation, activation)}"
+        return f"Dense {layer.units}{after}"
     if isinstance(layer, layers.Dropout):
-        return f"drop {layer.rate:g}"
+        return f"Dropout {layer.rate:g}"
     if isinstance(layer, layers.GaussianNoise):
-        return f"σ {layer.stddev:g}"
-    return ""
+        return f"Noise σ {layer.stddev:g}"
+    return name
+
+
+def _remark(layer):
+    if layer.name == "shared_input_scale" and isinstance(layer, layers.Conv2D):
+        return "to ImageNet's centred BGR"
+    if layer.name == "age_output":
+        return "each age times its probability" if _is_expectation(layer) else "years"
+    return {"gender_output": "P(female)", "age_distribution": "a unit per year, 0 to 116"}.get(layer.name, "")
+
+
+def _is_expectation(layer):
+    return layer.name == "age_output" and not layer.use_bias
 
 
 def _backbone_rows(base):
@@ -103,12 +154,13 @@ def _backbone_rows(base):
         rows.append(_stage_row("inception stem", base.layers[:start]))
     for name, last in stages:
         end = names.index(last) + 1
-        rows.append(_stage_row(name, base.layers[start:end]))
+        # "inception 35 x 35 (mixed 0-2)" is what this stage is called, but 35 x 35 holds for 299 x 299 images only
+        rows.append(_stage_row(re.sub(r" \d+ x \d+", "", name), base.layers[start:end]))
         start = end
     return rows
 
 
 def _stage_row(name, members):
-    row = _row(name, "shared", members)
     convolutions = sum(isinstance(layer, layers.Conv2D) for layer in members)
-    return {**row, "kind": "pre-trained convolutions", "detail": f"{convolutions} convolutions"}
+    words = {"name": name, "kind": "backbone", "detail": f"{convolutions} convolutions"}
+    return {**_row(name, "shared", members), **words}

@@ -1,24 +1,26 @@
 """A network as a diagram: one box per block, a shared trunk that may part into a gender and an age branch."""
 
+import re
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from matplotlib.textpath import TextPath
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.tables import check_columns
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled, text_cm
 
 LAYER_COLUMNS = ("name", "kind", "detail", "output_shape", "parameters", "branch")
 _BRANCHES = ("shared", "gender", "age")
 _EDGE = {"shared": COLOURS["neutral"], "gender": "#C98A00", "age": "#3C96C8"}
 _FILL = {"shared": "#F1F3F5", "gender": "#FDF4E0", "age": "#E7F3FB"}
+_NAME = {"gender": "#8A5F00", "age": "#1B6590"}
 # All lengths in centimetres: the axes are as wide as the report's text and drawn to scale.
-_LINE, _PADDING, _GAP, _MARGIN, _INSET = 0.36, 0.12, 0.3, 0.1, 0.18
-_SMALL = 7.5
+_LINE, _PADDING, _GAP, _MARGIN, _INSET = 0.35, 0.09, 0.28, 0.1, 0.18
+_SIZE, _SMALL = 8, 7.5
+_GREY = "#777777"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     ----------
     layers
         One row per block in order (``models.describe``): ``name``, ``kind`` (its operations), ``detail``,
-        ``output_shape`` (text), ``parameters`` (int) and ``branch`` ("shared", "gender" or "age").
+        ``output_shape`` (text), ``parameters`` (int) and ``branch`` ("shared", "gender" or "age"). Where there is a
+        column ``trainable`` (int), blocks of which nothing learns are marked.
     title
         Above the diagram.
     """
@@ -56,7 +59,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
             f"The table of layers names the branch(es) {sorted(unknown)}: use {', '.join(_BRANCHES)}."
         )
     width = TEXT_WIDTH_CM - 2 * _MARGIN
-    widths = {"shared": width * 0.72, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
+    widths = {"shared": width * 0.75, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
     centres = {
         "shared": TEXT_WIDTH_CM / 2,
         "gender": _MARGIN + widths["gender"] / 2,
@@ -68,8 +71,8 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     }
     heights = {branch: sum(box.height + _GAP for box in column) for branch, column in boxes.items()}
     branches = [branch for branch in ("gender", "age") if boxes[branch]]
-    header = 0.75
-    fork = 0.4 if branches and boxes["shared"] else 0.0
+    header = 1.15 if title else 0.7
+    fork = 0.45 if branches else 0.0
     total = header + heights["shared"] + fork + max(heights["gender"], heights["age"]) - _GAP + 0.1
 
     figure = new_figure(height_cm=total)
@@ -78,20 +81,24 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     ax.set(xlim=(0, TEXT_WIDTH_CM), ylim=(total, 0))
     ax.axis("off")
     if title:
-        ax.text(_MARGIN, 0.15, title, size=10, weight="bold", va="top")
-    note = f"right in each box: output shape, parameters ({int(layers['parameters'].sum()):,} in all)"
-    ax.text(TEXT_WIDTH_CM - _MARGIN, 0.2, note, size=_SMALL, va="top", ha="right", color="#555555")
+        ax.text(_MARGIN, 0.1, title, size=10, weight="bold", va="top")
+    count = int(layers["parameters"].sum())
+    note = f"right in each box: shape of its output, number of parameters ({count:,} in all)"
+    ax.text(_MARGIN, header - 0.55, note, size=_SMALL, va="top", color="#555555")
 
     trunk_end = _column(ax, boxes["shared"], centres["shared"], header)
-    start = trunk_end + _GAP + fork if boxes["shared"] else header
+    start = (trunk_end + _GAP if boxes["shared"] else header) + fork
     bottom = total - 0.1
     for branch in branches:
         if boxes["shared"]:
-            turn = trunk_end + (_GAP + fork) * 0.45
-            ax.plot(
-                [centres["shared"], centres["shared"], centres[branch]], [trunk_end, turn, turn], color="#777777", lw=1
-            )  # fmt: skip
+            turn = trunk_end + 0.22
+            path = [centres["shared"], centres["shared"], centres[branch]], [trunk_end, turn, turn]
+            ax.plot(*path, color=_GREY, lw=1, solid_joinstyle="miter")
             _arrow(ax, centres[branch], turn, start)
+        ax.text(
+            centres[branch] + 0.2, start - 0.24, branch, size=8.5, weight="bold", va="center_baseline",
+            color=_NAME[branch],
+        )  # fmt: skip
         _column(ax, boxes[branch], centres[branch], start, bottom)
     return figure
 
@@ -99,28 +106,20 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
 def _box(row: tuple, width: float) -> _Box:
     name, kind, detail = (_clean(value) for value in (row.name, row.kind, row.detail))
     parameters = f"{int(row.parameters):,}" if row.parameters else ""
-    room = width - 2 * _INSET
-    beside = room - (_length(parameters + "MM") if parameters else 0)
-    text = [part for part in (kind, detail) if part and part.lower() != name.lower()]
-    if len(text) == 2 and _length(": ".join(text)) <= beside:
-        text = [": ".join(text)]
-    lines = [line for part in text for line in _wrap(part, room)]
-    # The parameter count stands at the end of the last line, or below when that line is full.
-    if parameters and (not lines or _length(lines[-1]) > beside):
-        lines.append("")
+    if parameters and getattr(row, "trainable", None) == 0:
+        parameters += ", fixed"
+    text = ": ".join(part for part in (kind, detail) if part and part.lower() != name.lower())
+    lines = _wrap(text, width - 2 * _INSET) if text else []
     return _Box(row.branch, name, _clean(row.output_shape), tuple(lines), parameters, width)
 
 
-def _length(text: str) -> float:
-    """Centimetres of small print."""
-    return TextPath((0, 0), text, size=_SMALL).get_extents().width / 72 * 2.54 if text.strip() else 0.0
-
-
 def _wrap(text: str, width: float) -> list[str]:
+    """Break small print into lines; no line begins with a number or sign, and arrows begin lines, not end them."""
+    text = re.sub(r"(?<=\w) (?=[\dσ×])|(?<=×) (?=\w)|(?<=→) ", "\N{NO-BREAK SPACE}", text)
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if _length(longer) <= width or not lines[-1]:
+        if text_cm(longer, _SMALL) <= width or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -134,41 +133,41 @@ def _clean(value: object) -> str:
 def _column(ax: Axes, boxes: list[_Box], centre: float, top: float, bottom: float | None = None) -> float:
     """Draw boxes below each other, the last one standing on ``bottom`` where given; returns where it ends."""
     end = top
+    counts = max([1.6, *(text_cm(box.parameters, _SIZE) + 0.4 for box in boxes)])
     for position, box in enumerate(boxes):
         start = top if position == 0 else end + _GAP
         if bottom is not None and position == len(boxes) - 1:
             start = max(start, bottom - box.height)
         if position:
             _arrow(ax, centre, end, start)
-        _draw(ax, box, centre - box.width / 2, start)
+        _draw(ax, box, centre - box.width / 2, start, counts)
         end = start + box.height
     return end
 
 
-def _draw(ax: Axes, box: _Box, left: float, top: float) -> None:
+def _draw(ax: Axes, box: _Box, left: float, top: float, counts: float) -> None:
+    """One box whose right end, ``counts`` wide, holds the number of parameters."""
     ax.add_patch(
         FancyBboxPatch(
             (left, top), box.width, box.height, boxstyle="round,pad=0,rounding_size=0.09", lw=0.9,
             facecolor=_FILL[box.branch], edgecolor=_EDGE[box.branch],
         )
     )  # fmt: skip
-    right, first = left + box.width, top + _PADDING + _LINE / 2
-    ax.text(left + _INSET, first, box.title, size=8.5, weight="bold", va="center_baseline")
-    ax.text(right - _INSET, first, box.shape, size=8, va="center_baseline", ha="right")
+    right, first = left + box.width - _INSET, top + _PADDING + _LINE / 2
+    middle = right - counts
+    room = middle - text_cm(box.shape, _SIZE) - 0.2 - (left + _INSET)
+    size = min(8.5, 8.5 * room / max(0.1, 1.1 * text_cm(box.title, 8.5)))  # bold is a tenth wider
+    ax.text(left + _INSET, first, box.title, size=size, weight="bold", va="center_baseline")
+    ax.text(middle, first, box.shape, size=_SIZE, va="center_baseline", ha="right")
+    ax.text(right, first, box.parameters, size=_SIZE, va="center_baseline", ha="right", style="italic")
     for number, line in enumerate(box.lines, start=1):
         ax.text(
             left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444"
         )
-    if box.parameters:
-        last = first + len(box.lines) * _LINE
-        ax.text(
-            right - _INSET, last, box.parameters, size=_SMALL, va="center_baseline", ha="right", style="italic",
-            color="#444444",
-        )  # fmt: skip
 
 
 def _arrow(ax: Axes, x: float, start: float, end: float) -> None:
     ax.annotate(
         "", (x, end), (x, start), arrowprops={"arrowstyle": "-|>,head_width=0.14,head_length=0.3", "lw": 1,
-        "color": "#777777", "shrinkA": 0, "shrinkB": 0},
+        "color": _GREY, "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
 
 # Column, title, y label, and whether the best epoch is the lowest.
 _PANELS = (
@@ -15,6 +15,7 @@ _PANELS = (
     ("age_loss", "Age: loss", "loss", True),
     ("age_mae", "Age: mean absolute error", "years", True),
 )
+_NOTE = {"textcoords": "offset points", "size": 7.5, "color": "#666666"}
 
 
 @styled
@@ -42,11 +43,12 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
         ax.set_title(heading, pad=15)
         ax.set_ylabel(unit)
         _crop(ax, epochs, train, validation, lowest, colour)
-        _annotate(ax, epochs, validation, lowest, colour)
-        _stages(ax, history, epochs, named=ax in axes[:2])
+        _annotate(ax, epochs, validation, column, lowest, colour)
+        _stages(ax, history, epochs)
+    percent_axis(axes[1].yaxis)
     for ax in axes[2:]:
         ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _count_epochs(ax)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     if title:
@@ -62,18 +64,16 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     epochs = _epochs(history)
     seconds = history["seconds"].to_numpy(float)
     ax.bar(epochs, seconds, color=COLOURS["faint"], width=0.85)
-    for first, last, _ in _stage_spans(history):
+    words = []
+    for first, last, name in _stage_spans(history):
         median = float(np.median(seconds[first : last + 1]))
         ax.plot([epochs[first] - 0.5, epochs[last] + 0.5], [median, median], color=COLOURS["neutral"])
-        ax.annotate(
-            f"median {median:.3g} s", (epochs[last] + 0.4, median), xytext=(0, 3), textcoords="offset points", size=8,
-            ha="right", va="bottom", color=COLOURS["neutral"],
-            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
-        )  # fmt: skip
-    _stages(ax, history, epochs, named=True)
+        words.append((f"{name}: " if first or last + 1 < len(epochs) else "") + f"median {median:.3g} s")
+    ax.annotate(", ".join(words), (0, 1), xycoords="axes fraction", xytext=(0, 4), **_NOTE)
+    _stages(ax, history, epochs)
     ax.set(xlabel="epoch", ylabel="seconds per epoch", xlim=(epochs[0] - 0.8, epochs[-1] + 0.8))
     ax.margins(y=0.15)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _count_epochs(ax)
     ax.grid(axis="x", visible=False)
     if title:
         figure.suptitle(title, x=0.01, ha="left")
@@ -86,25 +86,26 @@ def _epochs(history: pd.DataFrame) -> np.ndarray:
     return epochs if (np.diff(epochs) > 0).all() else np.arange(1, len(epochs) + 1)
 
 
+def _count_epochs(ax: Axes) -> None:
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+
+
 def _stage_spans(history: pd.DataFrame) -> list[tuple[int, int, str]]:
-    """First row, last row and name of every stage."""
-    stages = history["stage"].astype(str).to_numpy()
-    starts = [0, *(np.flatnonzero(stages[1:] != stages[:-1]) + 1)]
+    """First row, last row and name of every stage; a stage that is a mere number is called ``stage 2``."""
+    stages = [f"stage {name}" if name.isdigit() else name for name in history["stage"].astype(str)]
+    starts = [row for row in range(len(stages)) if row == 0 or stages[row] != stages[row - 1]]
     ends = [*(start - 1 for start in starts[1:]), len(stages) - 1]
-    return [(int(start), int(end), stages[start]) for start, end in zip(starts, ends, strict=True)]
+    return [(start, end, stages[start]) for start, end in zip(starts, ends, strict=True)]
 
 
-def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray, named: bool) -> None:
-    spans = _stage_spans(history)
-    for first, _, name in spans:
-        if first:
-            ax.axvline(epochs[first] - 0.5, color="#888888", lw=0.8, ls=(0, (3, 2)), zorder=1)
-        if named and len(spans) > 1:
-            ax.annotate(
-                name, (epochs[first] - 0.5 if first else epochs[0], 1), xycoords=("data", "axes fraction"),
-                xytext=(3, -1), textcoords="offset points", va="top", size=7.5, color="#666666", zorder=5,
-                bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
-            )  # fmt: skip
+def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray) -> None:
+    """A line where each further stage begins, with its name; a first stage of two epochs has no room for a name."""
+    for first, _, name in _stage_spans(history)[1:]:
+        ax.axvline(epochs[first] - 0.5, color="#888888", lw=0.8, ls=(0, (3, 2)), zorder=1)
+        ax.annotate(
+            name, (epochs[first] - 0.5, 1), xycoords=("data", "axes fraction"), xytext=(3, -1), va="top", zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}, **_NOTE,
+        )  # fmt: skip
 
 
 def _crop(
@@ -124,15 +125,8 @@ def _crop(
     ax.set_ylim(min(0, values.min()), top)
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
         beyond = epochs[series > top]
-        ax.plot(
-            beyond,
-            np.full(len(beyond), 0.985),
-            "^",
-            transform=ax.get_xaxis_transform(),
-            color=shade,
-            ms=4,
-            gid="cut",
-        )
+        at_edge = {"transform": ax.get_xaxis_transform(), "gid": "cut"}
+        ax.plot(beyond, np.full(len(beyond), 0.985), "^", color=shade, ms=4, **at_edge)
     highest = f"{values.max():,.0f}" if values.max() >= 100 else f"{values.max():.3g}"
     ax.annotate(
         f"▲ off the scale, up to {highest}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
@@ -140,13 +134,20 @@ def _crop(
     )  # fmt: skip
 
 
-def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, lowest: bool, colour: str) -> None:
+def _annotate(
+    ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str, lowest: bool, colour: str
+) -> None:
     """Ring the best validation epoch; say its value and the last one below the title."""
     if not np.isfinite(validation).any():
         return
     best = int(np.nanargmin(validation) if lowest else np.nanargmax(validation))
     ax.plot(epochs[best], validation[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
+    decimals = 2 if column == "age_mae" else 3
+    best_words, last_words = (
+        percent(value, 1) if column == "gender_accuracy" else f"{value:.{decimals}f}"
+        for value in (validation[best], validation[-1])
+    )
     ax.annotate(
-        f"validation: best {validation[best]:.3g} (epoch {epochs[best]}), last {validation[-1]:.3g}", (0, 1),
-        xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", size=7.5, color="#666666",
+        f"validation: best {best_words} (epoch {epochs[best]}), last {last_words}", (0, 1), xycoords="axes fraction",
+        xytext=(0, 4), **_NOTE,
     )  # fmt: skip

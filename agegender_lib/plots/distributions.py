@@ -5,10 +5,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
-from agegender_lib.plots.style import COLOURS, new_figure, percent, styled
+from agegender_lib.plots.style import COLOURS, new_figure, percent, readable_cells, styled
 
 _GENDER_COLOURS = {name: COLOURS[name] for name in GENDERS}
 
@@ -54,6 +55,7 @@ def labels_overview(table: pd.DataFrame) -> Figure:
         np.sqrt(shares), ax=bottom, cmap="Blues", vmin=0, vmax=1.25, cbar=False, annot=counts, fmt="d", linewidths=1,
         annot_kws={"size": 8},
     )  # fmt: skip
+    readable_cells(bottom)
     bottom.set(title="Faces per race and age band", xlabel="age (years)", ylabel="")
     bottom.tick_params(length=0, rotation=0)
     return figure
@@ -83,5 +85,6 @@ def _bars(ax: Axes, names: tuple[str, ...], counts: list[int], colour: str | lis
         bars, [f"{count:,}\n{percent(count / max(1, sum(counts)))}" for count in counts], size=8, padding=2
     )
     ax.margins(y=0.22)
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.grid(axis="x", visible=False)
     ax.tick_params(axis="x", length=0)

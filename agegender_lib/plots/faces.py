@@ -11,11 +11,14 @@ from matplotlib.patches import Rectangle
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, percent, styled
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, percent, styled, text_cm
 
 # Space between faces, as a share of a face's width.
 _GAP = 0.05
 _LINE_CM, _ABOVE_CM = 0.35, 0.08
+# A few faces are not blown up to fill the page: 128 pixels look coarse beyond this width.
+_WIDEST_CM = 4.8
+_SIZE = 8.0
 
 
 @styled
@@ -33,10 +36,11 @@ def face_grid(images: np.ndarray, captions: Sequence[str], columns: int = 6) -> 
     """
     _same_length(images, captions, "captions")
     figure, axes = _grid(len(images), columns, lines=max(caption.count("\n") + 1 for caption in captions))
-    for ax, image, caption in zip(axes, images, captions, strict=False):
+    size = _fitting(axes[0], [line for caption in captions for line in caption.split("\n")])
+    for ax, image, caption in zip(axes, images, captions, strict=True):
         _show(ax, image)
         for above, line in enumerate(reversed(caption.split("\n"))):
-            _caption(ax, line, above=above)
+            _caption(ax, line, above=above, size=size)
     return figure
 
 
@@ -59,7 +63,7 @@ def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
             _show(ax, image)
         _frame(axes[row * columns], COLOURS["neutral"])
     _caption(axes[0], "original")
-    _caption(axes[1], "augmented")
+    _caption(axes[1], "augmented", x=(after.shape[1] * (1 + _GAP) - _GAP) / 2)
     return figure
 
 
@@ -87,13 +91,20 @@ def duplicate_pairs(
     sides = zip(
         _look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True
     )
-    for ax, pair, (first, second) in zip(axes, pairs.itertuples(), sides, strict=False):
+    texts = [
+        [
+            f"{age} y, {GENDERS[gender]}"
+            for age, gender in ((pair.age_a, pair.gender_a), (pair.age_b, pair.gender_b))
+        ]
+        for pair in pairs.itertuples()
+    ]
+    size = _fitting(axes[0], [text for both in texts for text in both], of_width=0.5)
+    for ax, labels, (first, second) in zip(axes, texts, sides, strict=True):
         spacer = np.full_like(first[:, : round(first.shape[1] * _GAP)], 255 if first.dtype == np.uint8 else 1)
         _show(ax, np.concatenate([first, spacer, second], axis=1))
-        labels = [f"{pair.age_a} y, {GENDERS[pair.gender_a]}", f"{pair.age_b} y, {GENDERS[pair.gender_b]}"]
         colour = COLOURS["wrong"] if labels[0] != labels[1] else "black"
         for x, label in zip((0.24, 0.76), labels, strict=True):
-            _caption(ax, label, x, colour=colour)
+            _caption(ax, label, x, size=size, colour=colour)
         if labels[0] != labels[1]:
             _frame(ax, colour)
     return figure
@@ -104,6 +115,7 @@ def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str], 
     """Faces with their true and predicted age (``3 → 31 years``) and gender, for instance the largest errors.
 
     The gender stands with the model's confidence in it; a wrong one is red and shows the true one before the arrow.
+    Where faces are too small for that in one line, the confidence has a line of its own.
 
     Parameters
     ----------
@@ -118,17 +130,30 @@ def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str], 
     """
     if rows.empty:
         raise InputError("There are no predictions to show faces for: leave this figure out.")
-    figure, axes = _grid(len(rows), columns, lines=2)
-    for ax, row, image in zip(axes, rows.itertuples(), _look_up(images, files, rows["file"]), strict=False):
+    found = _look_up(images, files, rows["file"])
+    captions = [_answer(row) for row in rows.itertuples()]
+    in_one_line = [f"{gender} ({sure})" for _, gender, sure, _ in captions]
+    fits = max(text_cm(text, 7.5) for text in in_one_line) <= _face_width(len(rows), columns)
+    figure, axes = _grid(len(rows), columns, lines=2 if fits else 3)
+    for ax, (age, gender, sure, right), image in zip(axes, captions, found, strict=True):
         _show(ax, image)
-        read = int(row.p_female >= 0.5)
-        # Never "100 %": no model is that sure of a face it gets wrong.
-        sure = min(row.p_female if read else 1 - row.p_female, 0.99)
-        wrong = read != row.gender
-        gender = f"{GENDERS[row.gender]} → {GENDERS[read]}" if wrong else GENDERS[read]
-        _caption(ax, f"{row.age:.0f} → {row.age_predicted:.0f} years", above=1)
-        _caption(ax, f"{gender} ({percent(sure)})", size=7.5, colour=COLOURS["wrong"] if wrong else "black")
+        lines = [age, f"{gender} ({sure})"] if fits else [age, gender, f"({sure})"]
+        for above, line in enumerate(reversed(lines)):
+            if line == age:
+                _caption(ax, line, above=above)
+            else:
+                _caption(ax, line, above=above, size=7.5, colour="black" if right else COLOURS["wrong"])
     return figure
+
+
+def _answer(row: tuple) -> tuple[str, str, str, bool]:
+    """What a model said of one face: age, gender, how sure it was of the gender, and whether that was right."""
+    read = int(row.p_female >= 0.5)
+    # Never "100 %": no model is that sure of a face it gets wrong.
+    sure = min(row.p_female if read else 1 - row.p_female, 0.99)
+    right = read == row.gender
+    gender = GENDERS[read] if right else f"{GENDERS[row.gender]} → {GENDERS[read]}"
+    return f"{row.age:.0f} → {row.age_predicted:.0f} years", gender, percent(sure), right
 
 
 def _look_up(images: np.ndarray, files: Sequence[str], wanted: pd.Series) -> list[np.ndarray]:
@@ -159,29 +184,43 @@ def _grid(
     """
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    width = TEXT_WIDTH_CM / (columns + (columns - 1) * _GAP)
+    width = _face_width(count, columns, aspect)
     height, between, text = width / aspect, width * _GAP, lines * _LINE_CM + _ABOVE_CM
+    across = columns * width + (columns - 1) * between
     total = header * _LINE_CM + rows * (height + text) + (rows - 1) * between
-    figure = new_figure(height_cm=total)
+    figure = new_figure(height_cm=total, width=across / TEXT_WIDTH_CM)
     figure.set_layout_engine("none")
     axes = []
     for number in range(count):
         row, column = divmod(number, columns)
         left = column * (width + between)
         bottom = (rows - 1 - row) * (height + text + between)
-        ax = figure.add_axes((left / TEXT_WIDTH_CM, bottom / total, width / TEXT_WIDTH_CM, height / total))
+        ax = figure.add_axes((left / across, bottom / total, width / across, height / total))
         ax.axis("off")
         axes.append(ax)
     return figure, axes
 
 
+def _face_width(count: int, columns: int, aspect: float = 1.0) -> float:
+    """Centimetres that a picture of ``aspect`` takes when ``columns`` of them fill the text's width."""
+    columns = min(columns, count)
+    return min(TEXT_WIDTH_CM / (columns + (columns - 1) * _GAP), _WIDEST_CM * aspect)
+
+
+def _fitting(ax: Axes, texts: Sequence[str], of_width: float = 1.0) -> float:
+    """The letter size at which every one of ``texts`` fits over a share of a picture's width."""
+    room = ax.get_position().width * ax.figure.get_size_inches()[0] * 2.54 * of_width
+    return min(_SIZE, _SIZE * room / max(0.1, *(text_cm(text, _SIZE) for text in texts)))
+
+
 def _caption(
-    ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = 8, colour: str = "black"
+    ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = _SIZE, colour: str = "black"
 ) -> None:
     """Text over a picture, ``above`` lines up; measured in points, so that it fits pictures of any size."""
+    lift = 2 + above * _LINE_CM / 2.54 * 72
     ax.annotate(
-        text, (x, 1), xycoords="axes fraction", xytext=(0, 2 + above * _LINE_CM / 2.54 * 72), textcoords="offset points",
-        ha="center", va="bottom", size=size, color=colour,
+        text, (x, 1), xycoords="axes fraction", xytext=(0, lift), textcoords="offset points", ha="center", va="bottom",
+        size=size, color=colour,
     )  # fmt: skip
 
 
@@ -189,7 +228,14 @@ def _show(ax: Axes, image: np.ndarray) -> None:
     ax.imshow(image, interpolation="antialiased")
 
 
-def _frame(ax: Axes, colour: str) -> None:
+def _frame(ax: Axes, colour: str, thickness: float = 1.8) -> None:
+    """A frame inside the picture, so that the figure's edge does not cut it."""
+    box = ax.get_position()
+    across, down = (side * 72 for side in ax.figure.get_size_inches())
+    x, y = thickness / 2 / (box.width * across), thickness / 2 / (box.height * down)
     ax.add_patch(
-        Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, edgecolor=colour, lw=1.8, clip_on=False)
-    )
+        Rectangle(
+            (x, y), 1 - 2 * x, 1 - 2 * y, transform=ax.transAxes, fill=False, edgecolor=colour, lw=thickness,
+            joinstyle="miter", clip_on=False,
+        )
+    )  # fmt: skip

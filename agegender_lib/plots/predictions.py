@@ -8,13 +8,22 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from agegender_lib.evaluation.groups import GROUPINGS, running_median
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
+from agegender_lib.plots.style import (
+    COLOURS,
+    look_of,
+    new_figure,
+    percent,
+    percent_axis,
+    readable_cells,
+    styled,
+)
 
 _MEASURES = {
-    "age_mae": ("Age: error", "mean absolute error (years)"),
-    "age_bias": ("Age: bias", "predicted minus true (years)"),
+    "age_mae": ("Age: error", "mean absolute (years)"),
+    "age_bias": ("Age: bias", "predicted − true (years)"),
     "gender_accuracy": ("Gender: accuracy", "share right"),
 }
 
@@ -30,31 +39,45 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
     predictions
         Model name to predictions of one split.
     """
-    figure = new_figure(
-        height_cm=8.2 if len(predictions) > 1 else 10, width=1 if len(predictions) > 1 else 0.7
-    )
-    axes = figure.subplots(1, len(predictions), sharex=True, sharey=True, squeeze=False).ravel()
-    top = max(max(table["age"].max(), table["age_predicted"].max()) for table in predictions.values()) * 1.03
+    count = len(predictions)
+    width, height = {1: (0.62, 9.5), 2: (1, 8.2)}.get(count, (1, 2.3 + 13.5 / count))
+    figure = new_figure(height_cm=height, width=width)
+    axes = figure.subplots(1, count, sharex=True, sharey=True, squeeze=False).ravel()
+    tables = predictions.values()
+    top = max(max(table["age"].max(), table["age_predicted"].max()) for table in tables) * 1.03
+    bottom = min(0, *(table["age_predicted"].min() for table in tables))
     looks = look_of(predictions)
     for ax, (name, table) in zip(axes, predictions.items(), strict=True):
         colour = looks[name][0]
         typical = running_median(table)
         ax.plot([0, top], [0, top], color="#555555", lw=0.9, ls=(0, (4, 2)), label="perfect")
         ax.scatter(
-            table["age"], table["age_predicted"], s=5, color=COLOURS["neutral"], alpha=0.28, linewidths=0, rasterized=True
+            table["age"], table["age_predicted"], s=5, color=COLOURS["neutral"], alpha=0.28, linewidths=0,
+            rasterized=True,
         )  # fmt: skip
         ax.fill_between(
-            typical["age"], typical["low"], typical["high"], color=colour, alpha=0.2, lw=0, label="middle 80 %"
+            typical["age"], typical["low"], typical["high"], color=colour, alpha=0.2, lw=0,
+            label=f"middle {percent(0.8)}",
         )  # fmt: skip
         ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
-        ax.set(
-            title=name,
-            xlabel="true age (years)",
-            xlim=(0, top),
-            ylim=(min(0, table["age_predicted"].min()), top),
-        )
+        ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(bottom, top))
         ax.set_aspect("equal")
-        ax.legend(loc="upper left", borderaxespad=0.2, handlelength=1.6)
+        error = float(np.abs(table["age_predicted"] - table["age"]).mean())
+        ax.annotate(
+            f"MAE {error:.2f} years", (1, 0), xycoords="axes fraction", xytext=(-3, 4), textcoords="offset points",
+            ha="right", size=7.5, color="#666666",
+        )  # fmt: skip
+        if count <= 2:
+            ax.legend(loc="upper left", borderaxespad=0.2, handlelength=1.6)
+    if count > 2:
+        # no room in the panels: one legend above them, in no model's colour
+        neutral = COLOURS["neutral"]
+        handles = [
+            Line2D([], [], color="#555555", lw=0.9, ls=(0, (4, 2)), label="perfect"),
+            Patch(color=neutral, alpha=0.2, lw=0, label=f"middle {percent(0.8)}"),
+            Line2D([], [], color=neutral, lw=1.8, label="running median"),
+        ]
+        figure.legend(handles=handles, loc="outside upper right", ncols=3)
     axes[0].set_ylabel("predicted age (years)")
     return figure
 
@@ -68,15 +91,16 @@ def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
     tables
         Model name to ``evaluation.confusion`` table.
     """
-    figure = new_figure(height_cm=5.6, width=min(1, 0.5 * len(tables)))
+    figure = new_figure(height_cm=5.6, width=min(1, 0.36 * len(tables)))
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
         words = table.astype(str) + "\n" + shares.map(lambda share: percent(share, 1))
         sns.heatmap(
-            shares, ax=ax, vmin=0, vmax=1.15, cmap="Blues", cbar=False, annot=words, fmt="", linewidths=1.5, square=True,
-            annot_kws={"size": 8.5},
+            shares, ax=ax, vmin=0, vmax=1.15, cmap="Blues", cbar=False, annot=words, fmt="", linewidths=1.5,
+            square=True, annot_kws={"size": 8.5},
         )  # fmt: skip
+        readable_cells(ax)
         ax.set(title=name, xlabel="predicted", ylabel="true")
         ax.tick_params(length=0)
         ax.set_yticklabels(ax.get_yticklabels(), rotation=90, va="center")
@@ -147,9 +171,7 @@ def compare_models(table: pd.DataFrame) -> Figure:
             _whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
             words = f"{row.value:.2f}" if metric == "age_mae" else percent(row.value, 1)
             end = row.high if ours else row.value
-            ax.annotate(
-                words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8, color=colour
-            )
+            ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8)
         left, right = ax.dataLim.intervalx
         # more room at the right, where the numbers stand
         ax.set_xlim(left - 0.1 * (right - left), right + 0.3 * (right - left))

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
 # The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
@@ -66,6 +68,7 @@ STYLE: dict[str, Any] = {
     "ytick.major.size": 3,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
+    "text.hinting": "none",  # letters are as wide in the PNG as in the SVG
     "svg.fonttype": "path",  # letters as outlines: the PDF needs no fonts of ours
     "svg.hashsalt": "agegender",  # the same figure gets the same identifiers, hence the same bytes
 }
@@ -114,6 +117,19 @@ def percent(share: float, decimals: int = 0) -> str:
     return f"{100 * share:.{decimals}f}\N{THIN SPACE}%"
 
 
+def text_cm(text: str, size: float) -> float:
+    """How wide one line of ``text`` is at ``size`` points, in centimetres."""
+    return TextPath((0, 0), text, size=size).get_extents().width / 72 * 2.54 if text.strip() else 0.0
+
+
+def readable_cells(ax: Axes) -> None:
+    """Write in each cell of a heat map in black or white, whichever contrasts more (as WCAG 2.2 measures it)."""
+    for text, colour in zip(ax.texts, ax.collections[0].get_facecolors(), strict=True):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        text.set_color("black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white")
+
+
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
     """A fixed (colour, marker) for every model name: "ModelA ..." and "ModelB ..." keep theirs wherever they appear."""
     looks, taken, others = {}, set(), 0
@@ -156,8 +172,10 @@ def mark_rendered(figure: Figure) -> None:
         )
     for text in figure.texts:
         text.set_y((text.get_position()[1] * height + _MARK_HEIGHT_INCHES) / taller)
+    # smaller on a figure that is narrower than these words
+    size = 7.5 * min(1, 0.97 * width * 2.54 / text_cm(RENDERED_MARK, 7.5))
     figure.text(
-        0.995, 0.02 / taller, RENDERED_MARK, ha="right", va="bottom", size=7.5, style="italic", color=COLOURS["wrong"],
+        0.995, 0.02 / taller, RENDERED_MARK, ha="right", va="bottom", size=size, style="italic", color=COLOURS["wrong"],
         gid="rendered",
     )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """From a configuration to a run folder: losses, schedules, checkpoints, saving."""
 
+import agegender_lib.quiet  # noqa: F401  before Keras
+
 from .config import Stage, TrainingConfig, configure
 from .network import build_network
 from .train import train

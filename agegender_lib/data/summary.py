@@ -1,0 +1,70 @@
+"""What is in a set of faces, as the handful of numbers a report quotes."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .faceset import FaceSet
+
+RENDERED_NOTE = "rendered stand-in faces, not photographs"
+
+
+def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> dict[str, Any]:
+    """Counts and typical values of a set of faces.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    pairs : DataFrame
+        Near-duplicates, as `duplicate_pairs` lists them.
+    split : Series
+        As `split_faces` returns it.
+
+    Returns
+    -------
+    dict
+        Names to plain numbers and texts. Ages are in years; shares lie in 0 to 1; `mark` follows the caption of
+        whatever is made from these faces and is empty for photographs.
+    """
+    ages, gender = faces.table["age"], faces.table["gender"]
+    in_split = {part: faces.table[split == part] for part in ("train", "validation")}
+    modes = ages.value_counts()
+    sides = faces.table.assign(split=split).query("duplicate_group >= 0").groupby("duplicate_group")["split"]
+    return {
+        "name": faces.name,
+        "fingerprint": faces.fingerprint,
+        "rendered": faces.rendered,
+        "mark": f" ({RENDERED_NOTE})" if faces.rendered else "",
+        "images": len(faces),
+        "rejected": len(faces.rejected),
+        "male": int((gender == 0).sum()),
+        "female": int((gender == 1).sum()),
+        "age_min": int(ages.min()),
+        "age_max": int(ages.max()),
+        "age_mean": float(ages.mean()),
+        "age_median": float(ages.median()),
+        "commonest_age": int(modes.index[0]),
+        "commonest_age_share": float(modes.iloc[0] / len(ages)),
+        "largest_race": int(faces.table["race"].value_counts().iloc[0]),
+        "duplicate_pairs": len(pairs),
+        "identical_pairs": int(pairs["identical"].sum()),
+        "age_conflicts": int((pairs["age_gap"] > 0).sum()),
+        "largest_age_gap": int(pairs["age_gap"].max()) if len(pairs) else 0,
+        "gender_conflicts": int((pairs["gender_a"] != pairs["gender_b"]).sum()),
+        "groups_across_split": int((sides.min() != sides.max()).sum()),
+        "train": len(in_split["train"]),
+        "validation": len(in_split["validation"]),
+        "train_median_age": float(in_split["train"]["age"].median()),
+        "train_female_share": float(np.mean(in_split["train"]["gender"] == 1)),
+    }
+
+
+def split_table(faces: FaceSet, split: pd.Series) -> pd.DataFrame:
+    """A row per side of the split: split, images, age_median, age_mean (years), female (share), youngest, oldest."""
+    grouped = faces.table.assign(split=split).groupby("split", sort=True)
+    table = grouped["age"].agg(
+        images="size", age_median="median", age_mean="mean", youngest="min", oldest="max"
+    )
+    table["female"] = grouped["gender"].mean()
+    return table.reset_index()

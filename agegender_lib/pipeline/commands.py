@@ -1,0 +1,170 @@
+"""What the command line's verbs do. Keras is imported only by the verbs that need it: it takes seconds."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from agegender_lib import data
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.execute import NotebookFailed
+
+FAULTS = (NotebookFailed,)
+_SHOWN = {
+    "display.max_rows": None,
+    "display.max_columns": None,
+    "display.width": 160,
+    "display.max_colwidth": 90,
+}
+
+
+def data_check(options: Namespace) -> None:
+    """Import faces; print what was found and what was rejected."""
+    faces = data.load_faces(options.data)
+    table = faces.table
+    in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
+    print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
+    if faces.rendered:
+        print("  drawn stand-in faces, not photographs")
+    print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
+    for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
+        counts = table[column].value_counts()
+        print(
+            f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names))
+        )
+    print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
+    print(f"  fingerprint {faces.fingerprint}")
+    if options.rejected:
+        from agegender_lib.training.files import write_csv
+
+        write_csv(Path(options.rejected), faces.rejected)
+        print(f"rejected files with their reasons: {options.rejected}")
+    elif len(faces.rejected):
+        _print(faces.rejected.head(20))
+        if len(faces.rejected) > 20:
+            print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
+
+
+def data_render(options: Namespace) -> None:
+    """Draw stand-in faces."""
+    folder = data.render_faces(options.folder, options.count, options.seed)
+    print(f"{folder}: {options.count:,} drawn faces")
+
+
+def data_download(options: Namespace) -> None:
+    """Fetch UTKFace."""
+    from agegender_lib.data.download import download_faces
+
+    path = download_faces(options.source, options.folder)
+    print(f"use it with --data {path}")
+
+
+def train(options: Namespace) -> None:
+    """Train one model as the profile says."""
+    from agegender_lib.pipeline.profiles import read_profile
+
+    profile = read_profile(options.profile)
+    faces = data.open_faces(options.data or profile.get("data", ""), profile.get("rendered_faces", 1200))
+    settings = dict(profile.get(options.model) or {})
+    if options.seed is not None:
+        settings["seed"] = options.seed
+    if "validation" in profile:
+        settings.setdefault("validation", profile["validation"])
+
+    from agegender_lib.training import configure
+    from agegender_lib.training import train as train_model
+
+    config = configure(options.model, **settings)
+    weights = options.weights or profile.get("weights", "imagenet")
+    folder = train_model(config, faces, weights, Path(options.runs), options.name)
+    print(f"run folder: {folder}")
+    _print_metrics(folder)
+
+
+def evaluate(options: Namespace) -> None:
+    """Print metrics of runs, per group where asked, and compare two."""
+    from agegender_lib import evaluation
+
+    runs = [_print_metrics(folder) for folder in options.runs]
+    if options.by:
+        for run in runs:
+            print(f"\n{run.name} by {options.by}")
+            _print(evaluation.errors_by(run.validation, options.by).round(3))
+    if len(runs) == 2:
+        print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
+        _print(evaluation.compare(runs[0].validation, runs[1].validation).round(4))
+
+
+def predict(options: Namespace) -> None:
+    """Print age and P(female) of face images."""
+    files = _image_files(options.images)
+    images = [_decoded(file) for file in files]
+
+    import numpy as np
+
+    from agegender_lib import models
+    from agegender_lib.training.files import write_csv
+
+    found = models.predict(models.load_model(options.model), np.stack(images), progress=len(images) > 200)
+    found.insert(0, "file", [str(file) for file in files])
+    if options.csv:
+        write_csv(Path(options.csv), found, float_format="%.4f")
+        print(f"{options.csv}: {len(found):,} faces")
+    else:
+        _print(found.round({"age_predicted": 1, "p_female": 3}))
+    print(
+        "Estimates of how a face looks, wrong by years and at times in gender: decide nothing about anyone by them."
+    )
+
+
+def report(options: Namespace) -> None:
+    """Run the notebooks and export the report, or only export it."""
+    from agegender_lib.pipeline.report import export, make_report
+
+    if options.pdf_only:
+        print(export(Path(options.output)))
+        return
+    pdf = make_report(options.data, options.profile, options.weights, Path(options.output))
+    print(f"{pdf}")
+
+
+def _image_files(given: list[str]) -> list[Path]:
+    files: list[Path] = []
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".jpg", ".jpeg"))
+            if not inside:
+                raise InputError(f"{path} holds no .jpg file: give a folder of face images")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise InputError(f"{path} does not exist: give a JPEG file or a folder of them")
+    return files
+
+
+def _decoded(file: Path):
+    from agegender_lib.data.decode import NotAFace, decode_face
+
+    try:
+        return decode_face(file.read_bytes())[0]
+    except NotAFace as reason:
+        raise InputError(f"{file}: {reason}; crop one face as UTKFace does and save it as RGB JPEG") from None
+
+
+def _print_metrics(folder: str | Path):
+    from agegender_lib import evaluation
+
+    run = evaluation.read_run(folder)
+    drawn = ", drawn faces" if run.rendered else ""
+    print(
+        f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}"
+    )
+    _print(evaluation.summarise(run.validation).round(3))
+    return run
+
+
+def _print(table: pd.DataFrame) -> None:
+    with pd.option_context(*(item for pair in _SHOWN.items() for item in pair)):
+        print(table.to_string(index=False))

@@ -1,0 +1,91 @@
+"""Notebooks, executed headless by papermill under one progress bar."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.profiles import declared
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook stopped with an error that is not the user's; the message says where to read on."""
+
+
+def execute(notebook: Path, parameters: dict[str, Any], executed: Path = folders.EXECUTED) -> Path:
+    """Execute one notebook with those of the parameters it declares.
+
+    Parameters
+    ----------
+    notebook : Path
+    parameters : dict
+        By name; what this notebook does not declare is left out.
+    executed : Path
+        Folder for the executed copy, which keeps the outputs and, after a failure, the traceback.
+
+    Returns
+    -------
+    Path
+        The executed copy.
+
+    Raises
+    ------
+    InputError
+        When the notebook stopped because of something the user gave.
+    NotebookFailed
+        When it stopped for another reason.
+    """
+    executed.mkdir(parents=True, exist_ok=True)
+    copy = executed / notebook.name
+    known = declared(notebook)
+    chosen = {name: value for name, value in parameters.items() if name in known}
+    with _told_live(notebook.stem):
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(copy),
+                chosen,
+                cwd=str(notebook.parent),
+                log_output=True,
+                progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
+            )
+        except PapermillExecutionError as error:
+            if error.ename == "InputError":
+                raise InputError(error.evalue) from None
+            raise NotebookFailed(
+                f"{notebook.name} failed with {error.ename}: {error.evalue} (its traceback is in {copy})"
+            ) from None
+    return copy
+
+
+class _told_live:
+    """Show what a notebook prints about a training above papermill's bar, and nothing else papermill logs."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.logger = logging.getLogger("papermill")
+
+    def __enter__(self):
+        self.handler = logging.Handler(logging.INFO)
+        self.handler.emit = self._emit
+        self.level, self.spreads = self.logger.level, self.logger.propagate
+        self.logger.addHandler(self.handler)
+        self.logger.setLevel(logging.INFO)
+        self.logger.propagate = False
+
+    def __exit__(self, *_):
+        self.logger.removeHandler(self.handler)
+        self.logger.setLevel(self.level)
+        self.logger.propagate = self.spreads
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        loud = "!!!!" in message  # a warning that wants to be seen, such as weights that could not be had
+        for line in message.splitlines():
+            if loud or line.startswith("epoch "):
+                tqdm.write(f"  {line}")

@@ -1,0 +1,94 @@
+"""Where a notebook puts what the report prints: figures, tables, numbers, models."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.data.summary import RENDERED_NOTE
+from agegender_lib.plots import save_figure
+from agegender_lib.training.files import replacing, write_csv, write_json
+
+# Parts of a run folder small enough to keep beside the report; the model goes to models/.
+RUN_PARTS = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.csv")
+MODEL_FILES = (".keras", ".h5")
+# Six digits are more than any printed number shows and hide the last bits, in which machines differ.
+DIGITS = 6
+
+
+class Outputs:
+    """A report folder that says of everything in it which faces it was made from.
+
+    Parameters
+    ----------
+    folder : str or Path
+        With `figures/`, `results/` and `models/` below it; empty for `build/lab`, so that exploring never
+        changes the report of the repository.
+    faces : FaceSet
+        What everything is made from.
+    """
+
+    def __init__(self, folder: str | Path, faces: FaceSet):
+        self.folder = Path(folder) if str(folder) else folders.BUILD / "lab"
+        self.faces = faces
+        self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.rendered else faces.name
+
+    def figure(self, figure: Figure, name: str) -> Figure:
+        """Keep a figure as `figures/<name>.svg` and `.png`; returns it, so that a cell shows it."""
+        save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
+        return figure
+
+    def table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
+        """Keep a table as `results/<name>.csv`, with a column that names the data; returns it as it was."""
+        named = table.assign(data=self.data_name)
+        write_csv(self._results(f"{name}.csv"), named, float_format=f"%.{DIGITS}g")
+        return table
+
+    def numbers(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep numbers as `results/<name>.json`, where the report's placeholders find them."""
+        plain = _plain({"made_from": self.data_name, **values})
+        write_json(self._results(f"{name}.json"), plain)
+        return plain
+
+    def run(self, run: Path, name: str, model: str) -> str:
+        """Keep a finished training: its tables under `results/runs/<name>/`, its model as `models/<model>.*`.
+
+        A model trained on drawn faces knows nothing about people, so it stays in its run folder.
+
+        Returns
+        -------
+        str
+            In words, what was kept.
+        """
+        for part in RUN_PARTS:
+            with replacing(self._results(Path("runs", name, part))) as temporary:
+                shutil.copyfile(run / part, temporary)
+        if self.faces.rendered:
+            return f"A model of drawn faces knows nothing about people: it stays in {run.name}."
+        for suffix in MODEL_FILES:
+            with replacing(self.folder / "models" / f"{model}{suffix}") as temporary:
+                shutil.copyfile(run / f"model{suffix}", temporary)
+        return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
+
+    def _results(self, name: str | Path) -> Path:
+        return self.folder / "results" / name
+
+
+def _plain(value: Any) -> Any:
+    """Only what JSON knows, numbers rounded; what is not a finite number becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return json.loads(json.dumps(value))

@@ -1,0 +1,129 @@
+"""The main job: every notebook, then the report, and nothing in `report/` touched before all of it is there."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from agegender_lib import folders
+from agegender_lib.data import open_faces
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.profiles import notebooks, read_profile
+from agegender_lib.pipeline.report_export import export_report
+
+SOURCES = ("report.ipynb", "references.bib")
+#: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
+GENERATED = ("figures", "results")
+
+
+def make_report(
+    data: str | Path = "",
+    profile: str | Path = "quick",
+    weights: str | Path | None = None,
+    output: str | Path = folders.REPORT,
+    parameters: dict[str, Any] | None = None,
+) -> Path:
+    """Run all notebooks and export the report.
+
+    Everything gathers in `build/report/` and moves to `output` at the end, so that a run that fails or is killed
+    leaves the previous report whole. Trainings that are finished already are not repeated, and a killed one
+    goes on from its last epoch.
+
+    Parameters
+    ----------
+    data : str or Path
+        Faces to use, see `agegender_lib.data.load_faces`; empty for drawn ones.
+    profile : str or Path
+        See `read_profile`.
+    weights : str or Path, optional
+        ModelB's pre-trained weights, instead of those the profile names: "imagenet", "none", or a file.
+    output : str or Path
+        The report folder.
+    parameters : dict, optional
+        Values instead of the profile's, for single runs.
+
+    Returns
+    -------
+    Path
+        The PDF.
+
+    Raises
+    ------
+    InputError
+        When something given cannot be used; see also `execute`.
+    """
+    values = read_profile(profile) | (parameters or {})
+    if str(data):
+        values["data"] = str(Path(data).expanduser().resolve())
+    if weights is not None:
+        values["weights"] = str(weights)
+    values["weights"] = _located(values.get("weights", "imagenet"))
+    # before anything long starts: can the faces be used at all?
+    open_faces(values.get("data", ""), **{k: values[k] for k in ("rendered_faces",) if k in values})
+
+    staging = folders.BUILD / "report"
+    for name in (*GENERATED, "models"):
+        shutil.rmtree(staging / name, ignore_errors=True)
+    values["output"] = str(staging)
+    todo = notebooks()
+    for number, notebook in enumerate(todo, start=1):
+        tqdm.write(f"[{number}/{len(todo) + 1}] {notebook.name}")
+        execute(notebook, values)
+    tqdm.write(f"[{len(todo) + 1}/{len(todo) + 1}] report.pdf")
+    pdf = export(staging)
+    return publish(pdf.parent, Path(output))
+
+
+def export(folder: Path = folders.REPORT) -> Path:
+    """Set the report's PDF from the figures and results in `folder`; returns its path there."""
+    folder = Path(folder)
+    if folder.resolve() != folders.REPORT:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in SOURCES:
+            shutil.copyfile(folders.REPORT / name, folder / name)
+    return export_report(folder / "report.ipynb", folder / "report.pdf")
+
+
+def publish(staging: Path, output: Path) -> Path:
+    """Move a finished report into its folder; what an earlier report left there and this one lacks goes."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name in GENERATED:
+            fresh, old = output / f".{name}.part", output / f".{name}.old"
+            for leftover in (fresh, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+            shutil.copytree(staging / name, fresh)
+            if (output / name).exists():
+                (output / name).rename(old)
+            fresh.rename(output / name)
+            shutil.rmtree(old, ignore_errors=True)
+        if (staging / "models").is_dir():
+            (output / "models").mkdir(exist_ok=True)
+            for model in sorted((staging / "models").iterdir()):
+                _replace(model, output / "models" / model.name)
+        return _replace(staging / "report.pdf", output / "report.pdf")
+    except OSError as error:
+        raise InputError(
+            f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
+            f"--output; it is complete in {staging}"
+        ) from error
+
+
+def _replace(source: Path, target: Path) -> Path:
+    part = target.with_name(target.name + ".part")
+    shutil.copyfile(source, part)
+    os.replace(part, target)
+    return target
+
+
+def _located(weights: str) -> str:
+    """A weights file by its full path, because notebooks run in another folder."""
+    if str(weights) in ("imagenet", "none"):
+        return str(weights)
+    path = Path(weights).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, 'imagenet' or 'none'")
+    return str(path)
