@@ -35,7 +35,7 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
         "name": faces.name,
         "fingerprint": faces.fingerprint,
         "rendered": faces.rendered,
-        "mark": f" ({RENDERED_NOTE})" if faces.rendered else "",
+        "mark": f" {RENDERED_NOTE.capitalize()}." if faces.rendered else "",
         "images": len(faces),
         "rejected": len(faces.rejected),
         "male": int((gender == 0).sum()),

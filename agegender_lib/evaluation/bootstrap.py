@@ -67,7 +67,8 @@ def bootstrap(
     """Values of several statistics over the same bootstrap resamples (Efron and Tibshirani 1993, chapter 13).
 
     Two pictures of one person are not two independent observations, so the unit drawn with replacement is the
-    whole duplicate group (Field and Welsh 2007, the cluster bootstrap); an image without duplicates is a group of its own.
+    whole duplicate group (Field and Welsh 2007, the cluster bootstrap); an image without duplicates is a group of
+    its own.
 
     Parameters
     ----------

@@ -83,7 +83,10 @@ def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
 
 
 def confidently_wrong(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
-    """Up to ``k`` images whose gender is read wrongly, surest first, with ``confidence`` (0.5 to 1) in the wrong answer."""
+    """Up to ``k`` images whose gender is read wrongly, surest first.
+
+    The new column ``confidence`` (0.5 to 1) is the probability that the model gave its wrong answer.
+    """
     check_predictions(predictions, one_split=False)
     p_female = predictions["p_female"]
     table = predictions.assign(confidence=np.maximum(p_female, 1 - p_female))
@@ -97,8 +100,8 @@ def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 20) 
     Returns
     -------
     DataFrame
-        ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``, for the
-        true ages with at least ``fewest`` images at most ``width`` years away.
+        ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``,
+        for the true ages with at least ``fewest`` images at most ``width`` years away.
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()

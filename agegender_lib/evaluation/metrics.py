@@ -80,9 +80,9 @@ def compare(
     Returns
     -------
     DataFrame
-        Rows ``age_mae`` (years) and ``gender_accuracy``. Columns: ``metric, a, b, difference`` (b minus a), ``low, high``
-        (95 %), ``p, test, a_better, b_better`` (images on which that model has the smaller age error, or alone names the
-        right gender) and ``n``.
+        Rows ``age_mae`` (years) and ``gender_accuracy``. Columns: ``metric, a, b, difference`` (b minus a),
+        ``low, high`` (95 %), ``p, test, a_better, b_better`` (images on which that model has the smaller age error, or
+        alone names the right gender) and ``n``.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def compare(
     strangers = a.index.symmetric_difference(b.index)
     if len(strangers):
         raise InputError(
-            f"The two predictions tables hold different images ({len(strangers)} files, such as {strangers[0]!r}, are in "
-            "one only): compare models trained with the same data and the same split."
+            f"The two predictions tables hold different images ({len(strangers)} files, such as {strangers[0]!r}, are "
+            "in one only): compare models trained with the same data and the same split."
         )
     b = b.loc[a.index]
     labels = ["age", "gender"]

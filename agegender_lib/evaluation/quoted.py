@@ -11,6 +11,9 @@ from agegender_lib.evaluation.groups import errors_by
 from agegender_lib.evaluation.metrics import compare, confusion, summarise
 from agegender_lib.evaluation.runs import Run
 
+#: What one gets without looking at the picture.
+BASELINE = "median age, commoner gender"
+
 
 def quote_run(run: Run, layers: pd.DataFrame) -> dict[str, Any]:
     """What a report says about one training.
@@ -127,7 +130,7 @@ def headline(runs: dict[str, Run]) -> pd.DataFrame:
         rows.append(_row(name, "original report", values, int(found["n"].iloc[0])))
     first = next(iter(runs.values()))
     simple = _by_metric(baselines(first.train, first.validation))
-    rows.append(_row("Median age, commoner gender", "constant answer", simple, len(first.validation)))
+    rows.append(_row("Constant answer", BASELINE, simple, len(first.validation)))
     return pd.DataFrame(rows)
 
 

@@ -64,7 +64,8 @@ def read_run(folder: str | Path) -> Run:
     config, provenance, metrics = (
         _read_json(folder / f"{name}.json") for name in ("config", "provenance", "metrics")
     )
-    if "rendered" not in provenance.get("data", {}):
+    data = provenance.get("data")
+    if not isinstance(data, dict) or "rendered" not in data:
         raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
     history = _read_csv(folder / "history.csv", HISTORY_COLUMNS)
     predictions = _read_csv(folder / "predictions.csv", PREDICTION_COLUMNS)
@@ -92,10 +93,17 @@ def _read_json(path: Path) -> dict:
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     _existing(path)
+    texts = dict.fromkeys(("file", "split", "stage"), str)
     try:
-        # Without "nan" as text for missing values a file called "nan.jpg" or "NA" would still be itself.
-        table = pd.read_csv(path, dtype={"file": str, "split": str, "stage": str})
-    except (ValueError, pd.errors.ParserError) as error:
-        raise InputError(f"{path} is not a readable CSV table ({error}): {HOW_TO_MAKE}.") from error
+        table = pd.read_csv(path, dtype=texts)
+    except ValueError as error:  # pandas ends some of its messages with a new line
+        raise InputError(
+            f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}."
+        ) from error
     check_columns(table, columns, str(path))
+    for column in columns:
+        if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(
+                f"{path} holds text in the column {column}, which is for numbers: {HOW_TO_MAKE}."
+            )
     return table

@@ -1,6 +1,8 @@
 """Pre-trained backbones by name: what each expects at its input and where its weights come from."""
 
+import hashlib
 import re
+import socket
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +53,15 @@ def _to_centred_bgr(image):
         name="shared_input_scale",
     )(image)
 
+
+# Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
+KNOWN_FILES = {
+    "8fd8b0ce9af015cfe30272ed9a0a28479d909bf6a92429a08f46eb52c0af704c": (
+        "InceptionV3 of the public nsfwjs model (MIT licence) rounded to 8 bits, not Keras's own ImageNet file: "
+        "stem to mixed5 are ImageNet's, mixed6 to mixed10 were fine-tuned from ImageNet on another image task"
+    ),
+}
+DOWNLOAD_TIMEOUT = 30  # seconds without a byte, after which a download counts as impossible
 
 BACKBONES = {
     "inception_v3": Backbone(
@@ -104,6 +115,8 @@ def build_backbone(name: str, weights: str | Path | None = "imagenet") -> tuple[
     if weights is None or str(weights) == "none":
         return _named(build(None), name), "random weights, as asked"
     if str(weights) == "imagenet":
+        patience = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # Keras itself would wait for ever
         try:
             return _named(build("imagenet"), name), "ImageNet weights downloaded by Keras"
         except Exception as error:  # Keras raises a bare Exception when the download fails
@@ -114,12 +127,15 @@ def build_backbone(name: str, weights: str | Path | None = "imagenet") -> tuple[
                 stacklevel=2,
             )
             return _named(build(None), name), "random weights, because the download failed"
+        finally:
+            socket.setdefaulttimeout(patience)
     path = Path(weights)
     if not path.is_file():
         raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, 'imagenet' or 'none'")
     base = build(None)
     load_weights(base, path)
-    return _named(base, name), f"weights file {path.name}"
+    known = KNOWN_FILES.get(hashlib.sha256(path.read_bytes()).hexdigest())
+    return _named(base, name), f"the file {path.name}" + (f" ({known})" if known else "")
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

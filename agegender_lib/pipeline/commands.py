@@ -7,6 +7,7 @@ import pandas as pd
 
 from agegender_lib import data
 from agegender_lib.errors import InputError
+from agegender_lib.files import write_csv
 from agegender_lib.pipeline.execute import NotebookFailed
 
 FAULTS = (NotebookFailed,)
@@ -35,8 +36,6 @@ def data_check(options: Namespace) -> None:
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
     if options.rejected:
-        from agegender_lib.training.files import write_csv
-
         write_csv(Path(options.rejected), faces.rejected)
         print(f"rejected files with their reasons: {options.rejected}")
     elif len(faces.rejected):
@@ -103,7 +102,6 @@ def predict(options: Namespace) -> None:
     import numpy as np
 
     from agegender_lib import models
-    from agegender_lib.training.files import write_csv
 
     found = models.predict(models.load_model(options.model), np.stack(images), progress=len(images) > 200)
     found.insert(0, "file", [str(file) for file in files])

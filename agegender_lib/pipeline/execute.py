@@ -53,6 +53,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path = folders
                 cwd=str(notebook.parent),
                 log_output=True,
                 progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
+                extra_arguments=["--log-level=ERROR"],
             )
         except PapermillExecutionError as error:
             if error.ename == "InputError":

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
+from agegender_lib.files import replacing, write_csv, write_json
 from agegender_lib.plots import save_figure
-from agegender_lib.training.files import replacing, write_csv, write_json
 
 # Parts of a run folder small enough to keep beside the report; the model goes to models/.
 RUN_PARTS = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.csv")

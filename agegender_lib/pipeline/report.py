@@ -10,8 +10,10 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import open_faces
 from agegender_lib.errors import InputError
+from agegender_lib.files import replacing
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.profiles import notebooks, read_profile
+from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.pipeline.report_export import export_report
 
 SOURCES = ("report.ipynb", "references.bib")
@@ -74,7 +76,14 @@ def make_report(
         execute(notebook, values)
     tqdm.write(f"[{len(todo) + 1}/{len(todo) + 1}] report.pdf")
     pdf = export(staging)
-    return publish(pdf.parent, Path(output))
+    published = publish(pdf.parent, Path(output))
+    results = Path(output) / "results"
+    if Path(output).resolve() == folders.REPORT and not is_rendered(results):
+        readme = folders.ROOT / "README.md"
+        text = with_headline(readme.read_text(encoding="utf-8"), results)
+        with replacing(readme) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return published
 
 
 def export(folder: Path = folders.REPORT) -> Path:

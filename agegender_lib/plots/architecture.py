@@ -52,7 +52,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     title
         Above the diagram.
     """
-    check_columns(layers, LAYER_COLUMNS, "The table of layers")
+    check_columns(layers, LAYER_COLUMNS, "The table of layers", "give one that models.describe returns")
     unknown = set(layers["branch"]) - set(_BRANCHES)
     if unknown:
         raise InputError(

@@ -15,7 +15,7 @@ _PANELS = (
     ("age_loss", "Age: loss", "loss", True),
     ("age_mae", "Age: mean absolute error", "years", True),
 )
-_NOTE = {"textcoords": "offset points", "size": 7.5, "color": "#666666"}
+_NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 
 
 @styled
@@ -87,7 +87,7 @@ def _epochs(history: pd.DataFrame) -> np.ndarray:
 
 
 def _count_epochs(ax: Axes) -> None:
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
 
 
 def _stage_spans(history: pd.DataFrame) -> list[tuple[int, int, str]]:
@@ -147,7 +147,8 @@ def _annotate(
         percent(value, 1) if column == "gender_accuracy" else f"{value:.{decimals}f}"
         for value in (validation[best], validation[-1])
     )
-    ax.annotate(
+    note = ax.annotate(
         f"validation: best {best_words} (epoch {epochs[best]}), last {last_words}", (0, 1), xycoords="axes fraction",
         xytext=(0, 4), **_NOTE,
     )  # fmt: skip
+    note.set_in_layout(False)  # or a note as wide as the panel would narrow all panels

@@ -210,7 +210,7 @@ def _face_width(count: int, columns: int, aspect: float = 1.0) -> float:
 def _fitting(ax: Axes, texts: Sequence[str], of_width: float = 1.0) -> float:
     """The letter size at which every one of ``texts`` fits over a share of a picture's width."""
     room = ax.get_position().width * ax.figure.get_size_inches()[0] * 2.54 * of_width
-    return min(_SIZE, _SIZE * room / max(0.1, *(text_cm(text, _SIZE) for text in texts)))
+    return min(_SIZE, 0.94 * _SIZE * room / max(0.1, *(text_cm(text, _SIZE) for text in texts)))
 
 
 def _caption(

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import replacing
 
 from .config import TrainingConfig
-from .files import replacing
 
 
 class State:

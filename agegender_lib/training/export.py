@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .files import replacing
+from agegender_lib.files import replacing
 
 
 def save_model(model: keras.Model, path: Path) -> None:

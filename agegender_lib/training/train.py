@@ -15,13 +15,13 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, split_faces
 from agegender_lib.errors import InputError
+from agegender_lib.files import write_csv, write_json
 from agegender_lib.models import load_model, predict, set_trainable
 
 from .batches import Batches
 from .checkpoint import KeepState, State, stalled
 from .config import TrainingConfig
 from .export import round_weights, save_model
-from .files import write_csv, write_json
 from .losses import targets
 from .network import build_network, compile_for, network_to_save, precision, training_graph
 from .progress import Progress

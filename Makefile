@@ -1,0 +1,43 @@
+# The verbs of the README. Each creates .venv by itself; on a machine without make, the README has the plain lines.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+PROFILE ?= quick
+WEIGHTS ?=
+OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report pdf test lint lab clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: $(VENV)/installed  ## create .venv with everything pinned in requirements.txt
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=...]
+	$(BIN)/python -m agegender_lib report $(OPTIONS)
+
+pdf: setup  ## set the PDF anew from the figures and numbers in report/
+	$(BIN)/python -m agegender_lib report --pdf-only
+
+test: setup lint  ## all tests
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/nbstripout --verify notebooks/*.ipynb report/*.ipynb
+
+lab: setup  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+clean:  ## remove everything made on the way: .venv, cache, runs, build
+	rm -rf $(VENV) cache runs build

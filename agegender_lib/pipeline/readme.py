@@ -1,0 +1,56 @@
+"""The headline table in the README, from the results of the report in the repository."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.report_formats import percent, years
+
+BEGIN, END = "<!-- headline: made by make report, do not edit -->", "<!-- headline ends -->"
+
+
+def headline_markdown(results: Path) -> str:
+    """The rows of `headline.csv` as a Markdown table with intervals and, below, which faces they come from."""
+    table = pd.read_csv(results / "headline.csv")
+    lines = ["| | Age: mean absolute error (years) | Gender: accuracy |", "|---|---|---|"]
+    for row in table.itertuples():
+        age = _with_interval(row.age_mae, row.age_low, row.age_high, years)
+        gender = _with_interval(row.gender_accuracy, row.gender_low, row.gender_high, percent)
+        name = f"{row.model}, {row.source}"
+        if row.source == "this work":
+            name, age, gender = f"**{name}**", f"**{age[0]}**{age[1]}", f"**{gender[0]}**{gender[1]}"
+        else:
+            age, gender = "".join(age), "".join(gender)
+        lines.append(f"| {name} | {age} | {gender} |")
+    images = int(table.loc[table["source"] == "this work", "images"].iloc[0])
+    lines += [
+        "",
+        f"{images:,} validation images of `{table['data'].iloc[0]}`; in brackets 95 % bootstrap intervals.",
+    ]
+    return "\n".join(lines)
+
+
+def is_rendered(results: Path) -> bool:
+    """Whether results come from drawn faces, which have no place in the README."""
+    return bool(json.loads((results / "data.json").read_text(encoding="utf-8"))["rendered"])
+
+
+def with_headline(readme: str, results: Path) -> str:
+    """The README's text with its headline table made anew.
+
+    Raises
+    ------
+    InputError
+        When the README has lost the two lines between which the table stands.
+    """
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.S)
+    if not pattern.search(readme):
+        raise InputError(f"README.md lacks the lines {BEGIN} and {END}: put them where the table belongs")
+    return pattern.sub(lambda _: f"{BEGIN}\n\n{headline_markdown(results)}\n\n{END}", readme)
+
+
+def _with_interval(value: float, low: float, high: float, form) -> tuple[str, str]:
+    return form(value), f" ({form(low)} to {form(high)})" if low == low else ""

@@ -1,0 +1,251 @@
+"""The command line: help that helps, and bad input answered in one sentence with exit code 2."""
+
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tiny_faces import FACES, bomb, everything_below, jpeg, picture, truncated, write_folder, write_tar
+
+from agegender_lib import folders
+from agegender_lib.pipeline import cli, profiles
+
+
+@pytest.fixture
+def agegender(tmp_path, monkeypatch, capsys):
+    """Call the command line in process; returns exit code, what it printed and what it complained."""
+    monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
+    monkeypatch.setattr("agegender_lib.data.open_faces.__defaults__", ("", 1200, tmp_path / "cache"))
+    monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
+
+    def call(*arguments):
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as leaving:  # argparse's way out
+            code = leaving.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def one_sentence(answer, *found):
+    """The answer is a refusal: exit code 2, one line, no traceback, and it names what was found."""
+    code, _, complaint = answer
+    lines = [line for line in complaint.splitlines() if line.startswith("agegender: ")]
+    assert code == 2 and len(lines) == 1, complaint
+    assert "Traceback" not in complaint and len(lines[0]) < 700
+    for part in found:
+        assert part in lines[0], lines[0]
+
+
+def test_every_verb_explains_itself():
+    answer = subprocess.run([sys.executable, "-m", "agegender_lib", "--help"], capture_output=True, text=True)
+    assert answer.returncode == 0
+    verbs = ("data", "train", "evaluate", "predict", "report")
+    for verb in verbs:
+        assert f"\n    {verb} " in answer.stdout
+    for words in (*([verb] for verb in verbs), ["data", "check"], ["data", "render"], ["data", "download"]):
+        with pytest.raises(SystemExit) as leaving:
+            cli.main([*words, "--help"])
+        assert leaving.value.code == 0
+
+
+def test_help_comes_without_loading_keras():
+    code = (
+        "import sys; sys.argv = ['x', '--help']\n"
+        "from agegender_lib.pipeline import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_check_says_what_was_used_and_lists_what_was_not(agegender, tmp_path):
+    files = {**FACES, "notes.txt": b"x", "1_2_3.jpg": jpeg(1), f"20_1_1_{'1' * 17}.jpg": truncated()}
+    folder = write_folder(tmp_path / "faces", files)
+    code, out, _ = agegender("data", "check", folder, "--rejected", tmp_path / "rejected.csv")
+    assert code == 0
+    assert "5 faces used, 3 files rejected" in out and "ages 4 to 116 years" in out
+    rejected = pd.read_csv(tmp_path / "rejected.csv")
+    assert set(rejected["file"]) == set(files) - set(FACES)
+    assert rejected["reason"].str.len().min() > 5
+
+
+def test_render_draws_what_was_asked_for(agegender, tmp_path):
+    code, out, _ = agegender("data", "render", tmp_path / "drawn", "--count", 3, "--seed", 4)
+    assert code == 0 and "3 drawn faces" in out
+    assert len(list((tmp_path / "drawn").iterdir())) == 3
+    one_sentence(agegender("data", "render", tmp_path / "drawn", "--count", 4), "already holds")
+
+
+@pytest.mark.parametrize("verb", [("data", "check"), ("train", "model_a", "--data"), ("report", "--data")])
+def test_a_source_that_is_not_there_is_refused(agegender, tmp_path, verb):
+    one_sentence(agegender(*verb, tmp_path / "nowhere"), "nowhere", "does not exist")
+    assert everything_below(tmp_path) == []
+
+
+def an_empty_folder(place):
+    place.mkdir()
+    return place
+
+
+def only_a_text_file(place):
+    return write_folder(place, {f"26_1_2_{'2' * 17}.jpg": b"this is text"})
+
+
+def only_a_truncated_face(place):
+    return write_folder(place, {f"26_1_2_{'2' * 17}.jpg": truncated()})
+
+
+def only_another_mode(mode):
+    def make(place):
+        image = picture(3).convert(mode)
+        return write_folder(place, {f"26_1_2_{'2' * 17}.jpg": jpeg(image)})
+
+    return make
+
+
+def only_a_png_with_alpha(place):
+    place.mkdir()
+    picture(3).convert("RGBA").save(place / f"26_1_2_{'2' * 17}.jpg", "PNG")
+    return place
+
+
+def only_a_bomb(place):
+    return write_folder(place, {f"26_1_2_{'2' * 17}.jpg": bomb()})
+
+
+def an_archive_that_leads_outside(place):
+    return write_tar(place.with_suffix(".tar"), {"../26_1_2_20170101000000000.jpg": jpeg(3)})
+
+
+def a_broken_archive(place):
+    file = write_tar(place.with_suffix(".tar.gz"), FACES, mode="w:gz")
+    file.write_bytes(file.read_bytes()[:-200])
+    return file
+
+
+def an_archive_in_name_only(place):
+    file = place.with_suffix(".zip")
+    file.write_text("not a zip")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (an_empty_folder, "holds no files"),
+        (only_a_text_file, "not a JPEG"),
+        (only_a_truncated_face, "truncated"),
+        (only_another_mode("L"), "greyscale"),
+        (only_another_mode("CMYK"), "CMYK"),
+        (only_a_png_with_alpha, "not a JPEG"),
+        (only_a_bomb, "far too large"),
+        (an_archive_that_leads_outside, "../"),
+        (a_broken_archive, "faces.tar.gz"),
+        (an_archive_in_name_only, "faces.zip"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused(agegender, tmp_path, make, found):
+    source = make(tmp_path / "faces")
+    before = everything_below(tmp_path)
+    one_sentence(agegender("report", "--data", source), found)
+    left = [path for path in everything_below(tmp_path) if path not in before and path.name != "cache"]
+    assert left == []
+
+
+def test_an_archive_with_links_outside_writes_nothing(agegender, tmp_path):
+    file = tmp_path / "faces.tar"
+    with tarfile.open(file, "w") as archive:
+        link = tarfile.TarInfo("26_1_2_20170101000000000.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    one_sentence(agegender("data", "check", file), "faces.tar")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("rendered_face: 10\n", "did you mean rendered_faces"),
+        ("- a list\n", "parameter: value"),
+        ("a: [1\n", "cannot be read"),
+        ("model_a: {epoch: 3}\n", "'epoch'"),
+        ("model_a: {stages: []}\n", "stages"),
+        ("model_a: {builder: {widht: 3}}\nvalidation: 2\n", "widht"),
+    ],
+)
+def test_a_profile_that_makes_no_sense_is_refused(agegender, tmp_path, text, found):
+    profile, faces = tmp_path / "mine.yaml", write_folder(tmp_path / "faces", FACES)
+    profile.write_text(text)
+    command = ("train", "model_a", "--data", faces, "--profile", profile, "--runs", tmp_path / "runs")
+    one_sentence(agegender(*command), found)
+    assert not list((tmp_path / "runs").glob("*/*.keras"))
+
+
+def test_an_unknown_profile_names_the_known_ones(agegender):
+    one_sentence(agegender("report", "--profile", "quik"), "'quik'", "did you mean quick")
+
+
+def test_shipped_profiles_are_understood_by_the_notebooks_and_the_trainings():
+    from agegender_lib.training import configure
+
+    for path in folders.PROFILES.glob("*.yaml"):
+        profile = profiles.read_profile(path.stem)
+        for model in ("model_a", "model_b"):
+            assert configure(model, **profile[model]).epochs > 0
+
+
+@pytest.mark.parametrize("content", [None, b"text", b"\x89HDF\r\n\x1a\n broken"])
+def test_weights_that_cannot_be_used_are_refused(agegender, tmp_path, content):
+    weights, faces = tmp_path / "mine.weights.h5", write_folder(tmp_path / "faces", FACES)
+    if content is not None:
+        weights.write_bytes(content)
+    command = ("train", "model_b", "--data", faces, "--weights", weights, "--runs", tmp_path / "runs")
+    one_sentence(agegender(*command), "mine.weights.h5")
+
+
+def test_unknown_words_end_in_usage_and_exit_code_2(agegender):
+    for words in (["fly"], ["train", "model_c"], ["report", "--speed", "9"], [], ["data"]):
+        code, _, complaint = agegender(*words)
+        assert code == 2 and "usage:" in complaint
+
+
+def test_evaluate_refuses_what_is_no_run(agegender, tmp_path):
+    one_sentence(agegender("evaluate", tmp_path), str(tmp_path), "config.json")
+
+
+def test_predict_answers_for_each_image_and_refuses_what_is_no_face(agegender, tmp_path):
+    import keras
+
+    from agegender_lib.models import build_model_a
+
+    keras.utils.set_random_seed(1)
+    model = build_model_a(widths=(8, 8), stem=8)
+    model.save(tmp_path / "tiny.keras")
+    folder = write_folder(tmp_path / "faces", {"b.jpg": jpeg(1), "a.JPG": jpeg(2)})
+    large = tmp_path / "large.jpg"
+    picture(3, 200).save(large)
+    code, out, _ = agegender(
+        "predict", folder, large, "--model", tmp_path / "tiny.keras", "--csv", tmp_path / "o.csv"
+    )
+    assert code == 0 and "decide nothing" in out
+    found = pd.read_csv(tmp_path / "o.csv")
+    assert [Path(file).name for file in found["file"]] == ["a.JPG", "b.jpg", "large.jpg"]
+    pixels = np.asarray(Image.open(folder / "b.jpg"), dtype="float32")[None] / 255
+    p_female, age = model.predict(pixels, verbose=0)
+    assert found["age_predicted"][1] == pytest.approx(age[0, 0], abs=1e-3)
+    assert found["p_female"][1] == pytest.approx(p_female[0, 0], abs=1e-3)
+
+    one_sentence(agegender("predict", folder, "--model", tmp_path / "none.keras"), "none.keras")
+    one_sentence(agegender("predict", folder, "--model", large), "large.jpg")
+    for name, content in {"t.jpg": b"text", "s.jpg": jpeg(picture(1, 64)), "x.jpg": bomb()}.items():
+        write_folder(tmp_path, {name: content})
+        one_sentence(agegender("predict", tmp_path / name, "--model", tmp_path / "tiny.keras"), name)
+    one_sentence(agegender("predict", an_empty_folder(tmp_path / "empty")), "no .jpg")

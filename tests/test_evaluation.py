@@ -1,0 +1,557 @@
+"""Metrics, intervals and comparisons: right on small cases, honest on simulated ones, and loud about bad tables."""
+
+import json
+from math import comb, pi, sqrt
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+
+from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    baselines,
+    beside_original,
+    compare,
+    confidently_wrong,
+    confusion,
+    constant_predictions,
+    errors_by,
+    original_report,
+    read_run,
+    running_median,
+    summarise,
+    worst,
+)
+from agegender_lib.evaluation import bootstrap as bootstrapping
+from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, interval, mean_of, median_of
+from agegender_lib.evaluation.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+
+
+def table(age, read, gender=0, p_female=0.1, race=0, duplicate_group=-1, split="validation"):
+    """A predictions table; everything but ``age`` and the age ``read`` may be one value for all faces."""
+    columns = {
+        "split": split,
+        "age": np.asarray(age),
+        "gender": gender,
+        "race": race,
+        "duplicate_group": duplicate_group,
+        "age_predicted": np.asarray(read, dtype=float),
+        "p_female": p_female,
+    }
+    faces = pd.DataFrame(columns)
+    faces.insert(0, "file", [f"{number}.jpg" for number in range(len(faces))])
+    return faces
+
+
+def answers(rng, count=200, spread=5.0, separation=2.0, **columns):
+    """Answers of a model whose true error is known: normal age errors, binormal gender scores."""
+    age, gender = rng.integers(1, 90, count), rng.integers(2, size=count)
+    score = (gender - 0.5) * separation + rng.standard_normal(count)
+    columns = {"race": rng.integers(len(RACES), size=count)} | columns
+    return table(age, age + spread * rng.standard_normal(count), gender, norm.cdf(score), **columns)
+
+
+def by_metric(result):
+    return result.set_index("metric")
+
+
+# Metrics
+
+
+def test_metrics_of_four_faces_are_those_counted_by_hand():
+    # Errors 2, 0, 5 and 10 years; of the women-men pairs three are in order and one is tied.
+    faces = table([10, 20, 30, 40], [12, 20, 25, 50], gender=[0, 0, 1, 1], p_female=[0.2, 0.5, 0.5, 0.9])
+    found = by_metric(summarise(faces))
+    assert (found["n"] == 4).all()
+    wanted = {
+        "age_mae": 17 / 4,
+        "age_median_error": 3.5,
+        "age_rmse": sqrt(129 / 4),
+        "share_within_5": 3 / 4,
+        "gender_accuracy": 3 / 4,  # 0.5 is read as female: right for the woman, wrong for the man
+        "gender_auc": 3.5 / 4,
+    }
+    assert found["value"].to_dict() == pytest.approx(wanted)
+
+
+def test_every_interval_holds_its_value():
+    found = summarise(answers(np.random.default_rng(1)))
+    assert (found["low"] < found["value"]).all() and (found["value"] < found["high"]).all()
+
+
+def test_no_auc_where_one_gender_is_missing():
+    faces = answers(np.random.default_rng(1)).assign(gender=1)
+    found = by_metric(summarise(faces, resamples=50))
+    assert found.loc["gender_auc", ["value", "low", "high"]].isna().all()
+    assert found.drop("gender_auc").notna().all(axis=None)
+
+
+def test_confusion_counts_by_hand():
+    faces = table([30] * 6, [30] * 6, gender=[0, 0, 0, 1, 1, 1], p_female=[0.1, 0.4, 0.6, 0.9, 0.5, 0.49])
+    found = confusion(faces)
+    assert found.loc["male"].to_dict() == {"male": 2, "female": 1}
+    assert found.loc["female"].to_dict() == {"male": 1, "female": 2}
+    # A gender that does not occur still has its row.
+    assert confusion(faces[:3]).loc["female"].to_dict() == {"male": 0, "female": 0}
+
+
+# Bootstrap
+
+
+def test_weighted_statistics_equal_those_of_the_expanded_resample():
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 12, 41) / 2  # with ties, for scores tie as well
+    positive = rng.random(41) < 0.4
+    weights = rng.integers(0, 4, (60, 41)).astype(float)
+    means, medians, areas = (
+        statistic(weights) for statistic in (mean_of(values), median_of(values), auc_of(positive, values))
+    )
+    for row, weight in enumerate(weights.astype(int)):
+        drawn = np.repeat(np.arange(41), weight)
+        assert means[row] == pytest.approx(np.mean(values[drawn]))
+        assert medians[row] == pytest.approx(np.median(values[drawn]))
+        assert areas[row] == pytest.approx(roc_auc_score(positive[drawn], values[drawn]))
+
+
+def test_a_resample_of_one_class_has_no_auc_and_is_left_out():
+    area = auc_of(np.array([True, False, False]), np.array([0.9, 0.1, 0.95]))
+    draws = area(np.array([[1.0, 1, 1], [0, 2, 1], [3, 0, 0]]))
+    assert draws[0] == 0.5 and np.isnan(draws[1:]).all()
+    assert interval(draws) == (0.5, 0.5)
+    assert np.isnan(interval(draws[1:])).all()
+
+
+def test_an_interval_leaves_out_a_fortieth_at_either_end():
+    assert interval(np.random.default_rng(0).permutation(1001)) == pytest.approx((25, 975))
+    assert interval(np.arange(101), level=0.9) == pytest.approx((5, 95))
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """Half of the faces are copies, so an interval that takes them for new faces is too narrow by a square root of 2."""
+    rng = np.random.default_rng(8)
+    pairs, alone = np.arange(50).repeat(2), np.full(100, -1)
+    covered = {"grouped": 0, "ignored": 0}
+    for seed in range(500):
+        values = rng.standard_normal(50).repeat(2) + 7
+        for name, groups in (("grouped", pairs), ("ignored", alone)):
+            draws = bootstrap({"mean": mean_of(values)}, groups, seed=seed, resamples=400)
+            low, high = interval(draws["mean"])
+            covered[name] += low <= 7 <= high
+    assert 0.92 <= covered["grouped"] / 500 <= 0.97
+    assert 0.78 <= covered["ignored"] / 500 <= 0.88  # 83 % by theory
+
+
+def test_summaries_cover_the_truth():
+    rng = np.random.default_rng(4)
+    truth = {
+        "age_mae": 5 * sqrt(2 / pi),
+        "age_median_error": 5 * norm.ppf(0.75),
+        "age_rmse": 5.0,
+        "share_within_5": norm.cdf(1) - norm.cdf(-1),
+        "gender_accuracy": norm.cdf(1),
+        "gender_auc": norm.cdf(sqrt(2)),
+    }
+    covered = dict.fromkeys(truth, 0)
+    for seed in range(120):
+        found = by_metric(summarise(answers(rng, 150), seed=seed, resamples=200))
+        for name, value in truth.items():
+            covered[name] += found.loc[name, "low"] <= value <= found.loc[name, "high"]
+    # 114 of 120 are expected; a binomial count leaves this range about once in a thousand times.
+    assert all(104 <= count <= 120 for count in covered.values()), covered
+
+
+def test_intervals_are_as_wide_as_theory_says_and_wider_for_duplicates():
+    rng = np.random.default_rng(5)
+    once = answers(rng, 400)
+    width = by_metric(summarise(once)).eval("high - low")
+    error = (once["age_predicted"] - once["age"]).abs()
+    assert width["age_mae"] == pytest.approx(2 * 1.96 * error.std() / 20, rel=0.1)
+    # Four copies of 100 faces tell no more than 100 faces: twice the width of 400.
+    copies = once[:100].loc[np.repeat(np.arange(100), 4)].reset_index(drop=True)
+    copies["file"] = [f"{number}.jpg" for number in range(400)]
+    ignored = by_metric(summarise(copies)).eval("high - low")
+    grouped = by_metric(summarise(copies.assign(duplicate_group=np.arange(400) // 4))).eval("high - low")
+    assert (grouped / ignored).to_numpy() == pytest.approx(2, rel=0.2)
+
+
+def test_a_group_of_one_is_like_no_group():
+    faces = answers(np.random.default_rng(6), 50)
+    alone = summarise(faces, resamples=100)
+    assert summarise(faces.assign(duplicate_group=range(50)), resamples=100).equals(alone)
+
+
+def test_the_seed_decides_an_interval(monkeypatch):
+    faces = answers(np.random.default_rng(7), 60)
+    first = summarise(faces, seed=1, resamples=300)
+    assert summarise(faces, seed=1, resamples=300).equals(first)
+    other = summarise(faces, seed=2, resamples=300)
+    assert other["value"].equals(first["value"]) and not other["low"].equals(first["low"])
+    # Neither does it matter how many resamples fit into memory at a time.
+    monkeypatch.setattr(bootstrapping, "_CHUNK", 60 * 7)
+    pd.testing.assert_frame_equal(summarise(faces, seed=1, resamples=300), first)
+
+
+def test_as_many_resamples_as_asked_for(monkeypatch):
+    monkeypatch.setattr(bootstrapping, "_CHUNK", 40)
+    draws = bootstrap({"mean": mean_of(np.arange(10.0))}, np.full(10, -1), resamples=33)
+    assert draws["mean"].shape == (33,) and len(np.unique(draws["mean"])) > 20
+
+
+# Comparison of two models
+
+
+def test_pairing_finds_a_small_difference_that_separate_intervals_hide():
+    a = answers(np.random.default_rng(10), 400)
+    b = a.assign(age_predicted=a["age"] + 0.9 * (a["age_predicted"] - a["age"]))
+    found = by_metric(compare(a, b)).loc["age_mae"]
+    value_a, value_b = (by_metric(summarise(faces)).loc["age_mae"] for faces in (a, b))
+    assert value_b["high"] > value_a["low"]
+    assert (found["a"], found["b"]) == pytest.approx((value_a["value"], value_b["value"]))
+    assert found["difference"] == pytest.approx(-0.1 * value_a["value"])
+    assert found["low"] < found["difference"] < found["high"] < 0
+    assert found["p"] < 0.002 and found["test"] == "paired bootstrap"
+    assert (found["a_better"], found["b_better"], found["n"]) == (0, 400, 400)
+
+
+def test_swapping_the_models_turns_the_comparison_round():
+    rng = np.random.default_rng(11)
+    a = answers(rng, 200)
+    b = a.assign(age_predicted=a["age"] + 3 * rng.standard_normal(200), p_female=rng.random(200))
+    there, back = by_metric(compare(a, b)), by_metric(compare(b, a))
+    pd.testing.assert_series_equal(there["difference"], -back["difference"])
+    pd.testing.assert_series_equal(there["low"], -back["high"], check_names=False)
+    assert there["p"].to_dict() == pytest.approx(back["p"].to_dict())
+    assert there["a_better"].equals(back["b_better"].rename("a_better"))
+    # Matched by file, so the order of rows does not matter.
+    pd.testing.assert_frame_equal(by_metric(compare(a, b.sample(frac=1, random_state=1))), there)
+
+
+def test_where_nothing_is_planted_nothing_is_found():
+    rng = np.random.default_rng(12)
+    p, covered, mcnemar = [], 0, []
+    for seed in range(250):
+        a = answers(rng, 80)
+        b = answers(rng, 80).assign(**a[["age", "gender", "race"]])
+        b["age_predicted"] = a["age"] + 5 * rng.standard_normal(80)
+        b["p_female"] = norm.cdf((a["gender"] - 0.5) * 2 + rng.standard_normal(80))
+        age, gender = compare(a, b, seed=seed, resamples=200).to_dict("records")
+        p.append(age["p"])
+        covered += age["low"] <= 0 <= age["high"]
+        mcnemar.append(gender["p"])
+    assert 0.91 <= covered / 250 <= 0.98
+    # A p value is uniform where the null hypothesis holds; an exact test on counts may only be larger.
+    assert [np.mean(np.array(p) < level) for level in (0.1, 0.3, 0.5, 0.8)] == pytest.approx(
+        [0.1, 0.3, 0.5, 0.8], abs=0.08
+    )
+    assert np.mean(np.array(mcnemar) < 0.05) <= 0.07 and np.mean(mcnemar) > 0.4
+
+
+def test_mcnemar_counts_faces_that_only_one_model_reads():
+    gender = np.array([1] * 20)
+    a = table([30] * 20, [30] * 20, gender, p_female=[0.9] * 6 + [0.2] * 14)
+    # Of the six that a reads b loses one, of the others it wins nine.
+    b = a.assign(p_female=[0.1] + [0.8] * 14 + [0.3] * 5)
+    found = by_metric(compare(a, b)).loc["gender_accuracy"]
+    assert (found["a_better"], found["b_better"]) == (1, 9) and found["test"] == "exact McNemar"
+    assert found["p"] == pytest.approx(2 * (comb(10, 0) + comb(10, 1)) / 2**10)
+    assert (found["a"], found["b"], found["difference"]) == pytest.approx((0.3, 0.7, 0.4))
+    # Ages are all alike here, which is no evidence of anything; the same holds for a model against itself.
+    age = by_metric(compare(a, b)).loc["age_mae"]
+    assert (age["p"], age["a_better"], age["b_better"], age["low"], age["high"]) == (1, 0, 0, 0, 0)
+    assert (compare(b, b)["p"] == 1).all()
+
+
+def test_copies_of_faces_do_not_prove_a_difference():
+    rng = np.random.default_rng(14)
+    a = answers(rng, 20)
+    b = a.assign(age_predicted=a["age"] + 4.2 * rng.standard_normal(20))
+    rows, files = np.arange(20).repeat(16), [f"{number}.jpg" for number in range(320)]
+    groups = {"ignored": -1, "grouped": np.arange(20).repeat(16)}
+    found = {}
+    for name, group in groups.items():
+        tables = (faces.loc[rows].assign(file=files, duplicate_group=group) for faces in (a, b))
+        found[name] = by_metric(compare(*tables)).loc["age_mae"]
+    ratio = (found["grouped"]["high"] - found["grouped"]["low"]) / (
+        found["ignored"]["high"] - found["ignored"]["low"]
+    )
+    assert ratio == pytest.approx(4, rel=0.15) and found["grouped"]["p"] > found["ignored"]["p"]
+
+
+def test_tables_that_cannot_be_compared_are_refused():
+    a = answers(np.random.default_rng(15), 30)
+    with pytest.raises(InputError, match=r"different images \(2 files, such as '29.jpg'"):
+        compare(a, a.assign(file=a["file"].replace("29.jpg", "other.jpg")))
+    with pytest.raises(InputError, match=r"different images \(1 files"):
+        compare(a, a[1:])
+    for label in ("age", "gender"):
+        relabelled = a.assign(**{label: a[label].where(a.index != 3, 1 - a["gender"])})
+        with pytest.raises(InputError, match="label the same files differently"):
+            compare(a, relabelled)
+
+
+# Tables that no metric is computed from
+
+
+def spoil(column, value):
+    """The change "one value of ``column`` is ``value``"."""
+
+    def change(faces):
+        faces = faces.astype({column: object})
+        faces.loc[3, column] = value
+        return faces.infer_objects()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda faces: faces.assign(split=["train"] * 5 + ["validation"] * 35),
+            "splits train and validation",
+        ),
+        (lambda faces: faces[:0], "no rows"),
+        *((lambda faces, c=c: faces.drop(columns=c), f"lacks the column.*{c}") for c in PREDICTION_COLUMNS),
+        (spoil("file", "7.jpg"), "'7.jpg' more than once"),
+        (spoil("age_predicted", np.nan), "1 of 40 values of age_predicted are not finite"),
+        (spoil("p_female", np.inf), "1 of 40 values of p_female are not finite"),
+        (spoil("age_predicted", "many"), "1 of 40 values of age_predicted"),
+        (spoil("p_female", 1.2), "1 of 40 values of p_female are not probabilities"),
+        (spoil("age", np.nan), "1 of 40 values of age are not ages"),
+        (spoil("age", -1), "1 of 40 values of age are not ages"),
+        (spoil("gender", 2), "1 of 40 values of gender are not codes"),
+        (spoil("race", 5), "1 of 40 values of race are not codes"),
+        (spoil("duplicate_group", np.nan), "1 of 40 values of duplicate_group"),
+        (spoil("split", None), "rows without split"),
+    ],
+)
+def test_a_table_that_metrics_would_misread_is_refused(change, message):
+    faces = change(answers(np.random.default_rng(0), 40))
+    good = answers(np.random.default_rng(0), 40)
+    for use in (
+        summarise,
+        confusion,
+        running_median,
+        lambda bad: errors_by(bad, "gender"),
+        lambda bad: compare(bad, good),
+        lambda bad: compare(good, bad),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            use(faces)
+        assert "\n" not in str(error.value) and str(error.value).endswith(".")
+
+
+# Groups and single faces
+
+
+def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
+    rng = np.random.default_rng(20)
+    race = np.arange(500) % 5
+    age = rng.integers(20, 60, 500)
+    read = age + np.where(race == 2, 4.0, 0.0) + rng.standard_normal(500)
+    wrong = (race == 3) & (np.arange(500) % 10 < 5)  # 50 of the 100 Indian faces
+    faces = table(age, read, gender=0, p_female=np.where(wrong, 0.7, 0.2), race=race)
+    found = errors_by(faces, "race").set_index("race")
+    assert list(found.index) == list(RACES) and (found["count"] == 100).all() and not found["small"].any()
+    assert found.loc["Asian", "age_bias_low"] < 4 < found.loc["Asian", "age_bias_high"]
+    assert found.loc["Asian", "age_bias_low"] > 3.5 and found.loc["Asian", "age_mae"] > 3.5
+    others = found.drop("Asian")
+    assert (others["age_bias"].abs() < 0.4).all() and (others["age_bias_low"] < 0.1).all()
+    assert (others["age_bias_high"] > -0.1).all() and (others["age_mae"] < 1).all()
+    assert found["gender_accuracy"].to_dict() == pytest.approx(dict.fromkeys(RACES, 1.0) | {"Indian": 0.5})
+    assert found.loc["Indian", "gender_accuracy_low"] == pytest.approx(0.4, abs=0.03)
+    # Read as too young is negative.
+    young = errors_by(faces.assign(age_predicted=faces["age"] - 3), "race")
+    assert young["age_bias"].to_numpy() == pytest.approx(-3) and young["age_mae"].to_numpy() == pytest.approx(
+        3
+    )
+
+
+def test_a_group_says_what_its_rows_alone_say():
+    faces = answers(np.random.default_rng(21), 300, duplicate_group=np.arange(300) // 3)
+    women = faces[faces["gender"] == 1].reset_index(drop=True)
+    alone = by_metric(summarise(women, seed=5, resamples=400))
+    group = errors_by(faces, "gender", seed=5, resamples=400).set_index("gender").loc["female"]
+    for measure in ("age_mae", "gender_accuracy"):
+        wanted = tuple(alone.loc[measure, ["value", "low", "high"]])
+        assert (group[measure], group[f"{measure}_low"], group[f"{measure}_high"]) == pytest.approx(wanted)
+
+
+def test_groups_below_thirty_faces_are_flagged():
+    faces = table([25] * 30 + [65] * 29, [30] * 59)
+    found = errors_by(faces, "age_band")
+    assert dict(zip(found["age_band"], found["small"], strict=True)) == {"20-29": False, "60-69": True}
+    assert list(found["count"]) == [30, 29]
+
+
+def test_groups_combine_in_their_own_order():
+    ages = [5, 85, 5, 30, 85]
+    faces = table(ages, np.add(ages, [1, 2, 3, 4, 5]), gender=[1, 0, 0, 1, 0])
+    found = errors_by(faces, ["age_band", "gender"], resamples=20)
+    rows = [tuple(map(str, row)) for row in found[["age_band", "gender"]].itertuples(index=False)]
+    assert rows == [("3-9", "male"), ("3-9", "female"), ("30-39", "female"), ("80+", "male")]
+    assert list(found["age_bias"]) == [3, 1, 4, 3.5] and list(found["count"]) == [1, 1, 1, 2]
+    assert found["age_band"].cat.ordered and tuple(found["gender"].cat.categories) == GENDERS
+
+
+@pytest.mark.parametrize("by", ["age", [], ["race", "race"], ["gender", "split"]])
+def test_unknown_groupings_are_refused(by):
+    with pytest.raises(InputError, match="age_band, gender, race"):
+        errors_by(answers(np.random.default_rng(0), 10), by)
+
+
+def test_the_worst_faces_come_first_with_their_sign():
+    faces = table([50, 20, 40, 40], [20, 45, 41, 65], split=["train", "validation"] * 2)
+    found = worst(faces, 3)
+    assert list(found["file"]) == ["0.jpg", "1.jpg", "3.jpg"]  # equal errors in the table's order
+    assert list(found["age_error"]) == [-30, 25, 25]
+
+
+def test_only_wrong_genders_are_confidently_wrong():
+    p_female = [0.9, 0.3, 0.99, 0.5, 0.4, 0.05]
+    faces = table([30] * 6, [30] * 6, gender=[0, 1, 1, 0, 0, 1], p_female=p_female)
+    found = confidently_wrong(faces)
+    assert list(found["file"]) == ["5.jpg", "0.jpg", "1.jpg", "3.jpg"]
+    assert list(found["confidence"]) == pytest.approx([0.95, 0.9, 0.7, 0.5])
+    assert list(confidently_wrong(faces, 2)["file"]) == ["5.jpg", "0.jpg"]
+
+
+def test_the_running_median_follows_what_is_typical():
+    # Five faces of each age from 0 to 40, all read two years too old, and one face far from all others.
+    ages = [*np.arange(41).repeat(5), 100]
+    found = running_median(table(ages, np.add(ages, 2))).set_index("age")
+    assert list(found.index[:41]) == list(range(41)) and 100 not in found.index
+    # Eleven ages lie within five years; a tenth of 55 answers is one age and a bit at either end.
+    middle = found.loc[20]
+    assert (middle["median"], middle["low"], middle["high"], middle["count"]) == (22, 18, 26, 55)
+    assert found.loc[0, "median"] == 4.5 and found.loc[0, "count"] == 30  # ages 0 to 5
+    # 42 and 41 years still have 20 faces near, 44 (39 to 40) has not.
+    assert found.index.max() == 41 + 5 - 4
+    assert running_median(table(ages, ages), width=0).empty
+
+
+# What a model must beat
+
+
+def test_constant_answers_are_the_median_and_the_commoner_gender_of_training():
+    train = table([1, 2, 3, 50, 60], [0] * 5, gender=[1, 1, 0, 1, 0], split="train")
+    validation = answers(np.random.default_rng(30), 50)
+    given = constant_predictions(train, validation)
+    assert (given["age_predicted"] == 3).all() and (given["p_female"] == 0.6).all()
+    found = by_metric(baselines(train, validation))
+    assert found.loc["age_mae", "value"] == pytest.approx((validation["age"] - 3).abs().mean())
+    assert found.loc["gender_accuracy", "value"] == pytest.approx((validation["gender"] == 1).mean())
+    assert found.loc["gender_auc", ["value", "low", "high"]].to_list() == [0.5, 0.5, 0.5]
+    men = by_metric(baselines(train.assign(gender=0), validation))
+    assert men.loc["gender_accuracy", "value"] == pytest.approx((validation["gender"] == 0).mean())
+
+
+def test_no_constant_beats_the_baseline_where_it_was_chosen():
+    train = answers(np.random.default_rng(31), 101)
+    best = by_metric(baselines(train, train, resamples=10)).loc["age_mae", "value"]
+    assert all(np.abs(train["age"] - age).mean() >= best - 1e-9 for age in range(117))
+
+
+def test_the_original_numbers_stand_beside_ours():
+    ours = {
+        name: summarise(answers(np.random.default_rng(i), 80), resamples=50) for i, name in enumerate("AB")
+    }
+    both = beside_original({f"Model{name}": summary for name, summary in ours.items()})
+    original = both[both["source"] == "original report"]
+    # As printed in the report of 2022; it gives no intervals.
+    values = original.pivot(index="model", columns="metric", values="value").to_dict("index")
+    assert values == {
+        "ModelA": {"age_mae": 6.9, "gender_accuracy": 0.9},
+        "ModelB": {"age_mae": 8.4962, "gender_accuracy": 0.903},
+    }
+    assert original[["low", "high"]].isna().all(axis=None) and len(original) == len(original_report())
+    mine = both[(both["source"] == "this work") & (both["model"] == "ModelB")]
+    pd.testing.assert_frame_equal(mine[ours["B"].columns].reset_index(drop=True), ours["B"])
+
+
+# Run folders
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A finished run of two stages with 40 predictions, ten of them for validation."""
+    run = tmp_path / "model_a-1234"
+    run.mkdir()
+    history = pd.DataFrame(1.5, index=range(3), columns=list(HISTORY_COLUMNS))
+    history.assign(epoch=[1, 2, 3], stage=[1, 1, 2]).to_csv(run / "history.csv", index=False)
+    faces = answers(np.random.default_rng(40), 40, split=["train"] * 30 + ["validation"] * 10)
+    faces.to_csv(run / "predictions.csv", index=False, float_format="%.5f")
+    (run / "config.json").write_text(json.dumps({"training": {"model": "model_a"}}))
+    (run / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": True}}))
+    (run / "metrics.json").write_text(json.dumps({"epochs": 3}))
+    return run
+
+
+def test_a_run_is_read_as_it_was_written(folder):
+    run = read_run(folder)
+    assert (run.name, run.rendered, run.config["training"]["model"]) == ("model_a-1234", True, "model_a")
+    assert len(run.train) == 30 and list(run.validation.index) == list(range(10))
+    assert (run.validation["split"] == "validation").all() and run.metrics == {"epochs": 3}
+    assert list(run.history["stage"]) == ["1", "1", "2"] and set(HISTORY_COLUMNS) <= set(run.history)
+    assert by_metric(summarise(run.validation)).loc["age_mae", "n"] == 10
+    with pytest.raises(InputError, match="run.validation"):
+        summarise(run.predictions)
+    (folder / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": False}}))
+    assert read_run(str(folder)).rendered is False
+
+
+def change_csv(name, change):
+    def spoil_file(run):
+        change(pd.read_csv(run / name)).to_csv(run / name, index=False)
+
+    return spoil_file
+
+
+def write_file(name, content):
+    return lambda run: (run / name).write_bytes(content)
+
+
+FILES = ("config.json", "provenance.json", "metrics.json", "history.csv", "predictions.csv")
+
+
+@pytest.mark.parametrize(
+    ("spoil_run", "message"),
+    [
+        *((lambda run, f=f: (run / f).unlink(), f"incomplete, it has no {f}") for f in FILES),
+        *((write_file(f, b""), f) for f in FILES),
+        *((write_file(f, b"\xff\x00\x81 not text"), f) for f in FILES),
+        (write_file("config.json", b'{"training": '), "not valid JSON"),
+        (write_file("metrics.json", b"[1, 2]"), "holds a list"),
+        *(
+            (write_file("provenance.json", b'{"data": %s}' % data), "does not say which data")
+            for data in (b"null", b"[]", b"{}", b'"rendered"')
+        ),
+        (write_file("provenance.json", b"{}"), "does not say which data"),
+        (write_file("history.csv", b"epoch,stage\n1,2,3,4\n1,2\n1,2,3,4,5,6\n"), "not a readable CSV"),
+        *(
+            (change_csv("history.csv", lambda rows, c=f"val_{c}": rows.drop(columns=c)), f"val_{c}")
+            for c in CURVES
+        ),
+        (change_csv("history.csv", lambda rows: rows[:0]), "no rows"),
+        (change_csv("history.csv", lambda rows: rows.assign(val_loss="?")), "text in the column val_loss"),
+        (change_csv("predictions.csv", lambda rows: rows.drop(columns="p_female")), "p_female"),
+        (change_csv("predictions.csv", lambda rows: rows[:0]), "no rows"),
+        (change_csv("predictions.csv", lambda rows: pd.concat([rows, rows[:1]])), "more than once"),
+        (change_csv("predictions.csv", spoil("age_predicted", np.nan)), "not finite"),
+        (change_csv("predictions.csv", spoil("age_predicted", "high")), "text in the column age_predicted"),
+        (change_csv("predictions.csv", spoil("gender", 7)), "codes of a gender"),
+    ],
+)
+def test_a_damaged_run_is_refused_in_one_sentence(folder, spoil_run, message):
+    spoil_run(folder)
+    with pytest.raises(InputError, match=message) as error:
+        read_run(folder)
+    assert "\n" not in str(error.value) and "train" in str(error.value)
+
+
+def test_a_missing_run_says_how_to_make_it(tmp_path):
+    with pytest.raises(InputError, match="no run folder .*nothing: train that model first"):
+        read_run(tmp_path / "nothing")

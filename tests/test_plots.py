@@ -1,0 +1,781 @@
+"""Figures: they show what the tables say, nothing is cut off or overlaps, and they leave no traces."""
+
+import functools
+import io
+import itertools
+import math
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgba
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from PIL import Image
+from tiny_faces import picture
+
+from agegender_lib import plots
+from agegender_lib.data import AGE_BANDS, GENDERS, RACES
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import confidently_wrong, errors_by, running_median
+from agegender_lib.evaluation.tables import HISTORY_COLUMNS
+from agegender_lib.plots.style import COLOURS, RENDERED_MARK, TEXT_WIDTH_CM, look_of, mark_rendered, settle
+
+CM = 2.54
+
+
+def history(*stages, seed=0):
+    """A training with stages of so many epochs, noisy enough that its best epoch is rarely its last."""
+    rng, epochs = np.random.default_rng(seed), sum(stages)
+    table = pd.DataFrame({name: 1 + rng.random(epochs) for name in HISTORY_COLUMNS})
+    falling = np.exp(-np.arange(epochs) / 8)
+    table["val_gender_accuracy"] = 0.9 - 0.3 * falling + 0.02 * rng.random(epochs)
+    table["val_age_mae"] = 6 + 10 * falling + rng.random(epochs)
+    numbers = {"epoch": range(1, epochs + 1), "stage": np.repeat(np.arange(len(stages)) + 1, stages)}
+    return table.assign(**numbers)
+
+
+@functools.cache
+def predictions(seed=0, count=400):
+    rng = np.random.default_rng(seed)
+    ages = rng.gamma(3, 11, count).astype(int).clip(1, 116)
+    return pd.DataFrame(
+        {
+            "file": [f"{number}.jpg" for number in range(count)],
+            "split": "validation",
+            "age": ages,
+            "gender": rng.integers(2, size=count),
+            "race": rng.integers(5, size=count),
+            "duplicate_group": -1,
+            "age_predicted": (ages + 6 * rng.standard_normal(count)).clip(0),
+            "p_female": rng.random(count),
+        }
+    )
+
+
+def pictures(count, side=32):
+    return np.stack([np.asarray(picture(seed, side)) for seed in range(count)])
+
+
+def layers(**columns):
+    """The blocks of a small model with a trunk and two branches."""
+    table = pd.DataFrame(
+        [
+            ("input", "RGB image", "", "8 × 8 × 3", 0, "shared"),
+            ("block 1", "Conv 3 × 3 × 4 → ReLU", "stride 2", "4 × 4 × 4", 1234, "shared"),
+            ("dense", "Dense 16 → ReLU", "", "16", 56, "gender"),
+            ("output", "Dense 1 → sigmoid", "P(female)", "1", 17, "gender"),
+            ("output", "Dense 1", "years", "1", 7000, "age"),
+        ],
+        columns=["name", "kind", "detail", "output_shape", "parameters", "branch"],
+    )
+    return table.assign(**columns)
+
+
+def pairs_table():
+    rows = [
+        ("0.jpg", "1.jpg", 20, 20, 1, 1),
+        ("2.jpg", "3.jpg", 30, 33, 0, 0),
+        ("4.jpg", "5.jpg", 8, 8, 0, 1),
+    ]
+    return pd.DataFrame(rows, columns=["file_a", "file_b", "age_a", "age_b", "gender_a", "gender_b"])
+
+
+def files(count):
+    return [f"{number}.jpg" for number in range(count)]
+
+
+def comparison():
+    rows = [
+        ("ModelA", "this work", "age_mae", 6.13, 5.8, 6.5),
+        ("ModelA", "this work", "gender_accuracy", 0.873, 0.85, 0.894),
+        ("ModelB", "this work", "age_mae", 5.2, 4.9, 5.55),
+        ("ModelB", "this work", "gender_accuracy", 0.921, 0.9, 0.94),
+        ("ModelA", "original report", "age_mae", 6.9, np.nan, np.nan),
+        ("ModelB", "original report", "gender_accuracy", 0.903, np.nan, np.nan),
+    ]
+    return pd.DataFrame(rows, columns=["model", "source", "metric", "value", "low", "high"])
+
+
+def two_models(by="age_band"):
+    return {
+        name: errors_by(predictions(seed), by, resamples=50)
+        for seed, name in enumerate(("ModelA", "ModelB"), start=1)
+    }
+
+
+def counts(a, b, c, d):
+    return pd.DataFrame([[a, b], [c, d]], index=GENDERS, columns=GENDERS)
+
+
+DRAW = {
+    "age_histogram": lambda: plots.age_histogram(predictions()),
+    "label_bars": lambda: plots.label_bars(predictions()),
+    "labels_overview": lambda: plots.labels_overview(predictions()),
+    "face_grid": lambda: plots.face_grid(pictures(9), ["112 y, female"] * 9, columns=8),
+    "face_grid of two lines": lambda: plots.face_grid(pictures(3), ["112 y, female\nWhite"] * 3),
+    "augmentation_grid": lambda: plots.augmentation_grid(pictures(2), np.stack([pictures(3)] * 2) / 255),
+    "duplicate_pairs": lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(6), columns=4),
+    "worst_gallery": lambda: plots.worst_gallery(pictures(400, 8), confidently_wrong(predictions()), files(400), 6),
+    "learning_curves": lambda: plots.learning_curves(history(56), "ModelA"),
+    "learning_curves in two stages": lambda: plots.learning_curves(history(2, 18), "ModelB"),
+    "epoch_times": lambda: plots.epoch_times(history(2, 18), "ModelB"),
+    "true_vs_predicted": lambda: plots.true_vs_predicted({"ModelA": predictions(1), "ModelB": predictions(2)}),
+    "true_vs_predicted of three": lambda: plots.true_vs_predicted({n: predictions(1) for n in "ABC"}),
+    "confusion_matrices": lambda: plots.confusion_matrices({"ModelB": counts(461, 55, 46, 438)}),
+    "errors_per_group": lambda: plots.errors_per_group(two_models()),
+    "errors_per_group of two": lambda: plots.errors_per_group(two_models("gender")),
+    "compare_models": lambda: plots.compare_models(comparison()),
+    "draw_architecture": lambda: plots.draw_architecture(layers(), "ModelA"),
+}  # fmt: skip
+everything = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+
+
+def drawn(figure):
+    """The figure laid out, with a renderer to measure in pixels."""
+    settle(figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas.get_renderer()
+
+
+def texts(figure):
+    """Every visible text of a figure: titles, labels, ticks, notes, legends."""
+    found = [text for text in figure.findobj(mpl.text.Text) if text.get_visible() and text.get_text().strip()]
+    # Ticks outside the limits are kept by matplotlib but never drawn; switched-off axes draw none at all.
+    hidden = set()
+    for ax in figure.axes:
+        for axis, (low, high) in ((ax.xaxis, sorted(ax.get_xlim())), (ax.yaxis, sorted(ax.get_ylim()))):
+            shown = axis.get_visible() and ax.axison
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if (
+                    not shown
+                    or not low - 1e-9 <= tick.get_loc() <= high + 1e-9
+                    or not tick.label1.get_visible()
+                ):
+                    hidden |= {tick.label1, tick.label2}
+                hidden.add(tick.label2)
+            if not shown:
+                hidden.add(axis.label)
+            hidden.add(axis.offsetText)
+    return [text for text in found if text not in hidden]
+
+
+def words(figure_or_axes):
+    return [text.get_text() for text in figure_or_axes.findobj(mpl.text.Text) if text.get_text()]
+
+
+def line(ax, label):
+    return next(line for line in ax.lines if line.get_label() == label)
+
+
+# Every figure
+
+
+@everything
+def test_no_text_is_cut_off_or_covers_another(draw):
+    figure = draw()
+    renderer = drawn(figure)
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts(figure)]
+    assert boxes or not words(figure)
+    for text, box in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1, text
+        assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, text
+    for (text, box), (other, other_box) in itertools.combinations(boxes, 2):
+        across = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+        down = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+        # Letters hardly ever fill their line, so lines may touch.
+        assert across <= 1 or down <= 0.25 * min(box.height, other_box.height), (text, other)
+
+
+@everything
+def test_figures_fit_the_page_and_leave_no_traces(draw):
+    before = dict(mpl.rcParams)
+    figure = draw()
+    width, height = figure.get_size_inches() * CM
+    assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20
+    assert dict(mpl.rcParams) == before and plt.get_fignums() == []
+    data = figure._repr_png_()  # what a notebook shows
+    assert Image.open(io.BytesIO(data)).format == "PNG"
+    assert dict(mpl.rcParams) == before and plt.get_fignums() == []
+
+
+@everything
+def test_equal_figures_give_equal_bytes(draw, tmp_path):
+    first = plots.save_figure(draw(), "name", tmp_path / "first")
+    with mpl.rc_context({"font.size": 21, "figure.dpi": 50, "lines.linewidth": 9}):  # the user's own settings
+        figure = draw()
+        second = plots.save_figure(figure, "name", tmp_path / "second")
+    again = plots.save_figure(figure, "name", tmp_path / "third")  # drawing once more moves nothing
+    for paths in zip(first, second, again, strict=True):
+        assert len({path.read_bytes() for path in paths}) == 1, paths[0].name
+
+
+@everything
+def test_rendered_figures_say_so_below_everything_else(draw, tmp_path):
+    plain, figure = draw(), draw()
+    svg, png = plots.save_figure(plain, "plain", tmp_path)
+    marked_svg, marked_png = plots.save_figure(figure, "marked", tmp_path, rendered=True)
+    assert RENDERED_MARK not in words(plain)
+    assert words(figure).count(RENDERED_MARK) == 1
+    assert b"<text" not in marked_svg.read_bytes()  # letters are outlines
+    assert svg.read_bytes() != marked_svg.read_bytes() and png.read_bytes() != marked_png.read_bytes()
+    # The strip is added: panels keep their size in inches and their distance from the top.
+    (width, height), (marked_width, marked_height) = plain.get_size_inches(), figure.get_size_inches()
+    assert marked_width == width and marked_height > height
+    for ax, marked in zip(plain.axes, figure.axes, strict=True):
+        box, marked_box = ax.get_window_extent(), marked.get_window_extent()
+        assert (marked_box.width, marked_box.height) == pytest.approx((box.width, box.height))
+        assert figure.bbox.height - marked_box.y1 == pytest.approx(plain.bbox.height - box.y1)
+    renderer = drawn(figure)
+    mark = next(text for text in figure.texts if text.get_text() == RENDERED_MARK)
+    box = mark.get_window_extent(renderer)
+    assert 0 <= box.x0 and box.x1 <= figure.bbox.width and box.y0 >= -1
+    others = [text.get_window_extent(renderer).y0 for text in texts(figure) if text is not mark]
+    assert box.y1 <= min(others, default=math.inf) + 1
+
+
+def test_a_figure_is_saved_as_svg_and_png(tmp_path):
+    paths = plots.save_figure(DRAW["label_bars"](), "bars", tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == ["bars.svg", "bars.png"]
+    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["bars.png", "bars.svg"]
+    assert paths[0].read_bytes().startswith(b"<?xml")
+    with Image.open(paths[1]) as image:
+        assert image.size[0] == pytest.approx(TEXT_WIDTH_CM / CM * 200, abs=1)
+
+
+def test_a_mark_stays_and_is_not_repeated(tmp_path):
+    figure = DRAW["label_bars"]()
+    mark_rendered(figure)
+    height = figure.get_size_inches()[1]
+    plots.save_figure(figure, "marked", tmp_path, rendered=True)
+    plots.save_figure(figure, "marked", tmp_path)
+    assert figure.get_size_inches()[1] == height and words(figure).count(RENDERED_MARK) == 1
+
+
+def test_a_failed_save_leaves_the_old_figure(tmp_path, monkeypatch):
+    figure = DRAW["label_bars"]()
+    (tmp_path / "bars.svg").write_text("before")
+    monkeypatch.setattr(type(figure), "savefig", lambda *args, **kwargs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        plots.save_figure(figure, "bars", tmp_path)
+    assert (tmp_path / "bars.svg").read_text() == "before" and not (tmp_path / "bars.png").exists()
+
+
+def test_models_keep_their_looks():
+    looks = look_of(["Median", "ModelB", "ModelA original", "other", "ModelB again"])
+    assert looks["ModelB"] == look_of(["ModelA", "ModelB"])["ModelB"] == (COLOURS["ModelB"], "s")
+    assert looks["ModelA original"] == look_of(["Model A"])["Model A"] == (COLOURS["ModelA"], "o")
+    assert len(set(looks.values())) == 5
+
+
+# Training
+
+
+def rings(ax):
+    return [
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in ax.lines
+        if line.get_marker() == "o" and to_hex(line.get_markerfacecolor()) == "#ffffff"
+    ]
+
+
+def test_learning_curves_show_all_four_quantities_and_their_best_epoch():
+    table = history(56, seed=3)
+    axes = plots.learning_curves(table, "ModelB").axes
+    best_is = {
+        "gender_loss": "idxmin",
+        "gender_accuracy": "idxmax",
+        "age_loss": "idxmin",
+        "age_mae": "idxmin",
+    }
+    for ax, (column, best) in zip(axes, best_is.items(), strict=True):
+        for label, name in (("training", column), ("validation", f"val_{column}")):
+            assert list(line(ax, label).get_xdata()) == list(range(1, 57))
+            np.testing.assert_array_equal(line(ax, label).get_ydata(), table[name])
+        assert to_hex(line(ax, "validation").get_color()) == COLOURS["ModelB"].lower()
+        row = getattr(table[f"val_{column}"], best)()
+        assert rings(ax) == [(row + 1, table[f"val_{column}"][row])]
+        assert any(f"(epoch {row + 1})" in text for text in words(ax))
+    assert {"training", "validation", "ModelB"} <= set(words(axes[0].figure))
+    note = next(text for text in words(axes[3]) if "best" in text)
+    column = table["val_age_mae"]
+    assert (
+        note
+        == f"validation: best {column.min():.2f} (epoch {column.idxmin() + 1}), last {column.iloc[-1]:.2f}"
+    )
+    note = next(text for text in words(axes[1]) if "best" in text)
+    assert f"best {100 * table['val_gender_accuracy'].max():.1f}" in note and note.endswith("%")
+
+
+def test_epochs_that_are_no_numbers_do_not_count_as_best():
+    table = history(10)
+    table.loc[[4, 9], "val_age_mae"] = np.nan
+    table.loc[2, "val_age_mae"] = 0.5
+    assert rings(plots.learning_curves(table).axes[3]) == [(3, 0.5)]
+    table["val_age_mae"] = np.nan
+    assert rings(plots.learning_curves(table).axes[3]) == []
+
+
+def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
+    table = history(40)
+    table.loc[[2, 6], "val_age_loss"] = 40.0, 123456.0
+    table.loc[11, "gender_loss"] = 77.0
+    gender, accuracy, age, error = plots.learning_curves(table, "ModelA").axes
+    assert age.get_ylim()[1] < 5 and gender.get_ylim()[1] < 5
+    for ax, epochs, colour in ((age, [3, 7], COLOURS["ModelA"]), (gender, [12], COLOURS["train"])):
+        cut = {
+            to_hex(line.get_color()): list(line.get_xdata()) for line in ax.lines if line.get_gid() == "cut"
+        }
+        assert cut.pop(colour.lower()) == epochs and not any(cut.values())
+    assert "▲ off the scale, up to 123,456" in words(age) and "▲ off the scale, up to 77" in words(gender)
+    for ax in (accuracy, error):
+        assert not any("off the scale" in text for text in words(ax))
+        assert ax.get_ylim()[0] <= ax.dataLim.y0 and ax.get_ylim()[1] >= ax.dataLim.y1
+
+
+def vertical_lines(ax):
+    return [
+        line.get_xdata()[0]
+        for line in ax.lines
+        if len(line.get_xdata()) == 2 and np.ptp(line.get_xdata()) == 0
+    ]
+
+
+@pytest.mark.parametrize("draw", [plots.learning_curves, plots.epoch_times])
+def test_a_line_stands_where_a_stage_begins(draw):
+    for ax in draw(history(2, 5, 3)).axes:
+        assert vertical_lines(ax) == [2.5, 7.5]
+        assert {"stage 2", "stage 3"} <= set(words(ax)) and "stage 1" not in words(ax)
+    for ax in draw(history(9)).axes:
+        assert vertical_lines(ax) == [] and not any("stage" in text for text in words(ax))
+    # Each stage may count from one, and may have a name.
+    table = history(2, 3).assign(epoch=[1, 2, 1, 2, 3], stage=["heads", "heads", "all", "all", "all"])
+    for ax in draw(table).axes:
+        assert vertical_lines(ax) == [2.5] and "all" in words(ax)
+
+
+def test_epoch_times_are_bars_with_a_median_per_stage():
+    table = history(3, 4).assign(seconds=[9.0, 4, 5, 20, 24, 21, 25])
+    ax = plots.epoch_times(table, "ModelB").axes[0]
+    assert [bar.get_height() for bar in ax.patches] == list(table["seconds"])
+    medians = [line.get_ydata()[0] for line in ax.lines if np.ptp(line.get_ydata()) == 0]
+    assert medians == [5, 22.5] and "stage 1: median 5 s, stage 2: median 22.5 s" in words(ax)
+    assert "median 20 s" in words(plots.epoch_times(table[2:4].assign(stage=1, seconds=20)).axes[0])
+
+
+# Data
+
+
+def bars_by_colour(ax):
+    found = {}
+    for bar in ax.patches:
+        found.setdefault(to_hex(bar.get_facecolor()), []).append(bar)
+    return found
+
+
+def test_the_histogram_counts_faces_per_two_years_and_gender():
+    table = pd.DataFrame({"age": [0, 1, 1, 2, 30, 31, 116], "gender": [0, 0, 1, 1, 1, 0, 0]})
+    ax = plots.age_histogram(table).axes[0]
+    bars = bars_by_colour(ax)
+    for code, name in enumerate(GENDERS):
+        found = {
+            round(bar.get_x()): bar.get_height() for bar in bars[COLOURS[name].lower()] if bar.get_height()
+        }
+        ages = table.loc[table["gender"] == code, "age"] // 2 * 2
+        assert found == ages.value_counts().to_dict()
+    # Stacked: the men's bar for 0 and 1 year stands on the women's.
+    men, women = (next(b for b in bars[COLOURS[n].lower()] if b.get_x() == 0) for n in GENDERS)
+    assert men.get_y() == women.get_height() == 1
+    assert vertical_lines(ax) == [2] and "median 2 years" in words(ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(GENDERS)
+
+
+def test_label_bars_are_as_high_as_the_counts_written_on_them():
+    table = pd.DataFrame({"gender": [0, 1, 1, 1] * 500, "race": [0] * 1500 + [2] * 400 + [4] * 100})
+    left, right = plots.label_bars(table).axes
+    assert [bar.get_height() for bar in left.patches] == [500, 1500]
+    assert [bar.get_height() for bar in right.patches] == [1500, 0, 400, 0, 100]
+    assert {"500\n25\N{THIN SPACE}%", "1,500\n75\N{THIN SPACE}%"} <= set(words(left))
+    assert {"1,500\n75\N{THIN SPACE}%", "0\n0\N{THIN SPACE}%", "100\n5\N{THIN SPACE}%"} <= set(words(right))
+    drawn(right.figure)
+    assert [tick.get_text() for tick in right.get_xticklabels()] == list(RACES)
+
+
+def contrast(text, background):
+    luminance = []
+    for colour in (text, background):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgba(colour)[:3]]
+        luminance.append(np.dot(linear, [0.2126, 0.7152, 0.0722]) + 0.05)
+    return max(luminance) / min(luminance)
+
+
+def cells(ax):
+    """Row by row: the text of each cell of a heat map, and how it contrasts with the cell."""
+    colours = ax.collections[0].get_facecolors()
+    return [
+        (text.get_text(), contrast(text.get_color(), c)) for text, c in zip(ax.texts, colours, strict=True)
+    ]
+
+
+def test_the_overview_counts_every_race_and_age_band():
+    table = predictions()
+    bottom = plots.labels_overview(table).axes[1]
+    found = iter(cells(bottom))
+    edges = [0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 200]
+    for race, band in itertools.product(range(5), range(10)):
+        inside = table["age"].between(edges[band], edges[band + 1] - 1) & (table["race"] == race)
+        count, readable = next(found)
+        assert count == str(inside.sum()) and readable > 4.5
+    assert [tick.get_text() for tick in bottom.get_xticklabels()] == list(AGE_BANDS)
+    assert [tick.get_text() for tick in bottom.get_yticklabels()] == list(RACES)
+
+
+# Answers
+
+
+@pytest.mark.parametrize("names", [["ModelB"], ["ModelA", "ModelB"], ["ModelA", "ModelB", "other"]])
+def test_every_answer_is_a_dot_beside_what_is_typical(names):
+    tables = {name: predictions(seed) for seed, name in enumerate(names)}
+    figure = plots.true_vs_predicted(tables)
+    for ax, (name, table) in zip(figure.axes, tables.items(), strict=True):
+        assert ax.get_title("left") == name
+        dots = next(artist for artist in ax.collections if len(artist.get_offsets()) == len(table))
+        np.testing.assert_array_equal(dots.get_offsets(), table[["age", "age_predicted"]])
+        typical = running_median(table)
+        np.testing.assert_array_equal(line(ax, "running median").get_xydata(), typical[["age", "median"]])
+        assert to_hex(line(ax, "running median").get_color()) == look_of(names)[name][0].lower()
+        band = next(artist for artist in ax.collections if artist.get_label().startswith("middle"))
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
+        assert corners >= {tuple(row) for row in typical[["age", "low"]].to_numpy()}
+        assert corners >= {tuple(row) for row in typical[["age", "high"]].to_numpy()}
+        perfect = line(ax, "perfect")
+        np.testing.assert_array_equal(perfect.get_xdata(), perfect.get_ydata())
+        # Everything is inside, and a year is as long on either axis.
+        assert ax.get_ylim()[1] > table["age_predicted"].max() and ax.get_xlim()[1] > table["age"].max()
+        assert f"MAE {(table['age_predicted'] - table['age']).abs().mean():.2f} years" in words(ax)
+        assert ax.get_aspect() == 1
+    assert sum(text == "perfect" for text in words(figure)) == (1 if len(names) == 3 else len(names))
+
+
+def test_answers_below_zero_years_are_seen():
+    table = predictions().assign(age_predicted=lambda rows: rows["age_predicted"] - 30)
+    assert plots.true_vs_predicted({"ModelA": table}).axes[0].get_ylim()[0] <= table["age_predicted"].min()
+
+
+def test_confusion_matrices_print_counts_and_shares_of_their_row():
+    figure = plots.confusion_matrices({"ModelA": counts(90, 10, 5, 15), "ModelB": counts(100, 0, 0, 0)})
+    left, right = (cells(ax) for ax in figure.axes)
+    percent = "\N{THIN SPACE}%"
+    assert [text for text, _ in left] == [
+        f"90\n90.0{percent}", f"10\n10.0{percent}", f"5\n25.0{percent}", f"15\n75.0{percent}",
+    ]  # fmt: skip
+    assert [text for text, _ in right][2:] == [f"0\n0.0{percent}"] * 2
+    assert all(readable > 4.5 for _, readable in left + right)
+    assert [ax.get_title("left") for ax in figure.axes] == ["ModelA", "ModelB"]
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("predicted", "true")
+
+
+def whiskers(ax):
+    """Colour, value, low, high and height of every point with an interval."""
+    found = []
+    for whisker, point in itertools.pairwise(ax.lines):
+        if len(whisker.get_xdata()) == 2 and len(point.get_xdata()) == 1:
+            assert whisker.get_ydata()[0] == whisker.get_ydata()[1] == point.get_ydata()[0]
+            low, high = whisker.get_xdata()
+            found.append((to_hex(point.get_color()), point.get_xdata()[0], low, high, point.get_ydata()[0]))
+    return found
+
+
+def test_errors_per_group_are_where_the_table_says():
+    tables = {name: table.assign(small=table["count"] < 40) for name, table in two_models().items()}
+    figure = plots.errors_per_group(tables)
+    groups = tables["ModelA"]
+    assert groups["small"].any() and not groups["small"].all()
+    for ax, measure in zip(figure.axes, ("age_mae", "age_bias", "gender_accuracy"), strict=True):
+        wanted = []
+        for name, table in tables.items():
+            for place, row in enumerate(table.itertuples()):
+                colour = (COLOURS["faint"] if row.small else COLOURS[name]).lower()
+                ends = (getattr(row, measure + end) for end in ("", "_low", "_high"))
+                wanted.append((colour, *ends, place))
+        found = [(*most, round(height)) for *most, height in whiskers(ax)]
+        assert found == wanted
+        heights = [height for *_, height in whiskers(ax)]
+        assert len(set(heights)) == len(heights)  # no model hides another
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels == [f"{row.age_band}  (n = {row.count})" for row in groups.itertuples(name="Row")]
+    assert vertical_lines(figure.axes[1]) == [0]
+    assert {"ModelA", "ModelB", "fewer than 30 images"} <= set(words(figure))
+    large = {name: table.assign(small=False) for name, table in tables.items()}
+    assert "fewer than 30 images" not in words(plots.errors_per_group(large))
+
+
+def test_a_group_that_only_one_model_has_keeps_its_place():
+    tables = two_models("race")
+    tables["ModelB"] = tables["ModelB"][2:]
+    found = whiskers(plots.errors_per_group(tables).axes[0])
+    assert [round(height) for *_, height in found] == [0, 1, 2, 3, 4, 2, 3, 4]
+
+
+def test_models_stand_above_the_original_numbers():
+    figure = plots.compare_models(comparison())
+    age, gender = figure.axes
+    found = {(colour, *most): height for colour, *most, height in whiskers(age)}
+    a, b = COLOURS["ModelA"].lower(), COLOURS["ModelB"].lower()
+    assert set(found) == {(a, 6.13, 5.8, 6.5), (b, 5.2, 4.9, 5.55)}
+    diamonds = [line for line in age.lines if line.get_marker() == "D"]
+    assert [tuple(line.get_xydata()[0])[0] for line in diamonds] == [6.9]
+    assert to_hex(diamonds[0].get_markerfacecolor()) == "#ffffff"
+    # The axis is inverted: larger is further down. The original stands by its own model.
+    assert age.yaxis_inverted() and 0 < diamonds[0].get_ydata()[0] - found[a, 6.13, 5.8, 6.5] < 0.5
+    assert {"6.13", "5.20", "6.90"} <= set(words(age))
+    assert {f"{share}\N{THIN SPACE}%" for share in ("87.3", "92.1", "90.3")} <= set(words(gender))
+    assert [tick.get_text() for tick in age.get_yticklabels()] == ["ModelA", "ModelB"]
+
+
+# Faces
+
+
+def shown(ax):
+    (image,) = ax.images
+    return image.get_array()
+
+
+def captions(ax):
+    return [text.get_text() for text in sorted(ax.texts, key=lambda text: -text.xyann[1])]
+
+
+def frames(ax):
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle) and not patch.get_fill()]
+
+
+def test_a_grid_shows_its_faces_in_order():
+    images = pictures(8)
+    figure = plots.face_grid(images, [f"{age} y\nmale" for age in range(8)], columns=3)
+    assert len(figure.axes) == 8
+    for number, ax in enumerate(figure.axes):
+        np.testing.assert_array_equal(shown(ax), images[number])
+        assert captions(ax) == [f"{number} y", "male"]
+    renderer = drawn(figure)
+    boxes = [ax.get_window_extent(renderer) for ax in figure.axes]
+    assert [round(box.x0) for box in boxes[:3]] == [round(box.x0) for box in boxes[3:6]]
+    assert boxes[0].x0 < boxes[1].x0 < boxes[2].x0 and boxes[0].y0 > boxes[3].y1 > boxes[6].y1
+    assert all(box.width == pytest.approx(box.height, rel=1e-3) for box in boxes)
+
+
+def test_a_few_faces_are_not_blown_up():
+    for count in (1, 2):
+        box = plots.face_grid(pictures(count), ["30 y, male"] * count).axes[0].get_window_extent()
+        assert box.width / 100 * CM <= 5
+
+
+def test_augmented_faces_stand_beside_their_framed_original():
+    before, after = pictures(2), np.stack([pictures(5)[1:4], pictures(6)[3:]]) / 255
+    axes = plots.augmentation_grid(before, after).axes
+    for row in range(2):
+        np.testing.assert_array_equal(shown(axes[4 * row]), before[row])
+        assert len(frames(axes[4 * row])) == 1
+        for column in range(3):
+            np.testing.assert_allclose(shown(axes[4 * row + 1 + column]), after[row, column])
+            assert not frames(axes[4 * row + 1 + column])
+    assert captions(axes[0]) == ["original"] and captions(axes[1]) == ["augmented"]
+
+
+def test_pairs_whose_labels_conflict_are_framed_in_red():
+    images = pictures(6)
+    axes = plots.duplicate_pairs(images, pairs_table(), files(6)[::-1]).axes
+    for ax, (first, second), conflict in zip(
+        axes, [(5, 4), (3, 2), (1, 0)], [False, True, True], strict=True
+    ):
+        pair = shown(ax)
+        np.testing.assert_array_equal(pair[:, :32], images[first])  # file names are looked up, not counted
+        np.testing.assert_array_equal(pair[:, -32:], images[second])
+        assert [to_hex(frame.get_edgecolor()) for frame in frames(ax)] == [
+            COLOURS["wrong"].lower()
+        ] * conflict
+        assert {to_hex(text.get_color()) for text in ax.texts} == {
+            COLOURS["wrong"].lower() if conflict else "#000000"
+        }
+    assert [text.get_text() for text in axes[1].texts] == ["30 y, male", "33 y, male"]
+    assert [text.get_text() for text in axes[2].texts] == ["8 y, male", "8 y, female"]
+
+
+@pytest.mark.parametrize("columns", [3, 8])
+def test_the_gallery_names_what_was_answered(columns):
+    rows = pd.DataFrame(
+        {
+            "file": ["2.jpg", "0.jpg"], "age": [3, 60], "gender": [1, 0],
+            "age_predicted": [31.4, 59.6], "p_female": [0.0004, 0.3],
+        }
+    )  # fmt: skip
+    rows = pd.concat([rows] * 4)
+    images = pictures(3)
+    axes = plots.worst_gallery(images, rows, files(3), columns=columns).axes
+    wrong, right = axes[:2]
+    np.testing.assert_array_equal(shown(wrong), images[2])
+    np.testing.assert_array_equal(shown(right), images[0])
+    answer, sure = "female → male", "(99\N{THIN SPACE}%)"  # 99.96 % is not certain
+    assert captions(wrong) == ["3 → 31 years", *([answer, sure] if columns == 8 else [f"{answer} {sure}"])]
+    assert " ".join(captions(right)) == "60 → 60 years male (70\N{THIN SPACE}%)"
+    assert [to_hex(text.get_color()) for text in wrong.texts[-1:]] == [COLOURS["wrong"].lower()]
+    red = {
+        text.get_text() for ax in (wrong, right) for text in ax.texts if to_hex(text.get_color()) != "#000000"
+    }
+    assert red == set(captions(wrong)[1:])
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.face_grid(pictures(3), ["one", "two"]), "3 faces and 2 captions"),
+        (lambda: plots.face_grid(pictures(1)[:0], []), "0 faces and 0 captions"),
+        (lambda: plots.augmentation_grid(pictures(2), pictures(6).reshape(1, 6, 32, 32, 3)), "2 faces and 1 rows"),
+        (lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(5)), "6 faces and 5 file names"),
+        (lambda: plots.duplicate_pairs(pictures(5), pairs_table(), files(5)), "'5.jpg' is not among the 5 faces"),
+        (lambda: plots.duplicate_pairs(pictures(6), pairs_table()[:0], files(6)), "no duplicate pairs"),
+        (lambda: plots.worst_gallery(pictures(2), predictions()[:2], files(3)), "2 faces and 3 file names"),
+        (lambda: plots.worst_gallery(pictures(2), predictions()[:3], files(2)), "'2.jpg' is not among the 2 faces"),
+        (lambda: plots.worst_gallery(pictures(2), predictions()[:0], files(2)), "no predictions"),
+    ],
+)  # fmt: skip
+def test_faces_that_do_not_belong_to_the_table_are_refused(draw, message):
+    with pytest.raises(InputError, match=message) as error:
+        draw()
+    assert "\n" not in str(error.value)
+
+
+# Architectures
+
+
+def check_boxes(figure, table):
+    """Every block is a box of its own, holding its name, shape and parameters, in its branch's place."""
+    renderer = drawn(figure)
+    ax = figure.axes[0]
+    boxes = [patch.get_window_extent(renderer) for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    assert len(boxes) == len(table)
+    for box, other in itertools.combinations(boxes, 2):
+        assert not box.overlaps(other)
+    inside = [[] for _ in boxes]
+    for text in ax.texts:
+        extent = text.get_window_extent(renderer)
+        if text.get_text():
+            holding = [n for n, box in enumerate(boxes) if box.overlaps(extent)]
+            assert len(holding) <= 1, text.get_text()
+            for n in holding:
+                assert boxes[n].x0 <= extent.x0 and extent.x1 <= boxes[n].x1, text.get_text()
+                inside[n].append(text.get_text())
+    found = sorted((held[0], held[1]) for held in inside)
+    assert found == sorted(zip(table["name"], table["output_shape"], strict=True))
+    counted = [text.removesuffix(", fixed") for held in inside for text in held[2:3] if text[0].isdigit()]
+    wanted = [f"{count:,}" for count in table["parameters"] if count]
+    assert sorted(set(counted) & set(wanted)) == sorted(set(wanted))
+    assert any(f"({table['parameters'].sum():,} in all)" in text for text in words(figure))
+    return boxes, inside
+
+
+def test_an_architecture_shows_every_block_and_the_total():
+    table = layers(trainable=[0, 1234, 0, 17, 7000])
+    figure = plots.draw_architecture(table, "ModelA")
+    boxes, inside = check_boxes(figure, table)
+    place = {
+        (held[0], held[2] if len(held) > 2 else ""): box for box, held in zip(boxes, inside, strict=True)
+    }
+    gender, age, trunk = place["output", "17"], place["output", "7,000"], place["block 1", "1,234"]
+    assert gender.x1 < age.x0 and gender.y0 == pytest.approx(age.y0)  # side by side, on one level
+    assert trunk.y0 > place["dense", "56, fixed"].y1 > gender.y1  # from top to bottom
+    assert {"gender", "age", "ModelA"} <= set(words(figure))
+    plain = words(plots.draw_architecture(layers()))
+    assert "56" in plain and "ModelA" not in plain  # without the column nothing is called fixed
+
+
+def test_long_descriptions_are_broken_between_words():
+    long = "Conv 3 × 3 × 64 → BatchNorm → ReLU → MaxPool 2 × 2 → Dropout 0.25"
+    table = layers(kind=long, detail="and so on, and so forth")
+    figure = plots.draw_architecture(table)
+    check_boxes(figure, table)
+    lines = [text.replace("\N{NO-BREAK SPACE}", " ") for text in words(figure)]
+    assert " ".join(lines).count(f"{long}: and so on, and so forth") == 5
+    assert not any(
+        line.startswith(("3 ×", "2 ×", "×", "64")) or line.endswith("→") for line in lines if "→" in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (layers(branch="both"), r"branch\(es\) \['both'\]: use shared, gender, age"),
+        (layers()[:0], "no rows"),
+        (layers().drop(columns="parameters"), "lacks the column.*parameters.*models.describe"),
+    ],
+)
+def test_tables_that_are_no_architecture_are_refused(table, message):
+    with pytest.raises(InputError, match=message):
+        plots.draw_architecture(table)
+
+
+BUILD = {
+    "ModelA": lambda models: models.build_model_a(),
+    "ModelA with wider blocks": lambda models: models.build_model_a(widths=(24, 32), blocks=2, stem=16),
+    "ModelA, original": lambda models: models.build_model_a("original"),
+    "ModelA, shared and pooled": lambda models: models.build_model_a(
+        "original", split_after=2, features="global", pooling="average", age_head="distribution"
+    ),
+    "ModelB": lambda models: models.build_model_b(weights="none"),
+    "ModelB of VGG16": lambda models: models.build_model_b("vgg16", weights="none"),
+    "ModelA, flips averaged": lambda models: models.average_flips(models.build_model_a("original")),
+}
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_real_models_are_described_in_full_and_fit_a_page(name):
+    from agegender_lib import models
+
+    model = BUILD[name](models)
+    table = models.describe(model)
+    assert table["parameters"].sum() == model.count_params()
+    learning = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    assert table["trainable"].sum() == learning
+    assert table["name"].iloc[0] == "input" and table["output_shape"].iloc[0] == "128 × 128 × 3"
+    for branch in ("gender", "age"):
+        last = table[table["branch"] == branch].iloc[-1]
+        assert (last["name"], last["output_shape"]) == ("output", "1")
+    figure = plots.draw_architecture(table, name)
+    check_boxes(figure, table)
+    width, height = figure.get_size_inches() * CM
+    assert width <= 15.001 and height <= 16  # a caption still fits below it
+
+
+def test_a_description_names_what_a_block_does():
+    from agegender_lib import models
+
+    table = models.describe(models.build_model_a()).set_index(["branch", "name"])
+    assert table.loc[("shared", "stem"), "kind"] == "Conv 3 × 3 × 32, stride 2"
+    assert "shortcut" not in table.loc[("shared", "stage 1"), "detail"]
+    stage = table.loc[("shared", "stage 2")]
+    assert stage["kind"] == "residual block" and "Conv 3 × 3 × 64" in stage["detail"]
+    assert stage["detail"].endswith("1 × 1 shortcut and first Conv with stride 2")
+    assert table.loc[("gender", "output"), "detail"] == "P(female)"
+    assert table.loc[("age", "output"), ["parameters", "trainable"]].to_list() == [117, 0]
+    original = models.describe(models.build_model_a("original")).set_index(["branch", "name"])
+    assert original.loc[("age", "block 1"), "kind"] == (
+        "Conv 3 × 3 × 16 → ReLU → BatchNorm → MaxPool 2 × 2 → Dropout 0.25"
+    )
+    # One 3 × 3 × 16 convolution of three channels with biases, and four numbers per channel to normalise.
+    assert original.loc[("age", "block 1"), "parameters"] == 3 * 3 * 3 * 16 + 16 + 4 * 16
+
+
+def test_a_frozen_backbone_is_said_to_learn_nothing():
+    from agegender_lib import models
+
+    model = models.build_model_b(weights="none")
+    models.set_trainable(model, "heads")
+    table = models.describe(model)
+    backbone = table[table["kind"] == "backbone"]
+    assert len(backbone) == 4 and (backbone["trainable"] == 0).all() and (backbone["parameters"] > 1e5).all()
+    assert sum(text.endswith(", fixed") for text in words(plots.draw_architecture(table))) == 5

@@ -1,0 +1,231 @@
+"""The main job, end to end and tiny: notebooks by papermill, their numbers, the PDF."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pypdf import PdfReader
+
+from agegender_lib import folders
+from agegender_lib.evaluation import read_run
+from agegender_lib.pipeline import execute as execution
+from agegender_lib.pipeline import report as pipeline
+from agegender_lib.pipeline.readme import BEGIN, END, with_headline
+from agegender_lib.pipeline.report_words import count_words
+
+FACES, HELD_OUT = 240, 60
+TINY = {
+    "rendered_faces": FACES,
+    "validation": HELD_OUT,
+    "model_a": {
+        "stages": [{"epochs": 3, "learning_rate": 0.002, "warmup_epochs": 1}],
+        "ema_momentum": 0.8,
+        "batch_size": 20,
+        "builder": {"widths": [16, 16, 32, 32], "stem": 16},
+    },
+    "model_b": {
+        "stages": [
+            {"epochs": 1, "learning_rate": 0.001, "warmup_epochs": 0, "trainable": "heads"},
+            {"epochs": 1, "learning_rate": 0.0003, "warmup_epochs": 0},
+        ],
+        "ema_momentum": 0.5,
+        "batch_size": 60,
+    },
+    "weights": "none",
+}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder in which `python -m agegender_lib report` was run twice, in processes of their own."""
+    work = tmp_path_factory.mktemp("work")
+    profile = work / "tiny.yaml"
+    profile.write_text(yaml.safe_dump(TINY))
+    command = [
+        sys.executable,
+        "-m",
+        "agegender_lib",
+        "report",
+        "--profile",
+        profile,
+        "--output",
+        work / "report",
+    ]
+    environment = {**os.environ, "AGEGENDER_WORK": str(work)}
+    for attempt in ("first", "second"):
+        done = subprocess.run(command, env=environment, cwd=folders.ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        (work / f"{attempt}.log").write_text(done.stdout + done.stderr)
+        shutil.copytree(work / "report", work / f"report-{attempt}")
+    return work
+
+
+def results(work, name):
+    return json.loads((work / "report" / "results" / f"{name}.json").read_text())
+
+
+def test_the_numbers_are_those_of_the_runs(work):
+    for name, key in (("model_a", "a"), ("model_b", "b")):
+        run = read_run(work / "report" / "results" / "runs" / name)
+        assert len(run.predictions) == FACES and len(run.validation) == HELD_OUT
+        error = (run.validation["age_predicted"] - run.validation["age"]).abs().mean()
+        right = ((run.validation["p_female"] >= 0.5) == (run.validation["gender"] == 1)).mean()
+        quoted = results(work, name)["validation"]
+        assert quoted["age_mae"]["value"] == pytest.approx(error, rel=1e-5)
+        assert quoted["gender_accuracy"]["value"] == pytest.approx(right, rel=1e-5)
+        assert quoted["age_mae"]["low"] < error < quoted["age_mae"]["high"]
+        assert results(work, "comparison")["age"][key] == pytest.approx(error, rel=1e-5)
+        assert results(work, name)["epochs"] == len(run.history)
+    headline = pd.read_csv(work / "report" / "results" / "headline.csv").set_index(["model", "source"])
+    assert (
+        headline.loc[("ModelA", "this work"), "age_mae"]
+        == results(work, "model_a")["validation"]["age_mae"]["value"]
+    )
+    assert headline.loc[("ModelB", "original report"), "gender_accuracy"] == 0.903
+    train = read_run(work / "report" / "results" / "runs" / "model_a").train
+    constant = headline.loc[("Constant answer", "median age, commoner gender")]
+    run = read_run(work / "report" / "results" / "runs" / "model_a")
+    median_error = np.abs(run.validation["age"] - train["age"].median()).mean()
+    assert constant["age_mae"] == pytest.approx(median_error, rel=1e-5)
+
+
+def test_the_data_are_described_as_they_are(work):
+    data = results(work, "data")
+    assert data["rendered"] is True and data["images"] == FACES
+    assert data["validation"] == HELD_OUT and data["train"] == FACES - HELD_OUT
+    assert data["duplicate_pairs"] >= 2 and data["groups_across_split"] == 0
+    assert data["male"] + data["female"] == FACES
+
+
+def test_everything_made_from_drawn_faces_says_so(work):
+    for path in (work / "report" / "results").glob("*.csv"):
+        assert pd.read_csv(path)["data"].str.contains("rendered stand-in faces").all(), path
+    for path in (work / "report" / "results").glob("*.json"):
+        assert "rendered stand-in faces" in json.loads(path.read_text())["made_from"], path
+    pages = [page.extract_text() for page in PdfReader(work / "report" / "report.pdf").pages]
+    assert all("rendered stand-in faces" in " ".join(page.split()) for page in pages)
+    # and no model of theirs is put where users look for one
+    assert not (work / "report" / "models").exists()
+
+
+def test_the_pdf_is_whole(work):
+    reader = PdfReader(work / "report" / "report.pdf")
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    assert 10 <= len(reader.pages) <= 22
+    for title in (
+        "Introduction", "Dataset and augmentation", "Our own CNN", "Pre-trained CNN", "Summary and discussion",
+        "References",
+    ):  # fmt: skip
+        assert title in text
+    a = results(work, "model_a")["validation"]
+    assert f"errs by {a['age_mae']['value']:.2f} years on average" in text
+    assert f"{100 * a['gender_accuracy']['value']:.1f}" in text
+    assert "started from random weights, as asked" in text
+    assert "Figure 12" in text and "Table 1" in text and "{{" not in text and "??" not in text
+
+
+def test_the_prose_has_the_length_the_brief_asks_for(work):
+    assert 1200 <= count_words(folders.REPORT / "report.ipynb", work / "report" / "results") <= 1500
+
+
+def test_the_executed_notebooks_show_their_pictures(work):
+    for name, fewest in (("01_exploration", 4), ("02_model_a", 4), ("03_model_b", 3), ("04_comparison", 7)):
+        cells = nbformat.read(work / "build" / "notebooks" / f"{name}.ipynb", as_version=4).cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        assert sum("image/png" in output.get("data", {}) for output in outputs) >= fewest, name
+        told = "".join(
+            output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"
+        )
+        # nothing but the loud word about random weights may be printed to the error stream
+        assert "\b" not in told and len(told) < 2000, told
+
+
+def test_the_same_command_gives_the_same_report_and_trains_nothing_twice(work):
+    first, second = work / "report-first", work / "report-second"
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
+    assert len(files) > 40
+    for file in files:
+        assert (first / file).read_bytes() == (second / file).read_bytes(), file
+    assert "epoch " in (work / "first.log").read_text()
+    assert "epoch " not in (work / "second.log").read_text()
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """A report folder, and a pipeline whose last notebook fails."""
+    report = tmp_path / "report"
+    (report / "results").mkdir(parents=True)
+    (report / "results" / "data.json").write_text("{}")
+    (report / "report.pdf").write_bytes(b"the previous one")
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(
+                "from agegender_lib.errors import InputError\nraise InputError('the moon is missing: wait')"
+            ),
+        ],
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, tmp_path / "09_broken.ipynb")
+    monkeypatch.setattr(pipeline, "notebooks", lambda: [tmp_path / "09_broken.ipynb"])
+    monkeypatch.setattr(pipeline, "open_faces", lambda *_, **__: None)
+    monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(execution.folders, "EXECUTED", tmp_path / "build" / "notebooks")
+    return tmp_path
+
+
+def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys):
+    from agegender_lib.pipeline import cli
+
+    code = cli.main(["report", "--output", str(broken / "report")])
+    assert code == 2 and "agegender: the moon is missing: wait" in capsys.readouterr().err
+    assert (broken / "report" / "report.pdf").read_bytes() == b"the previous one"
+    assert (broken / "report" / "results" / "data.json").read_text() == "{}"
+
+
+def test_publishing_replaces_what_is_generated_and_keeps_the_rest(tmp_path):
+    staging, output = tmp_path / "staging", tmp_path / "report"
+    for folder, files in {
+        staging: ["figures/new.svg", "results/new.json", "models/a.keras", "report.pdf"],
+        output: ["figures/old.svg", "results/old.json", "models/a.keras", "models/b.keras", "report.ipynb"],
+    }.items():
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(f"{folder.name}")
+    pipeline.publish(staging, output)
+    found = {str(path.relative_to(output)): path.read_text() for path in output.rglob("*") if path.is_file()}
+    assert found == {
+        "figures/new.svg": "staging",
+        "results/new.json": "staging",
+        "models/a.keras": "staging",
+        "models/b.keras": "report",
+        "report.ipynb": "report",
+        "report.pdf": "staging",
+    }
+
+
+def test_the_readme_shows_the_committed_results():
+    readme = (folders.ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.count(BEGIN) == readme.count(END) == 1
+    assert with_headline(readme, folders.REPORT / "results") == readme
+
+
+def test_the_committed_report_keeps_its_promises():
+    results = {
+        path.stem: json.loads(path.read_text()) for path in (folders.REPORT / "results").glob("*.json")
+    }
+    assert results["data"]["rendered"] is False and results["data"]["images"] == 5000
+    for model, most_years in (("model_a", 6.3), ("model_b", 6.5)):
+        assert results[model]["validation"]["age_mae"]["value"] <= most_years
+        assert results[model]["validation"]["gender_accuracy"]["value"] >= 0.895
+    assert 1200 <= count_words(folders.REPORT / "report.ipynb") <= 1500
+    for name, largest in (("age_gender_A.keras", 15), ("age_gender_A.h5", 15), ("age_gender_B.keras", 50)):
+        assert 0 < (folders.MODELS / name).stat().st_size <= largest * 1e6
