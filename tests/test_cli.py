@@ -211,6 +211,18 @@ def test_weights_that_cannot_be_used_are_refused(agegender, tmp_path, content):
     one_sentence(agegender(*command), "mine.weights.h5")
 
 
+def test_a_report_refuses_weights_that_do_not_fit_before_it_trains(agegender, tmp_path):
+    import keras
+
+    weights = tmp_path / "mine.weights.h5"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(weights)
+    profile, faces = tmp_path / "mine.yaml", write_folder(tmp_path / "faces", FACES)
+    profile.write_text("validation: 2\nmodel_b: {builder: {backbone: vgg16}}\n")
+    answer = agegender("report", "--data", faces, "--profile", profile, "--weights", weights)
+    one_sentence(answer, "mine.weights.h5", "does not fit", "'block1_conv1'")
+    assert not (tmp_path / "build").exists()
+
+
 def test_unknown_words_end_in_usage_and_exit_code_2(agegender):
     for words in (["fly"], ["train", "model_c"], ["report", "--speed", "9"], [], ["data"]):
         code, _, complaint = agegender(*words)

@@ -130,7 +130,7 @@ def test_an_interval_leaves_out_a_fortieth_at_either_end():
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
-    """Half of the faces are copies, so an interval that takes them for new faces is too narrow by a square root of 2."""
+    """Half of the faces are copies; an interval that takes them for new ones is too narrow by a square root of 2."""
     rng = np.random.default_rng(8)
     pairs, alone = np.arange(50).repeat(2), np.full(100, -1)
     covered = {"grouped": 0, "ignored": 0}
@@ -462,10 +462,11 @@ def test_the_original_numbers_stand_beside_ours():
     both = beside_original({f"Model{name}": summary for name, summary in ours.items()})
     original = both[both["source"] == "original report"]
     # As printed in the report of 2022; it gives no intervals.
-    values = original.pivot(index="model", columns="metric", values="value").to_dict("index")
-    assert values == {
-        "ModelA": {"age_mae": 6.9, "gender_accuracy": 0.9},
-        "ModelB": {"age_mae": 8.4962, "gender_accuracy": 0.903},
+    assert original.set_index(["model", "metric"])["value"].to_dict() == {
+        ("ModelA", "age_mae"): 6.9,
+        ("ModelA", "gender_accuracy"): 0.9,
+        ("ModelB", "age_mae"): 8.4962,
+        ("ModelB", "gender_accuracy"): 0.903,
     }
     assert original[["low", "high"]].isna().all(axis=None) and len(original) == len(original_report())
     mine = both[(both["source"] == "this work") & (both["model"] == "ModelB")]
@@ -497,7 +498,7 @@ def test_a_run_is_read_as_it_was_written(folder):
     assert (run.validation["split"] == "validation").all() and run.metrics == {"epochs": 3}
     assert list(run.history["stage"]) == ["1", "1", "2"] and set(HISTORY_COLUMNS) <= set(run.history)
     assert by_metric(summarise(run.validation)).loc["age_mae", "n"] == 10
-    with pytest.raises(InputError, match="run.validation"):
+    with pytest.raises(InputError, match=r"run\.validation"):
         summarise(run.predictions)
     (folder / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": False}}))
     assert read_run(str(folder)).rendered is False
@@ -553,5 +554,5 @@ def test_a_damaged_run_is_refused_in_one_sentence(folder, spoil_run, message):
 
 
 def test_a_missing_run_says_how_to_make_it(tmp_path):
-    with pytest.raises(InputError, match="no run folder .*nothing: train that model first"):
+    with pytest.raises(InputError, match=r"no run folder .*nothing: train that model first"):
         read_run(tmp_path / "nothing")

@@ -36,6 +36,7 @@ TINY = {
             {"epochs": 1, "learning_rate": 0.0003, "warmup_epochs": 0},
         ],
         "ema_momentum": 0.5,
+        "weight_bits": None,
         "batch_size": 60,
     },
     "weights": "none",
@@ -176,7 +177,7 @@ def broken(tmp_path, monkeypatch):
     )
     nbformat.write(notebook, tmp_path / "09_broken.ipynb")
     monkeypatch.setattr(pipeline, "notebooks", lambda: [tmp_path / "09_broken.ipynb"])
-    monkeypatch.setattr(pipeline, "open_faces", lambda *_, **__: None)
+    monkeypatch.setattr(pipeline, "_check_early", lambda values: None)
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
     monkeypatch.setattr(execution.folders, "EXECUTED", tmp_path / "build" / "notebooks")
     return tmp_path

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.data import open_faces
+from agegender_lib.data import open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.pipeline.execute import execute
@@ -63,8 +63,7 @@ def make_report(
     if weights is not None:
         values["weights"] = str(weights)
     values["weights"] = _located(values.get("weights", "imagenet"))
-    # before anything long starts: can the faces be used at all?
-    open_faces(values.get("data", ""), **{k: values[k] for k in ("rendered_faces",) if k in values})
+    _check_early(values)
 
     staging = folders.BUILD / "report"
     for name in (*GENERATED, "models"):
@@ -119,6 +118,20 @@ def publish(staging: Path, output: Path) -> Path:
             f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
             f"--output; it is complete in {staging}"
         ) from error
+
+
+def _check_early(values: dict[str, Any]) -> None:
+    """Refuse what would otherwise be refused after an hour of training."""
+    faces = open_faces(values.get("data", ""), values.get("rendered_faces", 1200))
+    from agegender_lib.training import build_network, configure  # imports Keras, which takes seconds
+
+    for model in ("model_a", "model_b"):
+        config = configure(
+            model, **{"validation": values.get("validation", 0.2), **(values.get(model) or {})}
+        )
+        split_faces(faces.table, config.split_seed, config.validation)
+        # a file of weights that does not fit is found here; downloading them is left to the training
+        build_network(config, values["weights"] if values["weights"] != "imagenet" else "none")
 
 
 def _replace(source: Path, target: Path) -> Path:

@@ -3,7 +3,8 @@
 import functools
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -76,12 +77,21 @@ STYLE: dict[str, Any] = {
 Arguments = ParamSpec("Arguments")
 
 
+@contextmanager
+def in_style() -> Iterator[None]:
+    """Inside, matplotlib is set to this style and to its defaults; the user's own settings come back afterwards."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 class ReportFigure(Figure):
     """A figure that shows itself as the result of a notebook cell without pyplot or ``%matplotlib``."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        with mpl.rc_context(STYLE):
+        with in_style():
             self.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
 
@@ -91,7 +101,7 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 
     @functools.wraps(draw)
     def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        with mpl.rc_context(STYLE):
+        with in_style():
             return draw(*args, **kwargs)
 
     return wrapper
@@ -200,7 +210,7 @@ def save_figure(figure: Figure, name: str, folder: str | Path, rendered: bool = 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with mpl.rc_context(STYLE):
+    with in_style():
         settle(figure)
         if rendered:
             mark_rendered(figure)
