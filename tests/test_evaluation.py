@@ -550,7 +550,9 @@ def test_a_damaged_run_is_refused_in_one_sentence(folder, spoil_run, message):
     spoil_run(folder)
     with pytest.raises(InputError, match=message) as error:
         read_run(folder)
-    assert "\n" not in str(error.value) and "train" in str(error.value)
+    assert (
+        "\n" not in str(error.value) and "model_a-1234" in str(error.value) and str(error.value).endswith(".")
+    )
 
 
 def test_a_missing_run_says_how_to_make_it(tmp_path):

@@ -69,7 +69,10 @@ def read_run(folder: str | Path) -> Run:
         raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
     history = _read_csv(folder / "history.csv", HISTORY_COLUMNS)
     predictions = _read_csv(folder / "predictions.csv", PREDICTION_COLUMNS)
-    check_predictions(predictions, one_split=False)
+    try:
+        check_predictions(predictions, one_split=False)
+    except InputError as error:
+        raise InputError(f"{folder / 'predictions.csv'} cannot be used: {error}") from error
     return Run(folder.name, config, provenance, history, predictions, metrics)
 
 

@@ -122,7 +122,7 @@ def build_backbone(name: str, weights: str | Path | None = "imagenet") -> tuple[
         except Exception as error:  # Keras raises a bare Exception when the download fails
             warnings.warn(
                 f"\n{'!' * 78}\n{name} STARTS FROM RANDOM WEIGHTS: its ImageNet weights could not be downloaded\n"
-                f"({str(error).splitlines()[0]}).\nWhat follows is no pre-trained model. Give a weights file "
+                f"({_reason(error)}).\nWhat follows is no pre-trained model. Give a weights file "
                 f"(--weights FILE) or go online.\n{'!' * 78}",
                 stacklevel=2,
             )
@@ -163,7 +163,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         model.load_weights(path)
     except Exception as error:  # Keras raises whatever its loader stumbles over
         raise InputError(
-            f"{path} does not fit {model.name}: {_first_difference(model, shapes, str(error))}; "
+            f"{path} does not fit {model.name}: {_first_difference(model, shapes, _reason(error))}; "
             "give the file of this very network without its top"
         ) from error
 
@@ -172,7 +172,8 @@ def _first_difference(model, shapes, fallback):
     counted: dict[str, int] = {}
     for layer in model.layers:
         # Keras stores layers as layers/conv2d, layers/conv2d_1 ... by class, in the model's order
-        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+        kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+        kind = re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()  # Conv2D is conv2d there
         number = counted.get(kind, 0)
         counted[kind] = number + 1
         key = f"layers/{kind}" + (f"_{number}" if number else "")
@@ -180,7 +181,12 @@ def _first_difference(model, shapes, fallback):
         if wanted and sorted(shapes.get(key, [])) != sorted(wanted):
             found = shapes.get(key, "nothing")
             return f"layer {layer.name!r} needs {wanted}, the file holds {found}"
-    return fallback.splitlines()[0]
+    return fallback
+
+
+def _reason(error):
+    """The first line of what an error says; some say nothing but their name."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _named(base, name):

@@ -32,11 +32,14 @@ def load_model(path: str | Path) -> keras.Model:
     except Exception as error:  # Keras raises whatever its loader stumbles over
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{path} is no Keras model that can be loaded: {reason[0]}") from error
-    shape, names = model.input_shape, list(model.output_names)
-    if shape != (None, 128, 128, 3) or names != ["gender_output", "age_output"]:
+    shape, names, answers = (
+        getattr(model, key, None) for key in ("input_shape", "output_names", "output_shape")
+    )
+    wanted = (None, 128, 128, 3), ["gender_output", "age_output"], [(None, 1), (None, 1)]
+    if (shape, names, answers) != wanted:
         raise InputError(
-            f"{path} has input {shape} and outputs {names}: needed are input (None, 128, 128, 3) and outputs "
-            "['gender_output', 'age_output']"
+            f"{path} has input {shape} and outputs {names} of shapes {answers}: needed are input {wanted[0]} and "
+            f"outputs {wanted[1]} of shapes {wanted[2]}"
         )
     return model
 

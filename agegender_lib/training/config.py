@@ -1,5 +1,6 @@
 """Every setting of a training, and its defaults."""
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -157,21 +158,16 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     _refuse_unknown(settings, known, f"setting of {model}")
     values = asdict(DEFAULTS[model])
     for key, value in settings.items():
-        if key == "builder" and "weights" in (value or {}):
-            raise InputError(
-                f"{model}: pre-trained weights are no part of the builder: give --weights instead"
-            )
         if key in ("builder", "augmentation"):
             if not isinstance(value, dict):
                 raise InputError(f"{model}: {key} is {value!r}: give a mapping of its arguments")
+            if key == "builder" and "weights" in value:
+                raise InputError(
+                    f"{model}: pre-trained weights are no part of the builder: give --weights instead"
+                )
             value = {**values[key], **value}
         if key == "stages":
-            if not isinstance(value, (list, tuple)) or not value:
-                raise InputError(f"{model}: stages is {value!r}: give a list with at least one stage")
-            for stage in value:
-                _refuse_unknown(
-                    stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}"
-                )
+            _check_stages(value, model)
         values[key] = value
     _check(values)
     try:
@@ -188,28 +184,55 @@ def _refuse_unknown(given, known, what):
             raise InputError(f"{key!r} is no {what}: {hint}")
 
 
+def _check_stages(stages, model):
+    if not isinstance(stages, (list, tuple)) or not stages:
+        raise InputError(f"{model}: stages is {stages!r}: give a list with at least one stage")
+    for stage in stages:
+        if not isinstance(stage, dict):
+            raise InputError(f"{model}: a stage is {stage!r}: give a mapping of its settings")
+        _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
+        _check_number("epochs of a stage", stage.get("epochs", 1), 1, whole=True)
+        for key in ("learning_rate", "warmup_epochs"):
+            _check_number(f"{key} of a stage", stage.get(key, 0), 0)
+
+
+def _check_number(key, value, least, most=None, whole=False):
+    kinds = int if whole else (int, float)
+    # a comparison with NaN is false
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= (most or math.inf):
+        kind = "whole number" if whole else "number"
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InputError(f"{key} is {value!r}: give a {kind} {span}")
+
+
 def _check(values):
     choices = {
         "optimizer": ("adamw", "adam"),
         "age_loss": ("mse", "mae"),
         "precision": ("float32", "mixed_bfloat16", "auto"),
+        "flip_averaging": (True, False),
     }
     for key, allowed in choices.items():
         if values[key] not in allowed:
-            raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(allowed)}")
-    for key in (
-        "batch_size",
-        "seed",
-        "split_seed",
-        "age_weight",
-        "gender_weight",
-        "distribution_weight",
-        "weight_decay",
-    ):
-        if isinstance(values[key], bool) or not isinstance(values[key], (int, float)) or values[key] < 0:
-            raise InputError(f"{key} is {values[key]!r}: give a number of at least 0")
-    if values["batch_size"] < 1 or values["batch_size"] != int(values["batch_size"]):
-        raise InputError(f"batch_size is {values['batch_size']!r}: give a whole number of at least 1")
-    bits = values["weight_bits"]
-    if bits is not None and not (isinstance(bits, int) and 2 <= bits <= 24):
-        raise InputError(f"weight_bits is {bits!r}: give 2 to 24, or none to keep all")
+            raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(map(str, allowed))}")
+    for key in ("age_weight", "gender_weight", "distribution_weight", "weight_decay"):
+        _check_number(key, values[key], 0)
+    _check_number("label_smoothing", values["label_smoothing"], 0, 1)
+    _check_number("batch_size", values["batch_size"], 1, whole=True)
+    for key in ("seed", "split_seed"):
+        _check_number(key, values[key], 0, 2**32 - 1, whole=True)
+    optional = {
+        "ema_momentum": (0, 1, False),
+        "early_stopping": (1, None, True),
+        "weight_bits": (2, 24, True),
+    }
+    for key, limits in optional.items():
+        if values[key] is not None:
+            _check_number(key, values[key], *limits)
+    sigma = values["age_sigma"]
+    if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
+        raise InputError(
+            f"age_sigma is {sigma!r}: give two numbers, the years at birth and their growth per year"
+        )
+    _check_number("age_sigma at birth", sigma[0], 0.1)
+    _check_number("age_sigma's growth", sigma[1], 0)

@@ -60,6 +60,20 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
     return keras.Model(pixels, inner(augmentation(pixels)), name="training_graph")
 
 
+def check_stages(network: keras.Model, config: TrainingConfig) -> None:
+    """Refuse a stage whose trainable part the network does not have, before hours of training lead to it.
+
+    Raises
+    ------
+    InputError
+    """
+    for stage in config.stages:
+        try:
+            models.set_trainable(network, stage.trainable)
+        except ValueError as error:
+            raise InputError(f"{config.model}: a stage trains {stage.trainable!r}: {error}") from error
+
+
 def compile_for(graph: keras.Model, config: TrainingConfig, stage: Stage, steps_per_epoch: int) -> None:
     """Give the training graph the losses of ``config`` and a fresh optimizer for ``stage``."""
     total = max(1, stage.epochs * steps_per_epoch)

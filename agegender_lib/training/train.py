@@ -23,7 +23,7 @@ from .checkpoint import KeepState, State, stalled
 from .config import TrainingConfig
 from .export import round_weights, save_model
 from .losses import targets
-from .network import build_network, compile_for, network_to_save, precision, training_graph
+from .network import build_network, check_stages, compile_for, network_to_save, precision, training_graph
 from .progress import Progress
 
 
@@ -61,7 +61,7 @@ def train(
     """
     identity = _identity(config, faces, weights)
     folder = Path(runs) / (name or f"{config.model}-{_short_hash(config, identity)}")
-    _claim(folder, identity)
+    _refuse_another(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
     split = split_faces(faces.table, seed=config.split_seed, validation=config.validation)
@@ -71,6 +71,9 @@ def train(
         arithmetic = keras.config.dtype_policy().name
         origin = getattr(network, "weights_origin", "random weights, trained from scratch")
         graph = training_graph(network, config)
+    check_stages(network, config)
+    # settings that cannot be built leave no folder behind, so that its name is free for the right ones
+    _claim(folder, identity)
     state = State.read(folder / "checkpoint.npz")
     _fit(graph, network, config, faces, split, state, folder)
     _save(network, config, folder)
@@ -119,6 +122,8 @@ def _fit(graph, network, config, faces, split, state, folder):
                 initial_epoch=max(start, state.epoch),
                 epochs=end,
                 callbacks=[order, keep, progress, *averaging],
+                # Batches shuffles; Keras would shuffle the batches again, differently after a resume
+                shuffle=False,
                 verbose=0,
             )
         graph.optimizer.finalize_variable_values(graph.trainable_variables)
@@ -194,11 +199,18 @@ def _short_hash(config, identity):
 
 
 def _claim(folder, identity):
-    """Make the folder this training's, or refuse one that is another's."""
+    """Make the folder this training's, without what a killed one was just writing."""
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(".writing-*"):
+        left_over.unlink(missing_ok=True)
+    if not (folder / "config.json").exists():
+        write_json(folder / "config.json", identity)
+
+
+def _refuse_another(folder, identity):
+    """Refuse a folder that holds another training."""
     path = folder / "config.json"
     if not path.exists():
-        write_json(path, identity)
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

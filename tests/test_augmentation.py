@@ -1,0 +1,244 @@
+"""Random changes: each does what it says and no more, and no label ever meets another face."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import numpy as np
+import pytest
+
+from agegender_lib.models import FaceAugmentation
+from agegender_lib.training.batches import Batches
+
+OFF = dict(
+    rotation=0.0, shift=0.0, zoom=0.0, flip=False, brightness=0.0, contrast=0.0, grey=0.0, erase=0.0
+)  # fmt: skip
+CENTRE = 63.5
+
+
+def changed(images, seed=0, **effects):
+    """The images after one training call of a layer that has these effects only."""
+    return np.asarray(FaceAugmentation(**{**OFF, **effects}, seed=seed)(images, training=True))
+
+
+def noise(count, low=0, high=256, side=32, seed=0):
+    return np.random.default_rng(seed).integers(low, high, (count, side, side, 3), dtype="uint8")
+
+
+def spots(count, right):
+    """Black images with a soft white spot so many pixels to the right of the centre."""
+    y, x = np.mgrid[:128, :128] - CENTRE
+    spot = 255 * np.exp(-((x - right) ** 2 + y**2) / 32)
+    return np.repeat(spot[None, :, :, None], 3, axis=3).repeat(count, axis=0).astype("float32")
+
+
+def places(images):
+    """Where the spots are, from the centre: to the right and downwards."""
+    weight = images.sum(axis=3)
+    weight = weight / weight.sum(axis=(1, 2), keepdims=True)
+    y, x = np.mgrid[:128, :128] - CENTRE
+    return (weight * x).sum(axis=(1, 2)), (weight * y).sum(axis=(1, 2))
+
+
+def test_outside_training_only_the_scale_changes():
+    pixels = noise(4, side=128)
+    for images in (pixels, pixels.astype("float32")):
+        result = np.asarray(FaceAugmentation()(images, training=False))
+        assert result.dtype == np.float32
+        assert np.array_equal(result, pixels.astype("float32") / 255)
+        # training is what has to be asked for
+        assert np.array_equal(np.asarray(FaceAugmentation()(images)), result)
+
+
+def test_without_effects_training_changes_nothing():
+    pixels = noise(8)
+    assert np.abs(changed(pixels) - pixels / 255).max() < 1e-5
+
+
+@pytest.mark.parametrize("effects", [{}, {"brightness": 0.9, "contrast": 0.9, "grey": 0.5, "erase": 1.0}])
+def test_pixels_stay_between_0_and_1(effects, drawn):
+    for pixels in (noise(24, side=128), drawn.images[:24]):
+        result = np.asarray(FaceAugmentation(**effects)(pixels, training=True))
+        assert result.shape == pixels.shape and result.dtype == np.float32
+        assert result.min() >= 0 and result.max() <= 1
+        # and both ends are in use: nothing was scaled a second time
+        assert result.min() < 0.1 and result.max() > 0.7
+
+
+def test_flip_mirrors_half_of_the_faces_exactly():
+    pixels = noise(200)
+    faces, result = pixels / 255, changed(pixels, flip=True)
+    stayed = np.abs(result - faces).max(axis=(1, 2, 3)) < 1e-5
+    turned = np.abs(result - faces[:, :, ::-1]).max(axis=(1, 2, 3)) < 1e-5
+    assert (stayed ^ turned).all()
+    assert 70 <= turned.sum() <= 130
+
+
+def test_rotation_only_moves_around_the_centre():
+    before = spots(64, right=40)
+    after = changed(before, rotation=20.0)
+    right, down = places(after)
+    assert np.hypot(right, down) == pytest.approx(40, abs=0.3)
+    assert after.sum(axis=(1, 2, 3)) == pytest.approx(before.sum(axis=(1, 2, 3)) / 255, rel=0.01)
+    angles = np.degrees(np.arctan2(down, right))
+    assert np.abs(angles).max() < 20.1
+    assert angles.min() < -15 and angles.max() > 15
+
+
+def test_shift_moves_by_at_most_its_share_of_the_side():
+    right, down = places(changed(spots(64, right=0), shift=0.08))
+    for moved in (right, down):
+        assert np.abs(moved).max() <= 0.08 * 128 + 0.05
+        assert moved.min() < -7 and moved.max() > 7
+    assert abs(np.corrcoef(right, down)[0, 1]) < 0.5
+
+
+def test_zoom_scales_about_the_centre_both_ways_alike():
+    right, down = places(changed(spots(64, right=30), zoom=0.15))
+    scale = right / 30
+    assert np.abs(down).max() < 0.05
+    assert 1 / 1.15 - 0.005 < scale.min() < 0.91 and 1.1 < scale.max() < 1.15 + 0.005
+    # uniform in the logarithm: shrinking is as likely as growing
+    assert 16 <= (scale > 1).sum() <= 48
+
+
+def test_what_comes_in_from_outside_repeats_the_edge():
+    left = np.zeros((32, 128, 128, 3), "float32")
+    left[:, :, :64] = 255
+    result = changed(left, shift=0.08)
+    assert np.abs(result[:, :, :50] - 1).max() < 1e-5 and np.abs(result[:, :, 78:]).max() < 1e-5
+
+
+def test_brightness_adds_one_number_to_a_face():
+    pixels = noise(100, 100, 150)
+    added = changed(pixels, brightness=0.15) - pixels / 255
+    assert added.std(axis=(1, 2, 3)).max() < 1e-6
+    added = added.mean(axis=(1, 2, 3))
+    assert np.abs(added).max() <= 0.15 + 1e-6
+    assert added.min() < -0.12 and added.max() > 0.12
+
+
+def test_contrast_stretches_a_face_about_its_mean():
+    pixels = noise(100, 100, 150)
+    before, after = pixels / 255, changed(pixels, contrast=0.3)
+    mean = before.mean(axis=(1, 2, 3), keepdims=True)
+    assert after.mean(axis=(1, 2, 3)) == pytest.approx(mean.ravel(), abs=1e-5)
+    stretch = after.std(axis=(1, 2, 3)) / before.std(axis=(1, 2, 3))
+    assert np.abs((before - mean) * stretch[:, None, None, None] + mean - after).max() < 1e-5
+    assert 0.7 - 1e-4 <= stretch.min() < 0.8 and 1.2 < stretch.max() <= 1.3 + 1e-4
+
+
+def test_grey_takes_the_colour_of_the_asked_share():
+    pixels = noise(300, side=8)
+    luma = pixels / 255 @ [0.299, 0.587, 0.114]
+    everyone = changed(pixels, grey=1.0)
+    assert np.abs(everyone - luma[..., None]).max() < 1e-5
+    some = changed(pixels, grey=0.3)
+    grey = np.ptp(some, axis=3).max(axis=(1, 2)) < 1e-5
+    assert 60 <= grey.sum() <= 120
+    assert np.abs(some[~grey] - pixels[~grey] / 255).max() < 1e-5
+
+
+def test_erase_covers_a_rectangle_with_one_colour():
+    result = changed(np.zeros((300, 64, 64, 3), "uint8"), erase=1.0)
+    covered = (result > 0).any(axis=3)
+    rows, columns = covered.any(axis=2), covered.any(axis=1)
+    assert np.array_equal(covered, rows[:, :, None] & columns[:, None, :])
+    for face, mask in zip(result, covered, strict=True):
+        assert len(np.unique(face[mask], axis=0)) == 1 and (face[~mask] == 0).all()
+    tones = np.array([face[mask][0] for face, mask in zip(result, covered, strict=True)])
+    assert 0 <= tones.min() < 0.1 and 0.9 < tones.max() <= 1
+    assert np.abs(np.corrcoef(tones.T)[~np.eye(3, dtype=bool)]).max() < 0.3
+
+    share = covered.mean(axis=(1, 2))
+    whole = ~(rows[:, [0, -1]].any(axis=1) | columns[:, [0, -1]].any(axis=1))
+    # a rectangle may reach over the edge, where it is cut; a pixel more or less is rounding
+    assert share.max() < 0.27 and share.min() > 0.05 / 4 * 0.8
+    assert whole.sum() > 50
+    assert 0.04 < share[whole].min() < 0.08 and 0.2 < share[whole].max()
+
+
+def test_erase_covers_the_asked_share_of_faces():
+    pixels = noise(400)
+    result = changed(pixels, erase=0.25)
+    touched = np.abs(result - pixels / 255).max(axis=(1, 2, 3)) > 1e-4
+    assert 65 <= touched.sum() <= 135
+
+
+def test_the_seed_decides():
+    pixels = noise(6)
+    first, again, other = (
+        np.asarray(FaceAugmentation(seed=seed)(pixels, training=True)) for seed in (4, 4, 5)
+    )
+    assert np.array_equal(first, again)
+    assert (np.abs(first - other).max(axis=(1, 2, 3)) > 0.05).all()
+
+
+def test_every_face_and_every_call_differs():
+    same = noise(1).repeat(6, axis=0)
+    layer = FaceAugmentation()
+    first, second = (np.asarray(layer(same, training=True)) for _ in range(2))
+    pairs = [(i, j) for i in range(6) for j in range(i)]
+    assert min(np.abs(first[i] - first[j]).max() for i, j in pairs) > 0.05
+    assert np.abs(first - second).max(axis=(1, 2, 3)).min() > 0.05
+
+
+def test_a_copy_from_its_settings_does_the_same():
+    layer = FaceAugmentation(rotation=5.0, erase=0.9, seed=3)
+    copy = FaceAugmentation.from_config(layer.get_config())
+    pixels = noise(6)
+    assert np.array_equal(*(np.asarray(one(pixels, training=True)) for one in (layer, copy)))
+
+
+# Every pixel of the i-th image is i, and so is its age; only every second image is used.
+ROWS = np.arange(0, 100, 2)
+NUMBERED = np.arange(100, dtype="uint8")[:, None, None, None] * np.ones((1, 8, 8, 3), "uint8")
+TARGETS = {"age_output": ROWS[:, None], "gender_output": (ROWS[:, None] // 2) % 2}
+
+
+def epoch_of(batches):
+    """Rows of one epoch, in order, after checking that each came with its own targets."""
+    seen = []
+    for images, targets in (batches[index] for index in range(len(batches))):
+        row = images[:, 0, 0, 0].astype(int)
+        assert (images == images[:, :1, :1, :1]).all()
+        assert np.array_equal(targets["age_output"][:, 0], row)
+        assert np.array_equal(targets["gender_output"][:, 0], (row // 2) % 2)
+        seen.append(row)
+    return np.concatenate(seen)
+
+
+def test_labels_stay_with_their_faces_in_every_order():
+    batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=8, seed=1)
+    epochs = []
+    for epoch in range(4):
+        batches.start_epoch(epoch)
+        epochs.append(epoch_of(batches))
+    for order in epochs:
+        # 50 faces make six whole batches of eight
+        assert len(order) == len(set(order)) == 48 and set(order) <= set(ROWS)
+    assert all(not np.array_equal(epochs[0], order) for order in epochs[1:])
+    # the two faces left out are not always the same two
+    assert set().union(*epochs) == set(ROWS)
+
+
+def test_the_order_depends_on_seed_and_epoch_only():
+    def order(seed, *epochs):
+        batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=8, seed=seed)
+        for epoch in epochs:
+            batches.start_epoch(epoch)
+        return epoch_of(batches)
+
+    # a resumed training starts at its epoch, without the ones before
+    assert np.array_equal(order(1, 0, 1, 2), order(1, 2))
+    assert not np.array_equal(order(1, 2), order(2, 2))
+
+
+def test_validation_sees_every_face_once_in_order():
+    batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=8)
+    batches.start_epoch(3)
+    assert len(batches) == 7 and np.array_equal(epoch_of(batches), ROWS)
+
+
+def test_fewer_faces_than_a_batch_are_one_batch():
+    batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=64, seed=0)
+    assert len(batches) == 1 and set(epoch_of(batches)) == set(ROWS)

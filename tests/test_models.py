@@ -1,0 +1,696 @@
+"""The models keep the coursework's contract, are built as described, and are saved without loss."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from agegender_lib.errors import InputError
+from agegender_lib.models import (
+    BACKBONES,
+    average_flips,
+    build_model_a,
+    build_model_b,
+    load_model,
+    predict,
+    set_trainable,
+)
+from agegender_lib.models.backbones import Backbone, build_backbone
+from agegender_lib.models.heads import AGES, age_output
+from agegender_lib.training.export import round_weights, rounded, save_model
+
+SMALL = dict(widths=(16, 16), stem=16)
+CONTRACT = ["gender_output", "age_output"]
+
+
+def norms(model):
+    """Every BatchNormalization of a model, those of models inside it included."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from norms(layer)
+        elif isinstance(layer, layers.BatchNormalization):
+            yield layer
+
+
+def lived_in(model, images, seed=0):
+    """Give every weight a value that no new model has, as a training would, and statistics that fit them."""
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        spread = 0.1 * np.abs(variable).mean() + 0.01
+        variable.assign(variable + rng.normal(0, spread, variable.shape))
+    for layer in norms(model):
+        layer.momentum = 0.0
+    model(images, training=True)
+    for layer in norms(model):
+        layer.momentum = 0.99
+    return model
+
+
+def answers(model, images):
+    gender, age = model.predict_on_batch(images)
+    return np.asarray(gender), np.asarray(age)
+
+
+@pytest.fixture(scope="module")
+def faces(drawn):
+    """A few faces as the marker's machine feeds them."""
+    return drawn.images[::75].astype("float32") / 255
+
+
+@pytest.fixture(scope="module")
+def networks(faces):
+    """The networks of the coursework, with pre-trained weights replaced by random ones."""
+    return {
+        "a": lived_in(build_model_a(), faces),
+        "a_original": lived_in(build_model_a("original"), faces),
+        "b_inception_v3": lived_in(build_model_b("inception_v3", "none"), faces),
+        "b_vgg16": lived_in(build_model_b("vgg16", "none"), faces),
+    }
+
+
+# What the marker does: plain Keras, a machine without this library, floats in [0, 1].
+
+MARKER = """
+    import json, sys
+
+    class NotInstalled:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == "agegender_lib":
+                raise ImportError("agegender_lib is not installed on this machine")
+
+    sys.meta_path.insert(0, NotInstalled())
+    try:
+        import agegender_lib
+    except ImportError:
+        pass
+    else:
+        sys.exit("this process can import agegender_lib, so it proves nothing")
+
+    import keras
+    import numpy as np
+
+    images = np.load(sys.argv[1])
+    found = {}
+    for path in sys.argv[2:]:
+        model = keras.models.load_model(path, compile=False)
+        outputs = model.predict_on_batch(images)
+        found[path] = {
+            "input": [model.input_shape, model.inputs[0].dtype],
+            "names": model.output_names,
+            "outputs": [np.asarray(output).tolist() for output in outputs],
+        }
+    json.dump(found, open("found.json", "w"))
+"""
+FILES = [
+    f"{name}{kind}" for name in ("a", "a_original", "b_inception_v3", "b_vgg16") for kind in (".keras", ".h5")
+]
+
+
+@pytest.fixture(scope="module")
+def marked(networks, faces, tmp_path_factory):
+    """By file name, what a process without this library reads, and what this process says."""
+    folder = tmp_path_factory.mktemp("models")
+    np.save(folder / "faces.npy", faces)
+    expected = {}
+    for name, network in networks.items():
+        # the two that are delivered average flips; the other two show the plain network
+        network = average_flips(network) if name in ("a", "b_inception_v3") else network
+        save_model(network, folder / f"{name}.h5")
+        # compressing 22 million random numbers takes long, and changes nothing that Keras sees
+        save = save_model if name.startswith("a") else keras.Model.save
+        save(network, folder / f"{name}.keras")
+        expected[name] = answers(network, faces)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", textwrap.dedent(MARKER), "faces.npy", *FILES],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((folder / "found.json").read_text()), expected
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked, faces):
+    found, expected = marked[0][file], marked[1][file.partition(".")[0]]
+    assert found["input"] == [[None, 128, 128, 3], "float32"]
+    assert found["names"] == CONTRACT
+    gender, age = map(np.array, found["outputs"])
+    assert gender.shape == age.shape == (len(faces), 1)
+    assert gender == pytest.approx(expected[0], abs=1e-5)
+    assert age == pytest.approx(expected[1], abs=1e-3)
+    assert gender.min() >= 0 and gender.max() <= 1
+    # the models do look at the faces: a constant would agree with anything
+    assert np.ptp(gender) > 1e-3 and np.ptp(age) > 1e-2
+    # not rescaled: an untrained network still says years, near the middle of its ages
+    assert 10 < age.mean() < 100
+
+
+def test_flip_averaging_answers_alike_for_a_face_and_its_mirror_image(networks, faces):
+    plain, averaged = networks["a"], average_flips(networks["a"])
+    mirrored = faces[:, :, ::-1]
+    for one, other, both in zip(
+        answers(plain, faces), answers(plain, mirrored), answers(averaged, faces), strict=True
+    ):
+        assert np.abs(one - other).max() > 1e-3
+        assert both == pytest.approx((one + other) / 2, abs=1e-4)
+    for one, other in zip(answers(averaged, faces), answers(averaged, mirrored), strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    assert averaged.output_names == CONTRACT and averaged.input_shape == (None, 128, 128, 3)
+    assert averaged.count_params() == plain.count_params() + 128 * 128
+
+
+@pytest.mark.parametrize("name", ["a", "a_original", "b_inception_v3", "b_vgg16"])
+def test_the_feature_map_before_the_dense_layers_is_smaller_than_10(name, networks):
+    collecting = [
+        layer
+        for layer in networks[name].layers
+        if isinstance(layer, layers.Flatten)
+        # the squeeze of a residual block keeps its dimensions and leads back into the convolutions
+        or (isinstance(layer, layers.GlobalAveragePooling2D) and not layer.keepdims)
+    ]
+    assert len(collecting) == (2 if name == "a_original" else 1)
+    for layer in collecting:
+        _, height, width, channels = layer.input.shape
+        assert height == width < 10 and channels > 10
+
+
+# ModelA.
+
+
+def line(model, output):
+    """The layers that lead from the input to an output, in order, where each has one input."""
+    found = [model.get_layer(output)]
+    while not isinstance(found[0], layers.InputLayer):
+        found.insert(0, found[0].input._keras_history.operation)
+    return found
+
+
+def kinds(found):
+    return [type(layer).__name__ for layer in found]
+
+
+BLOCK = ["Conv2D", "ReLU", "BatchNormalization", "MaxPooling2D", "Dropout"]
+HEAD = ["Dense", "Dropout", "Dense"]
+TINY = dict(variant="original", filters=(2, 3, 4, 5), dense=6)
+
+
+def test_the_original_network_is_the_original_report_s(networks):
+    branches = {output: line(networks["a_original"], output) for output in CONTRACT}
+    for found in branches.values():
+        assert kinds(found) == ["InputLayer", *BLOCK * 4, "Flatten", *HEAD]
+        convolutions = found[1:21:5]
+        assert [layer.filters for layer in convolutions] == [16, 32, 64, 128]
+        assert all(layer.kernel_size == (3, 3) for layer in convolutions)
+        assert [layer.output.shape[1] for layer in found[4:21:5]] == [64, 32, 16, 8]
+        assert found[22].activation is keras.activations.relu
+        assert found[-1].units == 1
+    gender, age = (branches[output] for output in CONTRACT)
+    # two branches from the input on: they share nothing else
+    assert set(map(id, gender)) & set(map(id, age)) == {id(gender[0])}
+    assert gender[-1].activation is keras.activations.sigmoid
+    assert age[-1].activation is keras.activations.linear
+
+
+def test_normalisation_goes_before_or_after_the_activation():
+    before = ["Conv2D", "BatchNormalization", "ReLU", "MaxPooling2D", "Dropout"]
+    for where, block in (("before", before), ("after", BLOCK)):
+        model = build_model_a(**TINY, normalisation=where)
+        for output in CONTRACT:
+            assert kinds(line(model, output))[1:21] == block * 4
+
+
+def test_pooling_takes_the_maximum_or_the_mean():
+    for pooling, kind in (("max", "MaxPooling2D"), ("average", "AveragePooling2D")):
+        found = line(build_model_a(**TINY, pooling=pooling), "age_output")
+        assert kinds(found)[4:21:5] == [kind] * 4
+
+
+def test_features_are_flattened_or_averaged():
+    for features, kind, width in (("flatten", "Flatten", 8 * 8 * 5), ("global", "GlobalAveragePooling2D", 5)):
+        for output in CONTRACT:
+            collect = line(build_model_a(**TINY, features=features), output)[21]
+            assert type(collect).__name__ == kind and collect.output.shape == (None, width)
+
+
+@pytest.mark.parametrize("shared", range(5))
+def test_the_branches_split_after_the_asked_number_of_blocks(shared):
+    model = build_model_a(**TINY, split_after=shared)
+    gender, age = (line(model, output) for output in CONTRACT)
+    assert kinds(gender) == kinds(age) == ["InputLayer", *BLOCK * 4, "Flatten", *HEAD]
+    same = [one is other for one, other in zip(gender, age, strict=True)]
+    assert same == [True] * (1 + 5 * shared) + [False] * (len(same) - 1 - 5 * shared)
+
+
+def test_dropout_and_units_are_as_asked():
+    found = line(build_model_a(**TINY, dropout=0.1), "gender_output")
+    assert [layer.rate for layer in found if isinstance(layer, layers.Dropout)] == [0.1] * 4 + [0.2]
+    assert found[22].units == 6
+
+
+def test_the_default_network_halves_its_resolution_from_stage_to_stage(networks):
+    ends = [layer for layer in networks["a"].layers if isinstance(layer, layers.Add)]
+    assert [layer.output.shape[1:] for layer in ends] == [
+        (64, 64, 32),
+        (32, 32, 64),
+        (16, 16, 128),
+        (8, 8, 256),
+    ]
+    deeper = build_model_a(widths=(16, 32), stem=16, blocks=3, dropout=0.2)
+    ends = [layer for layer in deeper.layers if isinstance(layer, layers.Add)]
+    assert [layer.output.shape[1:] for layer in ends] == [(64, 64, 16)] * 3 + [(32, 32, 32)] * 3
+    assert [layer.rate for layer in deeper.layers if isinstance(layer, layers.Dropout)] == [0.2] * 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"variant": "orginal"}, "'orginal' is unknown.*'default', 'original'"),
+        ({**TINY, "normalisation": "none"}, "normalisation 'none' is unknown.*'after' or 'before'"),
+        ({**TINY, "pooling": "mean"}, "pooling 'mean' is unknown.*'max' or 'average'"),
+        ({**TINY, "features": "dense"}, "features 'dense' is unknown.*'flatten' or 'global'"),
+        ({**TINY, "split_after": 5}, "split_after is 5; choose 0 to 4"),
+        ({**TINY, "split_after": -1}, "split_after is -1; choose 0 to 4"),
+        ({**TINY, "age_head": "softmax"}, "age head 'softmax' is unknown.*'distribution' or 'regression'"),
+        ({**SMALL, "age_head": None}, "age head None is unknown"),
+    ],
+)
+def test_wrong_choices_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        build_model_a(**wrong)
+
+
+# The age head.
+
+
+def test_the_age_is_the_expectation_of_the_distribution(networks, faces):
+    model = networks["a"]
+    distribution = keras.Model(model.input, model.get_layer("age_distribution").output)(faces)
+    distribution = np.asarray(distribution)
+    assert distribution.shape == (len(faces), 117)
+    assert distribution.min() > 0 and distribution.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert answers(model, faces)[1][:, 0] == pytest.approx(distribution @ np.arange(117), abs=1e-3)
+
+
+def test_the_expectation_of_one_certain_age_is_that_age(networks):
+    head = networks["a"].get_layer("age_output")
+    assert np.array_equal(np.asarray(head(np.eye(117, dtype="float32")))[:, 0], np.arange(117))
+    # no training can move it
+    assert not head.trainable_variables and head.kernel.shape == (117, 1)
+
+
+@pytest.mark.parametrize(
+    ("build", "choices"),
+    [(build_model_a, SMALL), (build_model_b, {"backbone": "vgg16", "weights": "none"})],
+)
+def test_a_regression_head_is_one_linear_unit_that_starts_at_the_mean_age(build, choices):
+    model = build(**choices, age_head="regression")
+    head = model.get_layer("age_output")
+    assert head.units == 1 and head.activation is keras.activations.linear
+    assert len(head.trainable_variables) == 2 and np.asarray(head.bias) == [33]
+    assert "age_distribution" not in [layer.name for layer in model.layers]
+    assert model.output_names == CONTRACT
+
+
+def test_the_head_stays_float32_in_mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        years = age_output(keras.Input((4,)))
+    finally:
+        keras.config.set_dtype_policy(before)
+    # bfloat16 cannot tell 100 years from 100.4
+    assert years.dtype == "float32"
+
+
+# ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
+
+
+def tiny_network(include_top, weights, input_shape, last=16):
+    assert not include_top
+    if weights == "imagenet":
+        raise OSError("URL fetch failure: no route to host")
+    image = x = keras.Input(input_shape)
+    for number, width in ((1, 16), (2, 16), (3, last)):
+        x = layers.Conv2D(width, 3, strides=4, padding="same", name=f"conv{number}")(x)
+        x = layers.BatchNormalization(name=f"norm{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(x)
+    return keras.Model(image, x, name="tiny")
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The name of a backbone of three convolutions."""
+    scale = BACKBONES["inception_v3"].preprocess
+    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_network, scale, (("all", "relu3"),)))
+    return "tiny"
+
+
+@pytest.fixture
+def pretrained(tmp_path, faces):
+    """A weights file of that backbone, with weights and statistics of its own."""
+    network = lived_in(tiny_network(False, None, (128, 128, 3)), faces)
+    network.save_weights(tmp_path / "tiny.weights.h5")
+    return tmp_path / "tiny.weights.h5"
+
+
+def backbone_of(model):
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def fit(model, faces):
+    model.compile("adam", ["binary_crossentropy", "mae"], run_eagerly=True)
+    years = np.linspace(1, 90, len(faces))[:, None]
+    model.fit(faces, [years > 45, years], batch_size=4, epochs=2, verbose=0)
+
+
+def values(layer):
+    return [np.array(weight) for weight in layer.weights]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
+    model = build_model_b(tiny, pretrained)
+    given = tiny_network(False, None, (128, 128, 3))
+    given.load_weights(pretrained)
+    assert same(values(backbone_of(model)), values(given))
+    assert "tiny.weights.h5" in model.weights_origin and "random" not in model.weights_origin
+    assert build_model_b(tiny, "none").weights_origin == "random weights, as asked"
+
+
+@pytest.mark.parametrize(
+    ("from_file", "asked", "frozen"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, tiny, pretrained, faces):
+    model = build_model_b(tiny, pretrained if from_file else "none", dense=8, freeze_normalisation=asked)
+    base = backbone_of(model)
+    # the stages of a training must not thaw it
+    for what in ("heads", "all"):
+        set_trainable(model, what)
+    before = {layer.name: values(layer) for layer in base.layers}
+    heads = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    heads_before = [values(layer) for layer in heads]
+    fit(model, faces)
+    for layer in norms(base):
+        assert same(values(layer), before[layer.name]) == frozen, layer.name
+    # frozen or not, everything else learnt
+    assert not any(same(values(base.get_layer(name)), before[name]) for name in ("conv1", "conv2", "conv3"))
+    assert len(heads) == 2
+    assert not any(same(values(layer), then) for layer, then in zip(heads, heads_before, strict=True))
+    # in inference mode the batch does not matter
+    one, whole = base(faces[:1], training=True), base(faces, training=True)
+    assert (np.abs(np.asarray(one)[0] - np.asarray(whole)[0]).max() < 1e-4) == frozen
+
+
+def test_inception_s_normalisation_is_frozen_as_a_whole():
+    base = backbone_of(build_model_b(weights="none", freeze_normalisation=True))
+    found = list(norms(base))
+    assert len(found) == 94
+    assert not any(layer.trainable or layer.trainable_variables for layer in found)
+
+
+@pytest.mark.parametrize(
+    ("what", "learning"),
+    [
+        ("heads", []),
+        ("all", ["conv1", "conv2", "conv3"]),
+        ("conv2", ["conv2", "conv3"]),
+        ("norm2", ["conv3"]),
+    ],
+)
+def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
+    model = build_model_b(tiny, pretrained, dense=8)
+    for before in ("all", "heads", "relu3"):
+        set_trainable(model, before)
+        set_trainable(model, what)
+        base = backbone_of(model)
+        assert [layer.name for layer in base.layers if layer.trainable_variables] == learning
+        branches = [layer.name for layer in model.layers if layer.trainable_variables and layer is not base]
+        assert {name.partition("_")[0] for name in branches} == {"gender", "age"}
+        assert "gender_output" in branches and "age_distribution" in branches
+
+
+def test_unfrozen_normalisation_follows_the_stage(tiny):
+    model = build_model_b(tiny, "none", dense=8)
+    for what, learning in (("heads", []), ("conv3", ["norm3"]), ("all", ["norm1", "norm2", "norm3"])):
+        set_trainable(model, what)
+        assert [layer.name for layer in norms(backbone_of(model)) if layer.trainable] == learning
+
+
+def test_a_stage_that_names_nothing_is_refused(tiny):
+    with pytest.raises(ValueError, match="shared_tiny has no layer 'mixed7' to train from"):
+        set_trainable(build_model_b(tiny, "none"), "mixed7")
+    small = build_model_a(**SMALL)
+    set_trainable(small, "all")
+    with pytest.raises(ValueError, match="has no backbone"):
+        set_trainable(small, "heads")
+
+
+def test_weights_of_another_network_are_refused_by_the_first_layer_that_differs(tiny, tmp_path):
+    other = tiny_network(False, None, (128, 128, 3), last=8)
+    other.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(InputError, match=r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)"):
+        build_backbone(tiny, tmp_path / "other.weights.h5")
+    shorter = keras.Model(other.input, other.get_layer("relu2").output)
+    shorter.save_weights(tmp_path / "shorter.weights.h5")
+    with pytest.raises(InputError, match=r"layer 'conv3' needs .* the file holds nothing"):
+        build_backbone(tiny, tmp_path / "shorter.weights.h5")
+
+
+def test_files_that_hold_no_weights_are_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"no weights file at .*missing\.weights\.h5"):
+        build_backbone(tiny, tmp_path / "missing.weights.h5")
+    text = tmp_path / "text.weights.h5"
+    text.write_text("not weights")
+    with pytest.raises(InputError, match=r"text\.weights\.h5 is no Keras weights file"):
+        build_backbone(tiny, text)
+    with h5py.File(tmp_path / "table.weights.h5", "w") as file:
+        file["numbers"] = np.arange(3)
+    with pytest.raises(InputError, match=r"table\.weights\.h5 does not fit tiny: layer 'conv1'"):
+        build_backbone(tiny, tmp_path / "table.weights.h5")
+    with pytest.raises(
+        InputError, match="backbone 'resnet' is unknown: choose one of inception_v3, tiny, vgg16"
+    ):
+        build_backbone("resnet", "none")
+
+
+@pytest.mark.parametrize("error", [OSError("URL fetch failure\nno route"), TimeoutError(), Exception("")])
+def test_a_failed_download_is_loud_and_on_record(error, tiny, monkeypatch):
+    def offline(include_top, weights, input_shape):
+        if weights == "imagenet":
+            raise error
+        return tiny_network(include_top, weights, input_shape)
+
+    scale = BACKBONES[tiny].preprocess
+    monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
+    with pytest.warns(UserWarning, match="offline STARTS FROM RANDOM WEIGHTS") as caught:
+        model = build_model_b("offline", "imagenet")
+    assert "no pre-trained model" in str(caught[0].message)
+    assert model.weights_origin == "random weights, because the download failed"
+    # statistics of a network that never saw an image mean nothing
+    assert all(layer.trainable for layer in norms(model))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_successful_download_is_on_record(tiny, monkeypatch):
+    def online(include_top, weights, input_shape):
+        assert weights == "imagenet"
+        return tiny_network(include_top, None, input_shape)
+
+    monkeypatch.setitem(BACKBONES, "online", Backbone(online, BACKBONES[tiny].preprocess, ()))
+    model = build_model_b("online")
+    assert "ImageNet" in model.weights_origin and "random" not in model.weights_origin
+    assert not any(layer.trainable for layer in norms(backbone_of(model)))
+
+
+@pytest.mark.parametrize("name", ["inception_v3", "vgg16"])
+def test_a_backbone_sees_what_it_was_trained_on(name, networks, drawn):
+    model = networks[f"b_{name}"]
+    scale = model.get_layer("shared_input_scale")
+    base = backbone_of(model)
+    assert base._inbound_nodes[-1].input_tensors[0] is scale.output
+    pixels = drawn.images[:5].astype("float32")
+    seen = np.asarray(keras.Model(model.input, scale.output)(pixels / 255))
+    wanted = getattr(keras.applications, name).preprocess_input(pixels.copy())
+    assert seen == pytest.approx(wanted, abs=2e-4)
+    assert not scale.trainable_variables
+
+
+def test_the_branches_of_model_b_are_the_original_report_s(networks):
+    for output in CONTRACT:
+        found = line(networks["b_vgg16"], output)
+        end = found.index(networks["b_vgg16"].get_layer("shared_pool_average"))
+        branch = ["Dense", "BatchNormalization", "Dropout", "GaussianNoise"]
+        head = ["Dense"] if output == "gender_output" else ["Dense", "Dense"]
+        assert kinds(found)[end + 1 :] == branch + head
+        assert found[end + 1].units == 256 and found[end + 1].activation is keras.activations.relu
+        assert found[end + 3].rate == 0.4 and found[end + 4].stddev == 0.1
+
+
+# Saving and reading.
+
+
+@pytest.mark.parametrize("bits", [2, 9, 23, 24])
+def test_rounding_changes_a_weight_by_at_most_its_last_kept_bit(bits):
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=5000) * 10.0 ** rng.integers(-30, 30, 5000)).astype("float32")
+    values[:3] = 0, 1, -1
+    near = rounded(values, bits)
+    assert near.dtype == np.float32 and np.isfinite(near).all()
+    error = np.abs(near.astype("float64") - values) / np.maximum(np.abs(values), 1e-38)
+    assert error.max() <= 2.0**-bits
+    # 24 bits are all there are, and fewer are fewer: the rest of each number is zeros
+    assert (error.max() > 2.0**-bits / 2) == (bits < 24) and list(near[:3]) == [0, 1, -1]
+    assert not (near.view("uint32") & (2 ** (24 - bits) - 1)).any()
+    assert np.array_equal(rounded(near, bits), near)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float16", "int32", "uint8", "bool"])
+def test_other_numbers_are_not_rounded(kind):
+    values = np.linspace(0, 250, 77).astype(kind)
+    assert rounded(values, 4) is values
+
+
+def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
+    model = lived_in(build_model_a(), faces)
+    model.save(tmp_path / "plain.keras")
+    save_model(model, tmp_path / "exact.keras")
+    exact = answers(model, faces)
+    round_weights(model, 9)
+    save_model(model, tmp_path / "rounded.keras")
+    save_model(model, tmp_path / "rounded.h5")
+    size = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(size) == {"plain.keras", "exact.keras", "rounded.keras", "rounded.h5"}
+    assert size["rounded.keras"] < 0.55 * size["plain.keras"]
+    assert size["rounded.keras"] < 0.6 * size["exact.keras"] < 0.6 * size["plain.keras"]
+    with zipfile.ZipFile(tmp_path / "rounded.keras") as file:
+        assert {part.compress_type for part in file.infolist()} == {zipfile.ZIP_DEFLATED}
+    for file, wanted in (
+        ("exact.keras", exact),
+        ("rounded.keras", answers(model, faces)),
+        ("rounded.h5", answers(model, faces)),
+    ):
+        for read, said in zip(answers(load_model(tmp_path / file), faces), wanted, strict=True):
+            assert read == pytest.approx(said, abs=1e-4)
+    # 9 bits are enough that nobody ages by a year
+    assert 0 < np.abs(answers(model, faces)[1] - exact[1]).max() < 1
+    assert AGES[-1] == 116 and np.array_equal(np.asarray(model.get_layer("age_output").kernel)[:, 0], AGES)
+
+
+def test_a_failed_save_leaves_the_file_before_it(tmp_path, monkeypatch):
+    model = build_model_a(**SMALL)
+    path = tmp_path / "model.keras"
+    path.write_text("before")
+
+    def full(self, target):
+        target.write_text("half a mod")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    with pytest.raises(OSError, match="no space"):
+        save_model(model, path)
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture(scope="module")
+def small(faces):
+    return lived_in(build_model_a(**SMALL), faces)
+
+
+def test_batches_answer_as_single_faces_do(small, drawn):
+    images = drawn.images[:7]
+    table = predict(small, images, batch_size=3)
+    assert list(table.columns) == ["age_predicted", "p_female"] and len(table) == 7
+    assert np.ptp(table["age_predicted"]) > 1e-2 and np.ptp(table["p_female"]) > 1e-3
+    single = [predict(small, images[i : i + 1], batch_size=1).iloc[0] for i in range(7)]
+    for column, tolerance in (("age_predicted", 1e-4), ("p_female", 1e-6)):
+        assert table[column].to_numpy() == pytest.approx([row[column] for row in single], abs=tolerance)
+    # pixels are brought to [0, 1], once, and the columns are not swapped
+    gender, age = answers(small, images.astype("float32") / 255)
+    assert table["age_predicted"].to_numpy() == pytest.approx(age[:, 0], abs=1e-4)
+    assert table["p_female"].to_numpy() == pytest.approx(gender[:, 0], abs=1e-6)
+
+
+def test_no_faces_give_an_empty_table(small):
+    table = predict(small, np.empty((0, 128, 128, 3), "uint8"))
+    assert list(table.columns) == ["age_predicted", "p_female"] and len(table) == 0
+
+
+def model_with(side=128, names=("gender_output", "age_output"), units=(1, 1)):
+    image = keras.Input((side, side, 3))
+    x = layers.GlobalAveragePooling2D()(image)
+    return keras.Model(image, [layers.Dense(n, name=name)(x) for name, n in zip(names, units, strict=True)])
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"side": 64},
+        {"names": ("age_output", "gender_output")},
+        {"names": ("gender", "age")},
+        {"units": (2, 1)},
+    ],
+)
+def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, kind, tmp_path):
+    path = tmp_path / f"model.{kind}"
+    model_with(**wrong).save(path)
+    _refused(path, r"needed are input \(None, 128, 128, 3\) and outputs \['gender_output', 'age_output'\]")
+    model_with().save(path)
+    assert load_model(str(path)).output_names == CONTRACT
+
+
+def test_a_model_of_another_make_is_refused(tmp_path):
+    image = keras.Input((128, 128, 3))
+    x = layers.GlobalAveragePooling2D()(image)
+    named = {name: layers.Dense(1, name=name)(x) for name in CONTRACT}
+    makes = {
+        "sequential": keras.Sequential([image, layers.Flatten(), layers.Dense(1, name="age_output")]),
+        "dictionary": keras.Model(image, named),
+        "two_inputs": keras.Model([image, keras.Input((128, 128, 3))], list(named.values())),
+    }
+    for name, model in makes.items():
+        model.save(tmp_path / f"{name}.keras")
+        _refused(tmp_path / f"{name}.keras", "needed are input")
+
+
+def test_code_inside_a_file_is_not_run(tmp_path):
+    image = keras.Input((128, 128, 3))
+    x = layers.Lambda(lambda pixels: pixels[:, 0, 0])(image)
+    keras.Model(image, [layers.Dense(1, name=name)(x) for name in CONTRACT]).save(tmp_path / "code.keras")
+    _refused(tmp_path / "code.keras", "Lambda")
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    _refused(tmp_path / "missing.keras", "no model at .*: train one, or give the path")
+    (tmp_path / "folder.keras").mkdir()
+    _refused(tmp_path / "folder.keras", "no model at")
+    for name in ("text.keras", "text.h5", "text.txt"):
+        (tmp_path / name).write_text("not a model")
+        _refused(tmp_path / name, "is no Keras model that can be loaded")
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as file:
+        file.writestr("readme.txt", "a zip, but not a model")
+    _refused(tmp_path / "zip.keras", "is no Keras model that can be loaded")
+
+
+def _refused(path, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(path)
+    text = str(caught.value)
+    assert str(path) in text and "\n" not in text and len(text) < 500
