@@ -768,7 +768,11 @@ def test_a_description_names_what_a_block_does():
     assert stage["kind"] == "residual block" and "Conv 3 × 3 × 64" in stage["detail"]
     assert stage["detail"].endswith("1 × 1 shortcut and first Conv with stride 2")
     assert table.loc[("gender", "output"), "detail"] == "P(female)"
-    assert table.loc[("age", "output"), ["parameters", "trainable"]].to_list() == [117, 0]
+    assert table.loc[("age", "output"), ["kind", "parameters", "trainable"]].to_list() == [
+        "Expectation",
+        117,
+        0,
+    ]
     original = models.describe(models.build_model_a("original")).set_index(["branch", "name"])
     assert original.loc[("age", "block 1"), "kind"] == (
         "Conv 3 × 3 × 16 → ReLU → BatchNorm → MaxPool 2 × 2 → Dropout 0.25"

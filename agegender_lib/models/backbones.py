@@ -160,7 +160,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path} is no Keras weights file (.weights.h5): {error}") from error
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about layers it misses, of which the refusal below names the first
+            model.load_weights(path)
     except Exception as error:  # Keras raises whatever its loader stumbles over
         raise InputError(
             f"{path} does not fit {model.name}: {_first_difference(model, shapes, _reason(error))}; "

@@ -27,6 +27,8 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no model at {path}: train one, or give the path of a .keras or .h5 file")
+    if path.suffix not in (".keras", ".h5"):
+        raise InputError(f"{path} is no model file: give one that ends in .keras or .h5")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its loader stumbles over
