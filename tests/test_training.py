@@ -21,7 +21,7 @@ from keras import layers
 from agegender_lib import folders
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import baselines, read_run, summarise
+from agegender_lib.evaluation import compare, constant_predictions, read_run, summarise
 from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.models import BACKBONES, load_model, predict
 from agegender_lib.models.backbones import Backbone
@@ -73,7 +73,7 @@ def learnt(drawn, tmp_path_factory):
     """A short training of a narrow ModelA on 450 faces, and 150 it never saw."""
     config = configure(
         "model_a",
-        builder=dict(widths=(16, 16, 32, 32), stem=16, dropout=0.0),
+        builder=dict(widths=[16, 16, 32, 32], stem=16, dropout=0.0),
         stages=[dict(epochs=10, learning_rate=5e-3)],
         validation=150,
         batch_size=15,
@@ -91,10 +91,12 @@ def learnt(drawn, tmp_path_factory):
 def test_it_beats_the_answers_that_do_not_look(learnt):
     run = learnt[2]
     assert len(run.validation) == 150
-    reached = summarise(run.validation, resamples=100).set_index("metric")["value"]
-    constant = baselines(run.train, run.validation, resamples=100).set_index("metric")["value"]
-    assert reached["age_mae"] < 0.93 * constant["age_mae"]
-    assert reached["gender_accuracy"] > constant["gender_accuracy"] + 0.15
+    constant = constant_predictions(run.train, run.validation)
+    against = compare(constant, run.validation, resamples=500).set_index("metric")
+    age, gender = against.loc["age_mae"], against.loc["gender_accuracy"]
+    # seeds 1, 2 and 3 reach 13.2 of 15.5 years, and 80 to 83 % of 52 %
+    assert age["b"] < 0.93 * age["a"] and age["high"] < 0
+    assert gender["b"] > gender["a"] + 0.15 and gender["low"] > 0.1
 
 
 def test_the_run_folder_is_complete(learnt, drawn):

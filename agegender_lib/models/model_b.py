@@ -47,10 +47,12 @@ def build_model_b(
     base, origin = build_backbone(backbone, weights)
     if freeze_normalisation is None:
         freeze_normalisation = not origin.startswith("random")
-    if freeze_normalisation:
-        for layer in base.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = not freeze_normalisation
+            if not freeze_normalisation:
+                # statistics that start from nothing must keep up with a training of a few hundred steps
+                layer.momentum = 0.9
     image = keras.Input(IMAGE_SHAPE, name="image")
     x = base(BACKBONES[backbone].preprocess(image))
     x = layers.GlobalAveragePooling2D(name="shared_pool_average")(x)

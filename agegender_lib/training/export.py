@@ -61,6 +61,6 @@ def rounded(values: np.ndarray, bits: int) -> np.ndarray:
 def _deflate(path):
     with zipfile.ZipFile(path) as stored:
         parts = [(info, stored.read(info)) for info in stored.infolist()]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
         for info, content in parts:
             packed.writestr(info.filename, content)
