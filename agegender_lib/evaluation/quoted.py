@@ -59,8 +59,8 @@ def quote_comparison(a: Run, b: Run) -> dict[str, Any]:
     -------
     dict
         `age` and `gender`: a, b, difference (b minus a), low, high, p; `decided` when the interval leaves out
-        zero. `baseline`: the constant answers. `original`: the original report's numbers. `women`, `men`: the
-        share of each that model a and b read rightly. `level`: of all intervals.
+        zero. `baseline`: the constant answers. `original`: the original report's numbers. `right_a`,
+        `right_b`: the shares of `men` and `women` that each model reads rightly. `level`: of all intervals.
     """
     found = compare(a.validation, b.validation).set_index("metric")
     quoted: dict[str, Any] = {"level": LEVEL, "images": len(a.validation)}
