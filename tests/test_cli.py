@@ -12,6 +12,7 @@ from PIL import Image
 from tiny_faces import FACES, bomb, everything_below, jpeg, picture, truncated, write_folder, write_tar
 
 from agegender_lib import folders
+from agegender_lib.data import RENDERED_FACES
 from agegender_lib.pipeline import cli, profiles
 
 
@@ -20,7 +21,9 @@ def agegender(tmp_path, monkeypatch, capsys):
     """Call the command line in process; returns exit code, what it printed and what it complained."""
     monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
-    monkeypatch.setattr("agegender_lib.data.open_faces.__defaults__", ("", 1200, tmp_path / "cache"))
+    monkeypatch.setattr(
+        "agegender_lib.data.open_faces.__defaults__", ("", RENDERED_FACES, tmp_path / "cache")
+    )
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
 
     def call(*arguments):

@@ -5,7 +5,7 @@ from .duplicates import duplicate_groups, duplicate_pairs
 from .faceset import FaceSet
 from .filenames import GENDERS, RACES, FaceName, parse_name
 from .importer import load_faces
-from .opening import open_faces
+from .opening import RENDERED_FACES, open_faces
 from .rendered import render_faces
 from .split import split_faces
 from .summary import split_table, summarise_faces
@@ -15,6 +15,7 @@ __all__ = [
     "AGE_BAND_EDGES",
     "GENDERS",
     "RACES",
+    "RENDERED_FACES",
     "FaceName",
     "FaceSet",
     "age_band",

@@ -8,11 +8,12 @@ from .faceset import FaceSet
 from .importer import load_faces
 from .rendered import render_faces
 
+RENDERED_FACES = 1000
 SEED = 0  # of the drawn faces; one set for everybody
 
 
 def open_faces(
-    source: str | Path = "", rendered_faces: int = 1200, cache: str | Path = folders.CACHE
+    source: str | Path = "", rendered_faces: int = RENDERED_FACES, cache: str | Path = folders.CACHE
 ) -> FaceSet:
     """Load labelled faces, or draw stand-ins when there are none to load.
 

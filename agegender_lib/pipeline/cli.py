@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from agegender_lib import folders
+from agegender_lib.data import RENDERED_FACES
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline import commands
 
@@ -137,7 +138,7 @@ def _data_verbs(verbs: argparse._SubParsersAction) -> None:
         "say nothing about people.",
     )
     action.add_argument("folder", metavar="FOLDER")
-    action.add_argument("--count", type=int, default=1200, help="how many (default: %(default)s)")
+    action.add_argument("--count", type=int, default=RENDERED_FACES, help="how many (default: %(default)s)")
     action.add_argument(
         "--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"
     )

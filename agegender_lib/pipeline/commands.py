@@ -63,7 +63,9 @@ def train(options: Namespace) -> None:
     from agegender_lib.pipeline.profiles import read_profile
 
     profile = read_profile(options.profile)
-    faces = data.open_faces(options.data or profile.get("data", ""), profile.get("rendered_faces", 1200))
+    faces = data.open_faces(
+        options.data or profile.get("data", ""), profile.get("rendered_faces", data.RENDERED_FACES)
+    )
     settings = dict(profile.get(options.model) or {})
     if options.seed is not None:
         settings["seed"] = options.seed

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.data import open_faces, split_faces
+from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.pipeline.execute import execute
@@ -122,7 +122,7 @@ def publish(staging: Path, output: Path) -> Path:
 
 def _check_early(values: dict[str, Any]) -> None:
     """Refuse what would otherwise be refused after an hour of training."""
-    faces = open_faces(values.get("data", ""), values.get("rendered_faces", 1200))
+    faces = open_faces(values.get("data", ""), values.get("rendered_faces", RENDERED_FACES))
     from agegender_lib.training import build_network, configure  # imports Keras, which takes seconds
 
     for model in ("model_a", "model_b"):
