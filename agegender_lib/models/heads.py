@@ -62,8 +62,8 @@ def age_output(features, kind: str = "distribution"):
 def average_flips(model: keras.Model) -> keras.Model:
     """A model that answers with the mean of a face's and its mirror image's answers.
 
-    The mirror is built from Permute and a frozen Dense layer whose kernel is the reversed identity, because a
-    saved model may hold built-in layers only.
+    The mirror is built from Permute and a frozen 1 x 1 convolution whose kernel is the reversed identity, because
+    a saved model may hold built-in layers only (and a Dense layer may come only after a small feature map).
 
     Parameters
     ----------
@@ -77,12 +77,13 @@ def average_flips(model: keras.Model) -> keras.Model:
     image = keras.Input(model.input_shape[1:], name="image")
     width = model.input_shape[2]
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_last")(image)
-    mirrored = layers.Dense(
+    mirrored = layers.Conv2D(
         width,
+        1,
         use_bias=False,
         trainable=False,
         dtype="float32",
-        kernel_initializer=keras.initializers.Constant(np.eye(width)[::-1].tolist()),
+        kernel_initializer=keras.initializers.Constant(np.eye(width)[None, None, ::-1].tolist()),
         name="mirror_reverse",
     )(mirrored)
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
