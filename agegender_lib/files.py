@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,13 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def copy_file(source: Path, target: Path) -> Path:
+    """Copy a file's content to ``target``, atomically; returns ``target``."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return Path(target)
 
 
 def write_json(path: Path, content: Any) -> None:

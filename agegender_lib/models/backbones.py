@@ -161,9 +161,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise InputError(f"{path} is no Keras weights file (.weights.h5): {error}") from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about layers it misses, of which the refusal below names the first
+            # Keras warns of every layer it misses; the refusal below names the first
+            warnings.simplefilter("ignore")
             model.load_weights(path)
     except Exception as error:  # Keras raises whatever its loader stumbles over
         raise InputError(

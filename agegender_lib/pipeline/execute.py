@@ -17,7 +17,7 @@ class NotebookFailed(RuntimeError):
     """A notebook stopped with an error that is not the user's; the message says where to read on."""
 
 
-def execute(notebook: Path, parameters: dict[str, Any], executed: Path = folders.EXECUTED) -> Path:
+def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:
     """Execute one notebook with those of the parameters it declares.
 
     Parameters
@@ -25,8 +25,9 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path = folders
     notebook : Path
     parameters : dict
         By name; what this notebook does not declare is left out.
-    executed : Path
-        Folder for the executed copy, which keeps the outputs and, after a failure, the traceback.
+    executed : Path, optional
+        Folder for the executed copy (default: `folders.EXECUTED`), which keeps the outputs and, after a failure,
+        the traceback.
 
     Returns
     -------
@@ -40,6 +41,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path = folders
     NotebookFailed
         When it stopped for another reason.
     """
+    executed = executed or folders.EXECUTED
     executed.mkdir(parents=True, exist_ok=True)
     copy = executed / notebook.name
     known = declared(notebook)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
-from agegender_lib.files import replacing, write_csv, write_json
+from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.plots import save_figure
 
 # Parts of a run folder small enough to keep beside the report; the model goes to models/.
@@ -68,13 +67,11 @@ class Outputs:
             In words, what was kept.
         """
         for part in RUN_PARTS:
-            with replacing(self._results(Path("runs", name, part))) as temporary:
-                shutil.copyfile(run / part, temporary)
+            copy_file(run / part, self._results(Path("runs", name, part)))
         if self.faces.rendered:
             return f"A model of drawn faces knows nothing about people: it stays in {run.name}."
         for suffix in MODEL_FILES:
-            with replacing(self.folder / "models" / f"{model}{suffix}") as temporary:
-                shutil.copyfile(run / f"model{suffix}", temporary)
+            copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
 
     def _results(self, name: str | Path) -> Path:

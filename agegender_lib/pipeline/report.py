@@ -1,6 +1,5 @@
 """The main job: every notebook, then the report, and nothing in `report/` touched before all of it is there."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.files import replacing
+from agegender_lib.files import copy_file, replacing
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.profiles import notebooks, read_profile
 from agegender_lib.pipeline.readme import is_rendered, with_headline
@@ -109,10 +108,9 @@ def publish(staging: Path, output: Path) -> Path:
             fresh.rename(output / name)
             shutil.rmtree(old, ignore_errors=True)
         if (staging / "models").is_dir():
-            (output / "models").mkdir(exist_ok=True)
             for model in sorted((staging / "models").iterdir()):
-                _replace(model, output / "models" / model.name)
-        return _replace(staging / "report.pdf", output / "report.pdf")
+                copy_file(model, output / "models" / model.name)
+        return copy_file(staging / "report.pdf", output / "report.pdf")
     except OSError as error:
         raise InputError(
             f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
@@ -132,13 +130,6 @@ def _check_early(values: dict[str, Any]) -> None:
         split_faces(faces.table, config.split_seed, config.validation)
         # a file of weights that does not fit is found here; downloading them is left to the training
         build_network(config, values["weights"] if values["weights"] != "imagenet" else "none")
-
-
-def _replace(source: Path, target: Path) -> Path:
-    part = target.with_name(target.name + ".part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)
-    return target
 
 
 def _located(weights: str) -> str:
