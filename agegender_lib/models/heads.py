@@ -28,11 +28,13 @@ def age_output(features, kind: str = "distribution"):
     Parameters
     ----------
     features : KerasTensor, float32 [n, f]
-    kind : {"distribution", "regression"}
+    kind : {"distribution", "ordinal", "regression"}
         ``regression`` is one linear unit. ``distribution`` is a softmax over the ages 0 to 116 followed by its
         expectation, which a frozen one-unit Dense layer computes with the ages as its kernel, so that the saved
         model needs no custom layer (deep expectation: Rothe, Timofte & Van Gool 2018, eq. 4; trained as in
-        DLDL-v2, Gao et al. 2018, arXiv 1807.01114).
+        DLDL-v2, Gao et al. 2018, arXiv 1807.01114). ``ordinal`` asks "older than k years?" of everybody older
+        than k - 1, k = 0 to 115; the expected age is the sum of P(older than k), each the product of the answers
+        so far (CORN: Shi, Cao & Raschka 2023, arXiv 2111.08851, eq. 5).
 
     Returns
     -------
@@ -47,16 +49,29 @@ def age_output(features, kind: str = "distribution"):
         distribution = layers.Dense(
             len(AGES), activation="softmax", dtype="float32", name="age_distribution"
         )(features)
-        expectation = layers.Dense(
-            1,
-            use_bias=False,
-            trainable=False,
-            dtype="float32",
-            kernel_initializer=keras.initializers.Constant(AGES[:, None].tolist()),
-            name="age_output",
-        )
-        return expectation(distribution)
-    raise ValueError(f"age head {kind!r} is unknown; choose 'distribution' or 'regression'")
+        return _frozen(AGES[:, None], "age_output")(distribution)
+    if kind == "ordinal":
+        # the product of the answers is the exponential of the sum of their logarithms
+        steps = len(AGES) - 1
+        answers = layers.Dense(steps, dtype="float32", name="age_ordinal")(features)
+        logs = layers.Activation("log_sigmoid", dtype="float32", name="age_ordinal_log")(answers)
+        so_far = np.triu(np.ones((steps, steps)))
+        survival = _frozen(so_far, "age_ordinal_so_far", activation="exponential")(logs)
+        return _frozen(np.ones((steps, 1)), "age_output")(survival)
+    raise ValueError(f"age head {kind!r} is unknown; choose 'distribution', 'ordinal' or 'regression'")
+
+
+def _frozen(kernel, name, **choices):
+    """A Dense layer that computes with ``kernel`` and never learns: arithmetic a saved model can hold."""
+    return layers.Dense(
+        kernel.shape[1],
+        use_bias=False,
+        trainable=False,
+        dtype="float32",
+        kernel_initializer=keras.initializers.Constant(kernel.tolist()),
+        name=name,
+        **choices,
+    )
 
 
 def average_flips(model: keras.Model) -> keras.Model:

@@ -37,6 +37,11 @@ def build_residual(
     stem: int = 32,
     dropout: float = 0.3,
     age_head: str = "distribution",
+    block: str = "residual",
+    excitation: bool = True,
+    pooling: str = "average",
+    input_scaling: str = "fixed",
+    side: int = 128,
 ) -> keras.Model:
     """The project's own network: pre-activation residual blocks with squeeze-and-excitation.
 
@@ -54,19 +59,42 @@ def build_residual(
         Channels of the first convolution, which halves the resolution to 64 px.
     dropout : float
         Share of pooled features dropped before each head.
-    age_head : {"distribution", "regression"}
+    age_head : {"distribution", "ordinal", "regression"}
         See :func:`agegender_lib.models.heads.age_output`.
+    block : {"residual", "plain"}
+        With identity mappings, or the same convolutions one after the other.
+    excitation : bool
+        Whether blocks weigh their channels.
+    pooling : {"average", "max", "both"}
+        Global pooling of the last feature map.
+    input_scaling : {"fixed", "image", "none"}
+        [0, 1] to [-2, 2] whatever the image; each image to mean 0 and variance 1; or as it is.
+    side : int
+        Pixels to which the model itself resizes its input; 128 leaves it alone.
     """
-    image = keras.Input(IMAGE_SHAPE, name="image")
-    x = layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(image)
+    _choose(block=(block, ("residual", "plain")), pooling=(pooling, ("average", "max", "both")))
+    _choose(input_scaling=(input_scaling, ("fixed", "image", "none")))
+    image, x = _input(side)
+    if input_scaling == "fixed":
+        x = layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(x)
+    elif input_scaling == "image":
+        x = layers.LayerNormalization(
+            axis=(1, 2, 3), center=False, scale=False, epsilon=1e-3, name="shared_input_scale"
+        )(x)
     x = _conv(x, stem, "shared_stem_conv", strides=2)
     for stage, width in enumerate(widths, start=1):
-        for block in range(1, blocks + 1):
-            strides = 2 if stage > 1 and block == 1 else 1
-            x = _residual_block(x, width, f"shared_stage{stage}_block{block}", strides)
+        for number in range(1, blocks + 1):
+            strides = 2 if stage > 1 and number == 1 else 1
+            name = f"shared_stage{stage}_block{number}"
+            x = _block(x, width, name, strides, identity=block == "residual", excitation=excitation)
     x = layers.BatchNormalization(name="shared_pool_norm")(x)
     x = layers.ReLU(name="shared_pool_relu")(x)
-    x = layers.GlobalAveragePooling2D(name="shared_pool_average")(x)
+    pools = []
+    if pooling != "max":
+        pools.append(layers.GlobalAveragePooling2D(name="shared_pool_average")(x))
+    if pooling != "average":
+        pools.append(layers.GlobalMaxPooling2D(name="shared_pool_max")(x))
+    x = pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_both")(pools)
     gender = layers.Dropout(dropout, name="gender_head_dropout")(x)
     age = layers.Dropout(dropout, name="age_head_dropout")(x)
     return keras.Model(image, [gender_output(gender), age_output(age, age_head)], name="age_gender_A")
@@ -81,6 +109,7 @@ def build_original(
     dense: int = 128,
     dropout: float = 0.25,
     age_head: str = "regression",
+    side: int = 128,
 ) -> keras.Model:
     """The original report's network: Conv - ReLU - BatchNormalization - MaxPooling - Dropout, two branches.
 
@@ -100,14 +129,12 @@ def build_original(
         Units of each branch's hidden dense layer.
     dropout : float
         Share dropped after each block; twice as much before the outputs.
-    age_head : {"regression", "distribution"}
+    age_head : {"regression", "distribution", "ordinal"}
+    side : int
+        Pixels to which the model itself resizes its input; 128 leaves it alone.
     """
-    if normalisation not in ("after", "before"):
-        raise ValueError(f"normalisation {normalisation!r} is unknown; choose 'after' or 'before'")
-    if pooling not in ("max", "average"):
-        raise ValueError(f"pooling {pooling!r} is unknown; choose 'max' or 'average'")
-    if features not in ("flatten", "global"):
-        raise ValueError(f"features {features!r} is unknown; choose 'flatten' or 'global'")
+    _choose(normalisation=(normalisation, ("after", "before")), pooling=(pooling, ("max", "average")))
+    _choose(features=(features, ("flatten", "global")))
     if not 0 <= split_after <= len(filters):
         raise ValueError(f"split_after is {split_after}; choose 0 to {len(filters)}")
 
@@ -131,8 +158,7 @@ def build_original(
         x = layers.Dense(dense, activation="relu", name=f"{branch}_dense")(x)
         return layers.Dropout(min(0.9, 2 * dropout), name=f"{branch}_dense_dropout")(x)
 
-    image = keras.Input(IMAGE_SHAPE, name="image")
-    x = image
+    image, x = _input(side)
     for index in range(split_after):
         x = block(x, index, "shared")
     outputs = [
@@ -142,6 +168,19 @@ def build_original(
     return keras.Model(image, outputs, name="age_gender_A_original")
 
 
+def _choose(**choices):
+    for name, (value, known) in choices.items():
+        if value not in known:
+            raise ValueError(f"{name} {value!r} is unknown; choose {' or '.join(map(repr, known))}")
+
+
+def _input(side):
+    image = keras.Input(IMAGE_SHAPE, name="image")
+    if side == IMAGE_SHAPE[0]:
+        return image, image
+    return image, layers.Resizing(side, side, name="shared_input_resize")(image)
+
+
 def _conv(x, width, name, kernel=3, strides=1):
     # no bias: the normalisation that follows would remove it
     return layers.Conv2D(
@@ -149,18 +188,23 @@ def _conv(x, width, name, kernel=3, strides=1):
     )(x)
 
 
-def _residual_block(x, width, name, strides):
+def _block(x, width, name, strides, identity, excitation):
     shortcut = x
     x = layers.BatchNormalization(name=f"{name}_norm1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
-    if strides != 1 or shortcut.shape[-1] != width:
+    if identity and (strides != 1 or shortcut.shape[-1] != width):
         shortcut = _conv(x, width, f"{name}_shortcut", kernel=1, strides=strides)
     x = _conv(x, width, f"{name}_conv1", strides=strides)
     x = layers.BatchNormalization(name=f"{name}_norm2")(x)
     x = layers.ReLU(name=f"{name}_relu2")(x)
     x = _conv(x, width, f"{name}_conv2")
+    if excitation:
+        x = _excited(x, width, name)
+    return layers.Add(name=f"{name}_add")([shortcut, x]) if identity else x
+
+
+def _excited(x, width, name):
     scale = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
     scale = layers.Dense(max(8, width // 8), activation="relu", name=f"{name}_excite1")(scale)
     scale = layers.Dense(width, activation="sigmoid", name=f"{name}_excite2")(scale)
-    x = layers.Multiply(name=f"{name}_excitation")([x, scale])
-    return layers.Add(name=f"{name}_add")([shortcut, x])
+    return layers.Multiply(name=f"{name}_excitation")([x, scale])

@@ -17,16 +17,20 @@ class Batches(keras.utils.PyDataset):
     batch_size : int
     seed : int, optional
         Shuffle anew each epoch; without it the order stays.
+    mixup : float
+        Blend each face, and its targets, with another of its batch; see :class:`TrainingConfig`. Needs a seed.
     """
 
-    def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None):
+    def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None, mixup: float = 0.0):
         super().__init__()
+        self.mixup = mixup
         self.images, self.rows, self.targets = images, np.asarray(rows), targets
         self.batch_size, self.seed = batch_size, seed
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
         """Put the rows into this epoch's order, so that a resumed training continues with the same batches."""
+        self.epoch = epoch
         order = np.arange(len(self.rows))
         self.order = (
             order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
@@ -41,4 +45,17 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self.images[self.rows[chosen]]
-        return images, {name: values[chosen] for name, values in self.targets.items()}
+        targets = {name: values[chosen] for name, values in self.targets.items()}
+        return self._mixed(images, targets, index) if self.mixup else (images, targets)
+
+    def _mixed(self, images, targets, index):
+        random = np.random.default_rng([self.seed, self.epoch, index])
+        share = random.beta(self.mixup, self.mixup, size=len(images)).astype("float32")
+        partner = random.permutation(len(images))
+
+        def blend(values):
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            return weight * values + (1 - weight) * values[partner]
+
+        blended = np.rint(blend(images.astype("float32"))).astype("uint8")
+        return blended, {name: blend(values) for name, values in targets.items()}

@@ -46,22 +46,26 @@ class TrainingConfig:
     validation : int or float
         Images, or share of them, held out.
     batch_size : int
-    optimizer : {"adamw", "adam"}
+    optimizer : {"adamw", "adam", "muon"}
+        See :func:`agegender_lib.training.optimizers.build_optimizer`.
     weight_decay : float
-        Of AdamW; biases and normalisation are left out of it.
+        Of AdamW and Muon; biases and normalisation are left out of it.
     ema_momentum : float or None
         Weights are averaged over time with this momentum, and the average is what validates and is saved.
     age_loss : {"mse", "mae"}
         Of the age in years.
     age_weight, gender_weight, distribution_weight : float
         Weights of the age loss, the gender cross-entropy, and, for a model with an age distribution, its
-        Kullback-Leibler divergence from the label's distribution.
+        Kullback-Leibler divergence from the label's distribution; for one with an ordinal head, of its loss.
     age_sigma : (float, float)
         The label's distribution is a normal around the age with sigma = first + second x age, in years.
     label_smoothing : float
         Of the gender labels.
     augmentation : dict
         Arguments of :class:`agegender_lib.models.FaceAugmentation`.
+    mixup : float
+        Faces are blended in pairs, pixels and targets alike, with a share drawn from Beta(mixup, mixup) (Zhang et
+        al. 2018, arXiv 1710.09412); 0 leaves them whole.
     early_stopping : int or None
         Stop the last stage after so many epochs without a better validation loss, and keep the best epoch's
         weights. None trains to the end and keeps the last, so that nothing is chosen on the validation images.
@@ -91,6 +95,7 @@ class TrainingConfig:
     age_sigma: tuple[float, float] = (2.5, 0.03)
     label_smoothing: float = 0.05
     augmentation: dict[str, Any] = field(default_factory=dict)
+    mixup: float = 0.0
     early_stopping: int | None = None
     flip_averaging: bool = True
     precision: str = "float32"
@@ -207,7 +212,7 @@ def _check_number(key, value, least, most=None, whole=False):
 
 def _check(values):
     choices = {
-        "optimizer": ("adamw", "adam"),
+        "optimizer": ("adamw", "adam", "muon"),
         "age_loss": ("mse", "mae"),
         "precision": ("float32", "mixed_bfloat16", "auto"),
         "flip_averaging": (True, False),
@@ -215,7 +220,7 @@ def _check(values):
     for key, allowed in choices.items():
         if values[key] not in allowed:
             raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(map(str, allowed))}")
-    for key in ("age_weight", "gender_weight", "distribution_weight", "weight_decay"):
+    for key in ("age_weight", "gender_weight", "distribution_weight", "weight_decay", "mixup"):
         _check_number(key, values[key], 0)
     _check_number("label_smoothing", values["label_smoothing"], 0, 1)
     _check_number("batch_size", values["batch_size"], 1, whole=True)

@@ -1,7 +1,10 @@
 """What the models are trained towards: losses and label distributions."""
 
+from collections.abc import Collection
+
 import keras
 import numpy as np
+from keras import ops
 
 from agegender_lib.models.heads import AGES
 
@@ -29,18 +32,57 @@ def age_distributions(ages: np.ndarray, sigma: tuple[float, float]) -> np.ndarra
     return (density / density.sum(axis=1, keepdims=True)).astype("float32")
 
 
-def targets(table, config: TrainingConfig, has_distribution: bool) -> dict[str, np.ndarray]:
-    """Arrays to train towards, by output name, in the table's order."""
+def ordinal_answers(ages: np.ndarray) -> np.ndarray:
+    """Answers to "older than k years?", k = 0 to 115, for the ordinal head.
+
+    Parameters
+    ----------
+    ages : int [n]
+        In years.
+
+    Returns
+    -------
+    float32 [n, 116]
+        1 yes, 0 no, and -1 where the question is not asked because the answer for k - 1 was no.
+    """
+    years, ages = AGES[None, :-1], np.asarray(ages, dtype="float32")[:, None]
+    return np.where(ages > years, 1.0, np.where(ages == years, 0.0, -1.0)).astype("float32")
+
+
+def corn_loss(answers, logits):
+    """Cross-entropy of the questions that are asked (CORN: Shi, Cao & Raschka 2023, arXiv 2111.08851, eq. 6).
+
+    Parameters
+    ----------
+    answers : float32 [n, 116]
+        See :func:`ordinal_answers`.
+    logits : float32 [n, 116]
+
+    Returns
+    -------
+    float32 [n]
+        Sum over a face's questions: unlike CORN's mean over all questions of a batch, it weighs every face's
+        questions the same whatever the others' ages.
+    """
+    asked = ops.cast(answers >= 0, logits.dtype)
+    losses = ops.relu(logits) - logits * answers + ops.softplus(-ops.abs(logits))
+    return ops.sum(asked * losses, axis=-1)
+
+
+def targets(table, config: TrainingConfig, outputs: Collection[str]) -> dict[str, np.ndarray]:
+    """Arrays to train towards, by output name, in the table's order, for a graph with these outputs."""
     arrays = {
         "gender_output": table["gender"].to_numpy("float32")[:, None],
         "age_output": table["age"].to_numpy("float32")[:, None],
     }
-    if has_distribution:
+    if "age_distribution" in outputs:
         arrays["age_distribution"] = age_distributions(table["age"].to_numpy(), config.age_sigma)
+    if "age_ordinal" in outputs:
+        arrays["age_ordinal"] = ordinal_answers(table["age"].to_numpy())
     return arrays
 
 
-def compile_arguments(config: TrainingConfig, has_distribution: bool) -> dict[str, dict]:
+def compile_arguments(config: TrainingConfig, outputs: Collection[str]) -> dict[str, dict]:
     """Losses, their weights, and metrics for ``model.compile``, by output name.
 
     The original report's loss, MSE of the age + 500 x cross-entropy of the gender, is ``age_loss="mse"``,
@@ -52,9 +94,9 @@ def compile_arguments(config: TrainingConfig, has_distribution: bool) -> dict[st
         "age_output": age_loss(),
     }
     weights = {"gender_output": config.gender_weight, "age_output": config.age_weight}
-    if has_distribution:
-        losses["age_distribution"] = keras.losses.KLDivergence()
-        weights["age_distribution"] = config.distribution_weight
+    for name, loss in (("age_distribution", keras.losses.KLDivergence()), ("age_ordinal", corn_loss)):
+        if name in outputs:
+            losses[name], weights[name] = loss, config.distribution_weight
     metrics = {
         "gender_output": [keras.metrics.BinaryAccuracy(name="accuracy")],
         "age_output": [keras.metrics.MeanAbsoluteError(name="mae")],

@@ -11,6 +11,7 @@ from agegender_lib.errors import InputError
 
 from .config import Stage, TrainingConfig
 from .losses import compile_arguments
+from .optimizers import build_optimizer
 
 BUILDERS = {"model_a": models.build_model_a, "model_b": models.build_model_b}
 
@@ -45,8 +46,13 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """Augmentation and network in one graph: raw uint8 pixels in, a dictionary of outputs out."""
     outputs = dict(zip(network.output_names, network.outputs, strict=True))
     names = [layer.name for layer in network.layers]
-    if "age_distribution" in names:
-        outputs["age_distribution"] = network.get_layer("age_distribution").output
+    for extra in ("age_distribution", "age_ordinal"):
+        if extra in names:
+            outputs[extra] = network.get_layer(extra).output
+    if config.mixup and "age_ordinal" in outputs:
+        raise InputError(
+            f"mixup is {config.mixup}, but an ordinal age head has no blended targets: set it to 0"
+        )
     inner = keras.Model(network.inputs, outputs, name="network")
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="pixels")
     try:
@@ -76,24 +82,10 @@ def check_stages(network: keras.Model, config: TrainingConfig) -> None:
 
 def compile_for(graph: keras.Model, config: TrainingConfig, stage: Stage, steps_per_epoch: int) -> None:
     """Give the training graph the losses of ``config`` and a fresh optimizer for ``stage``."""
-    total = max(1, stage.epochs * steps_per_epoch)
-    warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        stage.learning_rate / 100 if warmup else stage.learning_rate,
-        decay_steps=total - warmup,
-        warmup_target=stage.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    averaging = {"use_ema": config.ema_momentum is not None, "ema_momentum": config.ema_momentum or 0.99}
-    if config.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, **averaging)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    else:
-        optimizer = keras.optimizers.Adam(schedule, **averaging)
-    has_distribution = "age_distribution" in graph.output
+    optimizer = build_optimizer(config, stage, steps_per_epoch)
     # XLA halves the speed of these networks on a CPU with TensorFlow
     jit = False if keras.backend.backend() == "tensorflow" else "auto"
-    graph.compile(optimizer=optimizer, jit_compile=jit, **compile_arguments(config, has_distribution))
+    graph.compile(optimizer=optimizer, jit_compile=jit, **compile_arguments(config, graph.output))
     optimizer.build(graph.trainable_variables)
 
 

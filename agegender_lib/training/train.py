@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,7 @@ def train(
     weights: str | Path = "imagenet",
     runs: Path = folders.RUNS,
     name: str | None = None,
+    on_epoch: Callable[[dict], None] | None = None,
 ) -> Path:
     """Train a model, or go on with a training that was killed, or return one that is finished.
 
@@ -47,6 +49,9 @@ def train(
     name : str, optional
         Of the run; by default the model and a short hash of settings, faces and weights, so that another
         training gets another folder.
+    on_epoch : callable, optional
+        Gets every epoch's row of history.csv once it is safely written, those of a killed training's earlier
+        epochs first. What it raises ends the training, which the same call would go on with.
 
     Returns
     -------
@@ -75,23 +80,24 @@ def train(
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     _claim(folder, identity)
     state = State.read(folder / "checkpoint.npz")
-    _fit(graph, network, config, faces, split, state, folder)
+    _fit(graph, network, config, faces, split, state, folder, on_epoch or (lambda row: None))
     _save(network, config, folder)
     _conclude(folder, faces, split, state, {"weights_origin": origin, "precision": arithmetic})
     state.path.unlink(missing_ok=True)
     return folder
 
 
-def _fit(graph, network, config, faces, split, state, folder):
-    has_distribution = "age_distribution" in graph.output
+def _fit(graph, network, config, faces, split, state, folder, on_epoch):
+    for row in state.history:
+        on_epoch(row)
     parts = {}
     for part in ("train", "validation"):
         rows = (split == part).to_numpy().nonzero()[0]
-        wanted = targets(faces.table.iloc[rows], config, has_distribution)
-        seed = config.seed if part == "train" else None
+        wanted = targets(faces.table.iloc[rows], config, graph.output)
+        seed, mixup = (config.seed, config.mixup) if part == "train" else (None, 0.0)
         # 100 divides the coursework's 1,000, so that Keras's mean over batches is the mean over faces
         size = config.batch_size if part == "train" else 100
-        parts[part] = Batches(faces.images, rows, wanted, size, seed)
+        parts[part] = Batches(faces.images, rows, wanted, size, seed, mixup)
     end = 0
     for number, stage in enumerate(config.stages, start=1):
         start, end = end, end + stage.epochs
@@ -108,6 +114,7 @@ def _fit(graph, network, config, faces, split, state, folder):
         def finished(row, progress=progress):
             write_csv(folder / "history.csv", pd.DataFrame(state.history))
             progress.row(row)
+            on_epoch(row)
 
         if state.epoch < end and not stalled(state.history, config, number):
             keep = KeepState(state, config, number, network, finished)
