@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
+STUDIES = NOTEBOOKS / "studies"
 REPORT = ROOT / "report"
 MODELS = REPORT / "models"
 

@@ -288,9 +288,9 @@ def test_the_default_network_halves_its_resolution_from_stage_to_stage(networks)
         ({**TINY, "normalisation": "none"}, "normalisation 'none' is unknown.*'after' or 'before'"),
         ({**TINY, "pooling": "mean"}, "pooling 'mean' is unknown.*'max' or 'average'"),
         ({**TINY, "features": "dense"}, "features 'dense' is unknown.*'flatten' or 'global'"),
-        ({**TINY, "split_after": 5}, "split_after is 5; choose 0 to 4"),
-        ({**TINY, "split_after": -1}, "split_after is -1; choose 0 to 4"),
-        ({**TINY, "age_head": "softmax"}, "age head 'softmax' is unknown.*'distribution' or 'regression'"),
+        ({**TINY, "split_after": 6}, "split_after is 6; choose 0 to 5"),
+        ({**TINY, "split_after": -1}, "split_after is -1; choose 0 to 5"),
+        ({**TINY, "age_head": "softmax"}, "age head 'softmax' is unknown.*'ordinal' or 'regression'"),
         ({**SMALL, "age_head": None}, "age head None is unknown"),
     ],
 )

@@ -22,7 +22,13 @@ from tiny_faces import picture
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, GENDERS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import confidently_wrong, errors_by, running_median
+from agegender_lib.evaluation import (
+    confidently_wrong,
+    errors_by,
+    gradient_cosines,
+    gradient_depth,
+    running_median,
+)
 from agegender_lib.evaluation.tables import HISTORY_COLUMNS
 from agegender_lib.plots.style import COLOURS, RENDERED_MARK, TEXT_WIDTH_CM, look_of, mark_rendered, settle
 
@@ -111,6 +117,37 @@ def two_models(by="age_band"):
     }
 
 
+@functools.cache
+def cosines(
+    groups=("stem", "stage1_block1", "stage2_block1", "stage3_block1", "stage4_block1", "pool"), runs=3
+):
+    """Histories of runs that measured their gradients, as a tidy table and by depth."""
+    histories = {}
+    for seed in range(runs):
+        table = history(56, seed=seed)
+        noise = np.random.default_rng(seed).normal(0, 0.03, (len(groups) + 1, 56))
+        falling = 0.2 * np.exp(-np.arange(56) / 20) - 0.05
+        for number, group in enumerate(("", *groups)):
+            table[f"gradient_cosine:{group}".rstrip(":")] = falling - 0.02 * number + noise[number]
+        histories[f"seed {seed}"] = table
+    table = gradient_cosines(histories)
+    return table, gradient_depth(table)
+
+
+def split_trainings():
+    places = ["at the input", *(f"after block {number}" for number in range(1, 5)), "at the heads"]
+    rows = [
+        (place, seed, 7 - i / 5 + seed / 9, 0.8 + i / 50)
+        for i, place in enumerate(places)
+        for seed in (1, 2, 3)
+    ]
+    table = pd.DataFrame(rows, columns=["choice", "seed", "age_mae", "gender_accuracy"])
+    means = table.groupby("choice", sort=False)[["age_mae", "gender_accuracy"]].mean().reset_index()
+    for measure, width in (("age_mae", 0.4), ("gender_accuracy", 0.02)):
+        means[f"{measure}_low"], means[f"{measure}_high"] = means[measure] - width, means[measure] + width
+    return table, means
+
+
 def counts(a, b, c, d):
     return pd.DataFrame([[a, b], [c, d]], index=GENDERS, columns=GENDERS)
 
@@ -133,6 +170,13 @@ DRAW = {
     "errors_per_group": lambda: plots.errors_per_group(two_models()),
     "errors_per_group of two": lambda: plots.errors_per_group(two_models("gender")),
     "compare_models": lambda: plots.compare_models(comparison()),
+    "gradient_conflict": lambda: plots.gradient_conflict(*cosines()),
+    "gradient_conflict of one run": lambda: plots.gradient_conflict(*cosines(("block1", "block2", "dense"), 1)),
+    "gradient_conflict of many blocks": lambda: plots.gradient_conflict(
+        *cosines(("stem", *(f"stage{s}_block{b}" for s in range(1, 5) for b in (1, 2)), "pool"))
+    ),
+    "split_depth": lambda: plots.split_depth(*split_trainings()),
+    "split_depth of two places": lambda: plots.split_depth(split_trainings()[0][:6]),
     "draw_architecture": lambda: plots.draw_architecture(layers(), "ModelA"),
 }  # fmt: skip
 everything = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)

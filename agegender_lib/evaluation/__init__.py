@@ -6,27 +6,36 @@ from agegender_lib.evaluation.baselines import (
     constant_predictions,
     original_report,
 )
+from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.runs import Run, read_run
+from agegender_lib.evaluation.studies import compare_choices, quote_study, read_trainings, training_table
 
 __all__ = [
     "Run",
     "baselines",
     "beside_original",
     "compare",
+    "compare_choices",
     "confidently_wrong",
     "confusion",
     "constant_predictions",
     "errors_by",
+    "gradient_cosines",
+    "gradient_depth",
     "headline",
     "original_report",
     "quote_comparison",
+    "quote_gradients",
     "quote_groups",
     "quote_run",
+    "quote_study",
     "read_run",
+    "read_trainings",
     "running_median",
     "summarise",
+    "training_table",
     "worst",
 ]

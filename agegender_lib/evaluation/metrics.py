@@ -119,7 +119,7 @@ def compare(
     only_a, only_b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
     mcnemar = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     tests = {
-        "age_mae": (_bootstrap_p(draws["age_mae"]), "paired bootstrap"),
+        "age_mae": (bootstrap_p(draws["age_mae"]), "paired bootstrap"),
         "gender_accuracy": (float(mcnemar), "exact McNemar"),
     }
     better = {
@@ -135,7 +135,7 @@ def compare(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _bootstrap_p(draws: np.ndarray) -> float:
+def bootstrap_p(draws: np.ndarray) -> float:
     """Two-sided p value: twice the share of resamples on the other side of zero, never exactly 0."""
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))

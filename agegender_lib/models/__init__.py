@@ -5,7 +5,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES
 from .describe import describe
-from .heads import average_flips
+from .heads import average_flips, average_members
 from .model_a import build_model_a
 from .model_b import build_model_b, set_trainable
 from .predict import load_model, predict
@@ -14,6 +14,7 @@ __all__ = [
     "BACKBONES",
     "FaceAugmentation",
     "average_flips",
+    "average_members",
     "build_model_a",
     "build_model_b",
     "describe",

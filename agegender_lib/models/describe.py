@@ -8,12 +8,20 @@ import pandas as pd
 from keras import layers
 
 from .backbones import BACKBONES
+from .heads import AGES
 
 _NAMES = {
     "BatchNormalization": "BatchNorm", "MaxPooling2D": "MaxPool", "AveragePooling2D": "AveragePool",
-    "GlobalAveragePooling2D": "Global average pool",
+    "GlobalAveragePooling2D": "Global average pool", "GlobalMaxPooling2D": "Global max pool",
 }  # fmt: skip
-_ACTIVATIONS = {"relu": "ReLU"}
+_ACTIVATIONS = {"relu": "ReLU", "log_sigmoid": "log-sigmoid"}
+# what stands side by side in the network, and not one after the other
+_BOTH_POOLS = "Global average pool → Global max pool → Concatenate", "Global average and max pool"
+_REMARKS = {
+    "gender_output": "P(female)",
+    "age_distribution": "a unit per year, 0 to 116",
+    "age_ordinal": "a unit per question: older than 0, 1, ... 115 years?",
+}
 
 
 def describe(model: keras.Model) -> pd.DataFrame:
@@ -41,6 +49,7 @@ def describe(model: keras.Model) -> pd.DataFrame:
         row = pd.DataFrame([{**_row("mirror", "shared", mirror), **words}])
         return pd.concat([table[:1], row, table[1:]], ignore_index=True)
     rows = []
+    resized = any(isinstance(layer, layers.Resizing) for layer in model.layers)
     parts: dict[tuple[str, str], list] = {}
     for layer in model.layers:
         branch, _, rest = layer.name.partition("_")
@@ -51,6 +60,9 @@ def describe(model: keras.Model) -> pd.DataFrame:
             continue
         if isinstance(layer, layers.InputLayer):
             branch, part = "shared", "input"
+        elif resized and layer.name.startswith("shared_input_"):
+            # the input's own row says what size an image has to have
+            part = "resize"
         else:
             part = rest if layer.name.endswith(("_output", "_distribution")) else rest.split("_")[0]
         parts.setdefault((branch, part), []).append(layer)
@@ -72,8 +84,8 @@ def _flush(parts):
 def _row(name, branch, members):
     own = [weight for layer in members for weight in layer.weights]
     learning = [weight for layer in members for weight in layer.trainable_weights]
-    kind, detail = _residual(members) or (
-        " → ".join(_operation(layer) for layer in members),
+    kind, detail = _blocks(members) or (
+        " → ".join(_operation(layer) for layer in members).replace(*_BOTH_POOLS),
         ", ".join(text for layer in members if (text := _remark(layer))),
     )
     return {
@@ -88,21 +100,25 @@ def _row(name, branch, members):
     }
 
 
-def _residual(members):
-    """Kind and detail of a stage of residual blocks, whose layers do not follow each other in one line."""
-    blocks = sum(layer.name.endswith("_add") for layer in members)
+def _blocks(members):
+    """Kind and detail of a stage of ModelA's blocks, whose layers do not follow each other in one line."""
+
+    def ending(end):
+        return [layer for layer in members if layer.name.endswith(end)]
+
+    blocks = len(ending("_norm2"))
     if not blocks:
         return None
-    convolutions = [layer for layer in members if isinstance(layer, layers.Conv2D)]
-    shortcut = [layer for layer in convolutions if layer.name.endswith("_shortcut")]
-    inner = next(layer for layer in convolutions if layer.name.endswith("_conv2"))
-    detail = f"2 × (BatchNorm → ReLU → {_operation(inner)}) → squeeze-excite"
-    if shortcut:
-        first = "" if blocks == 1 else "in the first block: "
-        detail += f"; {first}1 × 1 shortcut"
-        if shortcut[0].strides[0] > 1:
-            detail += f" and first Conv with stride {shortcut[0].strides[0]}"
-    return ("residual block" if blocks == 1 else f"{blocks} residual blocks, each"), detail
+    kind = "residual" if ending("_add") else "plain"
+    detail = f"2 × (BatchNorm → ReLU → {_operation(ending('_conv2')[0])})"
+    if ending("_excitation"):
+        detail += " → squeeze-excite"
+    stride = ending("_conv1")[0].strides[0]
+    first = ["1 × 1 shortcut"] if ending("_shortcut") else []
+    first += [f"first Conv with stride {stride}"] if stride > 1 else []
+    if first:
+        detail += ("; " if blocks == 1 else "; in the first block: ") + " and ".join(first)
+    return (f"{kind} block" if blocks == 1 else f"{blocks} {kind} blocks, each"), detail
 
 
 def _operation(layer):
@@ -113,17 +129,25 @@ def _operation(layer):
     if isinstance(layer, layers.Rescaling):
         low, high = layer.offset, layer.offset + layer.scale
         return f"Rescaling to [{low:g}, {high:g}]".replace("-", "−")
+    if isinstance(layer, layers.Resizing):
+        return f"Resizing to {layer.height} × {layer.width}"
+    if layer.name == "shared_input_scale" and isinstance(layer, layers.LayerNormalization):
+        return "each image to mean 0 and variance 1"
     if isinstance(layer, layers.Conv2D):
         stride = f", stride {layer.strides[0]}" if layer.strides[0] != 1 else ""
         return f"Conv {layer.kernel_size[0]} × {layer.kernel_size[1]} × {layer.filters}{stride}"
     if isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
         return f"{name} {layer.pool_size[0]} × {layer.pool_size[1]}"
-    if _is_expectation(layer):
-        return "Expectation"
-    if isinstance(layer, layers.Dense):
+    if layer.name == "age_ordinal_so_far":
+        return "running sum → exponential"
+    if layer.name == "age_output" and not layer.use_bias:
+        return "Sum" if _is_sum(layer) else "Expectation"
+    if isinstance(layer, (layers.Dense, layers.Activation)):
         activation = keras.activations.serialize(layer.activation)
-        after = "" if activation == "linear" else f" → {_ACTIVATIONS.get(activation, activation)}"
-        return f"Dense {layer.units}{after}"
+        activation = _ACTIVATIONS.get(activation, activation)
+        if isinstance(layer, layers.Activation):
+            return activation
+        return f"Dense {layer.units}" + ("" if activation == "linear" else f" → {activation}")
     if isinstance(layer, layers.Dropout):
         return f"Dropout {layer.rate:g}"
     if isinstance(layer, layers.GaussianNoise):
@@ -135,12 +159,15 @@ def _remark(layer):
     if layer.name == "shared_input_scale" and isinstance(layer, layers.Conv2D):
         return "to ImageNet's centred BGR"
     if layer.name == "age_output":
-        return "each age times its probability" if _is_expectation(layer) else "years"
-    return {"gender_output": "P(female)", "age_distribution": "a unit per year, 0 to 116"}.get(layer.name, "")
+        if layer.use_bias:
+            return "years"
+        return "P(older than k years), k from 0" if _is_sum(layer) else "each age times its probability"
+    return _REMARKS.get(layer.name, "")
 
 
-def _is_expectation(layer):
-    return layer.name == "age_output" and not layer.use_bias
+def _is_sum(layer):
+    """Whether the age is a sum over the ordinal head's questions; they are one fewer than the ages."""
+    return layer.kernel.shape[0] < len(AGES)
 
 
 def _backbone_rows(base):

@@ -1,5 +1,7 @@
 """The two outputs every model ends in, and how an age distribution becomes an age."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import layers
@@ -104,8 +106,39 @@ def average_flips(model: keras.Model) -> keras.Model:
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
     gender, age = model(image)
     gender_mirrored, age_mirrored = model(mirrored)
-    outputs = [
-        layers.Average(name="gender_output")([gender, gender_mirrored]),
-        layers.Average(name="age_output")([age, age_mirrored]),
-    ]
+    outputs = _mean_answers([(gender, age), (gender_mirrored, age_mirrored)])
     return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")
+
+
+def average_members(members: Sequence[keras.Model]) -> keras.Model:
+    """One model that answers with the mean of its members' answers.
+
+    Networks that differ in nothing but chance err differently, and the mean errs less than its members do on
+    average (Krogh & Vedelsby 1995, eq. 6; Lakshminarayanan et al. 2017, arXiv 1612.01474).
+
+    Parameters
+    ----------
+    members : sequence of keras.Model
+        Each with one image input of the same shape and the outputs ``[gender_output, age_output]``.
+
+    Returns
+    -------
+    keras.Model with the same input and outputs, sharing the members' weights.
+    """
+    image = keras.Input(members[0].input_shape[1:], name="image")
+    # members come from files and have one name; a model's parts need different ones
+    named = [
+        keras.Model(member.inputs, member.outputs, name=f"member_{number}")
+        for number, member in enumerate(members, start=1)
+    ]
+    return keras.Model(
+        image, _mean_answers([member(image) for member in named]), name=f"{members[0].name}_of_{len(members)}"
+    )
+
+
+def _mean_answers(answers):
+    genders, ages = zip(*answers, strict=True)
+    return [
+        layers.Average(name="gender_output")(list(genders)),
+        layers.Average(name="age_output")(list(ages)),
+    ]

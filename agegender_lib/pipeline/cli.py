@@ -65,6 +65,44 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = _verb(
         verbs,
+        "study",
+        commands.study,
+        "train the choices of a study and compare them",
+        "Train every choice of a study that is not trained yet, one after the other, and print how each differs from "
+        "its reference. The same command again goes on with a study that was stopped.",
+    )
+    verb.add_argument("study", help="recipe, claims, or a .yaml file (see notebooks/studies)")
+    verb.add_argument("--data", default="", help=DATA_HELP)
+    verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")
+
+    verb = _verb(
+        verbs,
+        "search",
+        commands.search,
+        "search for better settings, alone or with other workers",
+        "Train what Optuna suggests, ending early what falls behind, until so many trials are finished. The same "
+        "command in another process, or with a shared database on another machine, is a second worker. The same "
+        "command again goes on with a search that was stopped.",
+    )
+    verb.add_argument("--data", default="", help=DATA_HELP)
+    verb.add_argument(
+        "--space", metavar="FILE", help="what to search (default: notebooks/studies/search_space.yaml)"
+    )
+    verb.add_argument("--study", metavar="NAME", help="its name (default: the space's model)")
+    verb.add_argument(
+        "--storage", metavar="URL", help="database (default: SQLite in the runs folder's search/<study>.db)"
+    )
+    verb.add_argument(
+        "--trials", type=int, default=20, metavar="N", help="of all workers together (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
+    )
+    verb.add_argument("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)")
+    verb.add_argument("--weights", default="imagenet", help=WEIGHTS_HELP)
+
+    verb = _verb(
+        verbs,
         "evaluate",
         commands.evaluate,
         "metrics of finished trainings, with 95 %% intervals",
@@ -91,6 +129,23 @@ def _parser() -> argparse.ArgumentParser:
         help="a .keras or .h5 model (default: report/models/age_gender_B.keras)",
     )
     verb.add_argument("--csv", metavar="FILE", help="write the table there instead of printing it")
+
+    verb = _verb(
+        verbs,
+        "bench",
+        commands.bench,
+        "images per second of training and inference",
+        "Measure, in one run on this machine, how fast the original's pipeline and this one train and answer, and "
+        "print the speeds beside the project's budgets.",
+    )
+    verb.add_argument("--data", default="", help=DATA_HELP)
+    verb.add_argument(
+        "--images", type=int, default=320, help="how many faces to use at most (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--seconds", type=float, default=3.0, help="of each single measurement (default: %(default)s)"
+    )
+    verb.add_argument("--csv", metavar="FILE", help="also write the speeds there")
 
     verb = _verb(
         verbs,

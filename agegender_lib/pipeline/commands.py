@@ -82,6 +82,50 @@ def train(options: Namespace) -> None:
     _print_metrics(folder)
 
 
+def study(options: Namespace) -> None:
+    """Train what a study lacks, and print its comparison."""
+    from agegender_lib import evaluation
+    from agegender_lib.training.study import read_study, run_study
+
+    wanted = read_study(options.study)
+    trainings = run_study(wanted, data.open_faces(options.data, data.RENDERED_FACES))
+    found = evaluation.compare_choices(trainings, evaluation.read_trainings(trainings))
+    for group, question in wanted.questions.items():
+        print(f"\n{group}. {question}")
+        _print(_brief(found[found["group"] == group]))
+    if options.csv:
+        write_csv(Path(options.csv), found, float_format="%.6g")
+
+
+def search(options: Namespace) -> None:
+    """Work on a hyper-parameter search and print its trials."""
+    from agegender_lib.training.search import run_search, search_table
+    from agegender_lib.training.search_space import SPACE, read_space
+
+    # a mistake in the space is found before thousands of faces are drawn
+    space = read_space(options.space or SPACE)
+    study = run_search(
+        data.open_faces(options.data, data.RENDERED_FACES),
+        space,
+        options.study,
+        options.storage,
+        options.trials,
+        options.runs,
+        options.seed,
+        options.weights,
+    )
+    table = search_table(study)
+    shown = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "run", "note"]
+    drawn = ", drawn faces" if study.user_attrs["rendered"] else ""
+    print(f"\n{study.study_name}: validation images of {study.user_attrs['data']}{drawn}")
+    print("value is age MAE + 0.2 years per percentage point of gender error")
+    _print(table[shown].sort_values("value").round(3))
+    complete = table[table["state"] == "complete"]
+    if len(complete):
+        best = complete.loc[complete["value"].idxmin()]
+        print(f"best: trial {best['trial']}, run folder {Path(options.runs) / best['run']}")
+
+
 def evaluate(options: Namespace) -> None:
     """Print metrics of runs, per group where asked, and compare two."""
     from agegender_lib import evaluation
@@ -117,6 +161,23 @@ def predict(options: Namespace) -> None:
     )
 
 
+def bench(options: Namespace) -> None:
+    """Print speeds of training and inference, and write them where asked."""
+    if options.csv and Path(options.csv).is_dir():
+        raise InputError(f"{options.csv} is a folder: give the name of a .csv file in it")
+    from agegender_lib.pipeline.bench import bench as measure
+    from agegender_lib.pipeline.bench_words import readable
+
+    found = measure(options.data, options.images, options.seconds)
+    print("\n".join(found.conditions))
+    for reference, part in readable(found.speeds):
+        print(f"\nratio: times as fast as {reference}")
+        _print(part)
+    print("", *found.sentences, sep="\n")
+    if options.csv:
+        write_csv(Path(options.csv), found.speeds, float_format="%.6g")
+
+
 def report(options: Namespace) -> None:
     """Run the notebooks and export the report, or only export it."""
     from agegender_lib.pipeline.report import export, make_report
@@ -126,6 +187,17 @@ def report(options: Namespace) -> None:
         return
     pdf = make_report(options.data, options.profile, options.weights, Path(options.output))
     print(f"{pdf}")
+
+
+def _brief(found: pd.DataFrame) -> pd.DataFrame:
+    """A study's comparison as it fits into a terminal: years, and points of accuracy."""
+    brief = found[["choice", "seeds"]].copy()
+    for measure, scale, digits, unit in (("age_mae", 1, 2, "age"), ("gender_accuracy", 100, 1, "gender")):
+        brief[unit] = (found[measure] * scale).round(digits)
+        for end, name in (("", "against"), ("_low", "from"), ("_high", "to")):
+            brief[f"{unit} {name}"] = (found[f"{measure}_difference{end}"] * scale).round(digits)
+        brief[f"{unit} p"] = found[f"{measure}_difference_p"].round(3)
+    return brief.astype(object).where(brief.notna(), "")
 
 
 def _image_files(given: list[str]) -> list[Path]:

@@ -2,8 +2,9 @@
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.plots import save_figure
+
+if TYPE_CHECKING:
+    import optuna
 
 # Parts of a run folder small enough to keep beside the report; the model goes to models/.
 RUN_PARTS = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.csv")
@@ -73,6 +77,24 @@ class Outputs:
         for suffix in MODEL_FILES:
             copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
+
+    def trainings(self, folders: Iterable[Path], under: str = "ablations") -> None:
+        """Keep the tables of a study's trainings under `results/<under>/<run>/`, of the predictions the held-out.
+
+        They are what a later report shows of trainings that it does not repeat.
+        """
+        for run in {Path(folder).name: Path(folder) for folder in folders}.values():
+            for part in RUN_PARTS[:-1]:
+                copy_file(run / part, self._results(Path(under, run.name, part)))
+            predictions = pd.read_csv(run / RUN_PARTS[-1], dtype=str)
+            held_out = predictions[predictions["split"] == "validation"]
+            write_csv(self._results(Path(under, run.name, RUN_PARTS[-1])), held_out)
+
+    def search(self, study: "optuna.Study") -> None:
+        """Keep a search as `results/search/study.json`."""
+        from agegender_lib.training.search import write_search  # imports Keras and Optuna
+
+        write_search(study, self._results(Path("search", "study.json")))
 
     def _results(self, name: str | Path) -> Path:
         return self.folder / "results" / name

@@ -1,6 +1,7 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
+from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
@@ -10,11 +11,13 @@ from agegender_lib.plots.predictions import (
     errors_per_group,
     true_vs_predicted,
 )
+from agegender_lib.plots.studies import choice_differences
 from agegender_lib.plots.style import save_figure
 
 __all__ = [
     "age_histogram",
     "augmentation_grid",
+    "choice_differences",
     "compare_models",
     "confusion_matrices",
     "draw_architecture",
@@ -22,10 +25,12 @@ __all__ = [
     "epoch_times",
     "errors_per_group",
     "face_grid",
+    "gradient_conflict",
     "label_bars",
     "labels_overview",
     "learning_curves",
     "save_figure",
+    "split_depth",
     "true_vs_predicted",
     "worst_gallery",
 ]

@@ -122,6 +122,13 @@ def new_figure(height_cm: float = 7.0, width: float = 1.0) -> Figure:
     return ReportFigure(figsize=figure_size(width, height_cm), layout="constrained")
 
 
+def nothing_yet(words: str) -> Figure:
+    """A figure that says why there is nothing to see."""
+    figure = new_figure(height_cm=2)
+    figure.text(0.5, 0.5, words, ha="center", va="center", style="italic", color=COLOURS["neutral"])
+    return figure
+
+
 def percent(share: float, decimals: int = 0) -> str:
     """``0.5`` as text: ``50 %``, with a narrow space."""
     return f"{100 * share:.{decimals}f}\N{THIN SPACE}%"

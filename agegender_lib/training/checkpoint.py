@@ -87,10 +87,16 @@ class KeepState(keras.callbacks.Callback):
         Whose weights ``state.best`` keeps.
     on_row : callable
         Called with the row after it is safely written.
+    measure : callable
+        Called without arguments at the end of every epoch, the weights being those that train and not their
+        average; returns further columns of its row. Its time is not counted as the epoch's.
     """
 
-    def __init__(self, state: State, config: TrainingConfig, stage: int, network: keras.Model, on_row):
+    def __init__(
+        self, state: State, config: TrainingConfig, stage: int, network: keras.Model, on_row, measure=dict
+    ):
         super().__init__()
+        self.measure = measure
         self.state, self.config, self.number, self.network, self.on_row = (
             state,
             config,
@@ -111,9 +117,9 @@ class KeepState(keras.callbacks.Callback):
         row = history_row(
             epoch + 1, self.number, logs, self.model.optimizer, time.perf_counter() - self.started
         )
-        self.state.history.append(row)
+        self.state.history.append(row | self.measure())
         self.state.write(self.model)
-        self.on_row(row)
+        self.on_row(self.state.history[-1])
         if stalled(self.state.history, self.config, self.number):
             self.model.stop_training = True
 

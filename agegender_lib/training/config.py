@@ -71,11 +71,19 @@ class TrainingConfig:
         weights. None trains to the end and keeps the last, so that nothing is chosen on the validation images.
     flip_averaging : bool
         The saved model averages each face with its mirror image.
+    members : int
+        Trainings with the seeds ``seed``, ``seed + 1``, ... whose answers the saved model averages. Each is a run
+        folder of its own.
     precision : {"float32", "mixed_bfloat16", "auto"}
         Of the training arithmetic; what is saved is float32. "auto" takes bfloat16 where the processor
         multiplies it in hardware.
     weight_bits : int or None
         Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
+    gradient_batches : int
+        At the end of every epoch, measure on so many batches of training faces, always the same, whether the age's
+        and the gender's gradients on the shared layers agree (columns ``gradient_...`` of history.csv, see
+        :class:`agegender_lib.training.gradients.GradientConflict`). It changes nothing of the training; 0 measures
+        nothing.
     """
 
     model: str
@@ -98,8 +106,10 @@ class TrainingConfig:
     mixup: float = 0.0
     early_stopping: int | None = None
     flip_averaging: bool = True
+    members: int = 1
     precision: str = "float32"
     weight_bits: int | None = None
+    gradient_batches: int = 0
 
     @property
     def epochs(self) -> int:
@@ -107,8 +117,8 @@ class TrainingConfig:
         return sum(stage.epochs for stage in self.stages)
 
     def differing(self) -> dict[str, Any]:
-        """The settings that are not the model's defaults."""
-        defaults = asdict(DEFAULTS[self.model])
+        """The settings that are not this class's defaults, which, unlike the models', are there to stay."""
+        defaults = asdict(TrainingConfig(self.model))
         return {key: value for key, value in asdict(self).items() if value != defaults[key]}
 
     @classmethod
@@ -123,7 +133,14 @@ class TrainingConfig:
 
 #: The coursework's settings of both models.
 DEFAULTS = {
-    "model_a": TrainingConfig("model_a", stages=(Stage(56, 2e-3, warmup_epochs=3),)),
+    "model_a": TrainingConfig(
+        "model_a",
+        stages=(Stage(60, 2e-3, warmup_epochs=3),),
+        batch_size=32,
+        optimizer="muon",
+        members=2,
+        precision="auto",
+    ),
     "model_b": TrainingConfig(
         "model_b",
         stages=(
@@ -224,6 +241,8 @@ def _check(values):
         _check_number(key, values[key], 0)
     _check_number("label_smoothing", values["label_smoothing"], 0, 1)
     _check_number("batch_size", values["batch_size"], 1, whole=True)
+    _check_number("members", values["members"], 1, whole=True)
+    _check_number("gradient_batches", values["gradient_batches"], 0, whole=True)
     for key in ("seed", "split_seed"):
         _check_number(key, values[key], 0, 2**32 - 1, whole=True)
     optional = {

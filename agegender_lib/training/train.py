@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.models import load_model, predict, set_trainable
+from agegender_lib.models import average_members, load_model, predict, set_trainable
 
 from .batches import Batches
 from .checkpoint import KeepState, State, stalled
 from .config import TrainingConfig
 from .export import round_weights, save_model
+from .gradients import check_gradients, measure_of
 from .losses import targets
 from .network import build_network, check_stages, compile_for, network_to_save, precision, training_graph
 from .progress import Progress
@@ -65,11 +66,13 @@ def train(
         If the settings cannot be built, or the folder holds a training with other settings or other data.
     """
     identity = _identity(config, faces, weights)
-    folder = Path(runs) / (name or f"{config.model}-{_short_hash(config, identity)}")
+    folder = Path(runs) / (name or training_name(config, faces, weights))
     _refuse_another(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
     split = split_faces(faces.table, seed=config.split_seed, validation=config.validation)
+    if config.members > 1:
+        return _train_members(config, faces, weights, folder, identity, split, on_epoch)
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
         network = build_network(config, weights)
@@ -77,14 +80,38 @@ def train(
         origin = getattr(network, "weights_origin", "random weights, trained from scratch")
         graph = training_graph(network, config)
     check_stages(network, config)
+    check_gradients(config, int((split == "train").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     _claim(folder, identity)
     state = State.read(folder / "checkpoint.npz")
     _fit(graph, network, config, faces, split, state, folder, on_epoch or (lambda row: None))
-    _save(network, config, folder)
-    _conclude(folder, faces, split, state, {"weights_origin": origin, "precision": arithmetic})
+    _save(network_to_save(network, config), config, folder)
+    facts = {"weights_origin": origin, "precision": arithmetic}
+    _conclude(folder, faces, split, pd.DataFrame(state.history), facts)
     state.path.unlink(missing_ok=True)
     return folder
+
+
+def _train_members(config, faces, weights, folder, identity, split, on_epoch):
+    """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
+    single = replace(config, members=1, weight_bits=None)
+    members = [replace(single, seed=config.seed + number) for number in range(config.members)]
+    parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch) for member in members]
+    _claim(folder, identity)
+    _save(average_members([load_model(part / "model.keras") for part in parts]), config, folder)
+    histories = pd.concat([pd.read_csv(part / "history.csv") for part in parts])
+    history = histories.groupby("epoch", as_index=False).mean().astype({"stage": int})
+    # an epoch of the whole is an epoch of each member
+    history["seconds"] *= config.members
+    first = json.loads((parts[0] / "metrics.json").read_text(encoding="utf-8"))
+    facts = {key: first[key] for key in ("weights_origin", "precision")}
+    _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
+    return folder
+
+
+def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
+    """The run folder's name that :func:`train` gives by default."""
+    return f"{config.model}-{_short_hash(config, _identity(config, faces, weights))}"
 
 
 def _fit(graph, network, config, faces, split, state, folder, on_epoch):
@@ -117,7 +144,8 @@ def _fit(graph, network, config, faces, split, state, folder, on_epoch):
             on_epoch(row)
 
         if state.epoch < end and not stalled(state.history, config, number):
-            keep = KeepState(state, config, number, network, finished)
+            measure = measure_of(graph, config, parts["train"])
+            keep = KeepState(state, config, number, network, finished, measure)
             order = keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: parts["train"].start_epoch(epoch)
             )
@@ -138,8 +166,7 @@ def _fit(graph, network, config, faces, split, state, folder, on_epoch):
         network.set_weights(state.best)
 
 
-def _save(network, config, folder):
-    model = network_to_save(network, config)
+def _save(model, config, folder):
     if config.weight_bits is not None:
         save_model(model, folder / "exact.keras")
         round_weights(model, config.weight_bits)
@@ -147,14 +174,13 @@ def _save(network, config, folder):
     save_model(model, folder / "model.keras")
 
 
-def _conclude(folder, faces, split, state, facts):
+def _conclude(folder, faces, split, history, facts):
     """Predictions and metrics of the file that was saved, not of the network in memory."""
     model = load_model(folder / "model.keras")
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
     predictions = pd.concat([labels, predict(model, faces.images, progress=True)], axis=1)
     predictions.insert(1, "split", split)
     write_csv(folder / "predictions.csv", predictions, float_format="%.5f")
-    history = pd.DataFrame(state.history)
     write_csv(folder / "history.csv", history)
     metrics = {part: _scores(rows) for part, rows in predictions.groupby("split")}
     metrics |= {

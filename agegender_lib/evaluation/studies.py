@@ -1,0 +1,212 @@
+"""What a study's trainings say: each choice against its group's reference, on the same images and seeds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.metrics import bootstrap_p
+from agegender_lib.evaluation.runs import Run, read_run
+from agegender_lib.evaluation.tables import predicted_gender
+
+_TASKS = {"age": "age_mae", "gender": "gender_accuracy"}
+MEASURES = tuple(_TASKS.values())
+
+
+def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
+    """The runs of a study, by run name; what is not trained is left out.
+
+    Parameters
+    ----------
+    trainings
+        Columns ``run`` (name) and ``folder`` (path, or missing), as `training.run_study` returns them.
+    """
+    found = trainings.dropna(subset=["folder"]).drop_duplicates("run")
+    return {name: read_run(Path(folder)) for name, folder in zip(found["run"], found["folder"], strict=True)}
+
+
+def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
+    """A row per training: what it reached, and what it cost.
+
+    Returns
+    -------
+    DataFrame
+        group, choice, seed, run, age_mae (years), gender_accuracy (0 to 1), both of the validation images;
+        train_age_mae, train_gender_accuracy; epochs, seconds_per_epoch, parameters. Missing where not trained.
+    """
+    rows = []
+    for row in trainings.itertuples():
+        found = {"group": row.group, "choice": row.choice, "seed": row.seed, "run": row.run}
+        if row.run in runs:
+            metrics = runs[row.run].metrics
+            found |= {measure: metrics["validation"][measure] for measure in MEASURES}
+            found |= {f"train_{measure}": metrics["train"][measure] for measure in MEASURES}
+            found |= {key: metrics[key] for key in ("epochs", "seconds_per_epoch", "parameters")}
+        rows.append(found)
+    return pd.DataFrame(rows)
+
+
+def compare_choices(
+    trainings: pd.DataFrame, runs: dict[str, Run], seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """Each choice of each group, and how it differs from the group's reference.
+
+    An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
+    duplicates together. Differences use the seeds that both choices have, so that chance in the weights, the order
+    and the augmentation is shared as far as it can be. The spread over seeds is a second source of error that these
+    intervals leave out; it stands beside them.
+
+    Parameters
+    ----------
+    trainings
+        As `training.run_study` returns them.
+    runs
+        As :func:`read_trainings` returns them.
+    seed, resamples
+        Seed and number of the bootstrap's draws.
+
+    Returns
+    -------
+    DataFrame
+        A row per group and choice: group, choice, reference, seeds, and for both measures ``<measure>``,
+        ``<measure>_low``, ``<measure>_high`` (95 %), ``<measure>_sd`` (over seeds, missing for one), and, but for the
+        reference, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and shares of 1. A choice
+        without a finished training has 0 seeds.
+
+    Raises
+    ------
+    InputError
+        When two trainings of a group were validated on different images.
+    """
+    rows = []
+    for group, members in trainings.groupby("group", sort=False):
+        tables = {
+            choice: {
+                row.seed: runs[row.run].validation.set_index("file")
+                for row in choices.itertuples()
+                if row.run in runs
+            }
+            for choice, choices in members.groupby("choice", sort=False)
+        }
+        reference = members.loc[members["reference"], "choice"].iloc[0]
+        _check_same_images(group, tables)
+        for choice, by_seed in tables.items():
+            row = {"group": group, "choice": choice, "reference": choice == reference, "seeds": len(by_seed)}
+            if by_seed:
+                row |= _reached(by_seed, seed, resamples)
+            shared = sorted(by_seed.keys() & tables[reference].keys())
+            if choice != reference and shared:
+                row |= _difference(by_seed, tables[reference], shared, seed, resamples)
+            rows.append(row)
+    ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
+    columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
+    return pd.DataFrame(rows).reindex(columns=["group", "choice", "reference", "seeds", *columns])
+
+
+def quote_study(comparison: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about a study.
+
+    Parameters
+    ----------
+    comparison
+        As :func:`compare_choices` returns it.
+
+    Returns
+    -------
+    dict
+        `choices`: how many alternatives were compared with their reference; `age` and `gender`: how many of them are
+        `better` and `worse` by an interval without zero, and the `most_harmful` and `most_helpful` alternative
+        (group, choice, reference, difference, low, high), where there is one. `groups`: of every question its
+        name, reference, and alternatives with the differences in both measures.
+    """
+    found: dict[str, Any] = {"choices": 0, "groups": []}
+    rows = []
+    for name, members in comparison[comparison["seeds"] > 0].groupby("group", sort=False):
+        reference = members[members["reference"]]
+        if reference.empty or len(members) < 2:
+            continue
+        reference = reference.iloc[0]
+        group = {
+            "name": name,
+            "reference": reference["choice"],
+            "seeds": int(reference["seeds"]),
+            "choices": [],
+        }
+        for _, member in members[~members["reference"]].iterrows():
+            quoted = {"group": name, "choice": member["choice"], "reference": reference["choice"]}
+            quoted |= {"seeds": int(member["seeds"])}
+            quoted |= {task: _quoted(member, measure) for task, measure in _TASKS.items()}
+            group["choices"].append(quoted)
+            rows.append(quoted)
+        found["groups"].append(group)
+    found["choices"] = len(rows)
+    for task in _TASKS:
+        better = -1 if task == "age" else 1
+        decided = [row for row in rows if row[task]["decided"]]
+        helpful = [row for row in decided if row[task]["difference"] * better > 0]
+        harmful = [row for row in decided if row not in helpful]
+        found[task] = {"better": len(helpful), "worse": len(harmful)}
+        for word, ones in (("most_helpful", helpful), ("most_harmful", harmful)):
+            if ones:
+                row = max(ones, key=lambda row: abs(row[task]["difference"]))
+                found[task][word] = {key: row[key] for key in ("group", "choice", "reference")} | row[task]
+    return found
+
+
+def _quoted(member, measure):
+    values = {
+        key: float(member[f"{measure}_difference{end}"])
+        for key, end in (("difference", ""), ("low", "_low"), ("high", "_high"), ("p", "_p"))
+    }
+    return values | {"decided": values["low"] > 0 or values["high"] < 0}
+
+
+def _check_same_images(group, tables):
+    files = [set(table.index) for by_seed in tables.values() for table in by_seed.values()]
+    if any(other != files[0] for other in files[1:]):
+        raise InputError(
+            f"The trainings of {group!r} were validated on different images: give all of them one split_seed, one "
+            "validation size and the same faces."
+        )
+
+
+def _values(by_seed, seeds):
+    """Absolute error and right answer, float [seeds, images] each, and the images' duplicate groups."""
+    first = by_seed[seeds[0]]
+    tables = [by_seed[seed].loc[first.index] for seed in seeds]
+    error = np.stack([(table["age_predicted"] - table["age"]).abs().to_numpy() for table in tables])
+    right = np.stack([predicted_gender(table) == table["gender"].to_numpy() for table in tables])
+    return dict(zip(MEASURES, (error, right.astype(float)), strict=True)), first["duplicate_group"].to_numpy()
+
+
+def _reached(by_seed, seed, resamples):
+    values, groups = _values(by_seed, sorted(by_seed))
+    draws = bootstrap({name: mean_of(v.mean(axis=0)) for name, v in values.items()}, groups, seed, resamples)
+    found = {}
+    for name, v in values.items():
+        per_seed = v.mean(axis=1)
+        low, high = interval(draws[name])
+        spread = per_seed.std(ddof=1) if len(per_seed) > 1 else np.nan
+        found |= {name: per_seed.mean(), f"{name}_low": low, f"{name}_high": high, f"{name}_sd": spread}
+    return found
+
+
+def _difference(by_seed, reference, seeds, seed, resamples):
+    first = by_seed[seeds[0]].index
+    values, groups = _values(by_seed, seeds)
+    others, _ = _values({s: table.loc[first] for s, table in reference.items()}, seeds)
+    gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
+    draws = bootstrap({name: mean_of(gap) for name, gap in gaps.items()}, groups, seed, resamples)
+    found = {}
+    for name, gap in gaps.items():
+        low, high = interval(draws[name])
+        found |= {
+            f"{name}_difference": gap.mean(),
+            f"{name}_difference_low": low,
+            f"{name}_difference_high": high,
+            f"{name}_difference_p": bootstrap_p(draws[name]),
+        }
+    return found

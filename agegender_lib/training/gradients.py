@@ -1,0 +1,201 @@
+"""Does one task gain what the other loses? The angle between their gradients on the shared layers.
+
+A positive cosine means that a step for the age is also a step for the gender; a negative one that it undoes part
+of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782). This is the one module that knows TensorFlow.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from agegender_lib.errors import InputError
+
+from .batches import Batches
+from .config import TrainingConfig
+from .losses import compile_arguments
+
+#: Layers that change units at random while training.
+NOISE = (layers.Dropout, layers.GaussianNoise)
+_GROUP = re.compile(r"shared_((?:stage\d+_)?block\d+|[^_]+)")
+
+
+class GradientConflict:
+    """Cosine of two losses' gradients with respect to a network's shared weights.
+
+    The network runs as in training, in that BatchNormalization takes the batch's own statistics: with the moving
+    ones the kernels before it would have a gradient that lengthens them, which is none in training and on which the
+    tasks agree or not for no reason. Noise (dropout, Gaussian) is left out, because each branch draws its own, which
+    would pull every cosine towards 0, the more the stronger it is. Nothing of the network changes, neither
+    statistics nor random states: the call is stateless.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From images float32 in [0, 1] to a dictionary of outputs; its layers named ``shared_...`` are looked at.
+    age_loss, gender_loss : callable
+        ``loss(wanted, outputs)``, dictionaries of tensors, to a number.
+    batches : sequence of (uint8 images [n, h, w, 3], dict of targets)
+    """
+
+    def __init__(
+        self, network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]
+    ):
+        self.network, self.losses, self.batches = _without_noise(network), (age_loss, gender_loss), batches
+        self.groups = shared_groups(network)
+        self._products = None
+
+    def __call__(self) -> dict[str, float]:
+        """Columns of the epoch's row of history, see :func:`conflict_columns`; none without shared weights."""
+        if not self.groups:
+            return {}
+        import tensorflow as tf
+
+        batches = [tf.nest.map_structure(tf.convert_to_tensor, batch) for batch in self.batches]
+        if self._products is None:
+            # of fixed shapes: TensorFlow would warn of a function that many short trainings in a row trace anew
+            self._products = tf.function(self._products_of_a_batch).get_concrete_function(*batches[0])
+        products = [np.asarray(self._products(*batch)) for batch in batches]
+        return conflict_columns(np.stack(products), list(self.groups))
+
+    def _products_of_a_batch(self, images, wanted):
+        import tensorflow as tf
+
+        network = self.network
+        weights = {name: [variable.value for variable in group] for name, group in self.groups.items()}
+        with tf.GradientTape(persistent=True) as tape:
+            outputs, _ = network.stateless_call(
+                [variable.value for variable in network.trainable_variables],
+                [variable.value for variable in network.non_trainable_variables],
+                ops.cast(images, "float32") / 255.0,
+                training=True,
+            )
+            age, gender = (loss(wanted, outputs) for loss in self.losses)
+        zero = tf.UnconnectedGradients.ZERO
+        ages, genders = (tape.gradient(loss, weights, unconnected_gradients=zero) for loss in (age, gender))
+        return ops.stack([_products(ages[name], genders[name]) for name in weights])
+
+
+def _products(age, gender):
+    """age . age, gender . gender and age . gender of two lists of gradients of the same weights."""
+
+    def product(one, other):
+        return sum(ops.sum(a * b) for a, b in zip(one, other, strict=True))
+
+    return ops.stack([product(age, age), product(gender, gender), product(age, gender)])
+
+
+def _without_noise(network):
+    """The same network, sharing every layer that learns, without dropout and noise."""
+
+    def layer_for(layer):
+        return layers.Identity(name=layer.name) if isinstance(layer, NOISE) else layer
+
+    return keras.models.clone_model(network, clone_function=layer_for)
+
+
+def shared_groups(network: keras.Model) -> dict[str, list]:
+    """The shared variables that learn, by group, from the input upwards.
+
+    A group is a block (``stage1_block1``, or ``block1`` in the original network), ``stem``, ``pool``, or a whole
+    backbone by its name.
+    """
+    groups: dict[str, list] = {}
+    for layer in network.layers:
+        if layer.name.startswith("shared_") and layer.trainable_variables:
+            name = layer.name.removeprefix("shared_")
+            if not isinstance(layer, keras.Model):
+                name = _GROUP.match(layer.name)[1]
+            groups.setdefault(name, []).extend(layer.trainable_variables)
+    return groups
+
+
+def conflict_columns(products: np.ndarray, groups: Sequence[str]) -> dict[str, float]:
+    """From scalar products to the columns of history.csv.
+
+    Parameters
+    ----------
+    products : float [batches, groups, 3]
+        age . age, gender . gender and age . gender of the gradients of a group's weights.
+    groups : sequence of str
+
+    Returns
+    -------
+    dict
+        ``gradient_cosine`` and ``gradient_norm_ratio`` (age / gender) of all shared weights as one vector, and
+        ``gradient_cosine:<group>``; each the mean over batches, NaN where a gradient is zero.
+    """
+    products = np.asarray(products, dtype="float64")
+    columns = {"gradient_cosine": _cosine(products.sum(axis=1))}
+    age, gender, _ = np.moveaxis(products.sum(axis=1), -1, 0)
+    columns["gradient_norm_ratio"] = _mean_ratio(np.sqrt(age), np.sqrt(gender))
+    each = {f"gradient_cosine:{group}": _cosine(products[:, i]) for i, group in enumerate(groups)}
+    return columns | each
+
+
+def _cosine(products):
+    age, gender, both = products.T
+    return _mean_ratio(both, np.sqrt(age * gender))
+
+
+def _mean_ratio(above, below):
+    return float(np.mean(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)))
+
+
+def task_losses(config: TrainingConfig, outputs: Sequence[str]) -> tuple[Callable, Callable]:
+    """The age's and the gender's part of the training loss, weighted as there, each ``loss(wanted, outputs)``."""
+    compiled = compile_arguments(config, outputs)
+
+    def part(names):
+        def loss(wanted, said):
+            terms = [ops.mean(compiled["loss"][name](wanted[name], said[name])) for name in names]
+            return sum(compiled["loss_weights"][n] * term for n, term in zip(names, terms, strict=True))
+
+        return loss
+
+    return part([name for name in compiled["loss"] if name != "gender_output"]), part(["gender_output"])
+
+
+def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) -> Callable[[], dict]:
+    """What is measured at the end of every epoch of a training graph: nothing, or its tasks' conflict.
+
+    The faces are the first batches of the first epoch, in every epoch, neither augmented nor blended.
+    """
+    if not config.gradient_batches:
+        return dict
+    network = graph.get_layer("network")
+    batches = Batches(training.images, training.rows, training.targets, config.batch_size, config.seed)
+    chosen = [batches[i] for i in range(config.gradient_batches)]
+    return GradientConflict(network, *task_losses(config, list(network.output)), chosen)
+
+
+def check_gradients(config: TrainingConfig, faces: int) -> None:
+    """Refuse to measure what cannot be measured, before a training starts.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    faces : int
+        That train.
+
+    Raises
+    ------
+    InputError
+        If gradients are asked for on another backend than TensorFlow, or on more batches than there are.
+    """
+    if not config.gradient_batches:
+        return
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise InputError(
+            f"gradient_batches is {config.gradient_batches}, but gradients are measured with TensorFlow only and "
+            f"this is {backend}: set it to 0, or KERAS_BACKEND to tensorflow"
+        )
+    there = max(1, faces // config.batch_size)
+    if config.gradient_batches > there:
+        raise InputError(
+            f"gradient_batches is {config.gradient_batches}, but {faces} training faces make {there} batches of "
+            f"{config.batch_size}: give at most {there}"
+        )

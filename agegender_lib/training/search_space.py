@@ -1,0 +1,238 @@
+"""The search space: settings all trainings share, and the ranges and choices that are searched."""
+
+import copy
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import yaml
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+
+from .config import TrainingConfig, configure
+from .network import build_network, check_stages, training_graph
+
+SPACE = folders.STUDIES / "search_space.yaml"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One setting that is searched, either a range or choices.
+
+    Attributes
+    ----------
+    path : str
+        Of the setting, such as ``stages.0.learning_rate``.
+    low, high : float
+        Ends of the range, both of them possible.
+    log : bool
+        Every factor, and not every difference, is as likely as another of its size.
+    whole : bool
+        Whole numbers only.
+    choices : tuple
+        Instead of a range.
+    """
+
+    path: str
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+    choices: tuple = ()
+
+    def suggest(self, trial) -> Any:
+        """The value an Optuna trial has here, drawn now or kept from before it was killed."""
+        if self.choices:
+            # Optuna stores plain values only; lists and mappings go by their text
+            labels = {_label(choice): choice for choice in self.choices}
+            return labels[trial.suggest_categorical(self.path, list(labels))]
+        if self.whole:
+            return trial.suggest_int(self.path, self.low, self.high, log=self.log)
+        return rounded(trial.suggest_float(self.path, self.low, self.high, log=self.log), self.low, self.high)
+
+    def edges(self) -> tuple:
+        """The values that are tried out before the first trial."""
+        return self.choices or (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a search varies, and what it does not.
+
+    Attributes
+    ----------
+    model : {"model_a", "model_b"}
+    base : dict
+        Settings of :func:`configure` that all trials share.
+    parameters : tuple of Parameter
+    """
+
+    model: str
+    base: dict[str, Any]
+    parameters: tuple[Parameter, ...]
+
+    def configure(self, values: dict[str, Any]) -> TrainingConfig:
+        """The configuration with these values, given by path, laid over the base."""
+        settings = copy.deepcopy(self.base)
+        for path, value in values.items():
+            _put(settings, path, value)
+        return configure(self.model, **settings)
+
+    def suggest(self, trial) -> dict[str, Any]:
+        """A value for every path."""
+        return {parameter.path: parameter.suggest(trial) for parameter in self.parameters}
+
+    def definition(self) -> str:
+        """The whole space as text: two workers of one study must agree in it."""
+        return json.dumps([self.model, self.base, [vars(p) for p in self.parameters]], sort_keys=True)
+
+
+def read_space(path: str | Path = SPACE) -> Space:
+    """A search space from a YAML file, every value in it tried out.
+
+    Parameters
+    ----------
+    path : str or Path
+        With ``model``, ``base`` (settings of :func:`configure`) and ``parameters``: a mapping from the dotted path of
+        a setting to ``{low, high}``, with ``log: true`` and ``whole: true`` where wanted, or to ``{choices: [...]}``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a path leads nowhere, a range or choice makes no sense, or a network cannot be
+        built with one end of a range or one of the choices. Values that only together make no sense are not found.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"the search space {path} cannot be read ({' '.join(str(error).split())}): mend it"
+        ) from None
+    try:
+        space = _space(content)
+        _try_out(space)
+    except InputError as error:
+        raise InputError(f"the search space {path}: {error}") from None
+    return space
+
+
+def _space(content):
+    if not isinstance(content, dict) or set(content) != {"model", "base", "parameters"}:
+        raise InputError("it is not made of model, base and parameters: write these three, and no others")
+    model, base, given = content["model"], content["base"] or {}, content["parameters"]
+    if not isinstance(base, dict):
+        raise InputError(f"base is {base!r}: give a mapping of settings")
+    if not isinstance(given, dict) or not given:
+        raise InputError(f"parameters is {given!r}: give a mapping with at least one setting to search")
+    parameters = tuple(_parameter(str(path), item) for path, item in given.items())
+    for path in given:
+        inside = next((other for other in given if str(other).startswith(f"{path}.")), None)
+        if inside:
+            raise InputError(f"{inside} lies inside {path}, which is searched as well: leave one of them out")
+    return Space(model, base, parameters)
+
+
+def _parameter(path, given):
+    if not isinstance(given, dict) or not (set(given) == {"choices"} or {"low", "high"} <= set(given)):
+        raise InputError(f"{path} is {given!r}: give {{low, high}} or {{choices: [...]}}")
+    if "choices" in given:
+        choices = given["choices"]
+        if not isinstance(choices, list) or not choices:
+            raise InputError(f"choices of {path} is {choices!r}: give a list with at least one value")
+        labels = [_label(choice) for choice in choices]
+        if any(label in labels[:i] for i, label in enumerate(labels)):
+            raise InputError(f"choices of {path} is {choices!r}: give every value once")
+        return Parameter(path, choices=tuple(choices))
+    for key in set(given) - {"low", "high"}:
+        if key not in ("log", "whole") or not isinstance(given[key], bool):
+            raise InputError(f"{path} has {key}: {given[key]!r}: known are log and whole, true or false")
+    parameter = Parameter(path, **given)
+    for key in ("low", "high"):
+        value = given[key]
+        if isinstance(value, str):
+            # YAML takes a number for one only with a point before its exponent
+            raise InputError(f"{key} of {path} is the text {value!r}: write it as 0.001 or 1.0e-3")
+        whole = not parameter.whole or isinstance(value, int)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(f"{key} of {path} is {value!r}: give a number")
+        if not whole:
+            raise InputError(f"{key} of {path} is {value!r}, but whole numbers are wanted: give one")
+    if not parameter.low < parameter.high:
+        raise InputError(
+            f"low of {path} is {parameter.low} and high is {parameter.high}: give a low that is less than high"
+        )
+    if parameter.log and parameter.low <= 0:
+        raise InputError(f"low of {path} is {parameter.low}: a logarithmic range begins above 0")
+    kind = int if parameter.whole else float
+    return replace(parameter, low=kind(parameter.low), high=kind(parameter.high))
+
+
+def _try_out(space):
+    """Configure the base and each edge of each parameter; then build the networks, which takes longer."""
+    tried = [("base", {})]
+    tried += [
+        (f"{parameter.path} = {value!r}", {parameter.path: value})
+        for parameter in space.parameters
+        for value in parameter.edges()
+    ]
+    built = ("base", "builder", "augmentation")
+    for act in (_check, _build):
+        for words, values in tried:
+            if act is _check or words.startswith(built):
+                try:
+                    act(space.configure(values))
+                except InputError as error:
+                    raise InputError(f"{words}: {error}") from None
+
+
+def _check(config):
+    if config.early_stopping is not None:
+        raise InputError("a search judges the last epoch: set early_stopping to null")
+    if config.members != 1:
+        raise InputError("a trial trains one network: set members to 1")
+
+
+def _build(config):
+    network = build_network(config)
+    training_graph(network, config)
+    check_stages(network, config)
+    keras.utils.clear_session()
+
+
+def _put(settings, path, value):
+    """Set what a dotted path leads to."""
+    place, walked = settings, []
+    *way, last = path.split(".")
+    if way and way[0] in ("builder", "augmentation"):
+        settings.setdefault(way[0], {})
+    for part in way:
+        place, walked = place[_key(place, part, path, walked)], [*walked, part]
+    key = _key(place, last, path, walked, new=True)
+    place[key] = value
+
+
+def _key(place, part, path, walked, new=False):
+    where = ".".join(walked) or "base"
+    if isinstance(place, list):
+        if not part.isdecimal() or int(part) >= len(place):
+            raise InputError(
+                f"there is no {part} in {where}, which has {len(place)} entries counted from 0: mend {path}"
+            )
+        return int(part)
+    if not isinstance(place, dict) or not (new or part in place):
+        raise InputError(f"there is no {part} in {where}: mend {path}, or give {where} what it lacks")
+    return part
+
+
+def rounded(value: float, low: float, high: float) -> float:
+    """A drawn value as it is used: four digits are enough, and any database gives them back as they were."""
+    return min(max(float(f"{value:.4g}"), low), high)
+
+
+def _label(choice):
+    return choice if choice is None or isinstance(choice, str | int | float) else json.dumps(choice)

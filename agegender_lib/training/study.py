@@ -1,0 +1,200 @@
+"""Studies: many trainings that differ in one thing each, so that a recipe is found by measuring."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import yaml
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+
+from .config import TrainingConfig, configure
+from .network import build_network, check_stages
+from .train import train, training_name
+
+RUNS = folders.RUNS / "ablations"
+KEPT = folders.REPORT / "results" / "ablations"
+_MERGED = ("builder", "augmentation")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study.
+
+    Attributes
+    ----------
+    group : str
+        The question it belongs to.
+    choice : str
+        The answer it stands for.
+    seed : int
+    reference : bool
+        Whether the group's other choices are compared with this one.
+    config : TrainingConfig
+    """
+
+    group: str
+    choice: str
+    seed: int
+    reference: bool
+    config: TrainingConfig
+
+
+@dataclass(frozen=True)
+class Study:
+    """Questions, the choices that answer them, and the settings all of them share.
+
+    Attributes
+    ----------
+    name : str
+    model : {"model_a", "model_b"}
+    questions : dict of str to str
+        A sentence per group.
+    trainings : tuple of Training
+        In the order in which they are worth doing: the first seed of every choice, then the second ...
+    """
+
+    name: str
+    model: str
+    questions: dict[str, str]
+    trainings: tuple[Training, ...]
+
+
+def read_study(path: str | Path, **settings: Any) -> Study:
+    """A study from a YAML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of
+        :func:`configure` that all trainings share) and ``groups``: a list of mappings with ``name``, ``question``,
+        ``choices`` (label to settings; the first is the reference), and, where they differ from the study's,
+        ``base`` and ``seeds``.
+    **settings
+        Laid over the base of every group, such as ``validation``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a setting in it is unknown or of the wrong kind.
+    """
+    path = Path(path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = folders.STUDIES / f"{path}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"the study {path} cannot be read ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"the study {path} is no mapping of model, base and groups: write it that way")
+    try:
+        return _study(path.stem, content, settings)
+    except InputError as error:
+        raise InputError(f"the study {path}: {error}") from None
+
+
+def run_study(
+    study: Study, faces: FaceSet, runs: Path = RUNS, kept: Path = KEPT, train_missing: bool = True
+) -> pd.DataFrame:
+    """Train what is not yet trained, one after the other; the same call goes on with a killed study.
+
+    Parameters
+    ----------
+    study : Study
+    faces : FaceSet
+    runs : Path
+        Folder of the study's run folders.
+    kept : Path
+        Folder with the small parts of trainings that were done elsewhere, such as the report's; one whose name,
+        which is a hash of settings and faces, is there is not trained again.
+    train_missing : bool
+        False leaves out what is not there.
+
+    Returns
+    -------
+    DataFrame
+        A row per training: group, choice, seed, reference, run (the folder's name), folder (a path; missing where
+        the training is). Trainings of different groups with the same settings share a run folder.
+    """
+    names = [training_name(training.config, faces) for training in study.trainings]
+    places = {name: _finished(name, (Path(runs), Path(kept))) for name in names}
+    missing: dict[str, Training] = {}
+    for name, training in zip(names, study.trainings, strict=True):
+        if train_missing and places[name] is None:
+            missing.setdefault(name, training)
+    for training in missing.values():
+        # an argument that a builder refuses shows in building only: better before the first hour than after it
+        check_stages(build_network(training.config), training.config)
+        keras.utils.clear_session()
+    for number, (name, training) in enumerate(missing.items(), start=1):
+        print(
+            f"{number}/{len(missing)}  {training.group}: {training.choice}, seed {training.seed}", flush=True
+        )
+        places[name] = train(training.config, faces, "none", runs)
+        keras.utils.clear_session()
+    rows = [
+        (training.group, training.choice, training.seed, training.reference, name, places[name])
+        for name, training in zip(names, study.trainings, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["group", "choice", "seed", "reference", "run", "folder"])
+
+
+def _finished(name, places):
+    return next((place / name for place in places if (place / name / "metrics.json").exists()), None)
+
+
+def _study(name, content, settings):
+    unknown = set(content) - {"model", "base", "seeds", "groups"}
+    if unknown:
+        raise InputError(f"{sorted(unknown)[0]!r} is none of model, base, seeds, groups")
+    model, groups = content.get("model", "model_a"), content.get("groups")
+    if not isinstance(groups, list) or not groups:
+        raise InputError("it has no groups: give a list of questions with their choices")
+    shared = _laid(content.get("base") or {}, settings)
+    by_seed: list[list[Training]] = []
+    questions = {}
+    for group in groups:
+        label, choices, seeds = _checked(group, content.get("seeds", [1]))
+        if label in questions:
+            raise InputError(f"two groups are named {label!r}: give each its own name")
+        questions[label] = str(group.get("question", ""))
+        base = _laid(shared, group.get("base") or {})
+        for place, seed in enumerate(seeds):
+            by_seed += [[] for _ in range(place + 1 - len(by_seed))]
+            for number, (choice, changes) in enumerate(choices.items()):
+                config = configure(model, **_laid(base, changes or {}), seed=seed)
+                by_seed[place].append(Training(label, str(choice), seed, number == 0, config))
+    return Study(name, model, questions, tuple(training for row in by_seed for training in row))
+
+
+def _checked(group, seeds):
+    if not isinstance(group, dict) or "name" not in group:
+        raise InputError(f"a group is {json.dumps(group)[:80]}: give a mapping with name and choices")
+    label = str(group["name"])
+    unknown = set(group) - {"name", "question", "choices", "base", "seeds"}
+    if unknown:
+        raise InputError(
+            f"group {label!r}: {sorted(unknown)[0]!r} is none of name, question, choices, base, seeds"
+        )
+    choices, seeds = group.get("choices"), group.get("seeds", seeds)
+    if not isinstance(choices, dict) or not choices:
+        raise InputError(f"group {label!r} has no choices: give a mapping of labels to settings")
+    if not isinstance(seeds, list) or not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"group {label!r}: seeds is {seeds!r}: give a list of different whole numbers")
+    return label, choices, seeds
+
+
+def _laid(base, changes):
+    """``changes`` over ``base``; the arguments of builder and augmentation are merged one by one."""
+    if not isinstance(base, dict) or not isinstance(changes, dict):
+        raise InputError(f"settings are {changes!r}: give a mapping")
+    laid = {**base, **changes}
+    for key in _MERGED:
+        if isinstance(base.get(key), dict) and isinstance(changes.get(key), dict):
+            laid[key] = {**base[key], **changes[key]}
+    return laid

@@ -1,0 +1,479 @@
+"""ModelA's choices build what they say, and the optimizer that treats kernels apart does what it says."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import read_run
+from agegender_lib.models import average_flips, build_model_a, describe
+from agegender_lib.models.heads import age_output
+from agegender_lib.training import build_network, configure, train
+from agegender_lib.training.export import save_model
+from agegender_lib.training.network import compile_for, training_graph
+from agegender_lib.training.optimizers import KernelMuon
+from agegender_lib.training.progress import Progress
+
+SMALL = dict(widths=(8, 16), stem=8, side=128)
+ORIGINAL = dict(variant="original", filters=(2, 3), dense=6, features="global")
+
+
+@pytest.fixture(scope="module")
+def faces(drawn):
+    return drawn.images[::100].astype("float32") / 255
+
+
+def named(model, *ends):
+    """Names of the layers with one of these endings, in order."""
+    return [layer.name for layer in model.layers if layer.name.endswith(ends)]
+
+
+def kinds(model, start):
+    """Types of the layers with names that start so, in order."""
+    return [type(layer).__name__ for layer in model.layers if layer.name.startswith(start)]
+
+
+def between(model, name, images):
+    """What a layer inside the model gives for these images."""
+    return np.asarray(keras.Model(model.input, model.get_layer(name).output)(images, training=False))
+
+
+# Blocks.
+
+
+def test_a_plain_block_is_the_same_convolutions_without_the_shortcut():
+    residual, plain = (build_model_a(**SMALL, block=block) for block in ("residual", "plain"))
+    assert named(residual, "_add") == ["shared_stage1_block1_add", "shared_stage2_block1_add"]
+    assert named(plain, "_add", "_shortcut") == []
+    for ending in ("_conv", "_conv1", "_conv2", "_excitation"):
+        assert named(plain, ending) == named(residual, ending) != []
+    # only the shortcut that changes the width has weights of its own
+    shortcut = residual.get_layer("shared_stage2_block1_shortcut")
+    assert residual.count_params() - plain.count_params() == shortcut.count_params() == 8 * 16
+
+
+def test_a_residual_block_adds_its_input_and_a_plain_one_does_not(faces):
+    for block, wanted in (("residual", True), ("plain", False)):
+        model = build_model_a(**SMALL, block=block)
+        # a last convolution of zeros leaves nothing but the shortcut
+        kernel = model.get_layer("shared_stage1_block1_conv2")
+        kernel.set_weights([np.zeros_like(kernel.get_weights()[0])])
+        before = between(model, "shared_stem_conv", faces)
+        after = model.get_layer("shared_stage2_block1_norm1").input
+        after = np.asarray(keras.Model(model.input, after)(faces))
+        assert np.abs(before).max() > 0.1
+        assert np.allclose(after, before if wanted else 0, atol=1e-6)
+
+
+def test_excitation_can_be_left_out():
+    ends = ("_squeeze", "_excite1", "_excite2", "_excitation")
+    assert len(named(build_model_a(**SMALL), *ends)) == 8
+    without = build_model_a(**SMALL, excitation=False)
+    assert named(without, *ends) == [] and len(named(without, "_add")) == 2
+
+
+def test_an_excitation_scales_whole_channels(faces):
+    model = build_model_a(**SMALL)
+    before, after = (
+        between(model, f"shared_stage1_block1_{name}", faces) for name in ("conv2", "excitation")
+    )
+    scale = between(model, "shared_stage1_block1_excite2", faces)
+    assert scale.shape == (len(faces), 1, 1, 8) and 0 < scale.min() < scale.max() < 1
+    assert after == pytest.approx(before * scale, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "functions"), [("average", [np.mean]), ("max", [np.max]), ("both", [np.mean, np.max])]
+)
+def test_features_are_the_mean_the_maximum_or_both(pooling, functions, faces):
+    model = build_model_a(**SMALL, pooling=pooling)
+    last = between(model, "shared_pool_relu", faces)
+    features = np.asarray(keras.Model(model.input, model.get_layer("age_head_dropout").input)(faces))
+    wanted = np.concatenate([function(last, axis=(1, 2)) for function in functions], axis=1)
+    assert features.shape == wanted.shape == (len(faces), 16 * len(functions))
+    assert features == pytest.approx(wanted, abs=1e-5) and np.ptp(wanted) > 0.1
+    # both heads see the same
+    assert model.get_layer("gender_head_dropout").input is model.get_layer("age_head_dropout").input
+
+
+# The input.
+
+
+def scaled(choice, images):
+    model = build_model_a(**SMALL, input_scaling=choice)
+    return np.asarray(keras.Model(model.input, model.get_layer("shared_stem_conv").input)(images))
+
+
+def test_the_input_is_scaled_as_asked(faces):
+    assert scaled("none", faces) == pytest.approx(faces, abs=1e-7)
+    assert scaled("fixed", faces) == pytest.approx(4 * faces - 2, abs=1e-5)
+    each = scaled("image", faces)
+    mean = faces.mean(axis=(1, 2, 3), keepdims=True)
+    spread = np.sqrt(faces.var(axis=(1, 2, 3), keepdims=True) + 1e-3)
+    assert each == pytest.approx((faces - mean) / spread, abs=1e-4)
+    assert np.abs(each.mean(axis=(1, 2, 3))).max() < 1e-4
+    # the small number that keeps a black image finite costs a few per cent of the variance
+    assert each.std(axis=(1, 2, 3)) == pytest.approx(1, abs=0.05)
+    assert np.isfinite(scaled("image", np.zeros((1, 128, 128, 3), "float32"))).all()
+    for choice in ("none", "fixed", "image"):
+        layer = [name for name in named(build_model_a(**SMALL, input_scaling=choice), "_input_scale")]
+        assert len(layer) == (choice != "none")
+
+
+def test_scaling_each_image_forgets_brightness_and_contrast(faces):
+    lit = 0.7 * faces + 0.15  # paler and lighter, within [0, 1]
+    change = {
+        choice: np.abs(scaled(choice, lit) - scaled(choice, faces)).max() for choice in ("fixed", "image")
+    }
+    # not quite, because of the small number that is added to the variance
+    assert change["image"] < 0.12 < 0.4 < change["fixed"]
+    # one image does not depend on the others of its batch
+    alone = scaled("image", faces[:1])
+    assert alone == pytest.approx(scaled("image", faces)[:1], abs=1e-5)
+
+
+@pytest.mark.parametrize("choices", [SMALL, ORIGINAL, {**ORIGINAL, "split_after": 1}])
+def test_the_model_resizes_its_input_itself(choices, faces):
+    whole, small = build_model_a(**{**choices, "side": 128}), build_model_a(**{**choices, "side": 64})
+    assert not any(isinstance(layer, layers.Resizing) for layer in whole.layers)
+    for model in (whole, small):
+        assert model.input_shape == (None, 128, 128, 3) and model.inputs[0].dtype == "float32"
+        assert model.output_names == ["gender_output", "age_output"]
+        assert [np.asarray(output).shape for output in model(faces)] == [(len(faces), 1)] * 2
+    # every feature map has half the side, and everything else is the same
+    maps = [
+        (a.output.shape[1], b.output.shape[1])
+        for a in whole.layers
+        for b in small.layers
+        if a.name == b.name and len(a.output.shape) == 4 and a.output.shape[1] > 1 and a.name != "image"
+    ]
+    assert len(maps) > 4 and all(one == 2 * other for one, other in maps)
+    assert small.count_params() == whole.count_params()
+    resized = between(small, "shared_input_resize", faces)
+    assert resized.shape == (len(faces), 64, 64, 3)
+    # bilinear: at half the side, without antialiasing, the mean of the four pixels in the middle of each 2 x 2
+    means = faces.reshape(len(faces), 64, 2, 64, 2, 3).mean(axis=(2, 4))
+    assert resized == pytest.approx(means, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["as built", "keras", "h5"])
+@pytest.mark.parametrize("choices", [SMALL, {**ORIGINAL, "split_after": 1}])
+def test_calling_a_resizing_model_is_no_training(choices, kind, faces, tmp_path):
+    # Keras's Resizing has training=True as its default, and layers after it would take that over
+    model = average_flips(build_model_a(**{**choices, "side": 64}))
+    if kind != "as built":
+        model.save(tmp_path / f"model.{kind}")
+        model = keras.models.load_model(tmp_path / f"model.{kind}", compile=False)
+    before = model.get_weights()
+    for plain, asked in zip(model(faces), model(faces, training=False), strict=True):
+        assert np.array_equal(plain, asked)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    # a training is one all the same
+    model(faces, training=True)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({**SMALL, "block": "dense"}, "block 'dense' is unknown; choose 'residual' or 'plain'"),
+        ({**SMALL, "pooling": "mean"}, "pooling 'mean' is unknown; choose 'average' or 'max' or 'both'"),
+        ({**SMALL, "input_scaling": True}, "input_scaling True is unknown; choose 'fixed' or 'image' or 'none'"),
+        ({**SMALL, "age_head": "corn"}, "age head 'corn' is unknown; choose 'distribution', 'ordinal' or 'regression'"),
+        ({**ORIGINAL, "pooling": "both"}, "pooling 'both' is unknown; choose 'max' or 'average'"),
+    ],
+)  # fmt: skip
+def test_choices_that_do_not_exist_name_those_that_do(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        build_model_a(**wrong)
+    with pytest.raises(InputError, match=f"model_a cannot be built with .*{message}"):
+        build_network(configure("model_a", builder=wrong))
+
+
+# The ordinal head.
+
+
+@pytest.fixture(scope="module")
+def ordinal(faces):
+    """A model with an ordinal head whose answers are neither all yes nor all no."""
+    model = build_model_a(**SMALL, age_head="ordinal")
+    head, rng = model.get_layer("age_ordinal"), np.random.default_rng(0)
+    head.set_weights([rng.normal(0, 0.3, (16, 116)), np.linspace(6, 2, 116)])
+    return model
+
+
+def test_the_ordinal_age_is_the_sum_of_the_products_of_the_answers(ordinal, faces):
+    answers = 1 / (1 + np.exp(-between(ordinal, "age_ordinal", faces).astype("float64")))
+    assert answers.shape == (len(faces), 116)
+    older = np.cumprod(answers, axis=1)
+    assert between(ordinal, "age_ordinal_so_far", faces) == pytest.approx(older, abs=1e-5)
+    years = np.asarray(ordinal(faces)[1])[:, 0]
+    assert years == pytest.approx(older.sum(axis=1), rel=1e-4)
+    assert np.ptp(years) > 1 and 5 < years.mean() < 110
+
+
+def test_sure_answers_are_an_age_in_years():
+    features = keras.Input((116,))
+    model = keras.Model(features, age_output(features, "ordinal"))
+    model.get_layer("age_ordinal").set_weights([np.eye(116), np.zeros(116)])
+    ages = np.arange(117)
+    # older than 0, ..., than age - 1: yes; then no, and whatever after it
+    sure = np.where(ages[:, None] > np.arange(116), 40.0, -40.0)
+    sure[5, 7:] = 40.0
+    assert np.asarray(model(sure.astype("float32")))[:, 0] == pytest.approx(ages, abs=1e-3)
+
+
+def test_only_the_answers_of_an_ordinal_head_learn(ordinal):
+    learning = [v.path for v in ordinal.trainable_variables if v.path.startswith("age_")]
+    assert learning == ["age_ordinal/kernel", "age_ordinal/bias"]
+    for name in ("age_ordinal", "age_ordinal_log", "age_ordinal_so_far", "age_output"):
+        assert ordinal.get_layer(name).compute_dtype == "float32"
+
+
+LOAD = """
+    import json, sys
+
+    class NotInstalled:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == "agegender_lib":
+                raise ImportError("agegender_lib is not installed on this machine")
+
+    sys.meta_path.insert(0, NotInstalled())
+    import keras
+    import numpy as np
+
+    assert "agegender_lib" not in sys.modules
+    faces = np.load("faces.npy")
+    models = [keras.models.load_model(path, compile=False) for path in sys.argv[1:]]
+    print(json.dumps([[np.asarray(output).tolist() for output in model(faces)] for model in models]))
+"""
+
+
+def test_saved_choices_load_where_this_library_is_not_installed(ordinal, faces, tmp_path):
+    np.save(tmp_path / "faces.npy", faces)
+    models = {
+        "ordinal.keras": average_flips(ordinal),
+        "ordinal.h5": ordinal,
+        "plain.keras": build_model_a(
+            **{**SMALL, "side": 64}, block="plain", excitation=False, pooling="both", input_scaling="image"
+        ),
+    }
+    for name, model in models.items():
+        save_model(model, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", textwrap.dedent(LOAD), *models],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for found, model in zip(json.loads(done.stdout.splitlines()[-1]), models.values(), strict=True):
+        gender, age = (np.asarray(output) for output in model(faces))
+        assert np.array(found[0]) == pytest.approx(gender, abs=1e-5)
+        assert np.array(found[1]) == pytest.approx(age, abs=1e-3)
+
+
+# Descriptions say what is there.
+
+
+def rows(**choices):
+    model = build_model_a(**choices)
+    table = describe(model)
+    assert table["parameters"].sum() == model.count_params()
+    return table.set_index(["branch", "name"])
+
+
+def test_an_ordinal_head_is_described_as_a_sum():
+    table = rows(**SMALL, age_head="ordinal")
+    output = table.loc[("age", "output")]
+    assert output["kind"] == "Sum" and output["trainable"] == 0
+    assert output["detail"] == "P(older than k years), k from 0"
+    questions = table.loc[("age", "ordinal")]
+    assert questions["kind"] == "Dense 116 → log-sigmoid → running sum → exponential"
+    assert "older than 0, 1, ... 115 years?" in questions["detail"]
+    assert questions["trainable"] == 16 * 116 + 116 == questions["parameters"] - 116 * 116
+    other = rows(**SMALL).loc[("age", "output")]
+    assert (other["kind"], other["detail"]) == ("Expectation", "each age times its probability")
+    regression = rows(**SMALL, age_head="regression").loc[("age", "output")]
+    assert (regression["kind"], regression["detail"]) == ("Dense 1", "years")
+
+
+def test_blocks_are_described_with_what_they_have():
+    kind = "shared", "stage 2"
+    inside = "2 × (BatchNorm → ReLU → Conv 3 × 3 × 16)"
+    wanted = {
+        "residual block": ({}, f"{inside} → squeeze-excite; 1 × 1 shortcut and first Conv with stride 2"),
+        "plain block": ({"block": "plain", "excitation": False}, f"{inside}; first Conv with stride 2"),
+        "2 plain blocks, each": (
+            {"block": "plain", "blocks": 2},
+            f"{inside} → squeeze-excite; in the first block: first Conv with stride 2",
+        ),
+        "2 residual blocks, each": (
+            {"excitation": False, "blocks": 2},
+            f"{inside}; in the first block: 1 × 1 shortcut and first Conv with stride 2",
+        ),
+    }
+    for words, (choices, detail) in wanted.items():
+        row = rows(**SMALL, **choices).loc[kind]
+        assert (row["kind"], row["detail"]) == (words, detail)
+
+
+def test_input_and_pooling_are_described():
+    def kind(part, **choices):
+        return rows(**{**SMALL, **choices}).loc[("shared", part), "kind"]
+
+    assert kind("input") == "RGB image in [0, 1] → Rescaling to [−2, 2]"
+    assert kind("input", input_scaling="none") == "RGB image in [0, 1]"
+    assert kind("input", input_scaling="image").endswith("[0, 1] → each image to mean 0 and variance 1")
+    table = rows(**{**SMALL, "side": 64})
+    assert table.loc[("shared", "input"), ["kind", "output_shape"]].to_list() == [
+        *("RGB image in [0, 1]", "128 × 128 × 3")
+    ]
+    assert table.loc[("shared", "resize"), ["kind", "output_shape"]].to_list() == [
+        *("Resizing to 64 × 64 → Rescaling to [−2, 2]", "64 × 64 × 3")
+    ]
+    assert kind("pool") == "BatchNorm → ReLU → Global average pool"
+    assert kind("pool", pooling="max") == "BatchNorm → ReLU → Global max pool"
+    assert kind("pool", pooling="both") == "BatchNorm → ReLU → Global average and max pool"
+
+
+# Muon.
+
+
+def muon(**settings):
+    config = configure(
+        "model_a",
+        **{
+            "builder": {**SMALL, "age_head": "regression"},
+            "optimizer": "muon",
+            "stages": [dict(epochs=1, learning_rate=0.01, warmup_epochs=0)],
+            "ema_momentum": None,
+            "weight_decay": 0.0,
+            "precision": "float32",
+            **settings,
+        },
+    )
+    graph = training_graph(build_network(config), config)
+    compile_for(graph, config, config.stages[0], 1000)
+    return graph
+
+
+def read(variable):
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def gradients_of(graph, seed):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=v.shape).astype("float32") for v in graph.trainable_variables]
+
+
+def apply(graph, gradients):
+    graph.optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients])
+
+
+def test_kernels_move_by_a_nearly_orthogonal_matrix():
+    graph = muon()
+    assert type(graph.optimizer) is KernelMuon
+    before = [read(v) for v in graph.trainable_variables]
+    given = gradients_of(graph, 0)
+    apply(graph, given)
+    found = 0
+    for variable, start, gradient in zip(graph.trainable_variables, before, given, strict=True):
+        if len(variable.shape) != 4:
+            continue
+        found += 1
+        step = (start - read(variable)).reshape(-1, variable.shape[-1]) / 0.01
+        # 0.2 sqrt(longer side) times a matrix whose singular values are about 1
+        values = np.linalg.svd(step, compute_uv=False) / (0.2 * np.sqrt(max(step.shape)))
+        assert values.min() > 0.6 and values.max() < 1.3, variable.path
+        # those of the gradient itself are far apart
+        matrix = gradient.reshape(step.shape)
+        own = np.linalg.svd(matrix, compute_uv=False)
+        # and the direction is that of the nearest orthogonal matrix, u v
+        u, _, v = np.linalg.svd(matrix, full_matrices=False)
+        nearest = (u @ v).ravel()
+        assert step.ravel() @ nearest / np.linalg.norm(step) / np.linalg.norm(nearest) > 0.95, variable.path
+        assert own.max() / own.min() > 1.1
+    assert found == 6
+
+
+def test_everything_else_moves_as_with_adamw():
+    settings = dict(weight_decay=0.3)
+    one, other = muon(**settings), muon(**settings, optimizer="adamw")
+    for v, same in zip(one.trainable_variables, other.trainable_variables, strict=True):
+        same.assign(v)
+    for step in range(3):
+        for graph in (one, other):
+            apply(graph, gradients_of(graph, step))
+    kinds = set()
+    for v, w in zip(one.trainable_variables, other.trainable_variables, strict=True):
+        assert v.path == w.path
+        if len(v.shape) == 4:
+            assert np.abs(read(v) - read(w)).max() > 1e-3, v.path
+        else:
+            kinds.add(v.name)
+            assert np.array_equal(read(v), read(w)), v.path
+    assert kinds == {"kernel", "bias", "gamma", "beta"}
+
+
+def test_muon_s_weight_decay_spares_biases_and_normalisation():
+    graph = muon(weight_decay=0.5)
+    for variable in graph.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    # without gradients, decay is all that is left
+    apply(graph, [np.zeros(v.shape, "float32") for v in graph.trainable_variables])
+    names = set()
+    for variable in graph.trainable_variables:
+        names.add((variable.name, len(variable.shape)))
+        decays = variable.name == "kernel"
+        assert read(variable) == pytest.approx(1 - 0.01 * 0.5 if decays else 1, abs=1e-6), variable.path
+    assert names == {("kernel", 4), ("kernel", 2), ("bias", 1), ("gamma", 1), ("beta", 1)}
+
+
+def test_a_killed_training_with_muon_goes_on_bit_by_bit(drawn, tmp_path, monkeypatch):
+    table = drawn.table.iloc[::10].reset_index(drop=True)
+    few = replace(drawn, table=table, images=drawn.images[::10])
+    config = configure(
+        "model_a",
+        builder={**ORIGINAL, "split_after": 2, "side": 32},
+        optimizer="muon",
+        stages=[dict(epochs=3, learning_rate=0.01)],
+        validation=20,
+        batch_size=8,
+        ema_momentum=0.8,
+        mixup=0.2,
+        members=1,
+        precision="float32",
+    )
+    straight = read_run(train(config, few, runs=tmp_path, name="straight"))
+    real = Progress.row
+
+    def row(self, row):
+        real(self, row)
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Progress, "row", row)
+        train(config, few, runs=tmp_path, name="killed")
+    resumed = read_run(train(config, few, runs=tmp_path, name="killed"))
+    pd.testing.assert_frame_equal(resumed.predictions, straight.predictions, check_exact=True)
+    for one in (resumed, straight):
+        one.history.pop("seconds")
+    pd.testing.assert_frame_equal(resumed.history, straight.history, check_exact=True)
+    models = [keras.models.load_model(tmp_path / name / "model.keras") for name in ("straight", "killed")]
+    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        assert np.array_equal(one, other)

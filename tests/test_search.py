@@ -1,0 +1,742 @@
+"""Searches: workers share them, killed trials go on, bad ones end early, and mistakes show before the first trial."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import sqlalchemy
+import yaml
+from matplotlib.colors import to_hex
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
+
+from agegender_lib import folders
+from agegender_lib.data import RENDERED_FACES, load_faces, render_faces
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline import cli
+from agegender_lib.plots import save_figure
+from agegender_lib.plots import search as plots
+from agegender_lib.plots.style import ReportFigure
+from agegender_lib.training import search, search_trial
+from agegender_lib.training.batches import Batches
+from agegender_lib.training.search import load_search, run_search, search_table
+from agegender_lib.training.search_space import SPACE, Parameter, Space, read_space
+from agegender_lib.training.search_study import open_study
+from agegender_lib.training.search_trial import NotNow, Objective, alone, objective_value
+from agegender_lib.training.train import training_name
+
+BASE = {
+    "builder": dict(variant="original", filters=[16, 16], split_after=2, features="global", dense=8, side=32),
+    "stages": [dict(epochs=6, learning_rate=0.01)],
+    "validation": 20,
+    "batch_size": 8,
+    "flip_averaging": False,
+    "members": 1,
+    "precision": "float32",
+}
+RATE, WEIGHT = "stages.0.learning_rate", "gender_weight"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("few")
+    return render_faces(folder / "faces", 60), folder / "cache"
+
+
+@pytest.fixture(scope="module")
+def few(source):
+    return load_faces(*source)
+
+
+@pytest.fixture(autouse=True)
+def without_waiting(monkeypatch):
+    """Databases that do not wait for the disk: a killed process loses nothing by that, only a killed machine."""
+
+    def hurry(connection, record):
+        connection.execute("PRAGMA synchronous=OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", hurry)
+    monkeypatch.setattr(search, "_PAUSE", 0.2)
+    yield
+    sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", hurry)
+
+
+def written(path, base=None, **parameters):
+    """A file with a search space."""
+    content = {"model": "model_a", "base": {**BASE, **(base or {})}, "parameters": parameters}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def space_of(**parameters):
+    """A space as it is read from such a file, without trying out its networks."""
+    return Space("model_a", BASE, tuple(Parameter(path, **given) for path, given in parameters.items()))
+
+
+def run_row(epoch, age_mae, gender_accuracy=0.9):
+    return {"epoch": epoch, "seconds": 2.0, "val_age_mae": age_mae, "val_gender_accuracy": gender_accuracy}
+
+
+class FakeTraining:
+    """In place of `train`: the age error is the gender weight and falls by a tenth of a year per epoch, but the last.
+
+    Goes on after the rows that are there, as `train` does; `disturb` is called before each new row.
+    """
+
+    def __init__(self):
+        self.begun, self.disturb = [], lambda config, epoch: None
+
+    def __call__(self, config, faces, weights, runs, on_epoch):
+        folder = Path(runs) / training_name(config, faces, weights)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "history.csv"
+        rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+        self.begun.append((folder.name, len(rows)))
+        for row in rows:
+            on_epoch(row)
+        for epoch in range(len(rows) + 1, config.epochs + 1):
+            self.disturb(config, epoch)
+            last = 0.4 if epoch == config.epochs else 0
+            rows.append(run_row(epoch, config.gender_weight + 1 - epoch / 10 + last))
+            pd.DataFrame(rows).to_csv(path, index=False)
+            on_epoch(rows[-1])
+        return folder
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    training = FakeTraining()
+    monkeypatch.setattr(search_trial, "train", training)
+    # there is nothing to clear, and it takes its time
+    monkeypatch.setattr(search_trial.keras.utils, "clear_session", lambda: None)
+    return training
+
+
+# The space.
+
+
+def test_the_shipped_space_is_understood():
+    space = read_space()
+    assert SPACE.is_file() and space.model == "model_a"
+    config = space.configure({"stages.0.learning_rate": 0.004, "builder.dropout": 0.1, "mixup": 0.3})
+    assert config.stages[0].learning_rate == 0.004 and config.stages[0].epochs == 12
+    assert config.builder == {"side": 64, "dropout": 0.1} and config.mixup == 0.3
+    # the base is not written to
+    assert space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["builder"]
+    assert len({parameter.path for parameter in space.parameters}) >= 8
+
+
+def test_values_are_drawn_within_their_kinds(tmp_path):
+    sizes = [[16, 16], [16, 32]]
+    space = read_space(
+        written(
+            tmp_path / "space.yaml",
+            **{
+                RATE: dict(low=0.001, high=0.1, log=True),
+                "batch_size": dict(low=4, high=9, whole=True),
+                "builder.filters": dict(choices=sizes),
+                "ema_momentum": dict(choices=[None, 0.9]),
+                "augmentation.rotation": dict(low=0, high=30),
+                "age_sigma": dict(choices=[[2.0, 0.03]]),
+            },
+        )
+    )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    drawn = [space.suggest(study.ask()) for _ in range(40)]
+    rates = np.array([values[RATE] for values in drawn])
+    # on a logarithmic range, half of the values lie below the geometric mean
+    assert rates.min() >= 0.001 and rates.max() <= 0.1 and 10 <= (rates < 0.01).sum() <= 30
+    assert all(rate == float(f"{rate:.4g}") for rate in rates)
+    assert {values["batch_size"] for values in drawn} == {4, 5, 6, 7, 8, 9}
+    assert {json.dumps(values["builder.filters"]) for values in drawn} == {json.dumps(size) for size in sizes}
+    assert {values["ema_momentum"] for values in drawn} == {None, 0.9}
+    config = space.configure(drawn[0])
+    assert config.builder["filters"] in sizes and config.builder["side"] == 32
+    assert config.augmentation == {"rotation": drawn[0]["augmentation.rotation"]}
+    assert config.age_sigma == (2.0, 0.03)
+
+
+def test_rounding_does_not_leave_the_range():
+    class Trial:
+        def suggest_float(self, path, low, high, log):
+            return self.value
+
+    trial = Trial()
+    # four digits of the ends would be 0.1234 and 0.8766
+    for trial.value, expected in ((0.12342, 0.12342), (0.876556, 0.876556), (0.555555, 0.5556)):
+        assert Parameter("mixup", low=0.12342, high=0.876556).suggest(trial) == expected
+
+
+GOOD = {"mixup": {"low": 0, "high": 1}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "base", "message"),
+    [
+        ({"mixup": {"low": 1, "high": 0}}, {}, "low of mixup is 1 and high is 0: give a low that is less"),
+        ({"mixup": {"low": 0}}, {}, r"mixup is {'low': 0}: give {low, high} or {choices"),
+        ({"mixup": 0.3}, {}, "mixup is 0.3: give"),
+        ({"mixup": {"choices": []}}, {}, r"choices of mixup is \[\]: give a list with at least one value"),
+        ({"mixup": {"choices": [0.1, 0.1]}}, {}, "give every value once"),
+        ({"mixup": {"choices": [0.1], "log": True}}, {}, "give {low, high} or {choices"),
+        ({"mixup": {"low": 0, "high": 1, "log": True}}, {}, "a logarithmic range begins above 0"),
+        ({"mixup": {"low": 0, "high": 1, "step": 1}}, {}, "mixup has step: 1: known are log and whole"),
+        ({"mixup": {"low": "1e-3", "high": 1}}, {}, "low of mixup is the text '1e-3': write it as 0.001"),
+        ({"mixup": {"low": True, "high": 2}}, {}, "low of mixup is True: give a number"),
+        ({"mixup": {"low": 0, "high": math.inf}}, {}, "high of mixup is inf: give a number"),
+        ({"mixup": {"low": -1, "high": 1}}, {}, "mixup = -1.0: mixup is -1.0: give a number of at least 0"),
+        ({"batch_size": {"low": 8, "high": 64}}, {}, "batch_size is 8.0: give a whole number"),
+        ({"batch_size": {"low": 8.5, "high": 64, "whole": True}}, {}, "whole numbers are wanted"),
+        ({"batchsize": {"choices": [3]}}, {}, "did you mean 'batch_size'"),
+        ({"optimizer": {"choices": ["adam", "sgd"]}}, {}, "optimizer = 'sgd': .*choose one of adamw"),
+        ({"stages.1.learning_rate": {"low": 0, "high": 1}}, {}, "no 1 in stages, which has 1 entries"),
+        ({"stages.first.learning_rate": {"low": 0, "high": 1}}, {}, "no first in stages"),
+        ({"stages.0.rate": {"low": 0, "high": 1}}, {}, "'rate' is no setting of a stage"),
+        ({"stage.0.learning_rate": {"low": 0, "high": 1}}, {}, "no stage in base: mend stage.0.learning_rate"),
+        ({"builder.drop": {"low": 0, "high": 1}}, {}, "builder.drop = 0.0: model_a cannot be built .*drop"),
+        ({"builder.dropout": {"low": 0, "high": 1.5}}, {}, "builder.dropout = 1.5: model_a cannot be built"),
+        ({"augmentation.spin": {"low": 0, "high": 1}}, {}, "augmentation .* is not understood: .*spin"),
+        ({"builder": {"choices": [{}]}, "builder.dense": {"choices": [8]}}, {}, "lies inside builder"),
+        (GOOD, {"colour": 1}, "base: 'colour' is no setting"),
+        (GOOD, {"members": 2}, "set members to 1"),
+        (GOOD, {"early_stopping": 3}, "judges the last epoch: set early_stopping to null"),
+        ({}, {}, "give a mapping with at least one setting to search"),
+    ],
+)  # fmt: skip
+def test_a_space_that_makes_no_sense_is_refused(tmp_path, parameters, base, message):
+    with pytest.raises(InputError, match=rf"the search space .*space\.yaml: .*{message}"):
+        read_space(written(tmp_path / "space.yaml", base, **parameters))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "a: [1", "model: model_a", "model: m\nbase: {}\nparameters: {a: 1}"]
+)
+def test_a_file_that_is_no_space_is_refused(tmp_path, text):
+    (tmp_path / "space.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"the search space .*space\.yaml"):
+        read_space(tmp_path / "space.yaml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_space(tmp_path / "none.yaml")
+
+
+# One worker.
+
+
+def test_the_value_adds_both_errors_in_years():
+    assert objective_value({"val_age_mae": 5.5, "val_gender_accuracy": 0.92}) == pytest.approx(7.1)
+    assert objective_value(run_row(1, 5.0, 1.0)) == 5.0
+
+
+def test_a_search_finishes_so_many_trials_and_tabulates_them(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9), optimizer=dict(choices=("adam", "adamw")))
+    study = run_search(few, space, trials=4, runs=tmp_path)
+    table = search_table(study)
+    assert list(table["state"]) == ["complete"] * 4 and list(table["trial"]) == [0, 1, 2, 3]
+    # the last epoch counts, not the best
+    assert table["age_mae"].to_numpy() == pytest.approx(table[WEIGHT] + 0.8)
+    assert table["value"].to_numpy() == pytest.approx(table[WEIGHT] + 0.8 + 2.0)
+    assert (table["gender_accuracy"] == 0.9).all() and (table["epochs"] == 6).all()
+    assert (table["seconds"] == 12).all() and table["resumes"].isna().all() and (table["note"] == "").all()
+    for row in table.to_dict("records"):
+        config = space.configure({key: row[key] for key in (WEIGHT, "optimizer")})
+        assert row["run"] == training_name(config, few) and (tmp_path / row["run"]).is_dir()
+    kept = pd.read_csv(tmp_path / "search" / "model_a.csv", keep_default_na=False)
+    assert list(kept.columns) == list(table.columns) and list(kept["run"]) == list(table["run"])
+    assert study.user_attrs["rendered"] and study.user_attrs["data"] == few.name
+    # the same call has nothing left to do, a larger one goes on
+    run_search(few, space, trials=4, runs=tmp_path)
+    assert len(fake.begun) == 4
+    assert len(search_table(run_search(few, space, trials=5, runs=tmp_path))) == 5
+    assert len(search_table(load_search(runs=tmp_path))) == 5
+
+
+def test_the_same_seed_draws_the_same_even_by_another_worker(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9), mixup=dict(low=0, high=1))
+    straight = search_table(run_search(few, space, trials=13, runs=tmp_path / "a", seed=3))
+    for trials in (2, 12, 13):
+        again = search_table(run_search(few, space, trials=trials, runs=tmp_path / "b", seed=3))
+    other = search_table(run_search(few, space, trials=2, runs=tmp_path / "c", seed=4))
+    columns = ["state", "value", "run", WEIGHT, "mixup"]
+    pd.testing.assert_frame_equal(again[columns], straight[columns])
+    assert straight["mixup"].nunique() == 13
+    assert not set(other["mixup"]) & set(straight["mixup"])
+
+
+def test_a_bad_trial_is_pruned_and_a_good_one_is_not(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+    study = run_search(few, space, trials=5, runs=tmp_path)
+    values = search_table(study)[WEIGHT]
+    # however bad, the first five are what others are compared with
+    assert (search_table(study)["state"] == "complete").all()
+    for weight in (values.max(), values.min()):
+        study.enqueue_trial({WEIGHT: float(weight) + 0.01})
+    table = search_table(run_search(few, space, trials=7, runs=tmp_path))
+    bad, good = table.iloc[5], table.iloc[6]
+    assert bad["state"] == "pruned" and "pruned after epoch 2: behind the median" in bad["note"]
+    assert bad["epochs"] == 2 and bad["age_mae"] == pytest.approx(values.max() + 0.01 + 0.8)
+    assert good["state"] == "complete" and good["epochs"] == 6
+    # its folder could be gone on with
+    assert len(pd.read_csv(tmp_path / bad["run"] / "history.csv")) == 2
+
+
+def test_a_training_that_diverges_ends_at_once(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+
+    def rows(config, faces, weights, runs, on_epoch):
+        on_epoch(run_row(1, 5.0))
+        on_epoch(run_row(2, math.nan))
+        pytest.fail("it went on")
+
+    search_trial.train = rows
+    table = search_table(run_search(few, space, trials=1, runs=tmp_path))
+    assert list(table["state"]) == ["pruned"] and table["note"][0] == "diverged in epoch 2"
+
+
+def test_settings_are_trained_once(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(choices=(1.0, 2.0)))
+    table = search_table(run_search(few, space, trials=6, runs=tmp_path))
+    assert list(table["state"]) == ["complete"] * 6 and len(fake.begun) == 2
+    first = table.drop_duplicates(WEIGHT)
+    again = table.drop(first.index)
+    assert again["note"].str.fullmatch(r"same settings as trial \d").all()
+    assert table.groupby(WEIGHT)["value"].nunique().max() == 1
+    assert set(again["epochs"]) == {6} and again["run"].isin(first["run"]).all()
+    # a new study finds the trainings of the old one, and reports their epochs
+    study = run_search(few, space, study="second", trials=1, runs=tmp_path)
+    assert fake.begun[-1][1] == 6
+    assert sorted(study.trials[0].intermediate_values) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_interrupted_trial_is_the_next_worker_s_first(few, tmp_path, fake, recwarn):
+    space = space_of(gender_weight=dict(low=1, high=9))
+
+    def stop(config, epoch):
+        if epoch == 4:
+            raise KeyboardInterrupt
+
+    fake.disturb = stop
+    with pytest.raises(KeyboardInterrupt):
+        run_search(few, space, trials=2, runs=tmp_path)
+    fake.disturb = lambda config, epoch: None
+    study = run_search(few, space, trials=2, runs=tmp_path)
+    table = search_table(study)
+    assert list(table["state"]) == ["failed", "complete", "complete"]
+    assert table["run"][0] == table["run"][1] != table["run"][2] and table["resumes"][1] == 0
+    assert fake.begun[:2] == [(table["run"][0], 0), (table["run"][0], 3)]
+    assert list(study.trials[1].intermediate_values) == [1, 2, 3, 4, 5, 6]
+    assert not [w for w in recwarn if "already reported" in str(w.message)]
+
+
+def test_settings_that_do_not_fit_together_end_their_trial_but_not_for_ever(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+    refusals = iter([True, False, True, True, True])
+
+    def refuse(config, epoch):
+        if epoch == 1 and next(refusals):
+            raise InputError("these do not fit: choose others")
+
+    fake.disturb = refuse
+    with pytest.raises(InputError, match="these do not fit"):
+        run_search(few, space, trials=9, runs=tmp_path)
+    table = search_table(load_search(runs=tmp_path))
+    assert list(table["state"]) == ["failed", "complete", "failed", "failed", "failed"]
+    assert table["note"][0] == "these do not fit: choose others"
+
+
+def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+    wrong = {
+        "trials is 0": dict(trials=0),
+        "trials is True": dict(trials=True),
+        "heartbeat is 0.5": dict(heartbeat=0.5),
+        "seed is -1": dict(seed=-1),
+        "the study's name is '../a'": dict(study="../a"),
+        r"the database nosuch://me:\*\*\*@host/x cannot be used": dict(storage="nosuch://me:secret@host/x"),
+        "the database nonsense cannot be used": dict(storage="nonsense"),
+        "the database sqlite:///.*not/there.db cannot be used": dict(
+            storage=f"sqlite:///{tmp_path}/not/there.db"
+        ),
+    }
+    for message, arguments in wrong.items():
+        with pytest.raises(InputError, match=message) as refusal:
+            run_search(few, space, **{"runs": tmp_path / "runs", **arguments})
+        assert "secret" not in str(refusal.value)
+    with pytest.raises(InputError, match="validation"):
+        large = written(tmp_path / "large.yaml", {"validation": 60}, gender_weight=dict(low=1, high=9))
+        run_search(few, large, runs=tmp_path / "runs")
+    with pytest.raises(InputError, match=r"there is no study 'model_a' .*: run the search first"):
+        load_search(runs=tmp_path / "runs")
+    assert not fake.begun and not (tmp_path / "runs").exists()
+
+
+def test_a_study_keeps_to_its_space_and_faces(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+    run_search(few, space, trials=1, runs=tmp_path)
+    wider = space_of(gender_weight=dict(low=1, high=10))
+    with pytest.raises(InputError, match="was begun with other space: give another study name"):
+        run_search(few, wider, trials=2, runs=tmp_path)
+    with pytest.raises(InputError, match="was begun with other faces"):
+        run_search(replace(few, fingerprint="0" * 64), space, trials=2, runs=tmp_path)
+    assert len(fake.begun) == 1
+    with pytest.raises(InputError, match="there is no study 'other'"):
+        load_search("other", f"sqlite:///{tmp_path}/search/model_a.db")
+
+
+# Several workers.
+
+
+@pytest.fixture
+def study_of(few, tmp_path):
+    """An open study, and an objective of it."""
+    space = space_of(gender_weight=dict(choices=(1.0, 2.0)))
+
+    def make(trials):
+        study = open_study("model_a", None, tmp_path, 30, 1, 6)
+        return study, Objective(space, few, "none", tmp_path, trials, "me")
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake):
+    study, objective = study_of(9)
+    for weight in (1.0, 1.0, 2.0):
+        study.enqueue_trial({WEIGHT: weight})
+    theirs, mine, other = (study.ask() for _ in range(3))
+    fake.disturb = lambda config, epoch: asked.append(epoch) or in_the_middle(epoch)
+    asked = []
+
+    def in_the_middle(epoch):
+        if epoch == 3:
+            fake.disturb = lambda config, epoch: None
+            with pytest.raises(NotNow, match="trial 0 is training the same settings"):
+                objective(mine)
+            assert objective(other) == pytest.approx(4.8)
+
+    assert objective(theirs) == pytest.approx(3.8)
+    assert asked == [1, 2, 3] and len(fake.begun) == 2
+    assert study.trials[1].user_attrs["note"] == "trial 0 is training the same settings"
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_two_workers_that_take_the_last_place_do_not_both_get_it(study_of, fake):
+    study, objective = study_of(2)
+    trials = [study.ask() for _ in range(3)]
+    study.tell(trials[0].number, state=TrialState.FAIL)
+    assert objective(trials[1]) > 0
+    assert objective(trials[2]) > 0
+    with pytest.raises(NotNow, match="the study has its 2 trials already"):
+        objective(study.ask())
+    for number in (1, 3):
+        study.tell(number, state=TrialState.FAIL)
+    # a failed one makes room
+    assert objective(study.ask()) > 0
+
+
+def test_a_trial_given_away_while_its_worker_slept_ends_there(few, tmp_path, fake):
+    space = space_of(gender_weight=dict(low=1, high=9))
+
+    def give_away(config, epoch):
+        if epoch == 3 and len(fake.begun) == 1:
+            load_search(runs=tmp_path).tell(0, state=TrialState.FAIL)
+
+    fake.disturb = give_away
+    table = search_table(run_search(few, space, trials=2, runs=tmp_path))
+    assert list(table["state"]) == ["failed", "complete", "complete"]
+    # the epoch in which it was noticed is kept, and no other begun
+    assert len(pd.read_csv(tmp_path / table["run"][0] / "history.csv")) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_a_worker_that_was_killed_before_its_first_sign_of_life_is_missed(few, tmp_path, fake, monkeypatch):
+    space = space_of(gender_weight=dict(low=1, high=9))
+    open_study("model_a", None, tmp_path, 1, 1, 6).ask()
+    table = search_table(run_search(few, space, trials=1, runs=tmp_path, heartbeat=1))
+    assert list(table["state"]) == ["failed", "complete"]
+
+
+def test_a_run_folder_is_for_one_process_at_a_time(tmp_path, monkeypatch):
+    order, waiting = [], threading.Event()
+    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: waiting.set())
+
+    def second():
+        with alone(tmp_path / "run.lock"):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with alone(tmp_path / "run.lock"), alone(tmp_path / "other.lock"):
+        thread.start()
+        waiting.wait(20)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+WORKER = """
+    import sys, time
+    from pathlib import Path
+
+    import agegender_lib.training, agegender_lib.plots, agegender_lib.pipeline.cli
+
+    # it takes time, and only searches need it
+    assert "optuna" not in sys.modules
+
+    import sqlalchemy
+
+    from agegender_lib.data import load_faces
+    from agegender_lib.training import search, search_trial
+    from agegender_lib.training.progress import Progress
+
+    source, cache, space, runs, kind = sys.argv[1:]
+    runs = Path(runs)
+    search._PAUSE = 0.2
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", lambda c, r: c.execute("PRAGMA synchronous=OFF"))
+
+    if kind == "sleeps":
+        real = Progress.row
+
+        def row(self, row):
+            real(self, row)
+            if row["epoch"] == 2:
+                print("two epochs are done", flush=True)
+                time.sleep(600)
+
+        Progress.row = row
+        search.run_search(load_faces(source, cache), space, trials=1, runs=runs, heartbeat=1)
+    else:
+        sys.path.insert(0, kind)
+        from test_search import FakeTraining
+
+        class Watched(FakeTraining):
+            def __call__(self, config, faces, weights, runs, on_epoch):
+                name = search_trial.training_name(config, faces, weights)
+                marks = runs / "marks"
+                (marks / f"{name}-busy").touch(exist_ok=False)
+                with (marks / "begun").open("a") as file:
+                    file.write(name + "\\n")
+                (marks / f"worker-{search.os.getpid()}").touch()
+                # nobody goes ahead before both are here
+                for _ in range(600):
+                    if len(list(marks.glob("worker-*"))) == 2:
+                        break
+                    time.sleep(0.1)
+                time.sleep(0.3)
+                folder = super().__call__(config, faces, weights, runs, on_epoch)
+                (marks / f"{name}-busy").unlink()
+                return folder
+
+        search_trial.train = Watched()
+        search.run_search(load_faces(source, cache), space, trials=8, runs=runs)
+"""
+
+
+def worker(tmp_path, source, space, kind, number=0):
+    errors = (tmp_path / f"errors-{number}.txt").open("w")
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, source), space, tmp_path, kind],
+        env={**os.environ, "PYTHONPATH": str(folders.ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+
+
+def test_two_workers_share_a_study(few, source, tmp_path):
+    # six settings for eight trials: some are suggested twice
+    space = written(
+        tmp_path / "space.yaml", optimizer=dict(choices=["adam", "adamw"]), mixup=dict(choices=[0, 1, 2])
+    )
+    (tmp_path / "marks").mkdir()
+    kind = str(Path(__file__).parent)
+    workers = [worker(tmp_path, source, space, kind, number) for number in range(2)]
+    for number, process in enumerate(workers):
+        said = process.communicate()[0]
+        assert process.returncode == 0, said + (tmp_path / f"errors-{number}.txt").read_text()[-3000:]
+    table = search_table(load_search(runs=tmp_path))
+    finished = table[table["state"].isin(["complete", "pruned"])]
+    assert len(finished) == 8 and set(table["state"]) <= {"complete", "pruned", "skipped"}
+    assert finished["worker"].nunique() == 2
+    begun = Counter((tmp_path / "marks" / "begun").read_text().split())
+    # no two at once, or touch had refused; and none again
+    assert max(begun.values()) == 1 and set(begun) == set(finished["run"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, monkeypatch):
+    space = written(
+        tmp_path / "space.yaml",
+        {"stages": [dict(epochs=4, learning_rate=0.01)]},
+        gender_weight=dict(low=1, high=9),
+    )
+    child = worker(tmp_path, source, space, "sleeps")
+    said = next((line for line in child.stdout if "two epochs" in line), None)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert said, (tmp_path / "errors-0.txt").read_text()[-3000:]
+    before = search_table(load_search(runs=tmp_path))
+    assert list(before["state"]) == ["running"]
+    killed = (tmp_path / before["run"][0] / "history.csv").read_text()
+    assert killed.count("\n") == 3
+
+    begun, start_epoch = [], Batches.start_epoch
+
+    def begin(self, epoch):
+        start_epoch(self, epoch)
+        if self.seed is not None:
+            begun.append(epoch)
+
+    monkeypatch.setattr(Batches, "start_epoch", begin)
+    study = run_search(few, space, trials=1, runs=tmp_path, heartbeat=1)
+    table = search_table(study)
+    assert list(table["state"]) == ["failed", "complete"]
+    assert table["run"][0] == table["run"][1] and table[WEIGHT][0] == table[WEIGHT][1]
+    assert table["resumes"][1] == 0 and table["worker"][0] != table["worker"][1]
+    # Batches begins at 0 when it is made; only the third and fourth epoch were trained here
+    assert set(begun) == {0, 2, 3} and begun.count(0) == 1
+    history = (tmp_path / table["run"][0] / "history.csv").read_text()
+    assert history.startswith(killed) and history.count("\n") == 5
+    assert (tmp_path / table["run"][0] / "metrics.json").is_file()
+    reported = study.trials[1].intermediate_values
+    rows = pd.read_csv(tmp_path / table["run"][0] / "history.csv").to_dict("records")
+    assert reported == pytest.approx({row["epoch"]: objective_value(row) for row in rows})
+    assert table["value"][1] == pytest.approx(reported[4])
+
+
+# The command line.
+
+
+@pytest.fixture
+def agegender(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
+    monkeypatch.setattr(
+        "agegender_lib.data.open_faces.__defaults__", ("", RENDERED_FACES, tmp_path / "cache")
+    )
+
+    def call(*arguments):
+        code = cli.main(["search", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def test_the_verb_searches_and_says_what_it_found(agegender, source, tmp_path, fake):
+    space = written(tmp_path / "space.yaml", gender_weight=dict(low=1, high=9))
+    command = ("--data", source[0], "--space", space, "--runs", tmp_path / "runs", "--study", "mine")
+    code, out, _ = agegender(*command, "--trials", 2)
+    assert code == 0 and "drawn faces" in out
+    table = search_table(load_search("mine", runs=tmp_path / "runs"))
+    best = table.loc[table["value"].idxmin()]
+    assert f"best: trial {best['trial']}, run folder {tmp_path / 'runs' / best['run']}" in out
+
+    def interrupted(config, epoch):
+        raise KeyboardInterrupt
+
+    fake.disturb = interrupted
+    code, _, complaint = agegender(*command, "--trials", 3)
+    assert code == 130 and "the same command goes on" in complaint
+
+
+def test_the_verb_refuses_in_one_sentence(agegender, source, tmp_path, fake):
+    wrong = written(tmp_path / "wrong.yaml", mixup=dict(low=1, high=0))
+    right = written(tmp_path / "right.yaml", mixup=dict(low=0, high=1))
+    for arguments, found in (
+        (("--data", tmp_path / "nowhere", "--space", wrong), "low of mixup is 1"),
+        (("--data", tmp_path / "nowhere", "--space", right), "does not exist"),
+        (("--data", source[0], "--space", right, "--trials", 0), "trials is 0"),
+        (("--data", source[0], "--space", right, "--storage", "nonsense"), "nonsense"),
+    ):
+        code, _, complaint = agegender(*arguments, "--runs", tmp_path / "runs")
+        assert code == 2 and complaint.count("agegender: ") == 1 and found in complaint
+    assert not fake.begun
+
+
+# Pictures.
+
+
+def study_with(complete, pruned=0):
+    """A study in memory, with two parameters and six epochs."""
+    study = optuna.create_study(study_name="drawn", pruner=optuna.pruners.NopPruner())
+    rng = np.random.default_rng(0)
+    kinds = {
+        RATE: FloatDistribution(1e-3, 1e-1, log=True),
+        "optimizer": CategoricalDistribution(["adam", "muon"]),
+    }
+    for number in range(complete + pruned):
+        rate = float(10 ** rng.uniform(-3, -1))
+        epochs = 6 if number < complete else 2
+        rows = {epoch: 8 + rate * 30 - epoch / 10 for epoch in range(1, epochs + 1)}
+        study.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE if number < complete else TrialState.PRUNED,
+                value=rows[epochs],
+                params={RATE: rate, "optimizer": ["adam", "muon"][number % 2]},
+                distributions=kinds,
+                intermediate_values=rows,
+            )
+        )
+    return study
+
+
+def test_a_search_is_drawn_in_the_project_s_style(tmp_path):
+    study = study_with(12, pruned=3)
+    before = dict(mpl.rcParams.copy(), backend="")
+    ggplot = dict(mpl.style.library["ggplot"])
+    figures = plots.search_figures(study)
+    assert list(figures) == ["search_history", "search_epochs", "search_slices", "search_importances"]
+    assert (
+        dict(mpl.rcParams.copy(), backend="") == before
+        and dict(mpl.style.library["ggplot"]) == ggplot
+        and not plt.get_fignums()
+    )
+    for name, figure in figures.items():
+        assert isinstance(figure, ReportFigure) and figure._repr_png_().startswith(b"\x89PNG")
+        ax = figure.axes[0]
+        assert to_hex(ax.get_facecolor()) == "#ffffff" and not ax.spines["top"].get_visible()
+        first, again = (save_figure(figure, name, tmp_path / part) for part in "ab")
+        assert first[0].read_bytes() == again[0].read_bytes()
+    history = figures["search_history"].axes[0]
+    assert list(history.lines[0].get_ydata()[:12]) == list(
+        np.minimum.accumulate([trial.value for trial in study.trials[:12]])
+    )
+    epochs = figures["search_epochs"].axes[0]
+    best = max(epochs.lines, key=lambda line: line.get_zorder())
+    assert len(epochs.lines) == 15
+    assert list(best.get_ydata()) == list(study.best_trial.intermediate_values.values())
+    assert [text.get_text() for text in epochs.get_legend().get_texts()] == ["complete", "pruned", "best"]
+    assert sum(line.get_marker() == "x" for line in epochs.lines) == 3
+    assert [ax.get_xlabel() for ax in figures["search_slices"].axes[:2]] == ["optimizer", "learning rate"]
+    importances = figures["search_importances"].axes[0]
+    assert [label.get_text() for label in importances.get_yticklabels()][-1] in ("learning rate", "optimizer")
+    widths = {
+        label.get_text(): bar.get_width()
+        for label, bar in zip(importances.get_yticklabels(), importances.patches, strict=True)
+    }
+    assert widths["learning rate"] > widths["optimizer"]
+
+
+def test_pictures_that_need_more_trials_are_left_out_with_a_sentence(capsys):
+    assert plots.search_figures(study_with(0, pruned=2)) == {}
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4 and all("complete trial" in line and "'drawn'" in line for line in said)
+    assert set(plots.search_figures(study_with(2))) == {"search_history", "search_epochs", "search_slices"}
+    assert "the importance of settings needs at least 4 complete trials" in capsys.readouterr().out
+    with pytest.raises(InputError, match="needs at least 1 complete trial"):
+        plots.search_history(study_with(0))

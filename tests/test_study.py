@@ -1,0 +1,404 @@
+"""Studies: every choice trained once and compared with its reference; members averaged in one model."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from agegender_lib import folders, plots
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    Run,
+    compare_choices,
+    quote_study,
+    read_run,
+    read_trainings,
+    training_table,
+)
+from agegender_lib.models import load_model, predict
+from agegender_lib.pipeline.cli import main
+from agegender_lib.pipeline.outputs import Outputs
+from agegender_lib.plots.style import COLOURS
+from agegender_lib.training import configure, train
+from agegender_lib.training.study import read_study, run_study
+
+BASE = {
+    "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
+    "stages": [{"epochs": 1, "learning_rate": 0.01}],
+    "validation": 20,
+    "batch_size": 8,
+    "optimizer": "adamw",
+    "members": 1,
+    "precision": "float32",
+}
+GROUPS = [
+    {
+        "name": "pooling",
+        "question": "Which?",
+        "choices": {"max": {}, "average": {"builder": {"pooling": "average"}}},
+    },
+    {"name": "decay", "seeds": [1, 2], "choices": {"some": None, "none": {"weight_decay": 0}}},
+]
+
+
+def written(path, **content):
+    path.write_text(yaml.safe_dump({"base": BASE, "groups": GROUPS, **content}, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="module")
+def few(drawn):
+    """60 faces, 20 of which are held out."""
+    return replace(drawn, table=drawn.table.iloc[::10].reset_index(drop=True), images=drawn.images[::10])
+
+
+# Reading.
+
+
+def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
+    study = read_study(written(tmp_path / "s.yaml"))
+    assert [(t.group, t.choice, t.seed, t.reference) for t in study.trainings] == [
+        ("pooling", "max", 1, True),
+        ("pooling", "average", 1, False),
+        ("decay", "some", 1, True),
+        ("decay", "none", 1, False),
+        ("decay", "some", 2, True),
+        ("decay", "none", 2, False),
+    ]
+    assert study.questions == {"pooling": "Which?", "decay": ""}
+    reference, average, _, none, *_ = (training.config for training in study.trainings)
+    assert reference == configure("model_a", **BASE)
+    assert average == configure("model_a", **{**BASE, "builder": {**BASE["builder"], "pooling": "average"}})
+    assert none == replace(reference, weight_decay=0)
+
+
+def test_a_group_s_base_lies_between_the_study_s_and_the_choice_s(tmp_path):
+    group = {
+        "name": "a",
+        "base": {"weight_decay": 0.3, "label_smoothing": 0.2, "builder": {"dense": 4}},
+        "choices": {"one": {}, "two": {"label_smoothing": 0.1, "builder": {"dropout": 0.5}}},
+    }
+    one, two = (t.config for t in read_study(written(tmp_path / "s.yaml", groups=[group])).trainings)
+    assert (one.weight_decay, one.label_smoothing) == (0.3, 0.2) and one.builder["dense"] == 4
+    assert (two.weight_decay, two.label_smoothing) == (0.3, 0.1)
+    assert two.builder == {**BASE["builder"], "dense": 4, "dropout": 0.5}
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ({"groups": []}, "no groups"),
+        ({"group": []}, "'group' is none of model, base, seeds, groups"),
+        ({"model": "model_c"}, "'model_c' is unknown"),
+        ({"base": {"batch": 3}}, "'batch' is no setting of model_a"),
+        ({"groups": [{"name": "a"}]}, "group 'a' has no choices"),
+        ({"groups": [{"choices": {"x": {}}}]}, "give a mapping with name and choices"),
+        ({"groups": [{"name": "a", "choices": {"x": {}}, "seed": 1}]}, "group 'a': 'seed' is none of"),
+        ({"groups": [{"name": "a", "choices": {"x": {"dropout": 1}}}]}, "'dropout' is no setting"),
+        ({"groups": [{"name": "a", "choices": {"x": 3}}]}, "settings are 3: give a mapping"),
+        ({"groups": [{"name": "a", "choices": {"x": {}}, "seeds": [1, 1]}]}, r"seeds is \[1, 1\]"),
+        ({"groups": [GROUPS[0], GROUPS[0]]}, "two groups are named 'pooling'"),
+    ],
+)
+def test_a_study_that_cannot_be_understood_is_refused(tmp_path, content, message):
+    with pytest.raises(InputError, match=message) as error:
+        read_study(written(tmp_path / "s.yaml", **content))
+    assert "s.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["[1", "just words", ""])
+def test_a_file_that_is_no_study_is_refused(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"s\.yaml"):
+        read_study(tmp_path / "s.yaml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_study("no_such_study")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in folders.STUDIES.glob("*.yaml") if "search" not in path.stem)
+)
+def test_the_studies_of_the_project_can_be_read(name):
+    study = read_study(name)
+    # a choice that repeats its group's reference would be compared with itself
+    for group in study.questions:
+        members = [t for t in study.trainings if t.group == group and t.seed == study.trainings[0].seed]
+        configs = [replace(t.config, gradient_batches=0) for t in members]
+        assert len(members) > 1 and all(configs[0] != other for other in configs[1:]), group
+    assert all(study.questions.values())
+
+
+# Training.
+
+
+@pytest.fixture(scope="module")
+def trained(few, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study = read_study(written(folder / "s.yaml"))
+    return study, folder, run_study(study, few, folder / "runs", kept=folder / "kept")
+
+
+def test_equal_settings_are_trained_once(trained, few):
+    study, folder, trainings = trained
+    runs = {path.name for path in (folder / "runs").iterdir()}
+    # "max" and "some" with seed 1 are one training
+    assert len(trainings) == 6 and trainings["run"].nunique() == 5 and set(trainings["run"]) == runs
+    for row, training in zip(trainings.itertuples(), study.trainings, strict=True):
+        run = read_run(row.folder)
+        assert run.config["training"]["seed"] == row.seed == training.seed
+        assert run.config["training"]["weight_decay"] == training.config.weight_decay
+    table = training_table(trainings, read_trainings(trainings))
+    assert table["age_mae"].notna().all() and (table["epochs"] == 1).all()
+
+
+def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatch):
+    study, folder, trainings = trained
+    monkeypatch.setattr("agegender_lib.training.study.train", None)
+    again = run_study(study, few, folder / "runs", kept=folder / "kept")
+    pd.testing.assert_frame_equal(again, trainings)
+    # the kept small parts will do, without a model
+    Outputs(tmp_path, few).trainings(trainings["folder"])
+    kept = tmp_path / "results" / "ablations"
+    elsewhere = run_study(study, few, tmp_path / "nothing", kept=kept)
+    assert list(elsewhere["run"]) == list(trainings["run"])
+    assert {path.parent for path in elsewhere["folder"]} == {kept}
+    one = read_run(elsewhere["folder"].iloc[0])
+    assert set(one.predictions["split"]) == {"validation"}
+    pd.testing.assert_frame_equal(one.validation, read_run(trainings["folder"].iloc[0]).validation)
+    # of other faces nothing is there, and nothing is trained unless asked for
+    others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
+    assert others["folder"].isna().all()
+    missing = training_table(others, read_trainings(others))
+    assert list(missing["choice"]) == list(trainings["choice"]) and "age_mae" not in missing
+
+
+def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_path):
+    groups = [GROUPS[0], {"name": "bad", "choices": {"a": {}, "b": {"builder": {"pooling": "median"}}}}]
+    study = read_study(written(tmp_path / "s.yaml", groups=groups))
+    with pytest.raises(InputError, match="median"):
+        run_study(study, few, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, drawn_source):
+    monkeypatch.setattr("agegender_lib.training.study.RUNS", tmp_path / "runs")
+    groups = [
+        {"name": "decay", "question": "How much?", "choices": {"some": {}, "none": {"weight_decay": 0}}}
+    ]
+    path = written(tmp_path / "s.yaml", groups=groups)
+    monkeypatch.setattr(
+        "agegender_lib.training.study.run_study.__defaults__", (tmp_path / "runs", tmp_path / "kept", True)
+    )
+    assert main(["study", str(path), "--data", str(drawn_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "decay. How much?" in said and "none" in said
+    assert list(pd.read_csv(tmp_path / "out.csv")["choice"]) == ["some", "none"]
+    assert main(["study", "no_such_study"]) == 2
+
+
+# Comparing.
+
+
+def run_of(read, p_female, groups=None):
+    """A finished run with these answers to 40 faces of 30 years, every other one labelled female."""
+    count = len(read)
+    predictions = pd.DataFrame(
+        {
+            "file": [f"{number}.jpg" for number in range(count)],
+            "split": "validation",
+            "age": 30,
+            "gender": np.arange(count) % 2,
+            "race": 0,
+            "duplicate_group": -1 if groups is None else groups,
+            "age_predicted": np.asarray(read, dtype=float),
+            "p_female": p_female,
+        }
+    )
+    error = (predictions["age_predicted"] - 30).abs().mean()
+    right = ((predictions["p_female"] >= 0.5) == (predictions["gender"] == 1)).mean()
+    scores = {"age_mae": float(error), "gender_accuracy": float(right)}
+    metrics = {"validation": scores, "train": scores, "epochs": 1, "seconds_per_epoch": 1.0, "parameters": 7}
+    return Run("run", {}, {"data": {"rendered": True}}, pd.DataFrame(), predictions, metrics)
+
+
+@pytest.fixture
+def planted():
+    """A reference with two seeds; "better" errs by a year less on every face; "noise" has one seed and no effect."""
+    rng = np.random.default_rng(0)
+    gender = np.arange(40) % 2
+    first, second = 35 + rng.random(40), 37 + rng.random(40)
+    wrong = np.where(np.arange(40) < 10, 1 - gender, gender) * 0.8 + 0.1
+    right = gender * 0.8 + 0.1
+    runs = {
+        "r1": run_of(first, wrong),
+        "r2": run_of(second, wrong),
+        "b1": run_of(first - 1, right),
+        "b2": run_of(second - 1, right),
+        "n1": run_of(first + rng.permutation(np.repeat([-0.5, 0.5], 20)), wrong),
+    }
+    rows = [
+        ("group", "reference", 1, True, "r1"),
+        ("group", "reference", 2, True, "r2"),
+        ("group", "better", 1, False, "b1"),
+        ("group", "better", 2, False, "b2"),
+        ("group", "noise", 1, False, "n1"),
+        ("group", "untrained", 1, False, "u1"),
+    ]
+    return pd.DataFrame(rows, columns=["group", "choice", "seed", "reference", "run"]), runs
+
+
+def test_a_planted_effect_is_found_and_noise_is_not(planted):
+    found = compare_choices(*planted).set_index("choice")
+    better = found.loc["better"]
+    # the same year on every face: nothing is left to chance
+    for end in ("", "_low", "_high"):
+        assert better[f"age_mae_difference{end}"] == pytest.approx(-1)
+    assert better["gender_accuracy_difference"] == pytest.approx(0.25)
+    low, high = (better[f"gender_accuracy_difference_{end}"] for end in ("low", "high"))
+    assert 0.08 < low < 0.25 < high < 0.42
+    assert better["age_mae_difference_p"] < 0.01
+    noise = found.loc["noise"]
+    assert noise["age_mae_difference_low"] < 0 < noise["age_mae_difference_high"]
+    assert noise["gender_accuracy_difference"] == 0 and noise["gender_accuracy_difference_p"] == 1
+    assert found.loc["reference"].filter(like="difference").isna().all()
+
+
+def test_seeds_are_averaged_and_their_spread_is_told(planted):
+    trainings, runs = planted
+    found = compare_choices(trainings, runs).set_index("choice")
+    each = [runs[name].metrics["validation"]["age_mae"] for name in ("r1", "r2")]
+    assert found.loc["reference", "age_mae"] == pytest.approx(np.mean(each))
+    assert found.loc["reference", "age_mae_sd"] == pytest.approx(np.std(each, ddof=1))
+    assert list(found["seeds"]) == [2, 2, 1, 0] and np.isnan(found.loc["noise", "age_mae_sd"])
+    # "noise" has the first seed only, and is compared with the reference's first seed only
+    gap = runs["n1"].metrics["validation"]["age_mae"] - each[0]
+    assert found.loc["noise", "age_mae_difference"] == pytest.approx(gap)
+    assert np.isnan(found.loc["untrained", "age_mae"])
+
+
+def test_duplicates_widen_the_interval():
+    """Twenty pairs of one person are twenty faces, not forty."""
+    rng = np.random.default_rng(1)
+    effect = np.repeat(rng.normal(0.3, 1, 20), 2)
+    p = np.full(40, 0.1)
+    trainings = pd.DataFrame(
+        [("g", "a", 1, True, "a"), ("g", "b", 1, False, "b")],
+        columns=["group", "choice", "seed", "reference", "run"],
+    )
+
+    def width(groups):
+        runs = {"a": run_of(np.full(40, 40.0), p, groups), "b": run_of(40 + effect, p, groups)}
+        row = compare_choices(trainings, runs).iloc[1]
+        return row["age_mae_difference_high"] - row["age_mae_difference_low"]
+
+    assert width(np.repeat(np.arange(20), 2)) / width(None) == pytest.approx(np.sqrt(2), rel=0.15)
+
+
+def test_choices_of_other_images_are_not_compared(planted):
+    trainings, runs = planted
+    other = runs["b1"].predictions.assign(file=lambda table: "x" + table["file"])
+    with pytest.raises(InputError, match="'group' were validated on different images"):
+        compare_choices(trainings, runs | {"b1": replace(runs["b1"], predictions=other)})
+
+
+def test_a_report_can_quote_a_study(planted):
+    quoted = quote_study(compare_choices(*planted))
+    assert quoted["choices"] == 2
+    assert quoted["age"]["better"] == 1 and quoted["age"]["worse"] == 0
+    helpful = quoted["age"]["most_helpful"]
+    assert (helpful["choice"], helpful["reference"]) == ("better", "reference")
+    assert helpful["difference"] == pytest.approx(-1) and "most_harmful" not in quoted["age"]
+    assert quoted["gender"]["better"] == 1 and quoted["gender"]["worse"] == 0
+    (group,) = quoted["groups"]
+    assert [choice["choice"] for choice in group["choices"]] == ["better", "noise"]
+    assert [choice["age"]["decided"] for choice in group["choices"]] == [True, False]
+    json.dumps(quoted)
+
+
+def test_the_figure_shows_differences_where_they_are(planted):
+    figure = plots.choice_differences(compare_choices(*planted))
+    age, gender = figure.axes
+    labels = [text.get_text() for text in age.get_yticklabels()]
+    assert labels == ["group: reference", "better (2 seeds)", "noise"]
+    dots = {
+        float(line.get_ydata()[0]): line for ax in (age,) for line in ax.lines if line.get_marker() == "o"
+    }
+    assert dots[1.0].get_xdata()[0] == pytest.approx(-1) and dots[1.0].get_color() == COLOURS["ModelA"]
+    assert dots[2.0].get_color() == COLOURS["faint"]
+    points = [line for line in gender.lines if line.get_marker() == "o"]
+    assert points[0].get_xdata()[0] == pytest.approx(25)
+    nothing = plots.choice_differences(compare_choices(planted[0], {}))
+    assert not nothing.axes and "has been trained" in nothing.texts[0].get_text()
+
+
+# Members.
+
+
+@pytest.fixture(scope="module")
+def members(few, tmp_path_factory):
+    runs = tmp_path_factory.mktemp("members")
+    stages = [{"epochs": 2, "learning_rate": 0.01}]
+    config = configure("model_a", **{**BASE, "members": 2, "seed": 3, "stages": stages})
+    return config, runs, train(config, few, runs=runs)
+
+
+def test_a_model_of_members_answers_with_their_mean(members, few):
+    _, runs, folder = members
+    run = read_run(folder)
+    parts = [read_run(runs / name) for name in run.metrics["members"]]
+    assert [part.config["training"]["seed"] for part in parts] == [3, 4]
+    assert {part.config["training"]["members"] for part in parts} == {1}
+    answers = [part.predictions[["age_predicted", "p_female"]].to_numpy() for part in parts]
+    assert np.abs(answers[0] - answers[1]).max(axis=0).min() > 1e-3
+    together = run.predictions[["age_predicted", "p_female"]].to_numpy()
+    assert together == pytest.approx(np.mean(answers, axis=0), abs=1e-4)
+    assert run.metrics["parameters"] > sum(part.metrics["parameters"] for part in parts) / 2
+    # the .h5 file is the same model
+    again = predict(load_model(folder / "model.h5"), few.images[:10])
+    assert again["age_predicted"].to_numpy() == pytest.approx(together[:10, 0], abs=1e-3)
+
+
+def test_its_history_is_the_members_mean_and_the_sum_of_their_time(members):
+    _, runs, folder = members
+    run = read_run(folder)
+    parts = [read_run(runs / name).history for name in run.metrics["members"]]
+    assert list(run.history["epoch"]) == [1, 2] and set(run.history["stage"]) == {"1"}
+    for column in ("loss", "val_age_mae", "gender_accuracy", "learning_rate"):
+        assert run.history[column].to_numpy() == pytest.approx(
+            np.mean([part[column] for part in parts], axis=0)
+        )
+    assert run.history["seconds"].to_numpy() == pytest.approx(
+        np.sum([part["seconds"] for part in parts], axis=0)
+    )
+    assert run.metrics["seconds"] == pytest.approx(run.history["seconds"].sum())
+
+
+def test_a_member_that_is_there_is_not_trained_again(members, few, tmp_path, monkeypatch):
+    config, runs, folder = members
+    shutil.copytree(runs, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs" / folder.name)
+    monkeypatch.setattr("keras.Model.fit", None)
+    again = read_run(train(config, few, runs=tmp_path / "runs"))
+    pd.testing.assert_frame_equal(again.predictions, read_run(folder).predictions)
+
+
+def test_a_model_of_members_needs_no_library(members):
+    code = (
+        "import sys; sys.modules['agegender_lib'] = None\n"
+        "import keras, numpy as np\n"
+        f"model = keras.models.load_model({str(members[2] / 'model.keras')!r}, compile=False)\n"
+        "gender, age = model.predict(np.full((2, 128, 128, 3), 0.5, 'float32'), verbose=0)\n"
+        "assert model.output_names == ['gender_output', 'age_output'], model.output_names\n"
+        "assert gender.shape == age.shape == (2, 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=members[1])
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,267 @@
+"""What is trained towards: ordinal answers and their loss, and faces blended in pairs."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import math
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib.errors import InputError
+from agegender_lib.training import build_network, configure, train
+from agegender_lib.training.batches import Batches
+from agegender_lib.training.losses import age_distributions, corn_loss, ordinal_answers, targets
+from agegender_lib.training.network import compile_for, training_graph
+
+SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
+
+
+def plain(**settings):
+    """A training of one network with the usual optimizer and arithmetic, whatever the defaults are."""
+    return configure("model_a", **{"members": 1, "optimizer": "adamw", "precision": "float32", **settings})
+
+
+# Ordinal ages.
+
+
+def literal_answers(age):
+    """Ask "older than 0?", "older than 1?" ... until the answer is no."""
+    answers = []
+    for k in range(116):
+        answers.append(-1 if answers and answers[-1] != 1 else 1 if age > k else 0)
+    return answers
+
+
+def literal_loss(age, logits):
+    """The cross-entropy of the questions that this person is asked, one after the other."""
+    loss = 0.0
+    for k in range(116):
+        p = 1 / (1 + math.exp(-logits[k]))
+        loss -= math.log(p if age > k else 1 - p)
+        if age <= k:
+            break
+    return loss
+
+
+def test_questions_are_asked_until_the_first_no():
+    ages = np.arange(117)
+    answers = ordinal_answers(ages)
+    assert answers.shape == (117, 116) and answers.dtype == np.float32
+    assert answers.tolist() == [literal_answers(age) for age in ages]
+    # a newborn is asked one question, the oldest all of them; whole labels of any kind will do
+    assert [(row >= 0).sum() for row in answers[[0, 1, 115, 116]]] == [1, 2, 116, 116]
+    assert np.array_equal(ordinal_answers(pd.Series([3, 80], dtype="int16")), answers[[3, 80]])
+
+
+AGES = np.array([0, 1, 26, 77, 115, 116])
+
+
+def logits(seed=0):
+    return np.random.default_rng(seed).normal(0, 3, (len(AGES), 116)).astype("float32")
+
+
+def test_the_ordinal_loss_is_that_of_the_questions_asked():
+    found = np.asarray(corn_loss(ordinal_answers(AGES), keras.ops.convert_to_tensor(logits())))
+    wanted = [literal_loss(age, row) for age, row in zip(AGES, logits().astype("float64"), strict=True)]
+    assert found.shape == (6,) and found == pytest.approx(wanted, rel=1e-4)
+    # what is not asked costs nothing, whatever would have been answered
+    other = np.where(ordinal_answers(AGES) < 0, 50.0, logits()).astype("float32")
+    assert not np.array_equal(other, logits())
+    assert np.asarray(corn_loss(ordinal_answers(AGES), keras.ops.convert_to_tensor(other))) == pytest.approx(
+        found, rel=1e-5
+    )
+
+
+def test_the_ordinal_loss_stays_finite_where_everything_is_sure():
+    answers = ordinal_answers(AGES)
+    right = np.where(answers == 0, -1e4, 1e4).astype("float32")
+    assert np.asarray(corn_loss(answers, keras.ops.convert_to_tensor(right))) == pytest.approx(0, abs=1e-6)
+    wrong = np.asarray(corn_loss(answers, keras.ops.convert_to_tensor(-right)))
+    assert wrong == pytest.approx(1e4 * (answers >= 0).sum(axis=1), rel=1e-4)
+
+
+def test_an_ordinal_head_trains_towards_its_answers(drawn):
+    table, images = drawn.table[:8], drawn.images[:8]
+    settings = dict(age_weight=0.3, gender_weight=1.5, distribution_weight=0.7, label_smoothing=0)
+    config = plain(builder={**SMALL, "age_head": "ordinal"}, **settings)
+    network = build_network(config)
+    # no question's answer is sure, and none is like another's
+    head = network.get_layer("age_ordinal")
+    head.set_weights([head.get_weights()[0], np.linspace(2, -1, 116).astype("float32")])
+    graph = training_graph(network, config)
+    compile_for(graph, config, config.stages[0], 1)
+    wanted = targets(table, config, graph.output)
+    assert set(wanted) == {"gender_output", "age_output", "age_ordinal"}
+    logs = graph.evaluate(Batches(images, range(8), wanted, 8), return_dict=True, verbose=0)
+    said = graph.predict_on_batch(images)
+    pairs = zip(table["age"], said["age_ordinal"].astype("float64"), strict=True)
+    loss = np.mean([literal_loss(age, row) for age, row in pairs])
+    error = np.abs(said["age_output"][:, 0] - table["age"]).mean()
+    p, female = said["gender_output"][:, 0], table["gender"]
+    entropy = -np.mean(female * np.log(p) + (1 - female) * np.log(1 - p))
+    assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * loss, rel=1e-3)
+
+
+# Faces blended in pairs.
+
+
+def batches(seed=5, mixup=0.4, size=16, faces=48):
+    """Flat grey faces, each of its own grey, whose targets say which one it is."""
+    images = np.repeat(np.arange(faces, dtype="uint8") * 5, 128 * 128 * 3).reshape(faces, 128, 128, 3)
+    table = pd.DataFrame({"age": np.arange(faces), "gender": np.arange(faces) % 2})
+    wanted = {
+        "age_output": np.arange(faces, dtype="float32")[:, None],
+        "gender_output": table["gender"].to_numpy("float32")[:, None],
+        "age_distribution": age_distributions(table["age"].to_numpy(), (2.5, 0.03)),
+    }
+    return Batches(images, range(faces), wanted, size, seed, mixup)
+
+
+def test_blended_faces_and_targets_share_one_weight():
+    mixed, plain = batches(), batches(mixup=0.0)
+    shares = []
+    for index in range(len(mixed)):
+        images, wanted = mixed[index]
+        whole, labels = plain[index]
+        assert images.dtype == np.uint8 and images.shape == whole.shape == (16, 128, 128, 3)
+        assert np.ptp(images, axis=(1, 2, 3)).max() == 0  # each is still flat
+        grey, age = images[:, 0, 0, 0].astype(float), wanted["age_output"][:, 0]
+        # five levels of grey a face: the pixels say the same as the age, to their rounding
+        assert grey == pytest.approx(5 * age, abs=0.51)
+        first = labels["age_output"][:, 0]
+        partners = []
+        for face in range(16):
+            others = [
+                j
+                for j in range(16)
+                if min(first[face], first[j]) - 1e-4 <= age[face] <= max(first[face], first[j]) + 1e-4
+                and consistent(wanted, labels, face, j)
+            ]
+            assert others, "no pair of faces explains all targets"
+            partners.append(others)
+            shares += [weight(wanted, labels, face, j) for j in others if j != face][:1]
+        assert any(face not in others for face, others in enumerate(partners))
+    # Beta(0.4, 0.4) prefers the ends, and has no favourite
+    shares = np.array(shares)
+    assert shares.min() >= -1e-4 and shares.max() <= 1 + 1e-4
+    assert (np.abs(shares - 0.5) > 0.4).mean() > 0.35 and 0.25 < shares.mean() < 0.75
+
+
+def weight(wanted, labels, face, other):
+    """The first face's share, read from the blended age."""
+    first, second = labels["age_output"][[face, other], 0]
+    return (wanted["age_output"][face, 0] - second) / (first - second)
+
+
+def consistent(wanted, labels, face, other):
+    """Whether every target is the blend of these two faces' targets with the age's share."""
+    share = 1.0 if face == other else weight(wanted, labels, face, other)
+    return all(
+        np.allclose(wanted[name][face], share * rows[face] + (1 - share) * rows[other], atol=2e-3)
+        for name, rows in labels.items()
+    )
+
+
+def test_blending_keeps_range_and_kind():
+    images = np.zeros((8, 4, 4, 3), "uint8")
+    images[::2] = 255
+    rng = np.random.default_rng(0)
+    wanted = {"age_output": rng.random((8, 1)).astype("float32")}
+    for epoch in range(5):
+        mixed = Batches(images, range(8), wanted, 8, 1, 1.0)
+        mixed.start_epoch(epoch)
+        blended, labels = mixed[0]
+        assert blended.dtype == np.uint8 and labels["age_output"].dtype == np.float32
+        assert blended.max() > 200 or blended.min() < 55
+        assert wanted["age_output"].min() <= labels["age_output"].min()
+        assert labels["age_output"].max() <= wanted["age_output"].max()
+    # the faces themselves are not written to
+    assert set(np.unique(images)) == {0, 255}
+
+
+def test_blends_depend_on_seed_epoch_and_batch_only():
+    def pixels(seed=5, epoch=0, index=0):
+        some = batches(seed=seed)
+        some.start_epoch(epoch)
+        return some[index][0][:, 0, 0, 0]
+
+    first = batches()
+    assert np.array_equal(first[0][0], first[0][0]) and np.array_equal(
+        first[1][0][:, 0, 0, 0], pixels(index=1)
+    )
+    some = batches(seed=5)
+    some.start_epoch(3)
+    some.start_epoch(0)  # as a resumed training does, in any order
+    assert np.array_equal(some[2][0][:, 0, 0, 0], pixels(index=2))
+    shown = [pixels(), pixels(index=1), pixels(epoch=1), pixels(seed=6)]
+    assert len({row.tobytes() for row in shown}) == 4
+
+
+def test_shares_are_drawn_anew_for_every_batch_and_epoch():
+    # two faces: the blended ages tell the shares whatever the order
+    images = np.zeros((40, 2, 2, 3), "uint8")
+    wanted = {"age_output": (np.arange(40) % 2).astype("float32")[:, None]}
+    mixed = Batches(images, range(40), wanted, 20, 1, 0.8)
+    seen = []
+    for epoch in range(2):
+        mixed.start_epoch(epoch)
+        for index in range(2):
+            seen.append(np.sort(mixed[index][1]["age_output"][:, 0]))
+    assert all(not np.array_equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
+
+
+def test_whole_faces_are_left_alone():
+    plain = batches(mixup=0.0)
+    images, wanted = plain[1]
+    assert set(wanted["gender_output"][:, 0]) == {0, 1}
+    assert np.array_equal(images[:, 0, 0, 0], 5 * wanted["age_output"][:, 0])
+
+
+def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
+    made, real = [], Batches.__init__
+
+    def watched(self, *arguments):
+        real(self, *arguments)
+        made.append((len(self.rows), self.seed, self.mixup))
+
+    monkeypatch.setattr(Batches, "__init__", watched)
+    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
+    config = plain(
+        builder=SMALL, stages=[dict(epochs=1, learning_rate=0.01)], validation=100, seed=4, mixup=0.2
+    )  # fmt: skip
+    with pytest.raises(ZeroDivisionError):
+        train(config, drawn, runs=tmp_path, name="run")
+    assert made == [(500, 4, 0.2), (100, None, 0.0)]
+
+
+def test_a_blended_training_goes_through_and_differs(drawn, tmp_path):
+    from dataclasses import replace
+
+    table = drawn.table[:60].reset_index(drop=True)
+    few = replace(drawn, table=table, images=drawn.images[:60])
+    stages = [dict(epochs=1, learning_rate=0.01)]
+    config = plain(
+        builder={**SMALL, "age_head": "distribution"}, stages=stages, validation=20, batch_size=8
+    )  # fmt: skip
+    rows = []
+    for mixup in (0.0, 0.4):
+        train(replace(config, mixup=mixup), few, runs=tmp_path, name=str(mixup), on_epoch=rows.append)
+    assert rows[0]["loss"] != rows[1]["loss"] and np.isfinite(rows[1]["val_loss"])
+
+
+def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
+    config = plain(builder={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation=100)
+    with pytest.raises(
+        InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"
+    ):
+        train(config, drawn, runs=tmp_path / "runs", name="run")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, "much", None, True, float("nan")])
+def test_mixup_is_a_number(wrong):
+    with pytest.raises(InputError, match=r"mixup is .* give a number of at least 0"):
+        configure("model_a", mixup=wrong)
