@@ -18,12 +18,13 @@ def code_of(notebook):
     return [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
 
 
-def test_the_four_chapters_are_there():
+def test_the_five_chapters_are_there():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_exploration",
         "02_model_a",
         "03_model_b",
         "04_comparison",
+        "05_ablations",
     ]
 
 
@@ -74,5 +75,6 @@ def test_no_machine_of_ours_is_named():
         folders.ROOT / "README.md",
         folders.ROOT / "Makefile",
         *folders.PROFILES.glob("*.yaml"),
+        *folders.STUDIES.glob("*.yaml"),
     ]:
         assert not re.search(r"/work/|\.\./shared|/home/", path.read_text(encoding="utf-8")), path

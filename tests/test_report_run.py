@@ -26,6 +26,7 @@ TINY = {
     "validation": HELD_OUT,
     "model_a": {
         "stages": [{"epochs": 3, "learning_rate": 0.002, "warmup_epochs": 1}],
+        "members": 2,
         "ema_momentum": 0.8,
         "batch_size": 20,
         "builder": {"widths": [16, 16, 32, 32], "stem": 16},
@@ -40,6 +41,7 @@ TINY = {
         "batch_size": 60,
     },
     "weights": "none",
+    "search_trials": 1,
 }
 
 

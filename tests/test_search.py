@@ -415,7 +415,8 @@ def study_of(few, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
-def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake):
+def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake, monkeypatch):
+    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: pytest.fail("it waits for the other"))
     study, objective = study_of(9)
     for weight in (1.0, 1.0, 2.0):
         study.enqueue_trial({WEIGHT: weight})

@@ -48,7 +48,7 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
                 words = f"{value:.2f} years" if scale == 1 else f"{value:.1f}\N{THIN SPACE}%"
                 ax.annotate(
                     words, (1, place), xycoords=("axes fraction", "data"), ha="right", va="center", size=7,
-                    color="#666666",
+                    color="#666666", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
                 continue
             value, low, high = (choice[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high"))
@@ -58,7 +58,7 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
             ax.plot([low, high], [place, place], color=colour, lw=1.6, solid_capstyle="round")
             ax.plot(value, place, "o", color=colour, ms=4, mec="white", mew=0.4)
         arrow = "← better" if better < 0 else "better →"
-        ax.set(title=title, xlabel=f"difference from the reference ({unit}; {arrow})")
+        ax.set(title=title, xlabel=f"difference ({unit}; {arrow})")
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
     axes[0].set_yticks([row[0] for row in rows], [_label(*row) for row in rows])

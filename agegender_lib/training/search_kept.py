@@ -72,7 +72,7 @@ def write_search(study: optuna.Study, path: Path) -> None:
         {
             "number": trial.number,
             "state": trial.state.name,
-            "value": trial.value if trial.state == TrialState.COMPLETE else None,
+            "value": trial.value,
             "params": trial.params,
             "distributions": {
                 name: json.loads(optuna.distributions.distribution_to_json(drawn))
