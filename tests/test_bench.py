@@ -12,10 +12,15 @@ from tiny_faces import picture
 from agegender_lib import folders
 from agegender_lib.data import load_faces, render_faces
 from agegender_lib.models import FaceAugmentation
-from agegender_lib.pipeline import bench, bench_original, bench_single, bench_training, bench_words, cli
-from agegender_lib.pipeline.bench_fit import WARM_UP, Repeated, StopAfter, fit_pace
-from agegender_lib.pipeline.bench_timing import Rounds, Variant, added, in_turn, pace, speeds
-from agegender_lib.pipeline.bench_training import BARE, ORIGINAL, OURS
+from agegender_lib.pipeline import cli
+from agegender_lib.pipeline.bench import measure as bench
+from agegender_lib.pipeline.bench import original as bench_original
+from agegender_lib.pipeline.bench import single as bench_single
+from agegender_lib.pipeline.bench import training as bench_training
+from agegender_lib.pipeline.bench import words as bench_words
+from agegender_lib.pipeline.bench.fit import WARM_UP, Repeated, StopAfter, fit_pace
+from agegender_lib.pipeline.bench.timing import Rounds, Variant, added, in_turn, pace, speeds
+from agegender_lib.pipeline.bench.training import BARE, ORIGINAL, OURS
 from agegender_lib.training import configure
 from agegender_lib.training.batches import Batches
 

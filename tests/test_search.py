@@ -34,12 +34,13 @@ from agegender_lib.pipeline import cli
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
 from agegender_lib.plots.style import ReportFigure
-from agegender_lib.training import search, search_trial
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.search import load_search, run_search, search_table
-from agegender_lib.training.search_space import SPACE, Parameter, Space, read_space
-from agegender_lib.training.search_study import open_study
-from agegender_lib.training.search_trial import NotNow, Objective, alone, objective_value
+from agegender_lib.training.search import run as search
+from agegender_lib.training.search import trial as search_trial
+from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
+from agegender_lib.training.search.study import open_study
+from agegender_lib.training.search.trial import NotNow, Objective, alone, objective_value
 from agegender_lib.training.train import training_name
 
 BASE = {
@@ -502,8 +503,9 @@ WORKER = """
     import sqlalchemy
 
     from agegender_lib.data import load_faces
-    from agegender_lib.training import search, search_trial
     from agegender_lib.training.progress import Progress
+    from agegender_lib.training.search import run as search
+    from agegender_lib.training.search import trial as search_trial
 
     source, cache, space, runs, kind = sys.argv[1:]
     runs = Path(runs)

@@ -12,11 +12,11 @@ from optuna.trial import TrialState
 
 from agegender_lib.errors import InputError
 from agegender_lib.plots.search import search_figures
-from agegender_lib.training import search_kept as keeping
+from agegender_lib.training.search import kept as keeping
 from agegender_lib.training.search import search_table
-from agegender_lib.training.search_kept import read_search, search_or_kept, write_search
-from agegender_lib.training.search_space import read_space
-from agegender_lib.training.search_study import agree
+from agegender_lib.training.search.kept import read_search, search_or_kept, write_search
+from agegender_lib.training.search.space import read_space
+from agegender_lib.training.search.study import agree
 
 SPACE = """
 model: model_a

@@ -99,8 +99,7 @@ def study(options: Namespace) -> None:
 
 def search(options: Namespace) -> None:
     """Work on a hyper-parameter search and print its trials."""
-    from agegender_lib.training.search import run_search, search_table
-    from agegender_lib.training.search_space import SPACE, read_space
+    from agegender_lib.training.search import SPACE, read_space, run_search, search_table
 
     # a mistake in the space is found before thousands of faces are drawn
     space = read_space(options.space or SPACE)
@@ -165,8 +164,8 @@ def bench(options: Namespace) -> None:
     """Print speeds of training and inference, and write them where asked."""
     if options.csv and Path(options.csv).is_dir():
         raise InputError(f"{options.csv} is a folder: give the name of a .csv file in it")
-    from agegender_lib.pipeline.bench import bench as measure
-    from agegender_lib.pipeline.bench_words import readable
+    from agegender_lib.pipeline.bench.measure import bench as measure
+    from agegender_lib.pipeline.bench.words import readable
 
     found = measure(options.data, options.images, options.seconds)
     print("\n".join(found.conditions))

@@ -92,7 +92,7 @@ class Outputs:
 
     def search(self, study: "optuna.Study") -> None:
         """Keep a search as `results/search/study.json`."""
-        from agegender_lib.training.search_kept import write_search  # imports Keras and Optuna
+        from agegender_lib.training.search import write_search  # imports Keras and Optuna
 
         write_search(study, self._results(Path("search", "study.json")))
 

@@ -11,9 +11,9 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 
-from .search import run_search
-from .search_space import read_space
-from .search_study import agree
+from .run import run_search
+from .space import read_space
+from .study import agree
 
 KEPT = folders.REPORT / "results" / "search" / "study.json"
 # who trained it, and when, is no part of what a search found

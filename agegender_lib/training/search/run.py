@@ -16,10 +16,10 @@ from agegender_lib.data import FaceSet, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 
-from .search_space import SPACE, Space, read_space, rounded
-from .search_study import SILENT_INTERVALS, agree, load_search, open_study
-from .search_trial import FINISHED, NotNow, Objective
-from .train import training_name
+from ..train import training_name
+from .space import SPACE, Space, read_space, rounded
+from .study import SILENT_INTERVALS, agree, load_search, open_study
+from .trial import FINISHED, NotNow, Objective
 
 __all__ = ["load_search", "run_search", "search_table"]
 
@@ -40,13 +40,13 @@ def run_search(
     """Work on a study until so many trials are finished, alone or beside other workers.
 
     Another worker is the same call in another process. What a trial minimises is
-    :func:`agegender_lib.training.search_trial.objective_value` of its last epoch.
+    :func:`agegender_lib.training.search.trial.objective_value` of its last epoch.
 
     Parameters
     ----------
     faces : FaceSet
     space : Space, str or Path
-        What to search, see :func:`agegender_lib.training.search_space.read_space`.
+        What to search, see :func:`agegender_lib.training.search.space.read_space`.
     study : str, optional
         Its name; by default the model's.
     storage : str, optional
@@ -100,7 +100,7 @@ def search_table(study: optuna.Study) -> pd.DataFrame:
     -------
     DataFrame
         trial (number), state (complete, pruned, skipped, failed, running or waiting), value (years, see
-        :func:`agegender_lib.training.search_trial.objective_value`; a pruned trial's is of where it ended), age_mae
+        :func:`agegender_lib.training.search.trial.objective_value`; a pruned trial's is of where it ended), age_mae
         (years) and gender_accuracy of the last epoch trained, on the validation faces, epochs, seconds (of training,
         over all attempts), run (the run folder's name), worker, resumes (the stopped trial it goes on with), note (why
         it ended early), and the searched settings by their paths.

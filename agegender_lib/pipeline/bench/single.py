@@ -1,6 +1,6 @@
 """One image at a time on one core: a process of its own, because threads are counted when a backend starts.
 
-Run as ``python -m agegender_lib.pipeline.bench_single SECONDS FILE...``, it prints JSON: for each model file the
+Run as ``python -m agegender_lib.pipeline.bench.single SECONDS FILE...``, it prints JSON: for each model file the
 seconds on the clock and the seconds of processor time that each single image took.
 """
 
@@ -39,7 +39,7 @@ def one_image_seconds(files: Sequence[Path], seconds: float) -> tuple[list[list[
     (list of lists, list of lists)
         A list per model, a number per image, equally many; the models take turns.
     """
-    command = [sys.executable, "-m", "agegender_lib.pipeline.bench_single", str(seconds), *map(str, files)]
+    command = [sys.executable, "-m", "agegender_lib.pipeline.bench.single", str(seconds), *map(str, files)]
     done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"one image at a time could not be measured: {done.stderr.strip()}")

@@ -16,10 +16,10 @@ from agegender_lib.training import build_network
 from agegender_lib.training.export import save_model
 from agegender_lib.training.network import network_to_save
 
-from .bench_single import one_image_seconds
-from .bench_timing import Rounds, Variant, added, in_turn, pace, speeds
-from .bench_training import BARE, ORIGINAL, OURS, default_precision, settings_of, training_variants
-from .bench_words import conditions, of_single_images, of_the_bare_step
+from .single import one_image_seconds
+from .timing import Rounds, Variant, added, in_turn, pace, speeds
+from .training import BARE, ORIGINAL, OURS, default_precision, settings_of, training_variants
+from .words import conditions, of_single_images, of_the_bare_step
 
 ROUNDS = 5
 BATCH = 100

@@ -13,9 +13,9 @@ from agegender_lib.training.batches import Batches
 from agegender_lib.training.losses import targets
 from agegender_lib.training.network import compile_for, fast_precision, precision, training_graph
 
-from .bench_fit import fit_pace
-from .bench_original import OriginalBatches, missing, write_jpegs
-from .bench_timing import Variant, pace
+from .fit import fit_pace
+from .original import OriginalBatches, missing, write_jpegs
+from .timing import Variant, pace
 
 ORIGINAL, OURS, BARE = "training, original's loading", "training, our loading", "training, bare step"
 #: Settings of both models; the original's are those of its report.

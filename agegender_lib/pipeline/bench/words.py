@@ -10,7 +10,7 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 
-from .bench_original import missing
+from .original import missing
 
 #: The project's budgets: of the bare step's time, and for one image on one core.
 MOST_ADDED = 0.10
@@ -74,7 +74,7 @@ def of_the_bare_step(precision: str, clock: pd.Series, processor: pd.Series) -> 
     precision : str
     clock, processor : Series
         Added shares, one per round, of the time that passed and of processor time; see
-        :func:`agegender_lib.pipeline.bench_timing.added`.
+        :func:`agegender_lib.pipeline.bench.timing.added`.
     """
     share = clock.median()
     return (

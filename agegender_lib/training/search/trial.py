@@ -15,8 +15,8 @@ from optuna.trial import Trial, TrialState
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
-from .search_space import Space
-from .train import train, training_name
+from ..train import train, training_name
+from .space import Space
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Years of age error that a percentage point of gender error is worth.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from .bench_timing import now
+from .timing import now
 
 #: Steps before the clock starts: the first fill the queue of batches.
 WARM_UP = 2

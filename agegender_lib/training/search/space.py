@@ -13,8 +13,8 @@ import yaml
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 
-from .config import TrainingConfig, configure
-from .network import build_network, check_stages, training_graph
+from ..config import TrainingConfig, configure
+from ..network import build_network, check_stages, training_graph
 
 SPACE = folders.STUDIES / "search_space.yaml"
 

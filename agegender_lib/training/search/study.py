@@ -13,7 +13,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
-from .search_space import Space
+from .space import Space
 
 # A worker that says nothing for so many of its intervals is taken for dead.
 SILENT_INTERVALS = 4

@@ -1,0 +1,1 @@
+"""How fast training and inference are here: measured in one run, as ratios."""
