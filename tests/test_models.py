@@ -252,13 +252,15 @@ def test_features_are_flattened_or_averaged():
             assert type(collect).__name__ == kind and collect.output.shape == (None, width)
 
 
-@pytest.mark.parametrize("shared", range(5))
+@pytest.mark.parametrize("shared", range(6))
 def test_the_branches_split_after_the_asked_number_of_blocks(shared):
     model = build_model_a(**TINY, split_after=shared)
     gender, age = (line(model, output) for output in CONTRACT)
     assert kinds(gender) == kinds(age) == ["InputLayer", *BLOCK * 4, "Flatten", *HEAD]
     same = [one is other for one, other in zip(gender, age, strict=True)]
-    assert same == [True] * (1 + 5 * shared) + [False] * (len(same) - 1 - 5 * shared)
+    # one more than there are blocks shares everything but the outputs
+    count = 1 + 5 * shared if shared < 5 else len(same) - 1
+    assert same == [True] * count + [False] * (len(same) - count)
 
 
 def test_dropout_and_units_are_as_asked():
@@ -270,14 +272,14 @@ def test_dropout_and_units_are_as_asked():
 def test_the_default_network_halves_its_resolution_from_stage_to_stage(networks):
     ends = [layer for layer in networks["a"].layers if isinstance(layer, layers.Add)]
     assert [layer.output.shape[1:] for layer in ends] == [
-        (64, 64, 32),
-        (32, 32, 64),
-        (16, 16, 128),
-        (8, 8, 256),
+        (48, 48, 32),
+        (24, 24, 64),
+        (12, 12, 128),
+        (6, 6, 256),
     ]
     deeper = build_model_a(widths=(16, 32), stem=16, blocks=3, dropout=0.2)
     ends = [layer for layer in deeper.layers if isinstance(layer, layers.Add)]
-    assert [layer.output.shape[1:] for layer in ends] == [(64, 64, 16)] * 3 + [(32, 32, 32)] * 3
+    assert [layer.output.shape[1:] for layer in ends] == [(48, 48, 16)] * 3 + [(24, 24, 32)] * 3
     assert [layer.rate for layer in deeper.layers if isinstance(layer, layers.Dropout)] == [0.2] * 2
 
 

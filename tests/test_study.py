@@ -311,7 +311,10 @@ def test_choices_of_other_images_are_not_compared(planted):
 
 
 def test_a_report_can_quote_a_study(planted):
-    quoted = quote_study(compare_choices(*planted))
+    trainings, _ = planted
+    folders_of = trainings.assign(folder=trainings["run"].where(trainings["run"] != "u1"))
+    quoted = quote_study(folders_of, compare_choices(*planted))
+    assert quoted["planned"] == 6 and quoted["trained"] == 5
     assert quoted["choices"] == 2
     assert quoted["age"]["better"] == 1 and quoted["age"]["worse"] == 0
     helpful = quoted["age"]["most_helpful"]

@@ -106,23 +106,32 @@ def compare_choices(
     return pd.DataFrame(rows).reindex(columns=["group", "choice", "reference", "seeds", *columns])
 
 
-def quote_study(comparison: pd.DataFrame) -> dict[str, Any]:
+def quote_study(trainings: pd.DataFrame, comparison: pd.DataFrame) -> dict[str, Any]:
     """What a report says about a study.
 
     Parameters
     ----------
+    trainings
+        As `training.run_study` returns them.
     comparison
         As :func:`compare_choices` returns it.
 
     Returns
     -------
     dict
+        `planned` and `trained`: how many different trainings the study has, and how many of them are there.
         `choices`: how many alternatives were compared with their reference; `age` and `gender`: how many of them are
         `better` and `worse` by an interval without zero, and the `most_harmful` and `most_helpful` alternative
         (group, choice, reference, difference, low, high), where there is one. `groups`: of every question its
         name, reference, and alternatives with the differences in both measures.
     """
-    found: dict[str, Any] = {"choices": 0, "groups": []}
+    there = trainings["folder"].notna()
+    found: dict[str, Any] = {
+        "planned": int(trainings["run"].nunique()),
+        "trained": int(trainings.loc[there, "run"].nunique()),
+        "choices": 0,
+        "groups": [],
+    }
     rows = []
     for name, members in comparison[comparison["seeds"] > 0].groupby("group", sort=False):
         reference = members[members["reference"]]
