@@ -273,7 +273,7 @@ def test_early_stopping_ends_the_last_stage_and_keeps_its_best_epoch(undisturbed
     assert saved["gender_accuracy"] == pytest.approx(last.loc[best, "val_gender_accuracy"], abs=1e-6)
     config = tiny(**STOPPING)
     rows = run.validation
-    arrays = targets(rows, config, False)
+    arrays = targets(rows, config, ())
     p = rows["p_female"].to_numpy().clip(1e-7, 1 - 1e-7)
     entropy = cross_entropy(arrays["gender_output"][:, 0], p, config.label_smoothing)
     loss = config.gender_weight * entropy + config.age_weight * saved["age_mae"]
@@ -625,8 +625,7 @@ def evaluated(config, batch):
     network.get_layer("gender_output").bias.assign([1.5])
     graph = training_graph(network, config)
     compile_for(graph, config, config.stages[0], 1)
-    distribution = "age_distribution" in graph.output
-    wanted = targets(table, config, distribution)
+    wanted = targets(table, config, graph.output)
     logs = graph.evaluate(Batches(images, range(8), wanted, 100), return_dict=True, verbose=0)
     said = graph.predict_on_batch(images)
     gender, age = network.predict_on_batch(images.astype("float32") / 255)
