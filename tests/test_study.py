@@ -327,7 +327,7 @@ def test_a_report_can_quote_a_study(planted):
     json.dumps(quoted)
 
 
-def test_the_figure_shows_differences_where_they_are(planted):
+def test_the_figure_shows_differences_where_they_are(planted, few, tmp_path):
     figure = plots.choice_differences(compare_choices(*planted))
     age, gender = figure.axes
     labels = [text.get_text() for text in age.get_yticklabels()]
@@ -340,7 +340,14 @@ def test_the_figure_shows_differences_where_they_are(planted):
     points = [line for line in gender.lines if line.get_marker() == "o"]
     assert points[0].get_xdata()[0] == pytest.approx(25)
     nothing = plots.choice_differences(compare_choices(planted[0], {}))
-    assert not nothing.axes and "has been trained" in nothing.texts[0].get_text()
+    assert "has been trained" in nothing.texts[0].get_text()
+    # it is shown, but it is nothing to print
+    out = Outputs(tmp_path, few)
+    assert out.figure(nothing, "nothing") is nothing and out.figure(figure, "something") is figure
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "something.png",
+        "something.svg",
+    ]
 
 
 # Members.

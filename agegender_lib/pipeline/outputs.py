@@ -44,8 +44,12 @@ class Outputs:
         self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.rendered else faces.name
 
     def figure(self, figure: Figure, name: str) -> Figure:
-        """Keep a figure as `figures/<name>.svg` and `.png`; returns it, so that a cell shows it."""
-        save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
+        """Keep a figure as `figures/<name>.svg` and `.png`; returns it, so that a cell shows it.
+
+        One without axes only says that there is nothing to draw yet: it is shown and not kept.
+        """
+        if figure.axes:
+            save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
         return figure
 
     def table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
