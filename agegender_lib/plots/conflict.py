@@ -92,10 +92,9 @@ def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None)
     comparison
         ``evaluation.compare_choices`` of the same choices: the mean, a dot, and its 95 % interval are drawn.
     """
-    if "age_mae" not in trainings or trainings["age_mae"].isna().all():
-        return nothing_yet(
-            "No network has been trained with its branches split here or there on these faces."
-        )
+    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
+    if done["choice"].nunique() < 2:
+        return nothing_yet("Networks that split at different depths are not trained on these faces yet.")
     places = list(dict.fromkeys(trainings["choice"]))
     figure = new_figure(height_cm=2.4 + 0.75 * len(places))
     axes = figure.subplots(1, 2, sharey=True)
