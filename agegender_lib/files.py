@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from agegender_lib.errors import InputError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -49,3 +53,24 @@ def write_csv(path: Path, table, **options) -> None:
     """Write a DataFrame as CSV without its index, atomically."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", **options)
+
+
+def yaml_file(given: str | Path, folder: Path) -> Path:
+    """The YAML file that is meant: a path with its suffix, or the name of one in ``folder``."""
+    path = Path(given)
+    return path if path.suffix in (".yaml", ".yml") else folder / f"{given}.yaml"
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """The content of a YAML file; ``what`` says in an error what it was to be, such as "study".
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"the {what} {path} cannot be read ({problem}): mend it") from None

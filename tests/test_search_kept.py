@@ -16,7 +16,7 @@ from agegender_lib.training.search import kept as keeping
 from agegender_lib.training.search import search_table
 from agegender_lib.training.search.kept import read_search, search_or_kept, write_search
 from agegender_lib.training.search.space import read_space
-from agegender_lib.training.search.study import agree
+from agegender_lib.training.search.study import agree, open_study
 
 SPACE = """
 model: model_a
@@ -86,6 +86,9 @@ def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(searched, drawn
     assert not found(others).trials and found(others, train_missing=True) == "searched anew"
     (folder / "space.yaml").write_text(SPACE.replace("0.01", "0.02"))
     assert not found().trials and found(train_missing=True) == "searched anew"
+    database = open_study("space", None, folder, 30, 1, 2)
+    assert not found().trials and not database.trials, "what was begun is shown, and not gone on with"
+    (folder / "search" / "space.db").unlink()
     (folder / "study.json").unlink()
     assert not found().trials and found(train_missing=True) == "searched anew"
 

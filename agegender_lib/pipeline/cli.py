@@ -59,9 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _shared(verb)
     verb.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)")
     verb.add_argument("--name", help="name of the run folder (default: the model and a hash of all settings)")
-    verb.add_argument(
-        "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
-    )
+    _runs(verb)
 
     verb = _verb(
         verbs,
@@ -72,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "its reference. The same command again goes on with a study that was stopped.",
     )
     verb.add_argument("study", help="recipe, claims, or a .yaml file (see notebooks/studies)")
-    verb.add_argument("--data", default="", help=DATA_HELP)
+    _data(verb)
     verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")
 
     verb = _verb(
@@ -84,20 +82,20 @@ def _parser() -> argparse.ArgumentParser:
         "command in another process, or with a shared database on another machine, is a second worker. The same "
         "command again goes on with a search that was stopped.",
     )
-    verb.add_argument("--data", default="", help=DATA_HELP)
+    _data(verb)
     verb.add_argument(
-        "--space", metavar="FILE", help="what to search (default: notebooks/studies/search_space.yaml)"
+        "--space",
+        metavar="FILE",
+        help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)",
     )
-    verb.add_argument("--study", metavar="NAME", help="its name (default: the space's model)")
+    verb.add_argument("--study", metavar="NAME", help="its name (default: the space's, without .yaml)")
     verb.add_argument(
         "--storage", metavar="URL", help="database (default: SQLite in the runs folder's search/<study>.db)"
     )
     verb.add_argument(
         "--trials", type=int, default=20, metavar="N", help="of all workers together (default: %(default)s)"
     )
-    verb.add_argument(
-        "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
-    )
+    _runs(verb)
     verb.add_argument("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)")
     verb.add_argument("--weights", default="imagenet", help=WEIGHTS_HELP)
 
@@ -138,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         "Measure, in one run on this machine, how fast the original's pipeline and this one train and answer, and "
         "print the speeds beside the project's budgets.",
     )
-    verb.add_argument("--data", default="", help=DATA_HELP)
+    _data(verb)
     verb.add_argument(
         "--images", type=int, default=320, help="how many faces to use at most (default: %(default)s)"
     )
@@ -222,7 +220,17 @@ def _verb(verbs, name, command, short, long) -> argparse.ArgumentParser:
     return verb
 
 
-def _shared(verb: argparse.ArgumentParser) -> None:
+def _data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data", default="", help=DATA_HELP)
+
+
+def _runs(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
+    )
+
+
+def _shared(verb: argparse.ArgumentParser) -> None:
+    _data(verb)
     verb.add_argument("--profile", default="quick", help=PROFILE_HELP)
     verb.add_argument("--weights", help=WEIGHTS_HELP)

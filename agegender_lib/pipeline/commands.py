@@ -99,14 +99,15 @@ def study(options: Namespace) -> None:
 
 def search(options: Namespace) -> None:
     """Work on a hyper-parameter search and print its trials."""
-    from agegender_lib.training.search import SPACE, read_space, run_search, search_table
+    from agegender_lib.training.search import SPACE, read_space, run_search, search_table, space_file
 
     # a mistake in the space is found before thousands of faces are drawn
-    space = read_space(options.space or SPACE)
+    file = space_file(options.space or SPACE)
+    space = read_space(file)
     study = run_search(
         data.open_faces(options.data, data.RENDERED_FACES),
         space,
-        options.study,
+        options.study or file.stem,
         options.storage,
         options.trials,
         options.runs,

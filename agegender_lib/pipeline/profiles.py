@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import papermill
-import yaml
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.pipeline.report_wording import nearest
 
 
@@ -34,19 +34,13 @@ def read_profile(profile: str | Path) -> dict[str, Any]:
     InputError
         When there is no such profile, it is no YAML mapping, or no notebook has one of its parameters.
     """
-    path = Path(profile)
-    if path.suffix not in (".yaml", ".yml"):
-        path = folders.PROFILES / f"{profile}.yaml"
+    path = yaml_file(profile, folders.PROFILES)
+    if path != Path(profile) and not path.is_file():
         known = [found.stem for found in folders.PROFILES.glob("*.yaml")]
-        if not path.is_file():
-            raise InputError(
-                f"there is no profile {str(profile)!r}: {nearest(str(profile), known)}, or give a .yaml file"
-            )
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"the profile {path} cannot be read ({problem}): mend it") from None
+        raise InputError(
+            f"there is no profile {str(profile)!r}: {nearest(str(profile), known)}, or give a .yaml file"
+        )
+    values = read_yaml(path, "profile")
     if not isinstance(values, dict):
         raise InputError(f"the profile {path} is not made of `parameter: value` lines: write it that way")
     known = set().union(*(declared(notebook) for notebook in notebooks()))

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 import pandas as pd
-import yaml
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.files import read_yaml, yaml_file
 
 from .config import TrainingConfig, configure
 from .network import build_network, check_stages
@@ -83,13 +83,8 @@ def read_study(path: str | Path, **settings: Any) -> Study:
     InputError
         If the file cannot be read, or a setting in it is unknown or of the wrong kind.
     """
-    path = Path(path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = folders.STUDIES / f"{path}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"the study {path} cannot be read ({' '.join(str(error).split())})") from None
+    path = yaml_file(path, folders.STUDIES)
+    content = read_yaml(path, "study")
     if not isinstance(content, dict):
         raise InputError(f"the study {path} is no mapping of model, base and groups: write it that way")
     try:

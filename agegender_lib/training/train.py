@@ -66,7 +66,7 @@ def train(
         If the settings cannot be built, or the folder holds a training with other settings or other data.
     """
     identity = _identity(config, faces, weights)
-    folder = Path(runs) / (name or training_name(config, faces, weights))
+    folder = Path(runs) / (name or _name(config, identity))
     _refuse_another(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
@@ -111,7 +111,7 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch):
 
 def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
     """The run folder's name that :func:`train` gives by default."""
-    return f"{config.model}-{_short_hash(config, _identity(config, faces, weights))}"
+    return _name(config, _identity(config, faces, weights))
 
 
 def _fit(graph, network, config, faces, split, state, folder, on_epoch):
@@ -225,10 +225,10 @@ def _identity(config, faces, weights):
     return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
 
 
-def _short_hash(config, identity):
-    """A hash that a new setting does not change as long as it has its default."""
+def _name(config, identity):
+    """The model and a hash that a new setting does not change as long as it has its default."""
     parts = [config.differing(), identity["data"]["fingerprint"], identity["weights"]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
 def _claim(folder, identity):

@@ -2,7 +2,7 @@
 
 from .kept import read_search, search_or_kept, write_search
 from .run import run_search, search_table
-from .space import SPACE, read_space
+from .space import SPACE, read_space, space_file
 from .study import load_search
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "run_search",
     "search_or_kept",
     "search_table",
+    "space_file",
     "write_search",
 ]

@@ -12,8 +12,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 
 from .run import run_search
-from .space import read_space
-from .study import agree
+from .space import read_space, space_file
+from .study import agree, database_file, load_search
 
 KEPT = folders.REPORT / "results" / "search" / "study.json"
 # who trained it, and when, is no part of what a search found
@@ -48,20 +48,18 @@ def search_or_kept(
     InputError
         If the space or the kept file cannot be read.
     """
-    path = Path(space)
-    if path.suffix not in (".yaml", ".yml"):
-        path = folders.STUDIES / f"{space}.yaml"
-    wanted = read_space(path)
-    if (Path(runs) / "search" / f"{path.stem}.db").is_file() or (train_missing and not kept.is_file()):
-        return run_search(faces, wanted, path.stem, trials=trials if train_missing else 1, runs=runs)
-    study = read_search(kept, path.stem)
+    name, wanted = space_file(space).stem, read_space(space)
+    searched = database_file(name, Path(runs)).is_file()
+    if train_missing and (searched or not kept.is_file()):
+        return run_search(faces, wanted, name, trials=trials, runs=runs)
+    study = load_search(name, runs=runs) if searched else read_search(kept, name)
     try:
-        agree(study, wanted, faces, "none")
+        agree(study, wanted, faces, "imagenet")
     except InputError:
-        # the kept search is another one
+        # the search that is there is another one
         if train_missing:
-            return run_search(faces, wanted, path.stem, trials=trials, runs=runs)
-        return optuna.create_study(study_name=path.stem)
+            return run_search(faces, wanted, name, trials=trials, runs=runs)
+        return optuna.create_study(study_name=name)
     return study
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import yaml
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.files import read_yaml, yaml_file
 
 from ..config import TrainingConfig, configure
 from ..network import build_network, check_stages, training_graph
@@ -91,14 +91,20 @@ class Space:
         return json.dumps([self.model, self.base, [vars(p) for p in self.parameters]], sort_keys=True)
 
 
+def space_file(space: str | Path) -> Path:
+    """The file of a search space: its stem is what a study of it is called."""
+    return yaml_file(space, folders.STUDIES)
+
+
 def read_space(path: str | Path = SPACE) -> Space:
     """A search space from a YAML file, every value in it tried out.
 
     Parameters
     ----------
     path : str or Path
-        With ``model``, ``base`` (settings of :func:`configure`) and ``parameters``: a mapping from the dotted path of
-        a setting to ``{low, high}``, with ``log: true`` and ``whole: true`` where wanted, or to ``{choices: [...]}``.
+        A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of :func:`configure`)
+        and ``parameters``: a mapping from the dotted path of a setting to ``{low, high}``, with ``log: true`` and
+        ``whole: true`` where wanted, or to ``{choices: [...]}``.
 
     Raises
     ------
@@ -106,13 +112,8 @@ def read_space(path: str | Path = SPACE) -> Space:
         If the file cannot be read, a path leads nowhere, a range or choice makes no sense, or a network cannot be
         built with one end of a range or one of the choices. Values that only together make no sense are not found.
     """
-    path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"the search space {path} cannot be read ({' '.join(str(error).split())}): mend it"
-        ) from None
+    path = space_file(path)
+    content = read_yaml(path, "search space")
     try:
         space = _space(content)
         _try_out(space)

@@ -46,7 +46,7 @@ def open_study(
     """
     url = _url(name, storage, runs)
     if storage is None:
-        _file(name, runs).parent.mkdir(parents=True, exist_ok=True)
+        database_file(name, runs).parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
@@ -81,7 +81,7 @@ def load_search(
     """
     url = _url(study, storage, Path(runs))
     none = InputError(f"there is no study {study!r} in {_public(url)}: run the search first")
-    if storage is None and not _file(study, Path(runs)).is_file():
+    if storage is None and not database_file(study, Path(runs)).is_file():
         raise none
     try:
         return optuna.load_study(study_name=study, storage=_database(url))
@@ -147,7 +147,8 @@ class SeededTPE(optuna.samplers.BaseSampler):
         self.inner.after_trial(study, trial, state, values)
 
 
-def _file(name, runs):
+def database_file(name: str, runs: Path) -> Path:
+    """Where a study lies that has no database of another URL."""
     return (runs / "search" / f"{name}.db").resolve()
 
 
@@ -155,7 +156,8 @@ def _url(name, storage, runs):
     if not re.fullmatch(r"[\w.-]+", name):
         raise InputError(f"the study's name is {name!r}: use letters, digits, '.', '_' and '-'")
     return (
-        storage or sqlalchemy.URL.create("sqlite", database=_file(name, runs).as_posix()).render_as_string()
+        storage
+        or sqlalchemy.URL.create("sqlite", database=database_file(name, runs).as_posix()).render_as_string()
     )
 
 
