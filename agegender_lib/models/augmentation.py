@@ -3,7 +3,11 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops, random
+
+# every channel becomes the luma of ITU-R BT.601; pixels are rows, so that they are multiplied from the left
+_TO_GREY = np.tile(np.array([[0.299], [0.587], [0.114]], "float32"), (1, 3))
 
 
 @keras.saving.register_keras_serializable("agegender")
@@ -98,15 +102,16 @@ class FaceAugmentation(keras.layers.Layer):
         return ops.image.affine_transform(images, transforms, interpolation="bilinear", fill_mode="nearest")
 
     def _light(self, images):
+        # contrast, brightness and greying are one matrix and one offset per face: a single pass over the pixels
         n, s = ops.shape(images)[0], self.settings
-        shape = (-1, 1, 1, 1)
-        contrast = ops.reshape(1 + self._uniform(n, -1.0, 1.0) * s["contrast"], shape)
-        brightness = ops.reshape(self._uniform(n, -1.0, 1.0) * s["brightness"], shape)
-        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
-        images = (images - mean) * contrast + mean + brightness
-        greyed = ops.reshape(self._uniform(n, 0.0, 1.0) < s["grey"], shape)
-        luma = ops.sum(images * ops.convert_to_tensor([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
-        return ops.clip(ops.where(greyed, luma, images), 0.0, 1.0)
+        contrast = 1 + self._uniform(n, -1.0, 1.0) * s["contrast"]
+        brightness = self._uniform(n, -1.0, 1.0) * s["brightness"]
+        mean = ops.reshape(ops.mean(images, axis=(1, 2, 3)), (-1, 1))
+        offset = ops.expand_dims(mean * (1 - contrast) + brightness, 2)
+        greyed = ops.expand_dims(self._uniform(n, 0.0, 1.0) < s["grey"], 2)
+        colour = ops.where(greyed, _TO_GREY, np.eye(3, dtype="float32")) * ops.expand_dims(contrast, 2)
+        pixels = ops.matmul(ops.reshape(images, (n, -1, 3)), colour) + offset
+        return ops.reshape(ops.clip(pixels, 0.0, 1.0), (-1, *images.shape[1:]))
 
     def _cover(self, images):
         n, (height, width) = ops.shape(images)[0], images.shape[1:3]
@@ -115,10 +120,13 @@ class FaceAugmentation(keras.layers.Layer):
         half_h, half_w = ops.sqrt(area * ratio) / 2, ops.sqrt(area / ratio) / 2
         y, x = self._uniform(n, 0.0, 1.0), self._uniform(n, 0.0, 1.0)
         grid_y = ops.reshape((ops.arange(height, dtype="float32") + 0.5) / height, (1, -1))
-        grid_x = ops.reshape((ops.arange(width, dtype="float32") + 0.5) / width, (1, -1))
-        rows = ops.expand_dims(ops.abs(grid_y - y) < half_h, 2)
-        columns = ops.expand_dims(ops.abs(grid_x - x) < half_w, 1)
-        chosen = ops.expand_dims(self._uniform(n, 0.0, 1.0) < self.settings["erase"], 2)
-        mask = ops.expand_dims(ops.logical_and(ops.logical_and(rows, columns), chosen), -1)
-        tone = ops.reshape(self._uniform(n, 0.0, 1.0, columns=3), (-1, 1, 1, 3))
-        return ops.where(mask, tone, images)
+        # the columns of one image row: every pixel's three channels one after the other
+        grid_x = ops.reshape((ops.repeat(ops.arange(width, dtype="float32"), 3) + 0.5) / width, (1, -1))
+        chosen = self._uniform(n, 0.0, 1.0) < self.settings["erase"]
+        tone = ops.tile(self._uniform(n, 0.0, 1.0, columns=3), (1, width))
+        rows = ops.cast(ops.logical_and(ops.abs(grid_y - y) < half_h, chosen), "float32")[:, :, None]
+        columns = ops.cast(ops.abs(grid_x - x) < half_w, "float32")[:, None, :]
+        # outer products are several times faster than where() on broadcast masks
+        covered, patch = ops.matmul(rows, columns), ops.matmul(rows, columns * tone[:, None, :])
+        flat = ops.reshape(images, (n, height, width * 3))
+        return ops.reshape(flat * (1 - covered) + patch, (-1, *images.shape[1:]))
