@@ -1,5 +1,7 @@
 """Faces that several test files share, drawn once."""
 
+from dataclasses import replace
+
 import pytest
 
 from agegender_lib.data import load_faces, render_faces
@@ -16,3 +18,37 @@ def drawn_source(tmp_path_factory):
 def drawn(drawn_source):
     """The 600 drawn faces, loaded."""
     return load_faces(*drawn_source)
+
+
+@pytest.fixture(scope="session")
+def few(drawn):
+    """Every tenth of them: 60 faces, 20 of which tiny trainings hold out."""
+    return replace(drawn, table=drawn.table.iloc[::10].reset_index(drop=True), images=drawn.images[::10])
+
+
+@pytest.fixture
+def tiny_b(monkeypatch, tmp_path):
+    """Settings of a ModelB on a tiny backbone, and a file of weights for it."""
+    # Keras is slow to import, and most tests do without it
+    import numpy as np
+    from tiny_backbone import tiny_backbone
+
+    from agegender_lib.models import BACKBONES
+    from agegender_lib.models.backbones import Backbone
+    from agegender_lib.training import configure
+
+    scale = BACKBONES["inception_v3"].preprocess
+    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_backbone, scale, (("all", "relu2"),)))
+    network = tiny_backbone(False, None, (128, 128, 3))
+    for layer in network.layers:
+        if layer.name.startswith("norm"):
+            layer.set_weights([np.full(16, value, "float32") for value in (1.1, 0.1, 0.2, 0.5)])
+    network.save_weights(tmp_path / "tiny.weights.h5")
+    config = configure(
+        "model_b",
+        builder=dict(backbone="tiny", dense=8),
+        stages=[dict(epochs=1, learning_rate=0.01, trainable="heads"), dict(epochs=2, learning_rate=0.01)],
+        validation=20,
+        batch_size=8,
+    )
+    return config, tmp_path / "tiny.weights.h5"

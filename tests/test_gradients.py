@@ -41,13 +41,6 @@ def tiny(**settings):
     return configure("model_a", **{**plain, "builder": TINY, "stages": stages, **settings})
 
 
-@pytest.fixture(scope="module")
-def few(drawn):
-    """60 faces, 20 of which the tiny trainings hold out."""
-    table = drawn.table.iloc[::10].reset_index(drop=True)
-    return replace(drawn, table=table, images=drawn.images[::10])
-
-
 # What the cosine is, on a network whose gradients anybody can compute.
 
 
@@ -282,8 +275,8 @@ def arrays_of(run, monkeypatch, **settings):
     """Every variable of the graph and of its optimizer after each epoch of a training."""
     kept, write = [], State.write
 
-    def watch(self, graph):
-        write(self, graph)
+    def watch(self, graph, optimizer):
+        write(self, graph, optimizer)
         kept.append(
             [np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *graph.optimizer.variables)]
         )

@@ -55,12 +55,6 @@ def written(path, **content):
     return path
 
 
-@pytest.fixture(scope="module")
-def few(drawn):
-    """60 faces, 20 of which are held out."""
-    return replace(drawn, table=drawn.table.iloc[::10].reset_index(drop=True), images=drawn.images[::10])
-
-
 # Reading.
 
 

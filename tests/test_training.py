@@ -16,15 +16,14 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from keras import layers
+from tiny_backbone import tiny_backbone
 
 from agegender_lib import folders
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import compare, constant_predictions, read_run, summarise
 from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
-from agegender_lib.models import BACKBONES, load_model, predict
-from agegender_lib.models.backbones import Backbone
+from agegender_lib.models import load_model, predict
 from agegender_lib.models.heads import AGES
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
@@ -36,18 +35,6 @@ from agegender_lib.training.progress import Progress
 
 # The smallest network there is: what is tested here is the training, not what comes of it.
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
-
-
-def every(faces, step):
-    """Every so many-th face."""
-    table = faces.table.iloc[::step].reset_index(drop=True)
-    return replace(faces, table=table, images=faces.images[::step])
-
-
-@pytest.fixture(scope="module")
-def few(drawn):
-    """60 faces, 20 of which the tiny trainings hold out."""
-    return every(drawn, 10)
 
 
 # the plainest training; what the real one adds is added where it is tested
@@ -338,36 +325,6 @@ def assert_same(one, other):
 # ModelB's way: a frozen backbone first, then all of it, from a file.
 
 
-def tiny_backbone(include_top, weights, input_shape):
-    assert not include_top and weights is None
-    image = x = keras.Input(input_shape)
-    for number in (1, 2):
-        x = layers.Conv2D(16, 3, strides=4, padding="same", name=f"conv{number}")(x)
-        x = layers.BatchNormalization(name=f"norm{number}")(x)
-        x = layers.ReLU(name=f"relu{number}")(x)
-    return keras.Model(image, x, name="tiny")
-
-
-@pytest.fixture
-def tiny_b(monkeypatch, tmp_path):
-    """Settings of a ModelB on a tiny backbone, and a file of weights for it."""
-    scale = BACKBONES["inception_v3"].preprocess
-    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_backbone, scale, (("all", "relu2"),)))
-    network = tiny_backbone(False, None, (128, 128, 3))
-    for layer in network.layers:
-        if layer.name.startswith("norm"):
-            layer.set_weights([np.full(16, value, "float32") for value in (1.1, 0.1, 0.2, 0.5)])
-    network.save_weights(tmp_path / "tiny.weights.h5")
-    config = configure(
-        "model_b",
-        builder=dict(backbone="tiny", dense=8),
-        stages=[dict(epochs=1, learning_rate=0.01, trainable="heads"), dict(epochs=2, learning_rate=0.01)],
-        validation=20,
-        batch_size=8,
-    )
-    return config, tmp_path / "tiny.weights.h5"
-
-
 def arrays_of(model):
     """A copy of the backbone's weights, by layer."""
     base = next(layer for layer in model._flatten_layers() if layer.name == "shared_tiny")
@@ -390,8 +347,8 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     given = {layer.name: layer.get_weights() for layer in given.layers if layer.weights}
     epochs, write = [], State.write
 
-    def watch(self, graph):
-        write(self, graph)
+    def watch(self, graph, optimizer):
+        write(self, graph, optimizer)
         epochs.append(arrays_of(graph))
 
     with monkeypatch.context() as patch:
@@ -470,8 +427,8 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
     )
     steps, write = [], State.write
 
-    def watch(self, graph):
-        write(self, graph)
+    def watch(self, graph, optimizer):
+        write(self, graph, optimizer)
         steps.append({variable.path: read(variable) for variable in graph.trainable_variables})
 
     begun, start_epoch = [], Batches.start_epoch
@@ -511,7 +468,7 @@ def checkpoint_of(config, path):
     state = State(path)
     state.history = [{"epoch": 1, "stage": 1, "val_loss": 1.0, "seconds": 1.0}]
     state.best = [np.arange(3.0), np.ones((2, 2))]
-    state.write(graph)
+    state.write(graph, graph.optimizer)
     return graph
 
 
@@ -526,10 +483,10 @@ def test_a_checkpoint_gives_back_every_variable(tmp_path):
     compile_for(other, config, config.stages[0], 1)
     for variable in other.optimizer.variables:
         variable.assign(variable + 1)
-    state.restore(other, optimizer=False)
+    state.restore(other)
     assert unchanged(map(read, other.variables), map(read, graph.variables))
     assert not unchanged(map(read, other.optimizer.variables), map(read, graph.optimizer.variables))
-    state.restore(other, optimizer=True)
+    state.restore_optimizer(other.optimizer)
     assert unchanged(map(read, other.optimizer.variables), map(read, graph.optimizer.variables))
     # dropout and augmentation draw from streams whose state is among the variables
     assert sum("seed_generator_state" in variable.path for variable in graph.variables) >= 3

@@ -7,7 +7,7 @@ from .filenames import GENDERS, RACES, FaceName, parse_name
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
 from .rendered import render_faces
-from .split import split_faces
+from .split import fewer_to_train, split_faces
 from .summary import split_table, summarise_faces
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "age_band",
     "duplicate_groups",
     "duplicate_pairs",
+    "fewer_to_train",
     "load_faces",
     "open_faces",
     "parse_name",

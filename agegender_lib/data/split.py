@@ -68,6 +68,43 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 10
     return pd.Series(split, index=table.index, name="split", dtype="str")
 
 
+def fewer_to_train(table: pd.DataFrame, split: pd.Series, count: int, seed: int = 0) -> pd.Series:
+    """The same split with only ``count`` training faces; the others become "unused".
+
+    Drawn by a hash of seed and file name like the split itself, so that the faces of a smaller count are among those
+    of a larger one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With the column file.
+    split : pandas.Series
+        Of :func:`split_faces`.
+    count : int
+        From 1 to the number of training faces.
+    seed : int
+
+    Returns
+    -------
+    pandas.Series
+        "train", "validation" or "unused".
+
+    Raises
+    ------
+    InputError
+        If there are fewer training faces than asked for.
+    """
+    training = table["file"][split == "train"]
+    if not 0 < count <= len(training):
+        raise InputError(
+            f"{count} training faces are asked for, but there are {len(training)}: give at most that"
+        )
+    draw = training.map(lambda file: hashlib.sha256(f"{seed}:training:{file}".encode()).hexdigest())
+    fewer = split.copy()
+    fewer[draw.sort_values().index[count:]] = "unused"
+    return fewer
+
+
 def _validation_count(validation: int | float, faces: int) -> int:
     number = isinstance(validation, numbers.Real) and not isinstance(validation, bool)
     if number and 0 < validation < 1:

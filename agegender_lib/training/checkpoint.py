@@ -59,19 +59,21 @@ class State:
             state.best = [state.arrays.pop(f"best/{i}") for i in range(len(best))] or None
         return state
 
-    def write(self, graph: keras.Model) -> None:
-        """Keep the graph's and its optimizer's variables, atomically."""
+    def write(self, graph: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        """Keep the whole graph's and the optimizer's variables, atomically."""
         arrays = {f"model/{i}": _numpy(variable) for i, variable in enumerate(graph.variables)}
-        arrays |= {f"optimizer/{i}": _numpy(v) for i, v in enumerate(graph.optimizer.variables)}
+        arrays |= {f"optimizer/{i}": _numpy(v) for i, v in enumerate(optimizer.variables)}
         arrays |= {f"best/{i}": value for i, value in enumerate(self.best or [])}
         with replacing(self.path) as temporary:
             np.savez(temporary, history=json.dumps(self.history), **arrays)
 
-    def restore(self, graph: keras.Model, optimizer: bool) -> None:
-        """Put the kept variables back; the optimizer's only if it is the same stage's."""
+    def restore(self, graph: keras.Model) -> None:
+        """Put the graph's kept variables back."""
         _assign("model", graph.variables, self.arrays)
-        if optimizer:
-            _assign("optimizer", graph.optimizer.variables, self.arrays)
+
+    def restore_optimizer(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Put the optimizer's kept variables back, which are of use to the same stage's only."""
+        _assign("optimizer", optimizer.variables, self.arrays)
 
 
 class KeepState(keras.callbacks.Callback):
@@ -83,6 +85,8 @@ class KeepState(keras.callbacks.Callback):
     config : TrainingConfig
     stage : int
         From 1.
+    graph : keras.Model
+        Whose variables are kept: all of it, even where only its heads train on features.
     network : keras.Model
         Whose weights ``state.best`` keeps.
     on_row : callable
@@ -93,18 +97,19 @@ class KeepState(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, state: State, config: TrainingConfig, stage: int, network: keras.Model, on_row, measure=dict
+        self,
+        state: State,
+        config: TrainingConfig,
+        stage: int,
+        graph: keras.Model,
+        network: keras.Model,
+        on_row,
+        measure=dict,
     ):
         super().__init__()
-        self.measure = measure
-        self.state, self.config, self.number, self.network, self.on_row = (
-            state,
-            config,
-            stage,
-            network,
-            on_row,
-        )
-        self.best: list[np.ndarray] | None = None
+        self.state, self.config, self.number = state, config, stage
+        self.graph, self.network = graph, network
+        self.on_row, self.measure = on_row, measure
 
     def on_test_end(self, logs=None):
         # here the averaged weights, which were just validated, are still in the model
@@ -118,7 +123,7 @@ class KeepState(keras.callbacks.Callback):
             epoch + 1, self.number, logs, self.model.optimizer, time.perf_counter() - self.started
         )
         self.state.history.append(row | self.measure())
-        self.state.write(self.model)
+        self.state.write(self.graph, self.model.optimizer)
         self.on_row(self.state.history[-1])
         if stalled(self.state.history, self.config, self.number):
             self.model.stop_training = True

@@ -21,12 +21,27 @@ class Stage:
         Epochs of linear rise.
     trainable : str
         "all", "heads", or the backbone layer from which on everything learns.
+    depth_decay : float
+        The rate of a backbone's top stage as a multiple of the heads', that of the stage below it as a multiple of
+        the top stage's, and so on (discriminative fine-tuning: Howard & Ruder 2018, arXiv 1801.06146, sec. 3.2). 1
+        gives all layers one rate.
+    on_features : bool
+        The heads learn on what the frozen backbone makes of each face and of its mirror image, which is computed
+        once and kept; there is no other augmentation. An epoch takes a second.
     """
 
     epochs: int
     learning_rate: float
     warmup_epochs: float = 1.0
     trainable: str = "all"
+    depth_decay: float = 1.0
+    on_features: bool = False
+
+    def differing(self) -> dict[str, Any]:
+        """The settings, without those added later that have their defaults; see :meth:`TrainingConfig.differing`."""
+        defaults = {item.name: item.default for item in fields(self)}
+        later = ("depth_decay", "on_features")
+        return {key: v for key, v in asdict(self).items() if key not in later or v != defaults[key]}
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,8 @@ class TrainingConfig:
         Of the split, so that trainings with several seeds are judged on the same faces.
     validation : int or float
         Images, or share of them, held out.
+    training_faces : int or None
+        So many of the faces that are not held out train, those of fewer among those of more; None takes all.
     batch_size : int
     optimizer : {"adamw", "adam", "muon"}
         See :func:`agegender_lib.training.optimizers.build_optimizer`.
@@ -92,6 +109,7 @@ class TrainingConfig:
     seed: int = 1
     split_seed: int = 1
     validation: float = 1000
+    training_faces: int | None = None
     batch_size: int = 64
     optimizer: str = "adamw"
     weight_decay: float = 0.05
@@ -117,9 +135,16 @@ class TrainingConfig:
         return sum(stage.epochs for stage in self.stages)
 
     def differing(self) -> dict[str, Any]:
-        """The settings that are not this class's defaults, which, unlike the models', are there to stay."""
+        """The settings that are not this class's defaults, which, unlike the models', are there to stay.
+
+        The names of run folders are hashes of this, so that a setting that is new, here or in a stage, changes no
+        name while it has its default.
+        """
         defaults = asdict(TrainingConfig(self.model))
-        return {key: value for key, value in asdict(self).items() if value != defaults[key]}
+        values = {key: value for key, value in asdict(self).items() if value != defaults[key]}
+        if self.stages:
+            values["stages"] = tuple(stage.differing() for stage in self.stages)
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
@@ -216,6 +241,15 @@ def _check_stages(stages, model):
         _check_number("epochs of a stage", stage.get("epochs", 1), 1, whole=True)
         for key in ("learning_rate", "warmup_epochs"):
             _check_number(f"{key} of a stage", stage.get(key, 0), 0)
+        _check_number("depth_decay of a stage", stage.get("depth_decay", 1), 0, 1)
+        on_features = stage.get("on_features", False)
+        if not isinstance(on_features, bool):
+            raise InputError(f"on_features of a stage is {on_features!r}: give true or false")
+        if on_features and stage.get("trainable", "all") != "heads":
+            raise InputError(
+                f"a stage on features trains {stage.get('trainable', 'all')!r}: only the heads can learn on them, "
+                "say trainable: heads"
+            )
 
 
 def _check_number(key, value, least, most=None, whole=False):
@@ -245,7 +279,10 @@ def _check(values):
     _check_number("gradient_batches", values["gradient_batches"], 0, whole=True)
     for key in ("seed", "split_seed"):
         _check_number(key, values[key], 0, 2**32 - 1, whole=True)
+    if values["mixup"] and any(stage.get("on_features") for stage in values["stages"]):
+        raise InputError("mixup blends pixels, and a stage on features has none: set mixup to 0")
     optional = {
+        "training_faces": (1, None, True),
         "ema_momentum": (0, 1, False),
         "early_stopping": (1, None, True),
         "weight_bits": (2, 24, True),

@@ -11,7 +11,7 @@ from agegender_lib.errors import InputError
 
 from .config import Stage, TrainingConfig
 from .losses import compile_arguments
-from .optimizers import build_optimizer
+from .optimizers import build_optimizer, depth_rates
 
 BUILDERS = {"model_a": models.build_model_a, "model_b": models.build_model_b}
 
@@ -67,22 +67,37 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
 
 
 def check_stages(network: keras.Model, config: TrainingConfig) -> None:
-    """Refuse a stage whose trainable part the network does not have, before hours of training lead to it.
+    """Refuse a stage that this network cannot do, before hours of training lead to it.
 
     Raises
     ------
     InputError
+        If the network lacks the stage's trainable part, or has no depth to decay over, or no optimizer for it.
     """
     for stage in config.stages:
+        if stage.depth_decay != 1 and (config.optimizer == "muon" or not depth_rates(network, 0.5)):
+            raise InputError(
+                f"{config.model} with {config.optimizer}: depth_decay is {stage.depth_decay}, but rates by depth "
+                "are for a backbone and for adamw or adam: leave it at 1"
+            )
         try:
             models.set_trainable(network, stage.trainable)
         except ValueError as error:
             raise InputError(f"{config.model}: a stage trains {stage.trainable!r}: {error}") from error
 
 
-def compile_for(graph: keras.Model, config: TrainingConfig, stage: Stage, steps_per_epoch: int) -> None:
-    """Give the training graph the losses of ``config`` and a fresh optimizer for ``stage``."""
-    optimizer = build_optimizer(config, stage, steps_per_epoch)
+def compile_for(
+    graph: keras.Model,
+    config: TrainingConfig,
+    stage: Stage,
+    steps_per_epoch: int,
+    rates: dict[str, float] | None = None,
+) -> None:
+    """Give the training graph, or the heads' part of it, the losses of ``config`` and a fresh optimizer for ``stage``.
+
+    ``rates`` are those of :func:`agegender_lib.training.optimizers.depth_rates`.
+    """
+    optimizer = build_optimizer(config, stage, steps_per_epoch, rates)
     # XLA halves the speed of these networks on a CPU with TensorFlow
     jit = False if keras.backend.backend() == "tensorflow" else "auto"
     graph.compile(optimizer=optimizer, jit_compile=jit, **compile_arguments(config, graph.output))

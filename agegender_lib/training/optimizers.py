@@ -3,10 +3,14 @@
 import keras
 from keras import ops
 
+from agegender_lib.models import BACKBONES
+
 from .config import Stage, TrainingConfig
 
 
-def build_optimizer(config: TrainingConfig, stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: TrainingConfig, stage: Stage, steps_per_epoch: int, rates: dict[str, float] | None = None
+) -> keras.optimizers.Optimizer:
     """A fresh optimizer whose learning rate warms up and falls along a cosine over the stage.
 
     Biases and normalisation are left out of the weight decay. Weights are averaged over time where ``config``
@@ -17,6 +21,8 @@ def build_optimizer(config: TrainingConfig, stage: Stage, steps_per_epoch: int) 
     config : TrainingConfig
     stage : Stage
     steps_per_epoch : int
+    rates : dict of str to float, optional
+        Factor of the learning rate by path of a variable, see :func:`depth_rates`; not for Muon.
     """
     total = max(1, stage.epochs * steps_per_epoch)
     warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
@@ -28,14 +34,71 @@ def build_optimizer(config: TrainingConfig, stage: Stage, steps_per_epoch: int) 
     )
     averaging = {"use_ema": config.ema_momentum is not None, "ema_momentum": config.ema_momentum or 0.99}
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(schedule, **averaging)
+        return DepthAdam(schedule, rates=rates, **averaging)
     decay = config.weight_decay
     if config.optimizer == "muon":
         optimizer = KernelMuon(schedule, weight_decay=decay, adam_weight_decay=decay, **averaging)
     else:
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay, **averaging)
+        optimizer = DepthAdamW(schedule, weight_decay=decay, rates=rates, **averaging)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
+    """Factors of the learning rate by path of a backbone's variables: smaller the nearer to the input.
+
+    Parameters
+    ----------
+    network : keras.Model
+    decay : float
+        Of the backbone's top stage against the heads, and of each stage against the one above it.
+
+    Returns
+    -------
+    dict
+        Empty without a backbone, or where ``decay`` is 1.
+    """
+    base = next((layer for layer in network.layers if isinstance(layer, keras.Model)), None)
+    if base is None or decay == 1:
+        return {}
+    last = [layer for _, layer in BACKBONES[base.name.removeprefix("shared_")].stages]
+    rates, below = {}, len(last)
+    for layer in base.layers:
+        rates |= {variable.path: decay**below for variable in layer.variables}
+        below -= layer.name in last
+    return rates
+
+
+class _Depth:
+    """Variables in groups, each with its own multiple of the learning rate; for a Keras optimizer."""
+
+    def __init__(self, *args, rates: dict[str, float] | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.rates = rates or {}
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        groups: dict[float, list] = {}
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            groups.setdefault(self.rates.get(variable.path, 1.0), []).append((gradient, variable))
+        for rate, pairs in groups.items():
+            super()._backend_update_step(*map(list, zip(*pairs, strict=True)), learning_rate * rate)
+
+    def _apply_weight_decay(self, variables):
+        # Keras takes the decay times the learning rate, which is not every variable's
+        if self.weight_decay is None:
+            return
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                share = self.weight_decay * self.learning_rate * self.rates.get(variable.path, 1.0)
+                variable.assign(variable - variable * ops.cast(share, variable.dtype))
+
+
+class DepthAdam(_Depth, keras.optimizers.Adam):
+    """Adam with rates by depth."""
+
+
+class DepthAdamW(_Depth, keras.optimizers.AdamW):
+    """AdamW with rates by depth."""
 
 
 class KernelMuon(keras.optimizers.Muon):

@@ -14,19 +14,17 @@ import keras
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, split_faces
+from agegender_lib.data import FaceSet, fewer_to_train, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.models import average_members, load_model, predict, set_trainable
+from agegender_lib.models import average_members, load_model, predict
 
-from .batches import Batches
-from .checkpoint import KeepState, State, stalled
+from .checkpoint import State
 from .config import TrainingConfig
 from .export import round_weights, save_model
-from .gradients import check_gradients, measure_of
-from .losses import targets
-from .network import build_network, check_stages, compile_for, network_to_save, precision, training_graph
-from .progress import Progress
+from .fit import fit
+from .gradients import check_gradients
+from .network import build_network, check_stages, network_to_save, precision, training_graph
 
 
 def train(
@@ -71,6 +69,8 @@ def train(
     if (folder / "metrics.json").exists():
         return folder
     split = split_faces(faces.table, seed=config.split_seed, validation=config.validation)
+    if config.training_faces is not None:
+        split = fewer_to_train(faces.table, split, config.training_faces, seed=config.split_seed)
     if config.members > 1:
         return _train_members(config, faces, weights, folder, identity, split, on_epoch)
     keras.utils.set_random_seed(config.seed)
@@ -84,7 +84,7 @@ def train(
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     _claim(folder, identity)
     state = State.read(folder / "checkpoint.npz")
-    _fit(graph, network, config, faces, split, state, folder, on_epoch or (lambda row: None))
+    fit(graph, network, config, faces, split, state, folder, on_epoch)
     _save(network_to_save(network, config), config, folder)
     facts = {"weights_origin": origin, "precision": arithmetic}
     _conclude(folder, faces, split, pd.DataFrame(state.history), facts)
@@ -112,58 +112,6 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch):
 def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
     """The run folder's name that :func:`train` gives by default."""
     return _name(config, _identity(config, faces, weights))
-
-
-def _fit(graph, network, config, faces, split, state, folder, on_epoch):
-    for row in state.history:
-        on_epoch(row)
-    parts = {}
-    for part in ("train", "validation"):
-        rows = (split == part).to_numpy().nonzero()[0]
-        wanted = targets(faces.table.iloc[rows], config, graph.output)
-        seed, mixup = (config.seed, config.mixup) if part == "train" else (None, 0.0)
-        # 100 divides the coursework's 1,000, so that Keras's mean over batches is the mean over faces
-        size = config.batch_size if part == "train" else 100
-        parts[part] = Batches(faces.images, rows, wanted, size, seed, mixup)
-    end = 0
-    for number, stage in enumerate(config.stages, start=1):
-        start, end = end, end + stage.epochs
-        if state.stage > number:
-            continue
-        set_trainable(network, stage.trainable)
-        compile_for(graph, config, stage, len(parts["train"]))
-        if state.arrays:
-            state.restore(graph, optimizer=state.stage == number)
-            state.arrays = {}
-
-        progress = Progress(config.epochs, state.history, len(parts["train"]))
-
-        def finished(row, progress=progress):
-            write_csv(folder / "history.csv", pd.DataFrame(state.history))
-            progress.row(row)
-            on_epoch(row)
-
-        if state.epoch < end and not stalled(state.history, config, number):
-            measure = measure_of(graph, config, parts["train"])
-            keep = KeepState(state, config, number, network, finished, measure)
-            order = keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: parts["train"].start_epoch(epoch)
-            )
-            # the state is kept before the averaged weights are swapped out again, see KeepState.on_test_end
-            averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
-            graph.fit(
-                parts["train"],
-                validation_data=parts["validation"],
-                initial_epoch=max(start, state.epoch),
-                epochs=end,
-                callbacks=[order, keep, progress, *averaging],
-                # Batches shuffles; Keras would shuffle the batches again, differently after a resume
-                shuffle=False,
-                verbose=0,
-            )
-        graph.optimizer.finalize_variable_values(graph.trainable_variables)
-    if state.best is not None:
-        network.set_weights(state.best)
 
 
 def _save(model, config, folder):

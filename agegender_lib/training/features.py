@@ -1,0 +1,106 @@
+"""Features of a frozen backbone, computed once, so that heads learn in seconds instead of minutes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.files import replacing
+
+from .batches import Batches
+
+#: The last layer that both branches share; its output is what is kept.
+POOLED = "shared_pool_average"
+KEPT = folders.CACHE / "features"
+
+
+class FeatureBatches(Batches):
+    """Batches of features: while training of a face or of its mirror image, at random; else of the face.
+
+    Parameters
+    ----------
+    images : float32 [n, 2, f]
+        See :func:`backbone_features`; the other parameters are those of :class:`Batches`.
+    """
+
+    def __getitem__(self, index: int):
+        features, targets = super().__getitem__(index)
+        side = np.zeros(len(features), int)
+        if self.seed is not None:
+            side = np.random.default_rng([self.seed, self.epoch, index]).integers(2, size=len(features))
+        return features[np.arange(len(features)), side], targets
+
+
+def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -> np.ndarray:
+    """What the backbone makes of every face and of its mirror image, from a file where it was computed before.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A ModelB.
+    faces : FaceSet
+    kept : Path
+        Folder of the files. A file's name is a hash of the faces, of the backbone's layers and weights and of the
+        precision: features of another network are never taken for this one's.
+
+    Returns
+    -------
+    float32 [n, 2, f]
+        Of the face and of its mirror image.
+
+    Raises
+    ------
+    InputError
+        If the network has no backbone.
+    """
+    base = _upto_features(network)
+    path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
+    if path.exists():
+        try:
+            return np.load(path)
+        except (OSError, ValueError, EOFError):
+            path.unlink()  # damaged, and nothing but time is lost
+    parts = []
+    starts = range(0, len(faces.images), 100)
+    for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
+        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+        both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
+        parts.append(np.asarray(base.predict_on_batch(both), "float32").reshape(len(images), 2, -1))
+    features = np.concatenate(parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, features)
+    return features
+
+
+def heads_graph(network: keras.Model) -> keras.Model:
+    """The part of a training graph's network above the features, sharing its layers.
+
+    Parameters
+    ----------
+    network : keras.Model
+        ``network`` of :func:`agegender_lib.training.network.training_graph`, with a dictionary of outputs.
+    """
+    return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
+
+
+def _upto_features(network):
+    if not any(layer.name == POOLED for layer in network.layers):
+        raise InputError(f"{network.name} has no backbone: a stage on its features is ModelB's")
+    return keras.Model(network.inputs, network.get_layer(POOLED).output, name="backbone")
+
+
+def _fingerprint(base, faces):
+    digest = hashlib.sha256(faces.fingerprint.encode())
+    for layer in base.layers:
+        inner = layer.layers if isinstance(layer, keras.Model) else [layer]
+        digest.update(json.dumps([[type(part).__name__, part.compute_dtype] for part in inner]).encode())
+    for weight in base.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()[:16]

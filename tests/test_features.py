@@ -1,0 +1,278 @@
+"""Heads on kept features, rates by depth, fewer training faces: what fine-tuning adds to a training."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from tiny_backbone import tiny_backbone
+
+from agegender_lib.data import fewer_to_train, split_faces
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import read_run
+from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
+from agegender_lib.training import Stage, build_network, configure, fit, train
+from agegender_lib.training.batches import Batches
+from agegender_lib.training.features import POOLED, FeatureBatches, backbone_features, heads_graph
+from agegender_lib.training.network import check_stages, compile_for, training_graph
+from agegender_lib.training.optimizers import depth_rates
+
+
+def upto(network, layer):
+    return keras.Model(network.inputs, network.get_layer(layer).output)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A folder of its own for features, also of trainings."""
+    folder = tmp_path / "features"
+    monkeypatch.setattr(backbone_features, "__defaults__", (folder,))
+    return folder
+
+
+# Features.
+
+
+def test_features_are_the_pooled_maps_of_a_face_and_its_mirror_image(tiny_b, few, kept):
+    network = build_network(*tiny_b)
+    features = backbone_features(network, few)
+    assert features.shape == (60, 2, 16) and features.dtype == np.float32
+    faces = few.images.astype("float32") / 255
+    for side, images in enumerate((faces, faces[:, :, ::-1])):
+        wanted = upto(network, POOLED).predict(images, verbose=0)
+        np.testing.assert_allclose(features[:, side], wanted, rtol=1e-4, atol=1e-5)
+    assert np.abs(features[:, 0] - features[:, 1]).max() > 1e-3
+
+
+def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, kept, monkeypatch):
+    network = build_network(*tiny_b)
+    once = backbone_features(network, few)
+    (path,) = kept.iterdir()
+    calls, real = [], keras.Model.predict_on_batch
+    monkeypatch.setattr(
+        keras.Model, "predict_on_batch", lambda self, x: calls.append(len(x)) or real(self, x)
+    )
+    # heads of other random numbers are no part of the features
+    np.testing.assert_array_equal(backbone_features(build_network(*tiny_b), few), once)
+    assert not calls
+    path.write_bytes(path.read_bytes()[:500])
+    np.testing.assert_array_equal(backbone_features(network, few), once)
+    assert sum(calls) == 120
+    backbone_features(network, replace(few, fingerprint="f" * 64))
+    kernel = network.get_layer("shared_tiny").get_layer("conv1").kernel
+    kernel.assign(kernel * 1.01)
+    changed = backbone_features(network, few)
+    assert len(list(kept.iterdir())) == 3 and sum(calls) == 360
+    assert np.abs(changed - once).max() > 1e-4
+
+
+def test_a_network_without_a_backbone_has_no_features(few, kept):
+    network = build_network(
+        configure("model_a", builder=dict(variant="original", filters=[4], split_after=1))
+    )
+    with pytest.raises(InputError, match="has no backbone"):
+        backbone_features(network, few)
+
+
+def test_training_batches_take_face_or_mirror_and_validation_the_face():
+    features = np.stack([np.arange(200.0), -np.arange(200.0)], axis=1)[:, :, None].astype("float32")
+    rows, wanted = np.arange(100, 200), {"age": np.arange(100, 200)}
+    plain = FeatureBatches(features, rows, wanted, 100)
+    values, targets = plain[0]
+    np.testing.assert_array_equal(values[:, 0], targets["age"])
+    training = FeatureBatches(features, rows, wanted, 100, seed=3)
+    values, targets = training[0]
+    np.testing.assert_array_equal(np.abs(values[:, 0]), targets["age"])
+    assert 30 < (values < 0).sum() < 70
+    training.start_epoch(1)
+    other = dict(zip(training[0][1]["age"], training[0][0][:, 0] < 0, strict=True))
+    assert [other[age] for age in targets["age"]] != (values[:, 0] < 0).tolist()
+    training.start_epoch(0)
+    np.testing.assert_array_equal(training[0][0], values)
+
+
+def test_heads_on_features_answer_what_the_whole_network_does(tiny_b, few, kept):
+    config, weights = tiny_b
+    network = build_network(config, weights)
+    graph = training_graph(network, config)
+    heads = heads_graph(graph.get_layer("network"))
+    answers = heads.predict(backbone_features(network, few)[:, 0], verbose=0)
+    whole = graph.predict(few.images, verbose=0)
+    assert set(answers) == set(whole) == {"gender_output", "age_output", "age_distribution"}
+    for name, values in whole.items():
+        np.testing.assert_allclose(answers[name], values, rtol=1e-3, atol=1e-4)
+
+
+def on_features(config, **settings):
+    heads = Stage(2, 0.01, trainable="heads", on_features=True)
+    return replace(config, stages=(heads, Stage(1, 0.001)), weight_bits=None, **settings)
+
+
+def test_a_stage_on_features_trains_the_heads_and_resumes(tiny_b, few, kept, tmp_path, monkeypatch):
+    config, weights = on_features(tiny_b[0]), tiny_b[1]
+    seen, real = [], fit.KeepState.on_epoch_end
+
+    def watch(self, epoch, logs=None):
+        real(self, epoch, logs)
+        layers = {layer.name: layer for layer in self.network._flatten_layers()}
+        seen.append({name: layers[name].get_weights() for name in ("conv1", "age_dense", "gender_dense")})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit.KeepState, "on_epoch_end", watch)
+        straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
+    given = tiny_backbone(False, None, (128, 128, 3))
+    given.load_weights(weights)
+    kernels = [epoch["conv1"][0] for epoch in seen]
+    assert np.array_equal(kernels[0], given.get_layer("conv1").get_weights()[0])
+    assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[1], kernels[2])
+    for branch in ("age_dense", "gender_dense"):
+        assert not np.array_equal(seen[0][branch][0], seen[1][branch][0])
+    # what was validated on features is what the saved network says of pixels
+    folder = train(
+        replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False),
+        few, weights, runs=tmp_path, name="heads",
+    )  # fmt: skip
+    run = read_run(folder)
+    assert run.history["val_age_mae"].iloc[-1] == pytest.approx(
+        run.metrics["validation"]["age_mae"], rel=0.02
+    )
+    said = predict(load_model(folder / "model.keras"), few.images)
+    np.testing.assert_allclose(run.predictions["age_predicted"], said["age_predicted"], atol=1e-3)
+
+    for last in (1, 2):
+        name = f"stopped_after_{last}"
+
+        def stop(row, last=last):
+            if row["epoch"] == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(config, few, weights, runs=tmp_path, name=name, on_epoch=stop)
+        again = read_run(train(config, few, weights, runs=tmp_path, name=name))
+        assert again.predictions.equals(straight.predictions)
+        assert again.history.drop(columns="seconds").equals(straight.history.drop(columns="seconds"))
+
+
+@pytest.mark.parametrize(
+    "stage, settings, message",
+    [
+        (dict(on_features=True), {}, "a stage on features trains 'all'"),
+        (dict(on_features="yes", trainable="heads"), {}, "on_features of a stage is 'yes'"),
+        (dict(on_features=True, trainable="heads"), dict(mixup=0.2), "mixup blends pixels"),
+        (dict(depth_decay=1.5), {}, "depth_decay of a stage is 1.5"),
+        ({}, dict(training_faces=0), "training_faces is 0"),
+    ],
+)
+def test_settings_of_fine_tuning_that_make_no_sense_are_refused(stage, settings, message):
+    with pytest.raises(InputError, match=message):
+        configure("model_b", stages=[dict(epochs=1, learning_rate=0.1, **stage)], **settings)
+
+
+# Names.
+
+
+def test_settings_that_are_new_change_no_name_of_a_run_folder():
+    stage = dict(epochs=1, learning_rate=0.1, warmup_epochs=1.0, trainable="all")
+    config = configure("model_b", stages=[stage])
+    assert config.differing()["stages"] == (stage,) and "training_faces" not in config.differing()
+    other = configure("model_b", stages=[stage | {"depth_decay": 0.5}])
+    assert other.differing()["stages"] == ({**stage, "depth_decay": 0.5},)
+
+
+# Rates by depth.
+
+
+@pytest.fixture
+def in_two_stages(tiny_b, monkeypatch):
+    """The tiny backbone, in two stages of a convolution each."""
+    backbone = replace(BACKBONES["tiny"], stages=(("lower", "relu1"), ("upper", "relu2")))
+    monkeypatch.setitem(BACKBONES, "tiny", backbone)
+    return tiny_b
+
+
+def test_rates_fall_with_depth(in_two_stages):
+    network = build_network(*in_two_stages)
+    rates = depth_rates(network, 0.1)
+    base = network.get_layer("shared_tiny")
+    for number, rate in ((1, 0.01), (2, 0.1)):
+        for name in ("conv", "norm"):
+            for variable in base.get_layer(f"{name}{number}").variables:
+                assert rates[variable.path] == pytest.approx(rate)
+    assert len(rates) == len(base.variables)
+    assert depth_rates(network, 1) == {}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
+    config = replace(in_two_stages[0], optimizer=optimizer, weight_decay=0.5, ema_momentum=None)
+    network = build_network(config, in_two_stages[1])
+    graph, stage = training_graph(network, config), Stage(2, 0.01, warmup_epochs=0, depth_decay=0.1)
+    set_trainable(network, "all")
+    compile_for(graph, config, stage, 10, depth_rates(network, stage.depth_decay))
+    for variable in graph.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    graph.optimizer.apply([keras.ops.ones_like(v) for v in graph.trainable_variables])
+    # Adam's first step is the rate, whatever the gradient; the decay comes on top of it
+    for name, rate in (("conv1", 0.01), ("conv2", 0.1), ("age_dense", 1.0)):
+        layer = next(layer for layer in network._flatten_layers() if layer.name == name)
+        moved = 1 - np.asarray(keras.ops.convert_to_numpy(layer.kernel))
+        wanted = 0.01 * rate * (1.5 if optimizer == "adamw" else 1)
+        assert moved == pytest.approx(wanted, rel=2e-2), name
+        assert 1 - np.asarray(keras.ops.convert_to_numpy(layer.bias)) == pytest.approx(0.01 * rate, rel=2e-2)
+
+
+def test_rates_by_depth_need_a_backbone_and_adam(in_two_stages):
+    config, weights = in_two_stages
+    config = replace(config, stages=(Stage(1, 0.1, depth_decay=0.5),))
+    check_stages(build_network(config, weights), config)
+    with pytest.raises(InputError, match=r"depth_decay is 0\.5, but rates by depth are for a backbone"):
+        check_stages(build_network(config, weights), replace(config, optimizer="muon"))
+    plain = configure(
+        "model_a", builder=dict(variant="original", filters=[4], split_after=1), optimizer="adamw"
+    )
+    with pytest.raises(InputError, match="rates by depth are for a backbone"):
+        check_stages(build_network(plain), replace(plain, stages=config.stages))
+
+
+# Fewer training faces.
+
+
+def test_fewer_faces_train_and_the_same_validate(drawn):
+    split = split_faces(drawn.table, seed=1, validation=150)
+    subsets = {}
+    for count in (20, 100, 450):
+        fewer = fewer_to_train(drawn.table, split, count, seed=1)
+        assert (fewer == "train").sum() == count and (fewer == "unused").sum() == 450 - count
+        assert ((fewer == "validation") == (split == "validation")).all()
+        subsets[count] = set(drawn.table["file"][fewer == "train"])
+    assert subsets[20] < subsets[100] < subsets[450]
+    # neither the order of the rows nor the youngest first: names begin with the age
+    assert len({file.split("_")[0] for file in subsets[20]}) > 5
+    order = np.random.default_rng(0).permutation(len(drawn.table))
+    shuffled = fewer_to_train(drawn.table.iloc[order], split.iloc[order], 20, seed=1)
+    assert set(drawn.table["file"][shuffled[shuffled == "train"].index]) == subsets[20]
+    other = fewer_to_train(drawn.table, split, 20, seed=2)
+    assert set(drawn.table["file"][other == "train"]) != subsets[20]
+    for count in (0, 451):
+        with pytest.raises(InputError, match=f"{count} training faces are asked for, but there are 450"):
+            fewer_to_train(drawn.table, split, count)
+
+
+def test_a_training_on_fewer_faces_sees_no_others(tiny_b, few, tmp_path, monkeypatch):
+    config, weights = tiny_b
+    config = replace(config, training_faces=16, stages=config.stages[1:], early_stopping=None)
+    seen, real = set(), Batches.__getitem__
+
+    def watch(self, index):
+        if self.seed is not None:
+            seen.update(self.rows.tolist())
+        return real(self, index)
+
+    monkeypatch.setattr(Batches, "__getitem__", watch)
+    run = read_run(train(config, few, weights, runs=tmp_path, name="run"))
+    assert run.predictions["split"].value_counts().to_dict() == {"unused": 24, "validation": 20, "train": 16}
+    assert seen == set(run.predictions.index[run.predictions["split"] == "train"])
+    assert run.metrics["train"]["images"] == 16
