@@ -3,7 +3,7 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 from .augmentation import FaceAugmentation
-from .backbones import BACKBONES
+from .backbones import BACKBONES, stages_of
 from .describe import describe
 from .heads import average_flips, average_members
 from .model_a import build_model_a
@@ -21,4 +21,5 @@ __all__ = [
     "load_model",
     "predict",
     "set_trainable",
+    "stages_of",
 ]

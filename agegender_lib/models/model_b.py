@@ -1,23 +1,27 @@
 """ModelB: a pre-trained backbone, fine-tuned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 from keras import layers
 
-from .backbones import BACKBONES, build_backbone
+from agegender_lib.errors import InputError
+
+from .backbones import BACKBONES, build_backbone, stages_of
 from .heads import age_output, gender_output
 from .model_a import IMAGE_SHAPE
 
 
 def build_model_b(
     backbone: str = "inception_v3",
-    weights: str | Path | None = "imagenet",
+    weights: str | Path | None = "pretrained",
     dense: int = 256,
     dropout: float = 0.4,
     noise: float = 0.1,
     age_head: str = "distribution",
     freeze_normalisation: bool | None = None,
+    side: int | Sequence[int] = 128,
 ) -> keras.Model:
     """The original report's ModelB: two branches on the pooled features of a pre-trained network.
 
@@ -25,7 +29,8 @@ def build_model_b(
 
     Parameters
     ----------
-    backbone : {"inception_v3", "vgg16"}
+    backbone : str
+        A key of :data:`agegender_lib.models.BACKBONES`.
     weights : str, Path or None
         See :func:`agegender_lib.models.backbones.build_backbone`.
     dense : int
@@ -36,17 +41,35 @@ def build_model_b(
     freeze_normalisation : bool, optional
         Keep the backbone's BatchNormalization on the statistics of its pre-training, by ``trainable=False``
         (in Keras 3 a call with ``training=False`` inside a functional model is overridden by ``fit``). Default:
-        yes for pre-trained, no for random weights, whose statistics mean nothing.
+        yes for pre-trained, no for random weights, whose statistics mean nothing. Pre-trained weights that hold
+        no statistics (``folded_normalisation``) cannot do without.
+
+    side : int or sequence of int
+        Pixels at which the backbone sees the face, resized inside the model; of several it sees the face at each,
+        with the same weights, and the branches leave all its features side by side.
 
     Returns
     -------
     keras.Model
         As :func:`agegender_lib.models.build_model_a`; ``model.weights_origin`` says in words where the
         backbone's weights came from.
+
+    Raises
+    ------
+    InputError
+        See :func:`agegender_lib.models.backbones.build_backbone`; also for `freeze_normalisation` False where the
+        weights cannot do without.
     """
-    base, origin = build_backbone(backbone, weights)
+    sides = [side] if isinstance(side, int) else list(side)
+    base, origin = build_backbone(backbone, weights, sides[0] if len(sides) == 1 else None)
+    pretrained = not origin.startswith("random")
     if freeze_normalisation is None:
-        freeze_normalisation = not origin.startswith("random")
+        freeze_normalisation = pretrained
+    if not freeze_normalisation and pretrained and BACKBONES[backbone].folded_normalisation:
+        raise InputError(
+            f"freeze_normalisation is False, but the pre-trained {backbone} has no statistics to go on from: its "
+            "BatchNormalization is folded and only works in inference mode; leave freeze_normalisation out"
+        )
     for layer in base.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.trainable = not freeze_normalisation
@@ -54,8 +77,13 @@ def build_model_b(
                 # statistics that start from nothing must keep up with a training of a few hundred steps
                 layer.momentum = 0.9
     image = keras.Input(IMAGE_SHAPE, name="image")
-    x = base(BACKBONES[backbone].preprocess(image))
-    x = layers.GlobalAveragePooling2D(name="shared_pool_average")(x)
+    x = BACKBONES[backbone].preprocess(image)
+    pools = []
+    for pixels in sides:
+        # the last shared layer has the same name, however many there are: heads are trained from it on
+        name = f"shared_pool_average{f'_{pixels}' if len(sides) > 1 else ''}"
+        pools.append(layers.GlobalAveragePooling2D(name=name)(base(_resized(x, pixels))))
+    x = pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_average")(pools)
 
     def branch(name):
         y = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)
@@ -69,6 +97,13 @@ def build_model_b(
     return model
 
 
+def _resized(x, side):
+    if side == IMAGE_SHAPE[0]:
+        return x
+    # this layer's own default is training=True, which a plain call of the model would pass on to every layer after it
+    return layers.Resizing(side, side, name=f"shared_input_resize_{side}")(x, training=False)
+
+
 def set_trainable(model: keras.Model, what: str) -> None:
     """Choose what a stage of fine-tuning changes; frozen BatchNormalization stays frozen.
 
@@ -76,13 +111,13 @@ def set_trainable(model: keras.Model, what: str) -> None:
     ----------
     model : keras.Model
     what : str
-        ``"all"``, ``"heads"`` (nothing of the backbone), or the name of a backbone layer from which on,
-        upwards, everything learns.
+        ``"all"``, ``"heads"`` (nothing of the backbone), or the name of a backbone's stage (see
+        :func:`agegender_lib.models.stages_of`) or layer from which on, upwards, everything learns.
 
     Raises
     ------
     ValueError
-        If the backbone has no such layer.
+        If the backbone has no such stage or layer.
     """
     base = next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
     if base is None:
@@ -90,6 +125,8 @@ def set_trainable(model: keras.Model, what: str) -> None:
             raise ValueError(f"{model.name} has no backbone: its trainable part can only be 'all'")
         return
     names = [layer.name for layer in base.layers]
+    if what not in ("all", "heads", *names) and what in (stages := stages_of(base)):
+        what = stages[what][0].name
     if what not in ("all", "heads", *names):
         raise ValueError(f"{base.name} has no layer {what!r} to train from")
     first = {"all": 0, "heads": len(names)}.get(what)

@@ -1,0 +1,108 @@
+"""The table of pre-trained backbones: what each expects at its input, its stages, and who made its weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from . import face_weights, preprocessing
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How one network of keras.applications is used here.
+
+    Attributes
+    ----------
+    build : callable
+        ``build(include_top, weights, input_shape)``.
+    preprocess : callable
+        From an image in [0, 1] to what the network was trained on, by built-in layers.
+    stages : tuple of (str, str)
+        Name of a stage, from the input upwards, and the last layer that belongs to it.
+    stem : (str, str), optional
+        The same for what comes before `stages`, where they do not begin at the input.
+    provenance : str
+        Who made the pre-trained weights, from what, and under which licence.
+    origin : str
+        What a report says of them when they were downloaded.
+    load : callable, optional
+        Fetches the pre-trained weights and puts them into a model. None: Keras itself does, from ImageNet.
+    folded_normalisation : bool
+        The pre-trained weights hold no statistics: BatchNormalization was folded into scales and shifts. On the
+        statistics of a batch the network would be another one, so it has to stay in inference mode.
+    """
+
+    build: Callable[..., keras.Model]
+    preprocess: Callable
+    stages: tuple[tuple[str, str], ...]
+    stem: tuple[str, str] | None = None
+    provenance: str = ""
+    origin: str = "ImageNet weights downloaded by Keras"
+    load: Callable[[keras.Model], None] | None = None
+    folded_normalisation: bool = False
+
+
+def _inception_v3(**arguments):
+    base = keras.applications.InceptionV3(**arguments)
+    # Keras numbers its pooling layers through all models of a process, which is no name to find the stem by
+    pools = [layer for layer in base.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    pools[1].name = "stem_pool"
+    return base
+
+
+BACKBONES = {
+    "inception_v3": Backbone(
+        _inception_v3,
+        preprocessing.to_minus_one_one,
+        (
+            ("inception 35 x 35 (mixed 0-2)", "mixed2"),
+            ("inception 17 x 17 (mixed 3-7)", "mixed7"),
+            ("inception 8 x 8 (mixed 8-10)", "mixed10"),
+        ),
+        stem=("inception stem", "stem_pool"),
+        provenance="Keras's own file, trained on ImageNet (Google; Apache licence 2.0)",
+    ),
+    "vgg16": Backbone(
+        keras.applications.VGG16,
+        preprocessing.to_centred_bgr,
+        tuple((f"convolution block {k}", f"block{k}_pool") for k in range(1, 6)),
+        provenance="ported by Keras from Oxford's Visual Geometry Group, trained on ImageNet (CC BY 4.0)",
+    ),
+    "densenet121": Backbone(
+        keras.applications.DenseNet121,
+        preprocessing.to_standard_rgb,
+        (
+            ("stem", "pool1"),
+            # the transition that halves the resolution after a block goes with it
+            *((f"dense block {k}", f"pool{k + 1}_pool") for k in range(1, 4)),
+            ("dense block 4", "relu"),
+        ),
+        provenance="ported by Keras from the authors' own, trained on ImageNet (BSD 3-clause licence)",
+    ),
+    "efficientnet_v2b0": Backbone(
+        keras.applications.EfficientNetV2B0,
+        preprocessing.to_255,
+        (
+            ("stem", "stem_activation"),
+            ("block 1", "block1a_project_activation"),
+            *((f"block {k}", f"block{k}{last}_add") for k, last in enumerate("bbceh", start=2)),
+            ("top convolution", "top_activation"),
+        ),
+        provenance="Keras's own file, trained on ImageNet (Google; Apache licence 2.0)",
+    ),
+    "mobilenet_vggface2": Backbone(
+        keras.applications.MobileNet,
+        preprocessing.to_centred_bgr,  # the convention of these weights, not of MobileNet's own from ImageNet
+        (
+            ("stem", "conv1_relu"),
+            ("separable convolution 1", "conv_pw_1_relu"),
+            *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((2, 3), (4, 5))),
+            *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((6, 11), (12, 13))),
+        ),
+        provenance=face_weights.ORIGIN,
+        origin=face_weights.ORIGIN,
+        load=face_weights.load_face_weights,
+        folded_normalisation=True,
+    ),
+}

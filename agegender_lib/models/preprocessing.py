@@ -1,0 +1,44 @@
+"""From an image in [0, 1] to what a pre-trained network expects, by one built-in layer inside the model.
+
+A network of its own only works on pixels as they were when it was trained. keras.applications has a function for
+each, which has to be called outside; inside the model nobody can forget it.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+
+NAME = "shared_input_scale"
+# mean and standard deviation of ImageNet's red, green and blue, in [0, 1]
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, in 0..255
+
+
+def to_minus_one_one(image):
+    """TensorFlow's convention: from -1 to 1."""
+    return layers.Rescaling(2.0, offset=-1.0, name=NAME)(image)
+
+
+def to_255(image):
+    """For networks that scale by themselves, from 0..255."""
+    return layers.Rescaling(255.0, name=NAME, dtype="float32")(image)
+
+
+def to_standard_rgb(image):
+    """PyTorch's convention: ImageNet's mean subtracted, divided by its standard deviation."""
+    variance = np.square(DEVIATION).tolist()
+    return layers.Normalization(mean=list(MEAN), variance=variance, name=NAME, dtype="float32")(image)
+
+
+def to_centred_bgr(image):
+    """Caffe's convention: channels reversed, 0..255, ImageNet's mean subtracted; a frozen 1 x 1 convolution."""
+    kernel = (255.0 * np.eye(3)[::-1]).reshape(1, 1, 3, 3).tolist()
+    return layers.Conv2D(
+        3,
+        1,
+        trainable=False,
+        dtype="float32",
+        kernel_initializer=keras.initializers.Constant(kernel),
+        bias_initializer=keras.initializers.Constant([-mean for mean in CAFFE_MEAN]),
+        name=NAME,
+    )(image)

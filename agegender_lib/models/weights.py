@@ -1,0 +1,108 @@
+"""Weights files: which fit, where they come from, and what happens when none can be had."""
+
+import hashlib
+import re
+import socket
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import keras
+
+from agegender_lib.errors import InputError
+
+from .face_weights import ORIGIN as FACE_ORIGIN
+
+# Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
+KNOWN_FILES = {
+    "8fd8b0ce9af015cfe30272ed9a0a28479d909bf6a92429a08f46eb52c0af704c": (
+        "InceptionV3 of the public nsfwjs model (MIT licence) rounded to 8 bits, not Keras's own ImageNet file: "
+        "stem to mixed5 are ImageNet's, mixed6 to mixed10 were fine-tuned from ImageNet on another image task"
+    ),
+    "d8e2ec06e84b423b278a5ea5d7c1643f3be97b737d70f7f91aa300b49279db2a": FACE_ORIGIN,
+}
+DOWNLOAD_TIMEOUT = 30  # seconds without a byte, after which a download counts as impossible
+
+
+def file_origin(path: Path) -> str:
+    """In words, where the weights in a file come from, as far as its checksum tells."""
+    with open(path, "rb") as file:
+        known = KNOWN_FILES.get(hashlib.file_digest(file, "sha256").hexdigest())
+    return f"the file {path.name}" + (f" ({known})" if known else "")
+
+
+@contextmanager
+def download_timeout() -> Iterator[None]:
+    """Let downloads inside the block give up; Keras itself would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def warn_of_random(name: str, error: Exception) -> None:
+    """Say, so that nobody overlooks it, that a backbone starts from nothing."""
+    warnings.warn(
+        f"\n{'!' * 78}\n{name} STARTS FROM RANDOM WEIGHTS: its pre-trained weights could not be downloaded\n"
+        f"({reason(error)}).\nWhat follows is no pre-trained model. Give a weights file "
+        f"(--weights FILE) or go online.\n{'!' * 78}",
+        stacklevel=3,
+    )
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Load a ``.weights.h5`` file, or refuse it naming the first layer that differs.
+
+    Raises
+    ------
+    InputError
+        If the file is no Keras weights file or holds another network's weights.
+    """
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            shapes = {}
+            file.visititems(
+                lambda name, item: (
+                    shapes.setdefault(name.split("/vars/")[0], []).append(item.shape)
+                    if isinstance(item, h5py.Dataset)
+                    else None
+                )
+            )
+    except OSError as error:
+        raise InputError(f"{path} is no Keras weights file (.weights.h5): {error}") from error
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of every layer it misses; the refusal below names the first
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
+    except Exception as error:  # Keras raises whatever its loader stumbles over
+        raise InputError(
+            f"{path} does not fit {model.name}: {_first_difference(model, shapes, reason(error))}; "
+            "give the file of this very network without its top"
+        ) from error
+
+
+def _first_difference(model, shapes, fallback):
+    counted: dict[str, int] = {}
+    for layer in model.layers:
+        # Keras stores layers as layers/conv2d, layers/conv2d_1 ... by class, in the model's order
+        kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
+        kind = re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()  # Conv2D is conv2d there
+        number = counted.get(kind, 0)
+        counted[kind] = number + 1
+        key = f"layers/{kind}" + (f"_{number}" if number else "")
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        if wanted and sorted(shapes.get(key, [])) != sorted(wanted):
+            found = shapes.get(key, "nothing")
+            return f"layer {layer.name!r} needs {wanted}, the file holds {found}"
+    return fallback
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says; some say nothing but their name."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

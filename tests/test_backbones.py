@@ -1,0 +1,483 @@
+"""Backbones: what each sees, which parts learn, how they are saved, and which weights they start from."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import hashlib
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from model_tools import CONTRACT, answers, check_contract, kinds, line, lived_in, norms, read_elsewhere
+
+from agegender_lib.errors import InputError
+from agegender_lib.models import (
+    BACKBONES,
+    average_flips,
+    build_model_a,
+    build_model_b,
+    describe,
+    set_trainable,
+    stages_of,
+)
+from agegender_lib.models.backbones import KNOWN_FILES, Backbone, build_backbone, load_weights
+
+NAMES = list(BACKBONES)
+
+
+@pytest.fixture(scope="module")
+def faces(drawn):
+    """A few faces as the marker's machine feeds them."""
+    return drawn.images[::75].astype("float32") / 255
+
+
+@pytest.fixture(scope="module")
+def networks(faces):
+    """A ModelB on each backbone, with pre-trained weights replaced by random ones."""
+    return {name: lived_in(build_model_b(name, "none"), faces) for name in NAMES}
+
+
+def backbone_of(model):
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def test_the_table_holds_the_original_s_three_and_two_more():
+    assert NAMES == ["inception_v3", "vgg16", "densenet121", "efficientnet_v2b0", "mobilenet_vggface2"]
+    for backbone in BACKBONES.values():
+        assert "licence" in backbone.provenance or "CC BY" in backbone.provenance
+
+
+# The whole of each network.
+
+# By predict, which traces a graph and takes seconds more, or by a plain call.
+FILES = {
+    "inception_v3.keras": True,
+    "inception_v3.h5": False,
+    "vgg16.h5": False,
+    "densenet121.keras": False,
+    "efficientnet_v2b0.keras": False,
+    "efficientnet_v2b0.h5": False,
+    "mobilenet_vggface2.keras": False,
+    "mobilenet_vggface2.h5": False,
+}
+
+
+@pytest.fixture(scope="module")
+def marked(networks, faces, tmp_path_factory):
+    """By file name, what a process without this library reads, and what this process says."""
+    folder = tmp_path_factory.mktemp("models")
+    expected = {}
+    for name, network in networks.items():
+        # the one that is delivered averages flips; the others show the plain network
+        network = average_flips(network) if name == "inception_v3" else network
+        for file in (file for file in FILES if file.startswith(f"{name}.")):
+            network.save(folder / file)
+        expected[name] = answers(network, faces)
+    return read_elsewhere(folder, faces, FILES), expected
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked):
+    check_contract(marked[0][file], marked[1][file.partition(".")[0]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_feature_map_before_the_dense_layers_is_smaller_than_10(name, networks):
+    pool = networks[name].get_layer("shared_pool_average")
+    for output in CONTRACT:
+        found = line(networks[name], output)
+        assert kinds(found[found.index(pool) :])[:2] == ["GlobalAveragePooling2D", "Dense"]
+    _, height, width, channels = pool.input.shape
+    assert height == width < 10 and channels > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_has_a_row_in_the_description(name, networks):
+    table = describe(networks[name])
+    assert table["parameters"].sum() == networks[name].count_params()
+    assert (table["kind"] == "backbone").sum() == len(stages_of(backbone_of(networks[name])))
+
+
+# the convention by which the weights were trained, as Keras itself has it
+CONVENTIONS = {
+    **{name: getattr(keras.applications, name) for name in ("inception_v3", "vgg16")},
+    "densenet121": keras.applications.densenet,
+    "efficientnet_v2b0": keras.applications.efficientnet_v2,
+    # Caffe's, which is not MobileNet's own: the weights are not Keras's
+    "mobilenet_vggface2": keras.applications.vgg16,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backbone_sees_what_it_was_trained_on(name, networks, drawn):
+    model = networks[name]
+    scale = model.get_layer("shared_input_scale")
+    assert backbone_of(model)._inbound_nodes[-1].input_tensors[0] is scale.output
+    pixels = drawn.images[:5].astype("float32")
+    seen = np.asarray(keras.Model(model.input, scale.output)(pixels / 255))
+    wanted = CONVENTIONS[name].preprocess_input(pixels.copy())
+    assert seen == pytest.approx(wanted, abs=2e-4)
+    assert not scale.trainable_variables
+
+
+def test_efficientnet_normalises_by_itself_and_once(networks, drawn):
+    base = backbone_of(networks["efficientnet_v2b0"])
+    pixels = drawn.images[:5].astype("float32")
+    inside = next(layer for layer in base.layers if isinstance(layer, layers.Normalization))
+    wanted = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="torch")
+    assert np.asarray(keras.Model(base.input, inside.output)(pixels)) == pytest.approx(wanted, abs=2e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stages_hold_every_layer_once_in_order(name, networks):
+    base = backbone_of(networks[name])
+    stages = stages_of(base)
+    assert [layer for members in stages.values() for layer in members] == base.layers
+    assert all(stages.values()) and len(stages) >= 4
+    # each is one thing that can learn
+    assert all(any(layer.trainable_variables for layer in members) for members in stages.values())
+    listed = [*([BACKBONES[name].stem] if BACKBONES[name].stem else []), *BACKBONES[name].stages]
+    assert list(stages) == [stage for stage, _ in listed]
+    assert [members[-1].name for members in stages.values()] == [last for _, last in listed]
+    assert listed[-1][1] == base.layers[-1].name
+    # what a stage hands on is all that the next one sees: no connection leads around its last layer
+    handed = []
+    for members in stages.values():
+        inputs = {id(tensor): tensor for layer in members for tensor in layer._inbound_nodes[0].input_tensors}
+        for layer in members:
+            inputs.pop(id(layer.output), None)
+        assert [tensor is handed[0] for tensor in inputs.values()] == [True] * len(handed)
+        handed = [members[-1].output]
+
+
+# from the papers: convolutions in each stage, and side and channels of what it hands on, for 128 x 128 pixels
+STAGES = {
+    "inception_v3": [(5, 13, 192), (21, 13, 288), (44, 6, 768), (24, 2, 2048)],
+    "vgg16": [(2, 64, 64), (2, 32, 128), (3, 16, 256), (3, 8, 512), (3, 4, 512)],
+    "densenet121": [(1, 32, 64), (13, 16, 128), (25, 8, 256), (49, 4, 512), (32, 4, 1024)],
+    "efficientnet_v2b0": [
+        *((1, 64, 32), (1, 64, 16), (4, 32, 32), (4, 16, 48)),
+        *((15, 8, 96), (25, 8, 112), (40, 4, 192), (1, 4, 1280)),
+    ],
+    "mobilenet_vggface2": [(1, 64, 32), (2, 64, 64), (4, 32, 128), (4, 16, 256), (12, 8, 512), (4, 4, 1024)],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stages_are_those_of_the_papers(name, networks):
+    found = []
+    for members in stages_of(backbone_of(networks[name])).values():
+        convolutions = [isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)) for layer in members]
+        _, height, width, channels = members[-1].output.shape
+        assert height == width
+        found.append((sum(convolutions), height, channels))
+    assert found == STAGES[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_stage_of_a_backbone_can_be_trained_from(name, networks):
+    model = networks[name]
+    base = backbone_of(model)
+    stages = stages_of(base)
+    try:
+        for number, stage in enumerate(stages):
+            set_trainable(model, stage)
+            upwards = [layer for members in list(stages.values())[number:] for layer in members]
+            assert [layer for layer in base.layers if layer.trainable] == upwards
+        set_trainable(model, "heads")
+        assert not base.trainable_variables
+    finally:
+        set_trainable(model, "all")
+    assert all(layer.trainable for layer in base.layers)
+
+
+@pytest.mark.parametrize(("name", "count"), [("inception_v3", 94), ("mobilenet_vggface2", 27)])
+def test_a_backbone_s_normalisation_is_frozen_as_a_whole(name, count):
+    found = list(norms(backbone_of(build_model_b(name, "none", freeze_normalisation=True))))
+    assert len(found) == count
+    assert not any(layer.trainable or layer.trainable_variables for layer in found)
+
+
+def test_the_branches_of_model_b_are_the_original_report_s(networks):
+    for output in CONTRACT:
+        found = line(networks["vgg16"], output)
+        end = found.index(networks["vgg16"].get_layer("shared_pool_average"))
+        branch = ["Dense", "BatchNormalization", "Dropout", "GaussianNoise"]
+        head = ["Dense"] if output == "gender_output" else ["Dense", "Dense"]
+        assert kinds(found)[end + 1 :] == branch + head
+        assert found[end + 1].units == 256 and found[end + 1].activation is keras.activations.relu
+        assert found[end + 3].rate == 0.4 and found[end + 4].stddev == 0.1
+
+
+# Weights files of each network.
+
+
+def stored(file, layer):
+    """Where a weights file holds a layer's first array, found by its numbers."""
+    wanted, found = np.asarray(layer.weights[0]), []
+    file.visititems(
+        lambda name, item: (
+            found.append(name)
+            if isinstance(item, h5py.Dataset)
+            and item.shape == wanted.shape
+            and np.array_equal(item[()], wanted)
+            else None
+        )
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_another_network_is_refused_by_the_first_layer_that_differs(name, networks, tmp_path):
+    base = backbone_of(networks[name])
+    path = tmp_path / "given.weights.h5"
+    base.save_weights(path)
+    kernels = [layer for layer in base.layers if layer.weights]
+    # a layer of each kind, from the middle of the network, and the last of all
+    chosen = {type(layer).__name__: layer for layer in kernels[: len(kernels) // 2]} | {"last": kernels[-1]}
+    assert {"Conv2D"} | ({"BatchNormalization"} if name != "vgg16" else set()) <= set(chosen)
+    assert ("DepthwiseConv2D" in chosen) == ("net_v" in name)
+    for layer in chosen.values():
+        shape = tuple(layer.weights[0].shape)
+        with h5py.File(path, "a") as file:
+            key = stored(file, layer)
+            kept = file[key][()]
+            del file[key]
+            file[key] = np.zeros((*shape[:-1], shape[-1] + 1), "float32")
+        with pytest.raises(InputError) as caught:
+            load_weights(base, path)
+        message = str(caught.value)
+        assert f"layer {layer.name!r} needs [{shape}" in message
+        assert str((*shape[:-1], shape[-1] + 1)) in message.partition("the file holds")[2]
+        with h5py.File(path, "a") as file:
+            del file[key]
+            file[key] = kept
+    # and the file that fits brings every number back
+    before = base.get_weights()
+    base.set_weights([np.zeros_like(array) for array in before])
+    load_weights(base, path)
+    assert same(base.get_weights(), before)
+
+
+# ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
+
+
+def tiny_network(include_top, weights, input_shape, last=16):
+    assert not include_top
+    if weights == "imagenet":
+        raise OSError("URL fetch failure: no route to host")
+    image = x = keras.Input(input_shape)
+    for number, width in ((1, 16), (2, 16), (3, last)):
+        x = layers.Conv2D(width, 3, strides=4, padding="same", name=f"conv{number}")(x)
+        x = layers.BatchNormalization(name=f"norm{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(x)
+    return keras.Model(image, x, name="tiny")
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The name of a backbone of three convolutions."""
+    scale = BACKBONES["inception_v3"].preprocess
+    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_network, scale, (("all", "relu3"),)))
+    return "tiny"
+
+
+@pytest.fixture
+def pretrained(tmp_path, faces):
+    """A weights file of that backbone, with weights and statistics of its own."""
+    network = lived_in(tiny_network(False, None, (128, 128, 3)), faces)
+    network.save_weights(tmp_path / "tiny.weights.h5")
+    return tmp_path / "tiny.weights.h5"
+
+
+def fit(model, faces):
+    model.compile("adam", ["binary_crossentropy", "mae"], run_eagerly=True)
+    years = np.linspace(1, 90, len(faces))[:, None]
+    model.fit(faces, [years > 45, years], batch_size=4, epochs=2, verbose=0)
+
+
+def values(layer):
+    return [np.asarray(weight).copy() for weight in layer.weights]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
+    model = build_model_b(tiny, pretrained)
+    given = tiny_network(False, None, (128, 128, 3))
+    given.load_weights(pretrained)
+    assert same(values(backbone_of(model)), values(given))
+    assert "tiny.weights.h5" in model.weights_origin and "random" not in model.weights_origin
+    assert build_model_b(tiny, "none").weights_origin == "random weights, as asked"
+
+
+@pytest.mark.parametrize(
+    ("from_file", "asked", "frozen"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, tiny, pretrained, faces):
+    model = build_model_b(tiny, pretrained if from_file else "none", dense=8, freeze_normalisation=asked)
+    base = backbone_of(model)
+    # the stages of a training must not thaw it
+    for what in ("heads", "all"):
+        set_trainable(model, what)
+    before = {layer.name: values(layer) for layer in base.layers}
+    heads = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    heads_before = [values(layer) for layer in heads]
+    fit(model, faces)
+    for layer in norms(base):
+        assert same(values(layer), before[layer.name]) == frozen, layer.name
+    # frozen or not, everything else learnt
+    assert not any(same(values(base.get_layer(name)), before[name]) for name in ("conv1", "conv2", "conv3"))
+    assert len(heads) == 2
+    assert not any(same(values(layer), then) for layer, then in zip(heads, heads_before, strict=True))
+    # in inference mode the batch does not matter
+    one, whole = base(faces[:1], training=True), base(faces, training=True)
+    assert (np.abs(np.asarray(one)[0] - np.asarray(whole)[0]).max() < 1e-4) == frozen
+
+
+class Recorder:
+    """A loss that keeps what the network says while it is trained, and asks for no change."""
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, wanted, said):
+        self.seen.append(np.asarray(said))
+        return keras.ops.mean(said) * 0.0
+
+
+def said_in_fit(inputs, outputs, faces):
+    """The outputs for one batch in the middle of a ``fit``, which are not those of inference everywhere."""
+    model, recorder = keras.Model(inputs, outputs), Recorder()
+    model.compile(keras.optimizers.SGD(0.0), recorder, run_eagerly=True)
+    model.fit(faces, np.zeros(len(faces)), batch_size=len(faces), shuffle=False, verbose=0)
+    return recorder.seen[0]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_fit_uses_the_kept_statistics_of_a_frozen_backbone(frozen, tiny, pretrained, faces):
+    model = build_model_b(tiny, pretrained, freeze_normalisation=frozen)
+    features = model.get_layer("shared_pool_average").output
+    darker = 0.3 * faces  # whose own statistics are not those of the pre-training
+    inference = np.asarray(keras.Model(model.input, features)(darker, training=False))
+    in_fit = said_in_fit(model.input, features, darker)
+    assert (np.abs(in_fit - inference).max() < 1e-4 * np.abs(inference).max()) == frozen
+
+
+def test_why_a_call_in_inference_mode_would_not_do(faces):
+    """Keras 3.15: ``fit`` overrides what a functional model's inner call was given. Hence trainable=False."""
+    base = tiny_network(False, None, (128, 128, 3))
+    image = keras.Input((128, 128, 3))
+    features = layers.GlobalAveragePooling2D()(base(image, training=False))
+    before = [values(layer) for layer in norms(base)]
+    inference = np.asarray(keras.Model(image, features)(faces, training=False))
+    assert np.abs(said_in_fit(image, features, faces) - inference).max() > 0.1 * np.abs(inference).max()
+    assert not any(same(values(layer), then) for layer, then in zip(norms(base), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("what", "learning"),
+    [
+        ("heads", []),
+        ("all", ["conv1", "conv2", "conv3"]),
+        ("conv2", ["conv2", "conv3"]),
+        ("norm2", ["conv3"]),
+    ],
+)
+def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
+    model = build_model_b(tiny, pretrained, dense=8)
+    for before in ("all", "heads", "relu3"):
+        set_trainable(model, before)
+        set_trainable(model, what)
+        base = backbone_of(model)
+        assert [layer.name for layer in base.layers if layer.trainable_variables] == learning
+        branches = [layer.name for layer in model.layers if layer.trainable_variables and layer is not base]
+        assert {name.partition("_")[0] for name in branches} == {"gender", "age"}
+        assert "gender_output" in branches and "age_distribution" in branches
+
+
+def test_a_file_that_is_not_what_its_name_promises_says_so(tiny, pretrained, monkeypatch):
+    checksum = hashlib.sha256(pretrained.read_bytes()).hexdigest()
+    monkeypatch.setitem(KNOWN_FILES, checksum, "of a fourth convolution's past")
+    assert build_backbone(tiny, pretrained)[1] == "the file tiny.weights.h5 (of a fourth convolution's past)"
+
+
+def test_unfrozen_normalisation_follows_the_stage(tiny):
+    model = build_model_b(tiny, "none", dense=8)
+    for what, learning in (("heads", []), ("conv3", ["norm3"]), ("all", ["norm1", "norm2", "norm3"])):
+        set_trainable(model, what)
+        assert [layer.name for layer in norms(backbone_of(model)) if layer.trainable] == learning
+
+
+def test_a_stage_that_names_nothing_is_refused(tiny):
+    with pytest.raises(ValueError, match="shared_tiny has no layer 'mixed7' to train from"):
+        set_trainable(build_model_b(tiny, "none"), "mixed7")
+    small = build_model_a(widths=(16, 16), stem=16)
+    set_trainable(small, "all")
+    with pytest.raises(ValueError, match="has no backbone"):
+        set_trainable(small, "heads")
+
+
+def test_weights_of_another_network_are_refused_by_the_first_layer_that_differs(tiny, tmp_path):
+    other = tiny_network(False, None, (128, 128, 3), last=8)
+    other.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(InputError, match=r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)"):
+        build_backbone(tiny, tmp_path / "other.weights.h5")
+    shorter = keras.Model(other.input, other.get_layer("relu2").output)
+    shorter.save_weights(tmp_path / "shorter.weights.h5")
+    with pytest.raises(InputError, match=r"layer 'conv3' needs .* the file holds nothing"):
+        build_backbone(tiny, tmp_path / "shorter.weights.h5")
+
+
+def test_files_that_hold_no_weights_are_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"no weights file at .*missing\.weights\.h5"):
+        build_backbone(tiny, tmp_path / "missing.weights.h5")
+    text = tmp_path / "text.weights.h5"
+    text.write_text("not weights")
+    with pytest.raises(InputError, match=r"text\.weights\.h5 is no Keras weights file"):
+        build_backbone(tiny, text)
+    with h5py.File(tmp_path / "table.weights.h5", "w") as file:
+        file["numbers"] = np.arange(3)
+    with pytest.raises(InputError, match=r"table\.weights\.h5 does not fit tiny: layer 'conv1'"):
+        build_backbone(tiny, tmp_path / "table.weights.h5")
+    with pytest.raises(
+        InputError,
+        match=r"backbone 'resnet' is unknown: choose one of densenet121, .*, inception_v3, .*, tiny, vgg16",
+    ):
+        build_backbone("resnet", "none")
+
+
+@pytest.mark.parametrize("error", [OSError("URL fetch failure\nno route"), TimeoutError(), Exception("")])
+def test_a_failed_download_is_loud_and_on_record(error, tiny, monkeypatch):
+    def offline(include_top, weights, input_shape):
+        if weights == "imagenet":
+            raise error
+        return tiny_network(include_top, weights, input_shape)
+
+    scale = BACKBONES[tiny].preprocess
+    monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
+    with pytest.warns(UserWarning, match="offline STARTS FROM RANDOM WEIGHTS") as caught:
+        model = build_model_b("offline", "imagenet")
+    assert "no pre-trained model" in str(caught[0].message)
+    assert model.weights_origin == "random weights, because the download failed"
+    # statistics of a network that never saw an image mean nothing
+    assert all(layer.trainable for layer in norms(model))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_successful_download_is_on_record(tiny, monkeypatch):
+    def online(include_top, weights, input_shape):
+        assert weights == "imagenet"
+        return tiny_network(include_top, None, input_shape)
+
+    monkeypatch.setitem(BACKBONES, "online", Backbone(online, BACKBONES[tiny].preprocess, ()))
+    for asked in ({}, {"weights": "pretrained"}, {"weights": "imagenet"}):
+        model = build_model_b("online", **asked)
+        assert "ImageNet" in model.weights_origin and "random" not in model.weights_origin
+        assert not any(layer.trainable for layer in norms(backbone_of(model)))

