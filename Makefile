@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 DATA ?=
 PROFILE ?= quick
 WEIGHTS ?=
-OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+WEIGHTS_F ?=
+OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report pdf test lint lab clean
@@ -22,7 +23,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
 
-report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=...]
+report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=... WEIGHTS_F=...]
 	$(BIN)/python -m agegender_lib report $(OPTIONS)
 
 pdf: setup  ## set the PDF anew from the figures and numbers in report/

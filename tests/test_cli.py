@@ -201,7 +201,7 @@ def test_shipped_profiles_are_understood_by_the_notebooks_and_the_trainings():
 
     for path in folders.PROFILES.glob("*.yaml"):
         profile = profiles.read_profile(path.stem)
-        for model in ("model_a", "model_b"):
+        for model in ("model_a", "model_b", "model_f"):
             assert configure(model, **profile[model]).epochs > 0
 
 

@@ -40,7 +40,14 @@ TINY = {
         "weight_bits": None,
         "batch_size": 60,
     },
+    "model_f": {
+        "stages": [{"epochs": 2, "learning_rate": 0.003, "trainable": "heads", "on_features": True}],
+        "ema_momentum": 0.5,
+        "weight_bits": None,
+        "batch_size": 20,
+    },
     "weights": "none",
+    "weights_f": "none",
     "search_trials": 1,
 }
 
@@ -75,7 +82,11 @@ def results(work, name):
 
 
 def test_the_numbers_are_those_of_the_runs(work):
-    for name, key in (("model_a", "a"), ("model_b", "b")):
+    for name, comparison, key in (
+        ("model_a", "comparison", "a"),
+        ("model_b", "comparison", "b"),
+        ("model_f", "comparison_f", "b"),
+    ):
         run = read_run(work / "report" / "results" / "runs" / name)
         assert len(run.predictions) == FACES and len(run.validation) == HELD_OUT
         error = (run.validation["age_predicted"] - run.validation["age"]).abs().mean()
@@ -84,7 +95,7 @@ def test_the_numbers_are_those_of_the_runs(work):
         assert quoted["age_mae"]["value"] == pytest.approx(error, rel=1e-5)
         assert quoted["gender_accuracy"]["value"] == pytest.approx(right, rel=1e-5)
         assert quoted["age_mae"]["low"] < error < quoted["age_mae"]["high"]
-        assert results(work, "comparison")["age"][key] == pytest.approx(error, rel=1e-5)
+        assert results(work, comparison)["age"][key] == pytest.approx(error, rel=1e-5)
         assert results(work, name)["epochs"] == len(run.history)
     headline = pd.read_csv(work / "report" / "results" / "headline.csv").set_index(["model", "source"])
     assert (

@@ -189,9 +189,8 @@ def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, drawn_sou
         {"name": "decay", "question": "How much?", "choices": {"some": {}, "none": {"weight_decay": 0}}}
     ]
     path = written(tmp_path / "s.yaml", groups=groups)
-    monkeypatch.setattr(
-        "agegender_lib.training.study.run_study.__defaults__", (tmp_path / "runs", tmp_path / "kept", True)
-    )
+    defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
+    monkeypatch.setattr("agegender_lib.training.study.run_study.__defaults__", defaults)
     assert main(["study", str(path), "--data", str(drawn_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
     said = capsys.readouterr().out
     assert "decay. How much?" in said and "none" in said
@@ -406,3 +405,64 @@ def test_a_model_of_members_needs_no_library(members):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=members[1])
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+# Groups of other models, and how the error falls with the number of faces.
+
+
+def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
+    _, weights = tiny_b
+    base = {"stages": BASE["stages"], "validation": 20, "batch_size": 8, "precision": "float32"}
+    fine = {"builder": {"backbone": "tiny", "dense": 8}, "weight_bits": None}
+    groups = [
+        {
+            "name": "ModelB",
+            "model": "model_b",
+            "base": fine,
+            "choices": {"40": {}, "16": {"training_faces": 16}},
+        },
+        {"name": "ModelA", "base": {"builder": BASE["builder"]}, "choices": {"40": {"members": 1}}},
+    ]
+    study = read_study(written(tmp_path / "s.yaml", base=base, groups=groups))
+    assert [training.config.model for training in study.trainings] == ["model_b", "model_b", "model_a"]
+    trainings = run_study(study, few, tmp_path / "runs", tmp_path / "kept", weights=weights)
+    runs = read_trainings(trainings)
+    origins = [runs[name].metrics["weights_origin"] for name in trainings["run"]]
+    assert ["tiny.weights.h5" in origin for origin in origins] == [True, True, False]
+    assert [runs[name].metrics["train"]["images"] for name in trainings["run"]] == [40, 16, 40]
+    # other weights are other trainings
+    others = run_study(study, few, tmp_path / "runs", tmp_path / "kept", train_missing=False, weights="none")
+    assert others["folder"].notna().tolist() == [False, False, True]
+
+
+def sized():
+    """What the trainings of two networks on two and three numbers of faces might have reached."""
+    reached = {("ModelF", "4000"): 4.5, ("ModelF", "250"): 5.5, ("ModelA", "4000"): 5.0}
+    reached |= {("ModelA", "1000"): 6.5, ("ModelA", "250"): 9.0}
+    rows = [
+        {"group": group, "choice": choice, "seed": seed, "age_mae": age + seed, "gender_accuracy": 0.9}
+        for (group, choice), age in reached.items()
+        for seed in (1, 2)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_error_is_drawn_against_the_number_of_faces():
+    figure = plots.error_by_faces(sized())
+    lines = {line.get_label(): line for line in figure.axes[0].lines if line.get_linestyle() == "-"}
+    assert lines["ModelA"].get_xdata().tolist() == [250, 1000, 4000]
+    assert lines["ModelA"].get_ydata().tolist() == [10.5, 8.0, 6.5]
+    assert lines["ModelF"].get_ydata().tolist() == [7.0, 6.0]
+    assert lines["ModelF"].get_color() == COLOURS["ModelF"]
+    single = [line for line in figure.axes[0].lines if line.get_linestyle() != "-"]
+    assert sorted(single[0].get_ydata()) == [5.5, 6.5, 6.5, 7.5]
+
+
+def test_a_number_of_faces_that_is_not_trained_is_left_out():
+    table = sized()
+    table.loc[table["choice"] == "4000", ["age_mae", "gender_accuracy"]] = np.nan
+    figure = plots.error_by_faces(table)
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["250", "1,000"]
+    # a line needs two numbers of one network
+    assert not plots.error_by_faces(table[table["group"] == "ModelF"]).axes
+    assert not plots.error_by_faces(table.drop(columns=["age_mae", "gender_accuracy"])).axes

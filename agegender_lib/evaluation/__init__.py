@@ -7,8 +7,9 @@ from agegender_lib.evaluation.baselines import (
     original_report,
 )
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
+from agegender_lib.evaluation.costs import fluctuation, training_costs
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
-from agegender_lib.evaluation.metrics import compare, confusion, summarise
+from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.runs import Run, read_run
 from agegender_lib.evaluation.studies import compare_choices, quote_study, read_trainings, training_table
@@ -18,11 +19,13 @@ __all__ = [
     "baselines",
     "beside_original",
     "compare",
+    "compare_all",
     "compare_choices",
     "confidently_wrong",
     "confusion",
     "constant_predictions",
     "errors_by",
+    "fluctuation",
     "gradient_cosines",
     "gradient_depth",
     "headline",
@@ -36,6 +39,7 @@ __all__ = [
     "read_trainings",
     "running_median",
     "summarise",
+    "training_costs",
     "training_table",
     "worst",
 ]

@@ -1,5 +1,8 @@
 """How good one model is, and whether another is better: the numbers of the report, each with its interval."""
 
+from collections.abc import Mapping
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
@@ -133,6 +136,29 @@ def compare(
     ]
     columns = ["metric", "a", "b", "difference", "low", "high", "p", "test", "a_better", "b_better", "n"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def compare_all(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every model against every later one on the same images, as :func:`compare` does it.
+
+    Parameters
+    ----------
+    predictions
+        Model name to predictions of one split.
+
+    Returns
+    -------
+    DataFrame
+        :func:`compare`'s rows of each pair below each other, with the names in the columns ``first`` (a) and
+        ``second`` (b).
+    """
+    tables = []
+    for (first, a), (second, b) in combinations(predictions.items(), 2):
+        table = compare(a, b)
+        table.insert(0, "first", first)
+        table.insert(1, "second", second)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def bootstrap_p(draws: np.ndarray) -> float:

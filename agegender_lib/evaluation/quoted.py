@@ -52,14 +52,16 @@ def quote_run(run: Run, layers: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def quote_comparison(a: Run, b: Run) -> dict[str, Any]:
+def quote_comparison(a: Run, b: Run, names: tuple[str, str] = ("ModelA", "ModelB")) -> dict[str, Any]:
     """What a report says about two models on the same validation images, b against a, and about simpler answers.
+
+    ``names`` are what the report calls a and b.
 
     Returns
     -------
     dict
         `age` and `gender`: a, b, difference (b minus a), low, high, p; `decided` when the interval leaves out
-        zero. `baseline`: the constant answers. `original`: the original report's numbers. `right_a`,
+        zero; `better`, a name. `baseline`: the constant answers. `original`: the original report's numbers. `right_a`,
         `right_b`: the shares of `men` and `women` that each model reads rightly. `level`: of all intervals.
     """
     found = compare(a.validation, b.validation).set_index("metric")
@@ -67,8 +69,8 @@ def quote_comparison(a: Run, b: Run) -> dict[str, Any]:
     for name, metric in (("age", "age_mae"), ("gender", "gender_accuracy")):
         row = found.loc[metric].to_dict()
         quoted[name] = row | {"decided": bool(row["low"] > 0 or row["high"] < 0)}
-    quoted["age"]["better"] = "ModelB" if quoted["age"]["difference"] < 0 else "ModelA"
-    quoted["gender"]["better"] = "ModelB" if quoted["gender"]["difference"] > 0 else "ModelA"
+    quoted["age"]["better"] = names[quoted["age"]["difference"] < 0]
+    quoted["gender"]["better"] = names[quoted["gender"]["difference"] > 0]
     quoted["baseline"] = _by_metric(baselines(a.train, a.validation))
     quoted["original"] = {
         model: dict(zip(rows["metric"], rows["value"], strict=True))

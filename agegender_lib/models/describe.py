@@ -93,7 +93,7 @@ def _row(name, branch, members):
         "name": "pool" if name == "global" else re.sub(r"(?<=[a-z])(?=\d)", " ", name),
         "kind": kind,
         "detail": detail,
-        "output_shape": " × ".join(str(side) for side in members[-1].output.shape[1:]),
+        "output_shape": " × ".join(str(side or "any") for side in members[-1].output.shape[1:]),
         "parameters": sum(math.prod(weight.shape) for weight in own),
         "trainable": sum(math.prod(weight.shape) for weight in learning),
         "branch": branch if branch in ("gender", "age") else "shared",

@@ -14,7 +14,9 @@ DATA_HELP = (
     "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
 )
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: quick)"
-WEIGHTS_HELP = "what ModelB starts from: imagenet (downloaded), none (random), or a Keras .weights.h5 file"
+WEIGHTS_HELP = (
+    "what ModelB or ModelF starts from: pretrained (downloaded), none (random), or a Keras .weights.h5 file"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,12 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         verbs,
         "train",
         commands.train,
-        "train ModelA or ModelB",
+        "train ModelA, ModelB or ModelF",
         "Train one model as a profile says. The result is a run folder. The same command again goes on with a killed "
         "training, and returns a finished one at once.",
     )
     verb.add_argument(
-        "model", choices=("model_a", "model_b"), help="from scratch, or pre-trained and fine-tuned"
+        "model",
+        choices=("model_a", "model_b", "model_f"),
+        help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2)",
     )
     _shared(verb)
     verb.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)")
@@ -69,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "Train every choice of a study that is not trained yet, one after the other, and print how each differs from "
         "its reference. The same command again goes on with a study that was stopped.",
     )
-    verb.add_argument("study", help="recipe, claims, or a .yaml file (see notebooks/studies)")
+    verb.add_argument("study", help="recipe, claims, faces, or a .yaml file (see notebooks/studies)")
     _data(verb)
+    verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
     verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")
 
     verb = _verb(
@@ -97,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _runs(verb)
     verb.add_argument("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)")
-    verb.add_argument("--weights", default="imagenet", help=WEIGHTS_HELP)
+    verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
 
     verb = _verb(
         verbs,
@@ -154,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         "report/report.pdf. Finished trainings are not repeated.",
     )
     _shared(verb)
+    verb.add_argument(
+        "--weights-f", metavar="FILE", help="the same for ModelF, whose backbone was pre-trained on faces"
+    )
     verb.add_argument(
         "--output", default=folders.REPORT, metavar="FOLDER", help="report folder (default: report)"
     )

@@ -60,7 +60,7 @@ def data_download(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one model as the profile says."""
-    from agegender_lib.pipeline.profiles import read_profile
+    from agegender_lib.pipeline.profiles import WEIGHTS_OF, read_profile
 
     profile = read_profile(options.profile)
     faces = data.open_faces(
@@ -76,7 +76,7 @@ def train(options: Namespace) -> None:
     from agegender_lib.training import train as train_model
 
     config = configure(options.model, **settings)
-    weights = options.weights or profile.get("weights", "imagenet")
+    weights = options.weights or profile.get(WEIGHTS_OF.get(options.model), "pretrained")
     folder = train_model(config, faces, weights, Path(options.runs), options.name)
     print(f"run folder: {folder}")
     _print_metrics(folder)
@@ -88,7 +88,8 @@ def study(options: Namespace) -> None:
     from agegender_lib.training.study import read_study, run_study
 
     wanted = read_study(options.study)
-    trainings = run_study(wanted, data.open_faces(options.data, data.RENDERED_FACES))
+    faces = data.open_faces(options.data, data.RENDERED_FACES)
+    trainings = run_study(wanted, faces, weights=options.weights)
     found = evaluation.compare_choices(trainings, evaluation.read_trainings(trainings))
     for group, question in wanted.questions.items():
         print(f"\n{group}. {question}")
@@ -185,7 +186,7 @@ def report(options: Namespace) -> None:
     if options.pdf_only:
         print(export(Path(options.output)))
         return
-    pdf = make_report(options.data, options.profile, options.weights, Path(options.output))
+    pdf = make_report(options.data, options.profile, options.weights, options.weights_f, Path(options.output))
     print(f"{pdf}")
 
 

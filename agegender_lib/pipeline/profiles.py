@@ -10,6 +10,9 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.pipeline.report_wording import nearest
 
+#: The parameter that says what a pre-trained model starts from.
+WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}
+
 
 def notebooks() -> list[Path]:
     """The numbered notebooks, in order."""

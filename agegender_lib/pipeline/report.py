@@ -11,7 +11,7 @@ from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, replacing
 from agegender_lib.pipeline.execute import execute
-from agegender_lib.pipeline.profiles import notebooks, read_profile
+from agegender_lib.pipeline.profiles import WEIGHTS_OF, notebooks, read_profile
 from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.pipeline.report_export import export_report
 
@@ -24,6 +24,7 @@ def make_report(
     data: str | Path = "",
     profile: str | Path = "quick",
     weights: str | Path | None = None,
+    weights_f: str | Path | None = None,
     output: str | Path = folders.REPORT,
     parameters: dict[str, Any] | None = None,
 ) -> Path:
@@ -39,8 +40,9 @@ def make_report(
         Faces to use, see `agegender_lib.data.load_faces`; empty for drawn ones.
     profile : str or Path
         See `read_profile`.
-    weights : str or Path, optional
-        ModelB's pre-trained weights, instead of those the profile names: "imagenet", "none", or a file.
+    weights, weights_f : str or Path, optional
+        ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "none", or a
+        file.
     output : str or Path
         The report folder.
     parameters : dict, optional
@@ -59,9 +61,8 @@ def make_report(
     values = read_profile(profile) | (parameters or {})
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
-    if weights is not None:
-        values["weights"] = str(weights)
-    values["weights"] = _located(values.get("weights", "imagenet"))
+    for parameter, given in (("weights", weights), ("weights_f", weights_f)):
+        values[parameter] = _located(given if given is not None else values.get(parameter, "pretrained"))
     _check_early(values)
 
     staging = folders.BUILD / "report"
@@ -121,22 +122,30 @@ def publish(staging: Path, output: Path) -> Path:
 def _check_early(values: dict[str, Any]) -> None:
     """Refuse what would otherwise be refused after an hour of training."""
     faces = open_faces(values.get("data", ""), values.get("rendered_faces", RENDERED_FACES))
-    from agegender_lib.training import build_network, configure  # imports Keras, which takes seconds
+    # these import Keras, which takes seconds
+    from agegender_lib.training import build_network, configure
+    from agegender_lib.training.config import DEFAULTS
+    from agegender_lib.training.network import WEIGHTS
 
-    for model in ("model_a", "model_b"):
+    for model in DEFAULTS:
         config = configure(
             model, **{"validation": values.get("validation", 0.2), **(values.get(model) or {})}
         )
         split_faces(faces.table, config.split_seed, config.validation)
         # a file of weights that does not fit is found here; downloading them is left to the training
-        build_network(config, values["weights"] if values["weights"] != "imagenet" else "none")
+        given = values.get(WEIGHTS_OF.get(model), "none")
+        build_network(config, "none" if given in WEIGHTS else given)
 
 
 def _located(weights: str) -> str:
     """A weights file by its full path, because notebooks run in another folder."""
-    if str(weights) in ("imagenet", "none"):
+    from agegender_lib.training.network import WEIGHTS
+
+    if str(weights) in WEIGHTS:
         return str(weights)
     path = Path(weights).expanduser().resolve()
     if not path.is_file():
-        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, 'imagenet' or 'none'")
+        raise InputError(
+            f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
+        )
     return str(path)

@@ -11,7 +11,7 @@ from agegender_lib.plots.predictions import (
     errors_per_group,
     true_vs_predicted,
 )
-from agegender_lib.plots.studies import choice_differences
+from agegender_lib.plots.studies import choice_differences, error_by_faces
 from agegender_lib.plots.style import save_figure
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "draw_architecture",
     "duplicate_pairs",
     "epoch_times",
+    "error_by_faces",
     "errors_per_group",
     "face_grid",
     "gradient_conflict",

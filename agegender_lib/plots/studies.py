@@ -1,9 +1,10 @@
 """What changing one thing does: the choices of a study beside their references."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, styled
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, nothing_yet, percent_axis, styled
 
 # Difference column, title, unit, its size on the axis, and which sign is better.
 _PANELS = (
@@ -66,6 +67,41 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
         if row[3] is None:
             text.set_fontweight("bold")
     axes[0].set_ylim(y - 0.5, -0.9)
+    return figure
+
+
+@styled
+def error_by_faces(trainings: pd.DataFrame) -> Figure:
+    """Age error and gender accuracy against the number of faces that train, a line per network.
+
+    Parameters
+    ----------
+    trainings
+        A row per training, as ``evaluation.training_table`` returns them: group (the network), choice (the number of
+        faces), seed, age_mae, gender_accuracy. Each is a ring, their mean a filled mark on the line; what is not
+        trained yet is left out.
+    """
+    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
+    if done.groupby("group")["choice"].nunique().max() in (1, np.nan):
+        return nothing_yet("No network is trained on several numbers of these faces yet.")
+    done = done.assign(faces=done["choice"].astype(int)).sort_values("faces", kind="stable")
+    looks = look_of(list(dict.fromkeys(trainings["group"])))
+    figure = new_figure(height_cm=6.5)
+    axes = figure.subplots(1, 2)
+    for ax, (measure, title, _, _, better) in zip(axes, _PANELS, strict=True):
+        for name, (colour, marker) in looks.items():
+            own = done[done["group"] == name]
+            mean = own.groupby("faces")[measure].mean()
+            ax.plot(own["faces"], own[measure], marker, mfc="none", mec=colour, mew=0.7, ms=3, alpha=0.7)
+            ax.plot(mean.index, mean, "-", marker=marker, color=colour, ms=4.5, lw=1.3, label=name)
+        ax.set_xscale("log")
+        places = sorted(done["faces"].unique())
+        ax.set_xticks(places, [f"{count:,}" for count in places])
+        ax.minorticks_off()
+        unit = "years" if better < 0 else "share right"
+        ax.set(title=title, xlabel="faces that train", ylabel=unit)
+    percent_axis(axes[1].yaxis)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(looks))
     return figure
 
 

@@ -23,10 +23,11 @@ SVG_IMAGE_DPI = 130
 RENDERED_MARK = "rendered stand-in faces, not photographs"
 _MARK_HEIGHT_INCHES = 0.2
 
-# Blue and vermilion are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind and in grey print.
+# Blue, vermilion and green are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind, also in grey.
 COLOURS = {
     "ModelA": "#0072B2",
     "ModelB": "#D55E00",
+    "ModelF": "#009E73",
     "original report": "#6B6B6B",
     "female": "#7B4B94",
     "male": "#4DB6A0",
@@ -35,9 +36,9 @@ COLOURS = {
     "faint": "#B8BEC4",
     "wrong": "#B3261E",
 }
-_OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = {"ModelA": "o", "ModelB": "s"}
-_OTHER_MARKERS = ("^", "v", "P", "X")
+_OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
+MARKERS = {"ModelA": "o", "ModelB": "s", "ModelF": "^"}
+_OTHER_MARKERS = ("v", "P", "X", "d")
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -148,7 +149,7 @@ def readable_cells(ax: Axes) -> None:
 
 
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
-    """A fixed (colour, marker) for every model name: "ModelA ..." and "ModelB ..." keep theirs wherever they appear."""
+    """A fixed (colour, marker) for every model name: one that begins with ModelA, ModelB or ModelF keeps its own."""
     looks, taken, others = {}, set(), 0
     for name in names:
         known = next((model for model in MARKERS if name.replace(" ", "").startswith(model)), None)

@@ -13,7 +13,15 @@ from .config import Stage, TrainingConfig
 from .losses import compile_arguments
 from .optimizers import build_optimizer, depth_rates
 
-BUILDERS = {"model_a": models.build_model_a, "model_b": models.build_model_b}
+BUILDERS = {
+    "model_a": models.build_model_a,
+    "model_b": models.build_model_b,
+    # the same network on another backbone, which its configuration names
+    "model_f": models.build_model_b,
+}
+
+#: What a pre-trained model may start from, besides a file.
+WEIGHTS = ("pretrained", "imagenet", "none")
 
 
 def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras.Model:
@@ -23,7 +31,7 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
     ----------
     config : TrainingConfig
     weights : str or Path
-        ModelB's pre-trained weights: "imagenet", a file, or "none"; see
+        ModelB's or ModelF's pre-trained weights: one of :data:`WEIGHTS`, or a file; see
         :func:`agegender_lib.models.backbones.build_backbone`.
 
     Raises
@@ -32,14 +40,16 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
         If the builder does not know an argument or refuses its value.
     """
     arguments = dict(config.builder)
-    if config.model == "model_b":
+    if config.model != "model_a":
         arguments["weights"] = weights
     try:
-        return BUILDERS[config.model](**arguments)
+        network = BUILDERS[config.model](**arguments)
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{config.model} cannot be built with {arguments}: {error}") from error
+    network.name = f"age_gender_{config.model[-1].upper()}"
+    return network
 
 
 def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:

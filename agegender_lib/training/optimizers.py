@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from agegender_lib.models import BACKBONES
+from agegender_lib.models.backbones import stages_of
 
 from .config import Stage, TrainingConfig
 
@@ -61,12 +61,13 @@ def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
     base = next((layer for layer in network.layers if isinstance(layer, keras.Model)), None)
     if base is None or decay == 1:
         return {}
-    last = [layer for _, layer in BACKBONES[base.name.removeprefix("shared_")].stages]
-    rates, below = {}, len(last)
-    for layer in base.layers:
-        rates |= {variable.path: decay**below for variable in layer.variables}
-        below -= layer.name in last
-    return rates
+    from_the_top = reversed(stages_of(base).values())
+    return {
+        variable.path: decay**depth
+        for depth, members in enumerate(from_the_top, start=1)
+        for layer in members
+        for variable in layer.variables
+    }
 
 
 class _Depth:

@@ -52,7 +52,6 @@ class Study:
     Attributes
     ----------
     name : str
-    model : {"model_a", "model_b"}
     questions : dict of str to str
         A sentence per group.
     trainings : tuple of Training
@@ -60,7 +59,6 @@ class Study:
     """
 
     name: str
-    model: str
     questions: dict[str, str]
     trainings: tuple[Training, ...]
 
@@ -74,7 +72,7 @@ def read_study(path: str | Path, **settings: Any) -> Study:
         A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of
         :func:`configure` that all trainings share) and ``groups``: a list of mappings with ``name``, ``question``,
         ``choices`` (label to settings; the first is the reference), and, where they differ from the study's,
-        ``base`` and ``seeds``.
+        ``model``, ``base`` and ``seeds``.
     **settings
         Laid over the base of every group, such as ``validation``.
 
@@ -94,7 +92,12 @@ def read_study(path: str | Path, **settings: Any) -> Study:
 
 
 def run_study(
-    study: Study, faces: FaceSet, runs: Path = RUNS, kept: Path = KEPT, train_missing: bool = True
+    study: Study,
+    faces: FaceSet,
+    runs: Path = RUNS,
+    kept: Path = KEPT,
+    train_missing: bool = True,
+    weights: str | Path = "pretrained",
 ) -> pd.DataFrame:
     """Train what is not yet trained, one after the other; the same call goes on with a killed study.
 
@@ -109,6 +112,8 @@ def run_study(
         which is a hash of settings and faces, is there is not trained again.
     train_missing : bool
         False leaves out what is not there.
+    weights : str or Path
+        What its pre-trained models start from, see :func:`train`.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def run_study(
         A row per training: group, choice, seed, reference, run (the folder's name), folder (a path; missing where
         the training is). Trainings of different groups with the same settings share a run folder.
     """
-    names = [training_name(training.config, faces) for training in study.trainings]
+    names = [training_name(training.config, faces, weights) for training in study.trainings]
     places = {name: _finished(name, (Path(runs), Path(kept))) for name in names}
     missing: dict[str, Training] = {}
     for name, training in zip(names, study.trainings, strict=True):
@@ -130,7 +135,7 @@ def run_study(
         print(
             f"{number}/{len(missing)}  {training.group}: {training.choice}, seed {training.seed}", flush=True
         )
-        places[name] = train(training.config, faces, "none", runs)
+        places[name] = train(training.config, faces, weights, runs)
         keras.utils.clear_session()
     rows = [
         (training.group, training.choice, training.seed, training.reference, name, places[name])
@@ -158,23 +163,23 @@ def _study(name, content, settings):
         if label in questions:
             raise InputError(f"two groups are named {label!r}: give each its own name")
         questions[label] = str(group.get("question", ""))
-        base = _laid(shared, group.get("base") or {})
+        base, own_model = _laid(shared, group.get("base") or {}), group.get("model", model)
         for place, seed in enumerate(seeds):
             by_seed += [[] for _ in range(place + 1 - len(by_seed))]
             for number, (choice, changes) in enumerate(choices.items()):
-                config = configure(model, **_laid(base, changes or {}), seed=seed)
+                config = configure(own_model, **_laid(base, changes or {}), seed=seed)
                 by_seed[place].append(Training(label, str(choice), seed, number == 0, config))
-    return Study(name, model, questions, tuple(training for row in by_seed for training in row))
+    return Study(name, questions, tuple(training for row in by_seed for training in row))
 
 
 def _checked(group, seeds):
     if not isinstance(group, dict) or "name" not in group:
         raise InputError(f"a group is {json.dumps(group)[:80]}: give a mapping with name and choices")
     label = str(group["name"])
-    unknown = set(group) - {"name", "question", "choices", "base", "seeds"}
+    unknown = set(group) - {"name", "question", "choices", "model", "base", "seeds"}
     if unknown:
         raise InputError(
-            f"group {label!r}: {sorted(unknown)[0]!r} is none of name, question, choices, base, seeds"
+            f"group {label!r}: {sorted(unknown)[0]!r} is none of name, question, choices, model, base, seeds"
         )
     choices, seeds = group.get("choices"), group.get("seeds", seeds)
     if not isinstance(choices, dict) or not choices:

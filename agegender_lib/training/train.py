@@ -24,13 +24,13 @@ from .config import TrainingConfig
 from .export import round_weights, save_model
 from .fit import fit
 from .gradients import check_gradients
-from .network import build_network, check_stages, network_to_save, precision, training_graph
+from .network import WEIGHTS, build_network, check_stages, network_to_save, precision, training_graph
 
 
 def train(
     config: TrainingConfig,
     faces: FaceSet,
-    weights: str | Path = "imagenet",
+    weights: str | Path = "pretrained",
     runs: Path = folders.RUNS,
     name: str | None = None,
     on_epoch: Callable[[dict], None] | None = None,
@@ -42,7 +42,7 @@ def train(
     config : TrainingConfig
     faces : FaceSet
     weights : str or Path
-        What ModelB starts from: "imagenet" (downloaded by Keras), a Keras weights file, or "none".
+        What ModelB or ModelF starts from: "pretrained" or "imagenet" (downloaded), a Keras weights file, or "none".
     runs : Path
         Folder of run folders.
     name : str, optional
@@ -159,13 +159,13 @@ def _scores(rows):
 
 def _identity(config, faces, weights):
     """What makes this training the one it is, as JSON would give it back."""
-    if config.model != "model_b":
+    if config.model == "model_a":
         weights = "none"
-    elif str(weights) not in ("imagenet", "none"):
+    elif str(weights) not in WEIGHTS:
         path = Path(weights)
         if not path.is_file():
             raise InputError(
-                f"no weights file at {path}: give a Keras .weights.h5 file, 'imagenet' or 'none'"
+                f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
             )
         # the file's content counts, not where it lies
         weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"

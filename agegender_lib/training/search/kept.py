@@ -54,7 +54,7 @@ def search_or_kept(
         return run_search(faces, wanted, name, trials=trials, runs=runs)
     study = load_search(name, runs=runs) if searched else read_search(kept, name)
     try:
-        agree(study, wanted, faces, "imagenet")
+        agree(study, wanted, faces, "pretrained")
     except InputError:
         # the search that is there is another one
         if train_missing:

@@ -34,7 +34,7 @@ def run_search(
     trials: int = 20,
     runs: str | Path = folders.RUNS,
     seed: int = 1,
-    weights: str | Path = "imagenet",
+    weights: str | Path = "pretrained",
     heartbeat: int = 30,
 ) -> optuna.Study:
     """Work on a study until so many trials are finished, alone or beside other workers.

@@ -1,0 +1,71 @@
+"""What a training cost, what it gave, and how steadily it got there: a row per model."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.evaluation.runs import Run
+
+
+def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """Size, time, results and fluctuation of several trainings, side by side.
+
+    Parameters
+    ----------
+    runs
+        Model name to run.
+
+    Returns
+    -------
+    DataFrame
+        model, parameters, megabytes (of the file), epochs, seconds_per_epoch, minutes (of all epochs), train_age_mae,
+        age_mae (years), train_gender_accuracy, gender_accuracy (0 to 1), age_fluctuation (years) and
+        gender_fluctuation (0 to 1), see :func:`fluctuation`.
+    """
+    rows = []
+    for name, run in runs.items():
+        metrics = run.metrics
+        rows.append(
+            {
+                "model": name,
+                "parameters": int(metrics["parameters"]),
+                "megabytes": metrics["file_bytes"] / 1e6,
+                "epochs": len(run.history),
+                "seconds_per_epoch": metrics["seconds_per_epoch"],
+                "minutes": metrics["seconds"] / 60,
+                "train_age_mae": metrics["train"]["age_mae"],
+                "age_mae": metrics["validation"]["age_mae"],
+                "train_gender_accuracy": metrics["train"]["gender_accuracy"],
+                "gender_accuracy": metrics["validation"]["gender_accuracy"],
+                "age_fluctuation": fluctuation(run.history, "val_age_mae"),
+                "gender_fluctuation": fluctuation(run.history, "val_gender_accuracy"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def fluctuation(history: pd.DataFrame, column: str) -> float:
+    """How far a validation curve jumps from one epoch to the next, the trend left out.
+
+    The standard deviation that successive differences imply, sqrt(mean(d^2) / 2), is that of independent errors
+    around any slow trend (von Neumann et al. 1941). Differences within the last stage count, and where it has at least
+    four epochs only those of its second half: a curve that still falls steeply is no fluctuation.
+
+    Parameters
+    ----------
+    history : DataFrame
+        Of a run, with the columns epoch and stage.
+    column : str
+        Such as ``val_age_mae``.
+
+    Returns
+    -------
+    float
+        In the column's unit; NaN where the last stage has one epoch only.
+    """
+    last = history[history["stage"].astype(str) == str(history["stage"].iloc[-1])][column].to_numpy(float)
+    if len(last) >= 4:
+        last = last[len(last) // 2 - 1 :]
+    differences = np.diff(last)
+    return float(np.sqrt(np.mean(differences**2) / 2)) if len(differences) else float("nan")

@@ -1,0 +1,91 @@
+"""What trainings cost and how steadily they got there; comparisons of more than two models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib.evaluation import compare, compare_all, fluctuation, training_costs
+from agegender_lib.evaluation.runs import Run
+
+
+def history(values, stages=None):
+    """A history whose validation age error is ``values``."""
+    stages = [1] * len(values) if stages is None else stages
+    return pd.DataFrame(
+        {
+            "epoch": np.arange(1, len(values) + 1),
+            "stage": stages,
+            "val_age_mae": values,
+            "val_gender_accuracy": 0.9,
+        }
+    )
+
+
+def test_the_fluctuation_is_the_spread_of_errors_around_a_trend():
+    noise = np.random.default_rng(0).normal(0, 0.3, 4000)
+    for trend in (np.zeros(4000), np.linspace(20, 5, 4000), 5 + 10 * np.exp(-np.arange(4000) / 500)):
+        assert fluctuation(history(trend + noise), "val_age_mae") == pytest.approx(0.3, rel=0.05)
+    assert fluctuation(history([7.0] * 6), "val_age_mae") == 0
+    assert fluctuation(history([5.0, 6.0] * 5), "val_age_mae") == pytest.approx(np.sqrt(0.5))
+
+
+def test_only_the_last_stage_s_second_half_fluctuates():
+    # a first stage that jumps and a second that falls steeply before it settles
+    values = [30, 10, 25, 12, 9.0, 7.0, 6.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+    stages = [1] * 4 + [2] * 8
+    assert fluctuation(history(values, stages), "val_age_mae") == 0
+    values[-2] = 5.4
+    # of the differences between epochs 4 and 8 of the stage two are 0.4
+    wanted = np.sqrt(2 * 0.4**2 / 4 / 2)
+    assert fluctuation(history(values, stages), "val_age_mae") == pytest.approx(wanted)
+    assert np.isnan(fluctuation(history([5.0, 6.0, 7.0], [1, 1, 2]), "val_age_mae"))
+
+
+def test_costs_are_those_of_the_runs():
+    metrics = {
+        "parameters": 1234,
+        "file_bytes": 2_500_000,
+        "seconds_per_epoch": 30.0,
+        "seconds": 90.0,
+        "train": {"age_mae": 3.0, "gender_accuracy": 0.99},
+        "validation": {"age_mae": 5.0, "gender_accuracy": 0.9},
+    }
+    runs = {
+        name: Run(name, {}, {}, history(values), pd.DataFrame(), metrics | {"parameters": parameters})
+        for name, values, parameters in (("ModelA", [5.0, 6.0, 5.0], 10), ("ModelB", [5.0] * 4, 20))
+    }
+    table = training_costs(runs).set_index("model")
+    assert table["parameters"].to_dict() == {"ModelA": 10, "ModelB": 20}
+    first = table.loc["ModelA"]
+    assert (first["megabytes"], first["minutes"], first["epochs"]) == (2.5, 1.5, 3)
+    assert (first["train_age_mae"], first["age_mae"]) == (3.0, 5.0)
+    assert (first["train_gender_accuracy"], first["gender_accuracy"]) == (0.99, 0.9)
+    assert first["age_fluctuation"] == pytest.approx(np.sqrt(0.5)) and first["gender_fluctuation"] == 0
+    assert table.loc["ModelB", "age_fluctuation"] == 0
+
+
+def test_every_pair_of_models_is_compared_in_order():
+    rng = np.random.default_rng(1)
+    age, gender = rng.integers(1, 90, 60), rng.integers(2, size=60)
+    base = pd.DataFrame(
+        {
+            "file": [f"{i}.jpg" for i in range(60)],
+            "split": "validation",
+            "age": age,
+            "gender": gender,
+            "race": 0,
+            "duplicate_group": -1,
+        }
+    )
+    predictions = {
+        name: base.assign(age_predicted=age + rng.normal(0, spread, 60), p_female=rng.random(60))
+        for name, spread in (("ModelA", 9.0), ("ModelB", 5.0), ("ModelF", 1.0))
+    }
+    found = compare_all(predictions)
+    pairs = [("ModelA", "ModelB"), ("ModelA", "ModelF"), ("ModelB", "ModelF")]
+    assert list(zip(found["first"], found["second"], strict=True))[::2] == pairs
+    for first, second in pairs:
+        rows = found[(found["first"] == first) & (found["second"] == second)]
+        wanted = compare(predictions[first], predictions[second])
+        pd.testing.assert_frame_equal(rows.drop(columns=["first", "second"]).reset_index(drop=True), wanted)
+        assert rows["difference"].iloc[0] < 0
