@@ -226,6 +226,27 @@ def test_a_report_refuses_weights_that_do_not_fit_before_it_trains(agegender, tm
     assert not (tmp_path / "build").exists()
 
 
+def test_a_converted_model_answers_the_same(agegender, tmp_path):
+    import keras
+
+    from agegender_lib.models import average_flips, build_model_b
+
+    keras.utils.set_random_seed(1)
+    model = average_flips(build_model_b("mobilenet_vggface2", "none", side=64))
+    model.save(tmp_path / "one.keras")
+    assert agegender("convert", tmp_path / "one.keras", tmp_path / "two.h5")[0] == 0
+    assert agegender("convert", tmp_path / "two.h5", tmp_path / "three.keras")[0] == 0
+    pixels = np.random.default_rng(0).random((2, 128, 128, 3), dtype="float32")
+    wanted = model.predict(pixels, verbose=0)
+    for name in ("two.h5", "three.keras"):
+        found = keras.models.load_model(tmp_path / name, compile=False).predict(pixels, verbose=0)
+        for answer, one in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(answer, one, rtol=1e-5)
+    for name in ("three.keras", "four.pb", "no/five.h5"):
+        one_sentence(agegender("convert", tmp_path / "one.keras", tmp_path / name), Path(name).name)
+    one_sentence(agegender("convert", tmp_path / "none.h5", tmp_path / "six.h5"), "none.h5")
+
+
 def test_unknown_words_end_in_usage_and_exit_code_2(agegender):
     for words in (["fly"], ["train", "model_c"], ["report", "--speed", "9"], [], ["data"]):
         code, _, complaint = agegender(*words)

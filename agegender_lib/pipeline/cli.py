@@ -127,11 +127,23 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG file, or folder of them")
     verb.add_argument(
         "--model",
-        default=folders.MODELS / "age_gender_B.keras",
+        default=folders.MODELS / "age_gender_F.keras",
         metavar="FILE",
-        help="a .keras or .h5 model (default: report/models/age_gender_B.keras)",
+        help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
     verb.add_argument("--csv", metavar="FILE", help="write the table there instead of printing it")
+
+    verb = _verb(
+        verbs,
+        "convert",
+        commands.convert,
+        "a model in the other file format",
+        "Write a model as .keras or .h5, whichever the new name ends in. Its answers stay the same.",
+    )
+    verb.add_argument(
+        "model", metavar="MODEL", help="a .keras or .h5 model, such as report/models/age_gender_F.keras"
+    )
+    verb.add_argument("file", metavar="FILE", help="the new file")
 
     verb = _verb(
         verbs,

@@ -162,6 +162,22 @@ def predict(options: Namespace) -> None:
     )
 
 
+def convert(options: Namespace) -> None:
+    """Write a model in the format that its new name asks for."""
+    file = Path(options.file)
+    if file.suffix not in (".keras", ".h5") or not file.parent.is_dir():
+        raise InputError(
+            f"{file} cannot be written: give a name that ends in .keras or .h5, in a folder that is there"
+        )
+    if file.exists():
+        raise InputError(f"{file} is there already: give another name, or remove it")
+    from agegender_lib.models import load_model
+    from agegender_lib.training.export import save_model
+
+    save_model(load_model(options.model), file)
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
 def bench(options: Namespace) -> None:
     """Print speeds of training and inference, and write them where asked."""
     if options.csv and Path(options.csv).is_dir():
