@@ -50,6 +50,16 @@ TINY = {
     "weights_f": "none",
     "search_trials": 1,
 }
+# the chapter's own needs more faces than there are here
+SIZES = {
+    "base": {
+        "validation": HELD_OUT,
+        "members": 1,
+        "builder": {"widths": [8, 8], "stem": 8, "side": 48},
+        "stages": [{"epochs": 1, "learning_rate": 0.002}],
+    },
+    "groups": [{"name": "ModelA", "choices": {"180": {}, "60": {"training_faces": 60}}}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,9 @@ def work(tmp_path_factory):
     """A folder in which `python -m agegender_lib report` was run twice, in processes of their own."""
     work = tmp_path_factory.mktemp("work")
     profile = work / "tiny.yaml"
-    profile.write_text(yaml.safe_dump(TINY))
+    sizes = work / "sizes.yaml"
+    sizes.write_text(yaml.safe_dump(SIZES))
+    profile.write_text(yaml.safe_dump({**TINY, "faces_study": str(sizes)}))
     command = [
         sys.executable,
         "-m",
