@@ -19,6 +19,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     Run,
     compare_choices,
+    quote_faces,
     quote_study,
     read_run,
     read_trainings,
@@ -466,3 +467,17 @@ def test_a_number_of_faces_that_is_not_trained_is_left_out():
     # a line needs two numbers of one network
     assert not plots.error_by_faces(table[table["group"] == "ModelF"]).axes
     assert not plots.error_by_faces(table.drop(columns=["age_mae", "gender_accuracy"])).axes
+
+
+def test_the_report_quotes_the_ends_of_each_line():
+    table = sized()
+    table.loc[(table["choice"] == "4000") & (table["group"] == "ModelF"), "age_mae"] = np.nan
+    quoted = quote_faces(table)
+    assert (quoted["trained"], quoted["planned"]) == (8, 10)
+    # ModelF is left with one number of faces, which is no line
+    assert list(quoted["networks"]) == ["ModelA"]
+    ends = quoted["networks"]["ModelA"]
+    assert (ends["fewest"]["faces"], ends["fewest"]["age_mae"]) == (250, 10.5)
+    assert (ends["most"]["faces"], ends["most"]["age_mae"]) == (4000, 6.5)
+    assert ends["most"]["gender_accuracy"] == pytest.approx(0.9)
+    assert quote_faces(table.drop(columns=["age_mae", "gender_accuracy"]))["networks"] == {}

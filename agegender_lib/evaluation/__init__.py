@@ -12,7 +12,13 @@ from agegender_lib.evaluation.groups import confidently_wrong, errors_by, runnin
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.runs import Run, read_run
-from agegender_lib.evaluation.studies import compare_choices, quote_study, read_trainings, training_table
+from agegender_lib.evaluation.studies import (
+    compare_choices,
+    quote_faces,
+    quote_study,
+    read_trainings,
+    training_table,
+)
 
 __all__ = [
     "Run",
@@ -31,6 +37,7 @@ __all__ = [
     "headline",
     "original_report",
     "quote_comparison",
+    "quote_faces",
     "quote_gradients",
     "quote_groups",
     "quote_run",

@@ -165,6 +165,30 @@ def quote_study(trainings: pd.DataFrame, comparison: pd.DataFrame) -> dict[str, 
     return found
 
 
+def quote_faces(trainings: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about how results depend on the number of faces that train.
+
+    Parameters
+    ----------
+    trainings
+        As :func:`training_table` returns them: group (the network), choice (the number of faces).
+
+    Returns
+    -------
+    dict
+        `trained` and `planned`: trainings; `networks`: by name, of those with several numbers of faces, `fewest` and
+        `most`: faces, age_mae, gender_accuracy, both means over seeds.
+    """
+    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
+    networks = {}
+    for name, own in done.assign(faces=done["choice"].astype(int)).groupby("group", sort=False):
+        means = own.groupby("faces")[list(MEASURES)].mean()
+        if len(means) > 1:
+            ends = {"fewest": means.iloc[0], "most": means.iloc[-1]}
+            networks[name] = {end: {"faces": int(row.name), **row.to_dict()} for end, row in ends.items()}
+    return {"trained": len(done), "planned": len(trainings), "networks": networks}
+
+
 def _quoted(member, measure):
     values = {
         key: float(member[f"{measure}_difference{end}"])
