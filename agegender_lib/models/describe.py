@@ -189,5 +189,6 @@ def _backbone_rows(base):
 
 def _stage_row(name, members):
     convolutions = sum(isinstance(layer, layers.Conv2D) for layer in members)
-    words = {"name": name, "kind": "backbone", "detail": f"{convolutions} convolutions"}
+    count = f"{convolutions} convolution{'s' if convolutions > 1 else ''}"
+    words = {"name": name, "kind": "backbone", "detail": count}
     return {**_row(name, "shared", members), **words}
