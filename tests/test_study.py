@@ -459,6 +459,17 @@ def test_the_error_is_drawn_against_the_number_of_faces():
     assert sorted(single[0].get_ydata()) == [5.5, 6.5, 6.5, 7.5]
 
 
+@pytest.mark.parametrize("lowest", [0.79, 0.82, 0.85, 0.9])
+def test_ticks_in_per_cent_stand_where_they_say(lowest):
+    table = sized()
+    table["gender_accuracy"] = np.linspace(lowest, 0.95, len(table))
+    figure = plots.error_by_faces(table)
+    figure.draw_without_rendering()
+    axis = figure.axes[1].yaxis
+    said = [float(label.get_text().split("\N{THIN SPACE}")[0]) for label in axis.get_ticklabels()]
+    assert len(said) >= 3 and said == pytest.approx([100 * tick for tick in axis.get_ticklocs()])
+
+
 def test_a_number_of_faces_that_is_not_trained_is_left_out():
     table = sized()
     table.loc[table["choice"] == "4000", ["age_mae", "gender_accuracy"]] = np.nan

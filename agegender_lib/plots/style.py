@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 # The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
 TEXT_WIDTH_CM = 15.0
@@ -114,7 +114,9 @@ def figure_size(width: float = 1.0, height_cm: float = 7.0) -> tuple[float, floa
 
 
 def percent_axis(axis: Axis) -> None:
-    """Label the ticks of an axis of shares in per cent."""
+    """Label the ticks of an axis of shares in whole per cents, none of which is a rounded half."""
+    # at 0.925 a tick would be called 92 %
+    axis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="\N{THIN SPACE}%"))
 
 
