@@ -732,7 +732,9 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
 
 
 def test_an_unknown_model_is_refused():
-    with pytest.raises(InputError, match="model 'model_c' is unknown: choose model_a or model_b"):
+    with pytest.raises(
+        InputError, match="model 'model_c' is unknown: choose one of model_a, model_b, model_f"
+    ):
         configure("model_c")
 
 

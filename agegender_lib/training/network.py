@@ -48,7 +48,8 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
         if isinstance(error, InputError):
             raise
         raise InputError(f"{config.model} cannot be built with {arguments}: {error}") from error
-    network.name = f"age_gender_{config.model[-1].upper()}"
+    if config.model == "model_f":
+        network.name = "age_gender_F"
     return network
 
 

@@ -90,8 +90,9 @@ class _Depth:
             return
         for variable in variables:
             if self._use_weight_decay(variable):
-                share = self.weight_decay * self.learning_rate * self.rates.get(variable.path, 1.0)
-                variable.assign(variable - variable * ops.cast(share, variable.dtype))
+                decay, rate = (ops.cast(v, variable.dtype) for v in (self.weight_decay, self.learning_rate))
+                # in Keras's order, so that a rate of 1 gives Keras's very bits
+                variable.assign(variable - variable * decay * rate * self.rates.get(variable.path, 1.0))
 
 
 class DepthAdam(_Depth, keras.optimizers.Adam):
