@@ -70,6 +70,11 @@ def build_backbone(
     return _named(base, name), file_origin(path)
 
 
+def backbone_in(model: keras.Model) -> keras.Model | None:
+    """The backbone a model is built on; None for one without."""
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
+
+
 def stages_of(base: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """The layers of each stage of a backbone by its name, from the input upwards; together they are all.
 

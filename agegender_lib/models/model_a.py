@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from .heads import age_output, gender_output
+from .preprocessing import resized
 
 IMAGE_SHAPE = (128, 128, 3)
 
@@ -183,10 +184,7 @@ def _choose(**choices):
 
 def _input(side):
     image = keras.Input(IMAGE_SHAPE, name="image")
-    if side == IMAGE_SHAPE[0]:
-        return image, image
-    # this layer's own default is training=True, which a plain call of the model would pass on to every layer after it
-    return image, layers.Resizing(side, side, name="shared_input_resize")(image, training=False)
+    return image, resized(image, side, "shared_input_resize")
 
 
 def _conv(x, width, name, kernel=3, strides=1):

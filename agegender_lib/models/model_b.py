@@ -8,9 +8,10 @@ from keras import layers
 
 from agegender_lib.errors import InputError
 
-from .backbones import BACKBONES, build_backbone, stages_of
+from .backbones import BACKBONES, backbone_in, build_backbone, stages_of
 from .heads import age_output, gender_output
 from .model_a import IMAGE_SHAPE
+from .preprocessing import resized
 
 
 def build_model_b(
@@ -43,7 +44,6 @@ def build_model_b(
         (in Keras 3 a call with ``training=False`` inside a functional model is overridden by ``fit``). Default:
         yes for pre-trained, no for random weights, whose statistics mean nothing. Pre-trained weights that hold
         no statistics (``folded_normalisation``) cannot do without.
-
     side : int or sequence of int
         Pixels at which the backbone sees the face, resized inside the model; of several it sees the face at each,
         with the same weights, and the branches leave all its features side by side.
@@ -82,7 +82,11 @@ def build_model_b(
     for pixels in sides:
         # the last shared layer has the same name, however many there are: heads are trained from it on
         name = f"shared_pool_average{f'_{pixels}' if len(sides) > 1 else ''}"
-        pools.append(layers.GlobalAveragePooling2D(name=name)(base(_resized(x, pixels))))
+        pools.append(
+            layers.GlobalAveragePooling2D(name=name)(
+                base(resized(x, pixels, f"shared_input_resize_{pixels}"))
+            )
+        )
     x = pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_average")(pools)
 
     def branch(name):
@@ -95,13 +99,6 @@ def build_model_b(
     model = keras.Model(image, outputs, name="age_gender_B")
     model.weights_origin = origin
     return model
-
-
-def _resized(x, side):
-    if side == IMAGE_SHAPE[0]:
-        return x
-    # this layer's own default is training=True, which a plain call of the model would pass on to every layer after it
-    return layers.Resizing(side, side, name=f"shared_input_resize_{side}")(x, training=False)
 
 
 def set_trainable(model: keras.Model, what: str) -> None:
@@ -119,7 +116,7 @@ def set_trainable(model: keras.Model, what: str) -> None:
     ValueError
         If the backbone has no such stage or layer.
     """
-    base = next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
+    base = backbone_in(model)
     if base is None:
         if what != "all":
             raise ValueError(f"{model.name} has no backbone: its trainable part can only be 'all'")

@@ -14,6 +14,14 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, in 0..255
 
 
+def resized(image, side: int, name: str):
+    """The image at ``side`` x ``side`` pixels; as it is where it has that size."""
+    if image.shape[1] == side:
+        return image
+    # this layer's own default is training=True, which a plain call of the model would pass on to every layer after it
+    return layers.Resizing(side, side, name=name)(image, training=False)
+
+
 def to_minus_one_one(image):
     """TensorFlow's convention: from -1 to 1."""
     return layers.Rescaling(2.0, offset=-1.0, name=NAME)(image)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from agegender_lib.models.backbones import stages_of
+from agegender_lib.models.backbones import backbone_in, stages_of
 
 from .config import Stage, TrainingConfig
 
@@ -58,7 +58,7 @@ def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
     dict
         Empty without a backbone, or where ``decay`` is 1.
     """
-    base = next((layer for layer in network.layers if isinstance(layer, keras.Model)), None)
+    base = backbone_in(network)
     if base is None or decay == 1:
         return {}
     from_the_top = reversed(stages_of(base).values())
