@@ -410,6 +410,19 @@ def test_kernels_move_by_a_nearly_orthogonal_matrix():
     assert found == 6
 
 
+@pytest.mark.parametrize("shape", [(27, 32), (32, 27), (16, 16), (288, 24)])
+def test_kernels_are_orthogonalised_as_by_keras(shape):
+    optimizer = KernelMuon()
+    # singular values over three orders of magnitude
+    rng = np.random.default_rng(3)
+    u, _, v = np.linalg.svd(rng.normal(size=shape), full_matrices=False)
+    matrix = keras.ops.convert_to_tensor(((u * np.geomspace(1e-3, 1, len(v))) @ v).astype("float32"))
+    ours = read(optimizer.zeropower_via_newtonschulz5(matrix, 5))
+    theirs = read(keras.optimizers.Muon.zeropower_via_newtonschulz5(optimizer, matrix, 5))
+    # they differ by rounding, which weighs most on the smallest singular values
+    assert np.abs(ours - theirs).max() < 2e-3 * np.abs(theirs).max()
+
+
 def test_everything_else_moves_as_with_adamw():
     settings = dict(weight_decay=0.3)
     one, other = muon(**settings), muon(**settings, optimizer="adamw")

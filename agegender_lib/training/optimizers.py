@@ -112,6 +112,23 @@ class KernelMuon(keras.optimizers.Muon):
     [h w in, out]. Dense layers here are heads and excitations, which stay with AdamW.
     """
 
+    def zeropower_via_newtonschulz5(self, x, steps):
+        """Keras's Newton-Schulz iteration, computed on the smaller Gram matrix.
+
+        Each step multiplies ``x`` by a polynomial of its Gram matrix, and such polynomials commute: their product
+        is gathered first and meets the long side of ``x`` once, not twice a step.
+        """
+        x = x / (ops.norm(x) + 1e-7)
+        wide = x.shape[0] < x.shape[1]
+        gram = x @ ops.transpose(x) if wide else ops.transpose(x) @ x
+        identity = ops.eye(gram.shape[0], dtype=x.dtype)
+        product = identity
+        for _ in range(steps):
+            factor = self.muon_a * identity + self.muon_b * gram + self.muon_c * gram @ gram
+            product = product @ factor
+            gram = gram @ factor @ factor
+        return product @ x if wide else x @ product
+
     def _should_use_adamw(self, variable):
         return len(variable.shape) != 4
 
