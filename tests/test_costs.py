@@ -47,7 +47,7 @@ def test_costs_are_those_of_the_runs():
         "file_bytes": 2_500_000,
         "seconds_per_epoch": 30.0,
         "seconds": 90.0,
-        "train": {"age_mae": 3.0, "gender_accuracy": 0.99},
+        "train": {"images": 600, "age_mae": 3.0, "gender_accuracy": 0.99},
         "validation": {"age_mae": 5.0, "gender_accuracy": 0.9},
     }
     runs = {
@@ -58,6 +58,7 @@ def test_costs_are_those_of_the_runs():
     assert table["parameters"].to_dict() == {"ModelA": 10, "ModelB": 20}
     first = table.loc["ModelA"]
     assert (first["megabytes"], first["minutes"], first["epochs"]) == (2.5, 1.5, 3)
+    assert first["faces_per_second"] == 20
     assert (first["train_age_mae"], first["age_mae"]) == (3.0, 5.0)
     assert (first["train_gender_accuracy"], first["gender_accuracy"]) == (0.99, 0.9)
     assert first["age_fluctuation"] == pytest.approx(np.sqrt(0.5)) and first["gender_fluctuation"] == 0

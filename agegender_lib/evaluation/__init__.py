@@ -8,6 +8,7 @@ from agegender_lib.evaluation.baselines import (
 )
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.costs import fluctuation, training_costs
+from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
@@ -22,10 +23,13 @@ from agegender_lib.evaluation.studies import (
 
 __all__ = [
     "Run",
+    "average_seeds",
+    "averaged",
     "baselines",
     "beside_original",
     "compare",
     "compare_all",
+    "compare_averages",
     "compare_choices",
     "confidently_wrong",
     "confusion",

@@ -1,0 +1,104 @@
+"""Would several trained networks do better together? From their saved predictions, before one pays for it."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.metrics import compare
+from agegender_lib.evaluation.runs import Run
+from agegender_lib.evaluation.tables import predicted_gender
+
+_ANSWERS = ["age_predicted", "p_female"]
+
+
+def averaged(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The predictions of a model that answers with the mean of several models' answers.
+
+    Parameters
+    ----------
+    predictions
+        Of one split each, see ``tables.PREDICTION_COLUMNS``, in any order of rows.
+
+    Raises
+    ------
+    InputError
+        When the tables do not hold the same files.
+    """
+    first = predictions[0].set_index("file")
+    others = [table.set_index("file") for table in predictions[1:]]
+    for other in others:
+        strangers = first.index.symmetric_difference(other.index)
+        if len(strangers):
+            raise InputError(
+                f"Predictions of different images cannot be averaged ({strangers[0]!r} is in one table only): use "
+                "models trained with the same data and the same split."
+            )
+    answers = np.mean([table.loc[first.index, _ANSWERS].to_numpy() for table in (first, *others)], axis=0)
+    return first.assign(**dict(zip(_ANSWERS, answers.T, strict=True))).reset_index()
+
+
+def compare_averages(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every combination of models averaged, against the best of its members on the same images.
+
+    Parameters
+    ----------
+    predictions
+        Model name to predictions of one split.
+
+    Returns
+    -------
+    DataFrame
+        :func:`compare`'s rows, ``a`` being the best member by age error and ``b`` the mean of all, with the columns
+        ``members`` (names) and ``best`` (that member's name) before them.
+    """
+    tables = []
+    for count in range(2, len(predictions) + 1):
+        for names in combinations(predictions, count):
+            members = [predictions[name] for name in names]
+            best = min(names, key=lambda name: _age_error(predictions[name]))
+            table = compare(predictions[best], averaged(members))
+            table.insert(0, "members", " + ".join(names))
+            table.insert(1, "best", best)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def average_seeds(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
+    """What the mean of several seeds' answers gains on a single training, for every choice of a study.
+
+    Parameters
+    ----------
+    trainings
+        As `training.run_study` returns them.
+    runs
+        As ``read_trainings`` returns them.
+
+    Returns
+    -------
+    DataFrame
+        A row per group and choice with at least two seeds: group, choice, seeds; ``age_mae`` (years) and
+        ``gender_accuracy`` (0 to 1), means of the single trainings; ``age_mae_averaged`` and
+        ``gender_accuracy_averaged``, of the mean of their answers.
+    """
+    measures = ("age_mae", "age_mae_averaged", "gender_accuracy", "gender_accuracy_averaged")
+    rows = []
+    for (group, choice), members in trainings.groupby(["group", "choice"], sort=False):
+        tables = [runs[name].validation for name in members["run"] if name in runs]
+        if len(tables) < 2:
+            continue
+        together = averaged(tables)
+        ages, genders = map(_age_error, tables), map(_accuracy, tables)
+        found = (np.mean([*ages]), _age_error(together), np.mean([*genders]), _accuracy(together))
+        rows.append((group, choice, len(tables), *found))
+    return pd.DataFrame(rows, columns=["group", "choice", "seeds", *measures])
+
+
+def _age_error(predictions):
+    return float((predictions["age_predicted"] - predictions["age"]).abs().mean())
+
+
+def _accuracy(predictions):
+    return float((predicted_gender(predictions) == predictions["gender"].to_numpy()).mean())
