@@ -30,7 +30,7 @@ pdf: setup  ## set the PDF anew from the figures and numbers in report/
 	$(BIN)/python -m agegender_lib report --pdf-only
 
 test: setup lint  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .

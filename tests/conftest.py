@@ -6,6 +6,14 @@ import pytest
 
 from agegender_lib.data import load_faces, render_faces
 
+#: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
+LONGEST = ("test_report_run.py", "test_bench.py")
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
 
 @pytest.fixture(scope="session")
 def drawn_source(tmp_path_factory):
