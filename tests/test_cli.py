@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import papermill
 import pytest
 from PIL import Image
 from tiny_faces import FACES, bomb, everything_below, jpeg, picture, truncated, write_folder, write_tar
@@ -203,6 +204,18 @@ def test_shipped_profiles_are_understood_by_the_notebooks_and_the_trainings():
         profile = profiles.read_profile(path.stem)
         for model in ("model_a", "model_b", "model_f"):
             assert configure(model, **profile[model]).epochs > 0
+
+
+def test_a_profile_without_a_validation_share_trains_what_the_notebooks_train():
+    said = {notebook.stem: papermill.inspect_notebook(notebook) for notebook in profiles.notebooks()}
+    defaults = {name: found["validation"]["default"] for name, found in said.items() if "validation" in found}
+    assert len(defaults) >= 4
+    for name, default in defaults.items():
+        assert float(default) == profiles.model_settings({}, "model_a")["validation"], name
+    own = profiles.model_settings(
+        {"validation": 9, "model_a": {"seed": 2}, "model_b": {"seed": 3}}, "model_a"
+    )
+    assert own == {"validation": 9, "seed": 2}
 
 
 @pytest.mark.parametrize("content", [None, b"text", b"\x89HDF\r\n\x1a\n broken"])

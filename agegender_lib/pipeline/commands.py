@@ -60,17 +60,15 @@ def data_download(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one model as the profile says."""
-    from agegender_lib.pipeline.profiles import WEIGHTS_OF, read_profile
+    from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
     faces = data.open_faces(
         options.data or profile.get("data", ""), profile.get("rendered_faces", data.RENDERED_FACES)
     )
-    settings = dict(profile.get(options.model) or {})
+    settings = model_settings(profile, options.model)
     if options.seed is not None:
         settings["seed"] = options.seed
-    if "validation" in profile:
-        settings.setdefault("validation", profile["validation"])
 
     from agegender_lib.training import configure
     from agegender_lib.training import train as train_model

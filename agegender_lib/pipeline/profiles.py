@@ -14,6 +14,12 @@ from agegender_lib.pipeline.report_wording import nearest
 WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}
 
 
+def model_settings(profile: dict[str, Any], model: str) -> dict[str, Any]:
+    """What a profile sets of one model's training, as the notebooks put it together."""
+    # 0.2 is what the notebooks themselves say
+    return {"validation": profile.get("validation", 0.2), **(profile.get(model) or {})}
+
+
 def notebooks() -> list[Path]:
     """The numbered notebooks, in order."""
     return sorted(folders.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

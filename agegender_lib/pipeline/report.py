@@ -11,7 +11,7 @@ from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, replacing
 from agegender_lib.pipeline.execute import execute
-from agegender_lib.pipeline.profiles import WEIGHTS_OF, notebooks, read_profile
+from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
 from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.pipeline.report_export import export_report
 
@@ -128,9 +128,7 @@ def _check_early(values: dict[str, Any]) -> None:
     from agegender_lib.training.network import WEIGHTS
 
     for model in DEFAULTS:
-        config = configure(
-            model, **{"validation": values.get("validation", 0.2), **(values.get(model) or {})}
-        )
+        config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation)
         # a file of weights that does not fit is found here; downloading them is left to the training
         given = values.get(WEIGHTS_OF.get(model), "none")
