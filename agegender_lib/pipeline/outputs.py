@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
+from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.plots import save_figure
 
@@ -81,6 +82,34 @@ class Outputs:
         for suffix in MODEL_FILES:
             copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
+
+    def keep_compared(self, runs: dict[str, Path]) -> None:
+        """Keep the names of the run folders that are compared, by model, for :meth:`compared`."""
+        self.numbers("compared", {"runs": {name: Path(run).name for name, run in runs.items()}})
+
+    def compared(self) -> dict[str, Path]:
+        """The run folders that chapter 4 compared, by model, for the chapters after it.
+
+        Raises
+        ------
+        InputError
+            If none are kept yet, one is gone, or they were trained on other faces.
+        """
+        cure = "execute 04_comparison with the same data and output first"
+        kept = self._results("compared.json")
+        if not kept.is_file():
+            raise InputError(f"no models have been compared in {self.folder} yet: {cure}")
+        names = json.loads(kept.read_text(encoding="utf-8"))["runs"]
+        runs = {name: folders.RUNS / run for name, run in names.items()}
+        for name, run in runs.items():
+            if not (run / "metrics.json").is_file():
+                raise InputError(f"{name}'s run folder {run} is gone or not finished: {cure}")
+            data = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
+            if data["fingerprint"] != self.faces.fingerprint:
+                raise InputError(
+                    f"{run} was trained on other faces ({data['name']}) than these ({self.faces.name}): {cure}"
+                )
+        return runs
 
     def trainings(self, folders: Iterable[Path], under: str = "ablations") -> None:
         """Keep the tables of a study's trainings under `results/<under>/<run>/`, of the predictions the held-out.
