@@ -1,11 +1,13 @@
-"""Faces: names to a table, images to one array, duplicates, splits, drawn stand-ins, getting UTKFace."""
+"""Faces: names to a table, images to one array, duplicates, splits, spoilt faces, drawn stand-ins, getting UTKFace."""
 
 from .bands import AGE_BAND_EDGES, AGE_BANDS, age_band
+from .corruptions import CORRUPTIONS, corrupt, corrupted_examples
 from .duplicates import duplicate_groups, duplicate_pairs
 from .faceset import FaceSet
 from .filenames import GENDERS, RACES, FaceName, parse_name
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
+from .regions import REGIONS
 from .rendered import render_faces
 from .split import fewer_to_train, split_faces
 from .summary import split_table, summarise_faces
@@ -13,12 +15,16 @@ from .summary import split_table, summarise_faces
 __all__ = [
     "AGE_BANDS",
     "AGE_BAND_EDGES",
+    "CORRUPTIONS",
     "GENDERS",
     "RACES",
+    "REGIONS",
     "RENDERED_FACES",
     "FaceName",
     "FaceSet",
     "age_band",
+    "corrupt",
+    "corrupted_examples",
     "duplicate_groups",
     "duplicate_pairs",
     "fewer_to_train",

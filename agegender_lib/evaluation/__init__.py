@@ -12,6 +12,7 @@ from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
+from agegender_lib.evaluation.robustness import quote_robustness, robustness_summary, robustness_table
 from agegender_lib.evaluation.runs import Run, read_run
 from agegender_lib.evaluation.studies import (
     compare_choices,
@@ -44,10 +45,13 @@ __all__ = [
     "quote_faces",
     "quote_gradients",
     "quote_groups",
+    "quote_robustness",
     "quote_run",
     "quote_study",
     "read_run",
     "read_trainings",
+    "robustness_summary",
+    "robustness_table",
     "running_median",
     "summarise",
     "training_costs",

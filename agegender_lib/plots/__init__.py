@@ -11,6 +11,7 @@ from agegender_lib.plots.predictions import (
     errors_per_group,
     true_vs_predicted,
 )
+from agegender_lib.plots.robustness import corrupted_faces, robustness_curves
 from agegender_lib.plots.studies import choice_differences, error_by_faces
 from agegender_lib.plots.style import save_figure
 
@@ -20,6 +21,7 @@ __all__ = [
     "choice_differences",
     "compare_models",
     "confusion_matrices",
+    "corrupted_faces",
     "draw_architecture",
     "duplicate_pairs",
     "epoch_times",
@@ -30,6 +32,7 @@ __all__ = [
     "label_bars",
     "labels_overview",
     "learning_curves",
+    "robustness_curves",
     "save_figure",
     "split_depth",
     "true_vs_predicted",

@@ -4,6 +4,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 
 from .config import Stage, TrainingConfig, configure
 from .network import build_network
+from .robustness import corrupted_predictions
 from .train import train
 
-__all__ = ["Stage", "TrainingConfig", "build_network", "configure", "train"]
+__all__ = ["Stage", "TrainingConfig", "build_network", "configure", "corrupted_predictions", "train"]

@@ -1,0 +1,158 @@
+"""What spoils a photograph of a face: blur, noise, compression, light, rotation, covered parts, few pixels."""
+
+import io
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+
+from agegender_lib.errors import InputError
+
+from .regions import REGIONS
+
+CLEAN = "clean"
+"""What tables call the faces as they are, beside the names of ``CORRUPTIONS``."""
+
+_GREY = 128
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One way to spoil a face, and how much.
+
+    Attributes
+    ----------
+    title : str
+        In a few words, for figures.
+    unit : str
+        Of the strengths.
+    neutral : float
+        The strength that leaves a face as it is (for JPEG: almost).
+    strengths : tuple of float
+        Five, from hardly visible to one that hurts a person too. Some fall: a lower JPEG quality spoils more.
+    """
+
+    title: str
+    unit: str
+    neutral: float
+    strengths: tuple[float, ...]
+
+
+# The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets. Their
+# strengths begin where a photograph is plainly spoilt; these begin lower, so that curves show where harm begins.
+CORRUPTIONS = {
+    "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6)),
+    "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75)),
+    "jpeg": Corruption("JPEG", "quality", 100, (60, 30, 15, 9, 5)),
+    "low_resolution": Corruption("Low resolution", "pixels of side", 128, (64, 40, 24, 16, 10)),
+    "darker": Corruption("Darker", "× brightness", 1, (0.75, 0.5, 0.3, 0.18, 0.1)),
+    "brighter": Corruption("Brighter", "× brightness", 1, (1.25, 1.6, 2, 2.8, 4)),
+    "rotation": Corruption("Rotation", "degrees", 0, (5, 12, 25, 45, 90)),
+    "eyes": Corruption("Eyes covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1)),
+    "mouth": Corruption("Mouth covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1)),
+}
+
+
+def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np.ndarray:
+    """Faces spoilt in one way, each by itself: what else is in the batch does not matter.
+
+    Blur is Gaussian; noise is Gaussian, independent per pixel and channel; low resolution shrinks the face to a small
+    square and enlarges it (bicubic); brightness multiplies the stored values; rotation is counter-clockwise about the
+    centre, and the corners repeat the picture's edge, as in training; a covered region of ``data.regions`` is a grey
+    bar over its whole width that grows from its middle row.
+
+    Parameters
+    ----------
+    images : uint8 [n, 128, 128, 3]
+    name : str
+        One of ``CORRUPTIONS``.
+    strength : float
+        In that corruption's unit; not only the five of the table.
+    seed : int
+        Of the noise, which also depends on the picture itself: at every strength it is the same, only larger.
+
+    Returns
+    -------
+    uint8 [n, 128, 128, 3]
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or images of another shape or type.
+    """
+    if name not in CORRUPTIONS:
+        raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")
+    if images.dtype != np.uint8 or images.shape[1:] != (128, 128, 3):
+        raise InputError(
+            f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]"
+        )
+    spoilt = np.empty_like(images)
+    for number, image in enumerate(images):
+        spoilt[number] = _WAYS[name](image, strength, seed)
+    return spoilt
+
+
+def corrupted_examples(image: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """One face, uint8 [128, 128, 3], under every corruption: name to uint8 [5, 128, 128, 3], weakest first."""
+    return {
+        name: np.concatenate([corrupt(image[None], name, strength, seed) for strength in way.strengths])
+        for name, way in CORRUPTIONS.items()
+    }
+
+
+def _blur(image, sigma, seed):
+    return Image.fromarray(image).filter(ImageFilter.GaussianBlur(sigma))
+
+
+def _noise(image, sigma, seed):
+    rng = np.random.default_rng([seed, zlib.crc32(image.tobytes())])
+    return np.clip(np.rint(image + sigma * rng.standard_normal(image.shape)), 0, 255)
+
+
+def _jpeg(image, quality, seed):
+    memory = io.BytesIO()
+    Image.fromarray(image).save(memory, "JPEG", quality=round(quality))
+    return Image.open(memory)
+
+
+def _low_resolution(image, side, seed):
+    small = Image.fromarray(image).resize((round(side),) * 2, Image.Resampling.BICUBIC)
+    return small.resize(image.shape[:2], Image.Resampling.BICUBIC)
+
+
+def _brightness(image, factor, seed):
+    return ImageEnhance.Brightness(Image.fromarray(image)).enhance(factor)
+
+
+def _rotation(image, degrees, seed):
+    height, width = image.shape[:2]
+    margin = width // 4  # the corners of a square reach out by 0.21 of its side
+    wide = Image.fromarray(np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge"))
+    turned = wide.rotate(degrees, Image.Resampling.BICUBIC)
+    return turned.crop((margin, margin, margin + width, margin + height))
+
+
+def _covering(region):
+    def cover(image, share, seed):
+        top, bottom, left, right = REGIONS[region]
+        half = share * (bottom - top) / 2
+        middle = (top + bottom) / 2
+        covered = image.copy()
+        covered[round(middle - half) : round(middle + half), left:right] = _GREY
+        return covered
+
+    return cover
+
+
+_WAYS = {
+    "blur": _blur,
+    "noise": _noise,
+    "jpeg": _jpeg,
+    "low_resolution": _low_resolution,
+    "darker": _brightness,
+    "brighter": _brightness,
+    "rotation": _rotation,
+    "eyes": _covering("eyes"),
+    "mouth": _covering("mouth"),
+}

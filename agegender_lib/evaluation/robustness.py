@@ -1,0 +1,212 @@
+"""How much worse a model gets on spoilt faces, and how far each can be spoilt before that shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.tables import check_columns, check_predictions, predicted_gender
+
+ALL = "all"
+# Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
+HARM = {"age_mae": 1.0, "gender_accuracy": -0.05}
+
+
+def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+    """Errors of one model under every corruption and strength, and how they changed from the clean faces.
+
+    The change is paired: the same faces spoilt and clean, so that how hard a face is in itself drops out.
+
+    Parameters
+    ----------
+    answers
+        As ``training.corrupted_predictions`` returns them.
+    seed, resamples
+        Seed and number of the bootstrap's draws, which keep duplicates together.
+
+    Returns
+    -------
+    DataFrame
+        Per corruption six rows from the clean faces on: corruption, level (0 clean, 1 to 5), strength (in the
+        corruption's unit), n, and ``age_mae`` (years), ``age_mae_change``, ``gender_accuracy`` (0 to 1),
+        ``gender_accuracy_change``, each with its 95 % interval as ``_low`` and ``_high``.
+
+    Raises
+    ------
+    InputError
+        When a corruption is unknown, the settings do not hold the same faces, or see ``tables.check_predictions``.
+    """
+    scores, group = _scores(answers)
+    columns = {}
+    for measure, wide in scores.items():
+        columns |= {(measure, setting): values for setting, values in wide.items()}
+        columns |= {(f"{measure}_change", setting): values for setting, values in _changes(wide).items()}
+    estimates = _with_intervals(columns, group, seed, resamples)
+    rows = []
+    for corruption, strengths in _settings(scores["age_mae"]).items():
+        neutral = CORRUPTIONS[corruption].neutral
+        for level, strength in enumerate([neutral, *strengths]):
+            setting = (corruption, strength) if level else (CLEAN, 0.0)
+            row = {"corruption": corruption, "level": level, "strength": strength, "n": len(group)}
+            for measure in HARM:
+                row |= _named(measure, estimates[measure, setting])
+                change = estimates[f"{measure}_change", setting] if level else (0.0, 0.0, 0.0)
+                row |= _named(f"{measure}_change", change)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def robustness_summary(
+    answers: Mapping[str, pd.DataFrame], seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """What each model loses to each corruption on average, and from which strength on it is harmed.
+
+    Parameters
+    ----------
+    answers
+        Model name to what ``training.corrupted_predictions`` returns.
+    seed, resamples
+        Seed and number of the bootstrap's draws, which keep duplicates together.
+
+    Returns
+    -------
+    DataFrame
+        A row per model and corruption, and one, "all", for the mean over all corruptions: model, corruption, unit;
+        ``age_mae_change`` (years) and ``gender_accuracy_change``, the paired change from the clean faces averaged over
+        the strengths, each with its 95 % interval as ``_low`` and ``_high``; ``age_mae_limit`` and
+        ``gender_accuracy_limit``, the strength at which the age error has grown by a year and the accuracy has fallen
+        by 5 points: where the curve first crosses, linear between strengths; missing where it does not.
+
+    Raises
+    ------
+    InputError
+        See :func:`robustness_table`.
+    """
+    tables = [_summary(table, seed, resamples).assign(model=name) for name, table in answers.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["model", *table.columns.drop("model")]]
+
+
+def quote_robustness(summary: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about spoilt faces.
+
+    Parameters
+    ----------
+    summary
+        As :func:`robustness_summary` returns it.
+
+    Returns
+    -------
+    dict
+        `age_least`, `gender_least`: the model that loses least over all corruptions; `models`: by model `age_change`
+        (years) and `gender_change` over all, and `age_hardest`, `gender_hardest`: the corruption that costs most, as
+        `title` and `change`.
+    """
+    whole = summary[summary["corruption"] == ALL].set_index("model")
+    quoted: dict[str, Any] = {
+        "age_least": whole["age_mae_change"].idxmin(),
+        "gender_least": whole["gender_accuracy_change"].idxmax(),
+        "models": {},
+    }
+    for model, rows in summary[summary["corruption"] != ALL].groupby("model", sort=False):
+        quoted["models"][model] = {
+            "age_change": float(whole.loc[model, "age_mae_change"]),
+            "gender_change": float(whole.loc[model, "gender_accuracy_change"]),
+            "age_hardest": _hardest(rows, "age_mae_change", ascending=False),
+            "gender_hardest": _hardest(rows, "gender_accuracy_change", ascending=True),
+        }
+    return quoted
+
+
+def _hardest(rows, change, ascending):
+    row = rows.sort_values(change, ascending=ascending).iloc[0]
+    return {"title": CORRUPTIONS[row["corruption"]].title, "change": float(row[change])}
+
+
+def _summary(answers, seed, resamples):
+    scores, group = _scores(answers)
+    settings = _settings(scores["age_mae"])
+    columns, limits = {}, {}
+    for measure, wide in scores.items():
+        changes = _changes(wide)
+        columns[measure, ALL] = changes.mean(axis=1)
+        limits[measure, ALL] = np.nan
+        for corruption, strengths in settings.items():
+            columns[measure, corruption] = changes[corruption].mean(axis=1)
+            curve = [0.0, *changes[corruption][strengths].mean()]
+            places = [CORRUPTIONS[corruption].neutral, *strengths]
+            limits[measure, corruption] = _crossing(places, np.array(curve) / HARM[measure])
+    estimates = _with_intervals(columns, group, seed, resamples)
+    rows = []
+    for corruption in [*settings, ALL]:
+        row = {"corruption": corruption, "unit": "" if corruption == ALL else CORRUPTIONS[corruption].unit}
+        for measure in HARM:
+            row |= _named(f"{measure}_change", estimates[measure, corruption])
+            row[f"{measure}_limit"] = limits[measure, corruption]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _scores(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+    """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
+    check_columns(answers, ("corruption", "strength"), "The table of answers to spoilt faces")
+    unknown = set(answers["corruption"]) - {CLEAN, *CORRUPTIONS}
+    if unknown:
+        raise InputError(f"The answers are to an unknown corruption, {min(unknown)!r}: compute them again.")
+    for _, rows in answers.groupby(["corruption", "strength"], sort=False):
+        check_predictions(rows.assign(split="validation"))
+    table = answers.assign(
+        age_mae=(answers["age_predicted"] - answers["age"]).abs(),
+        gender_accuracy=(predicted_gender(answers) == answers["gender"]).astype(float),
+    )
+    scores = {
+        measure: table.pivot_table(index="file", columns=["corruption", "strength"], values=measure)
+        for measure in HARM
+    }
+    wide = scores["age_mae"]
+    if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
+        raise InputError(
+            "The answers to spoilt faces are not of the same faces at every strength and clean: compute them again."
+        )
+    groups = answers.drop_duplicates("file").set_index("file")["duplicate_group"]
+    return scores, groups[wide.index].to_numpy()
+
+
+def _changes(wide: pd.DataFrame) -> pd.DataFrame:
+    """Every spoilt face's score less that of the same face clean."""
+    return wide.drop(columns=[CLEAN], level=0).sub(wide[CLEAN, 0.0], axis=0)
+
+
+def _settings(wide: pd.DataFrame) -> dict[str, list[float]]:
+    """The strengths that occur of every corruption, from the weakest on."""
+    found = {name: [s for n, s in wide.columns if n == name] for name in CORRUPTIONS}
+    return {
+        name: sorted(strengths, key=lambda strength: abs(strength - CORRUPTIONS[name].neutral))
+        for name, strengths in found.items()
+        if strengths
+    }
+
+
+def _with_intervals(columns, group, seed, resamples):
+    """Name to mean, low and high, all from the same resamples."""
+    statistics = {name: mean_of(values) for name, values in columns.items()}
+    draws = bootstrap(statistics, group, seed, resamples)
+    return {name: (float(values.mean()), *interval(draws[name])) for name, values in columns.items()}
+
+
+def _named(name, estimate):
+    return dict(zip((name, f"{name}_low", f"{name}_high"), estimate, strict=True))
+
+
+def _crossing(places: list[float], harm: np.ndarray) -> float:
+    """Where ``harm`` (0 at the first place) first reaches 1, linear between places; NaN if nowhere."""
+    reached = np.flatnonzero(harm >= 1)
+    if not len(reached):
+        return np.nan
+    after = reached[0]
+    share = (1 - harm[after - 1]) / (harm[after] - harm[after - 1])
+    return float(places[after - 1] + share * (places[after] - places[after - 1]))

@@ -1,0 +1,94 @@
+"""What a trained model answers when faces are spoilt, computed once and kept in its run folder."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from agegender_lib.data import CORRUPTIONS, REGIONS, FaceSet, corrupt
+from agegender_lib.data.corruptions import CLEAN
+from agegender_lib.errors import InputError
+from agegender_lib.files import write_csv
+from agegender_lib.models import load_model, predict
+
+_LABELS = ["file", "age", "gender", "race", "duplicate_group"]
+
+
+def corrupted_predictions(
+    run_folder: str | Path, faces: FaceSet, count: int = 300, seed: int = 0
+) -> pd.DataFrame:
+    """A run's answers to some of its validation faces, under every corruption at every strength.
+
+    That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
+    ``robustness_<count>_<seed>_<hash of the corruptions>.csv`` in the run folder.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        With config.json, predictions.csv and, where the answers are not kept yet, model.keras.
+    faces : FaceSet
+        Those that the run was made with.
+    count : int
+        How many validation faces, drawn by a hash of seed and file name, so that the faces of a smaller count are
+        among those of a larger one and all runs of one split get the same. All where there are fewer.
+    seed : int
+        Of the draw and of the noise.
+
+    Returns
+    -------
+    DataFrame
+        corruption ("clean" first, then those of ``data.CORRUPTIONS``), strength (in the corruption's unit; 0 for
+        "clean"), file, age, gender, race, duplicate_group, age_predicted (years), p_female (0 to 1).
+
+    Raises
+    ------
+    InputError
+        If ``count`` is no whole number from 1, the folder lacks a file, or the run was made with other faces.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"robustness was asked for with {count!r} faces: give a whole number from 1")
+    folder = Path(run_folder)
+    kept = folder / f"robustness_{count}_{seed}_{_version()}.csv"
+    if kept.is_file():
+        return pd.read_csv(kept, dtype={"file": str, "corruption": str})
+    labels, images = _drawn(folder, faces, count, seed)
+    model = load_model(folder / "model.keras")
+    settings = [(CLEAN, 0.0)]
+    settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
+    tables = []
+    for name, strength in tqdm(settings, desc="spoilt faces", unit="setting", disable=None, mininterval=1):
+        spoilt = images if name == CLEAN else corrupt(images, name, strength, seed)
+        answers = predict(model, spoilt, batch_size=min(100, len(spoilt)))
+        tables.append(pd.concat([labels, answers], axis=1).assign(corruption=name, strength=float(strength)))
+    table = pd.concat(tables, ignore_index=True)
+    table = table[["corruption", "strength", *_LABELS, "age_predicted", "p_female"]]
+    write_csv(kept, table, float_format="%.5f")
+    # the same digits at the first call as at every later one
+    return pd.read_csv(kept, dtype={"file": str, "corruption": str})
+
+
+def _drawn(folder: Path, faces: FaceSet, count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Labels and images of the faces that are drawn, in the order of their hashes."""
+    for name in ("config.json", "predictions.csv"):
+        if not (folder / name).is_file():
+            raise InputError(f"the run folder {folder} has no {name}: train that model first")
+    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
+    if data["fingerprint"] != faces.fingerprint:
+        raise InputError(
+            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
+        )
+    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
+    held_out = predictions[predictions["split"] == "validation"]
+    draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:robustness:{file}".encode()).hexdigest())
+    labels = held_out.loc[draw.sort_values().index[:count], _LABELS].reset_index(drop=True)
+    place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
+    return labels, np.asarray(faces.images[place[labels["file"]].to_numpy()])
+
+
+def _version() -> str:
+    """Eight hex digits that change with the strengths and the regions covered."""
+    table = [(name, way.strengths, REGIONS.get(name)) for name, way in CORRUPTIONS.items()]
+    return hashlib.sha256(repr(table).encode()).hexdigest()[:8]
