@@ -12,6 +12,8 @@ _PANELS = (
     ("gender_accuracy", "Gender accuracy", "points", 100, 1),
 )
 _ROW_CM = 0.47
+# what is left of a page of the report beside the caption
+_HIGHEST_CM = 22.5
 
 
 @styled
@@ -39,7 +41,7 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
             y += 1
             rows.append((y, choice["choice"], reference, choice))
         y += 1.35
-    figure = new_figure(height_cm=2.2 + _ROW_CM * y)
+    figure = new_figure(height_cm=min(2.2 + _ROW_CM * y, _HIGHEST_CM))
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (measure, title, unit, scale, better) in zip(axes, _PANELS, strict=True):
         ax.axvline(0, color="#777777", lw=0.8)
