@@ -223,12 +223,9 @@ def line(ax, label):
 # Every figure
 
 
-@everything
-def test_no_text_is_cut_off_or_covers_another(draw):
-    figure = draw()
-    renderer = drawn(figure)
+def check_layout(figure, renderer):
+    """No text of a drawn figure is cut off or covers another; returns the texts with their boxes."""
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts(figure)]
-    assert boxes or not words(figure)
     for text, box in boxes:
         assert box.x0 >= -1 and box.y0 >= -1, text
         assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, text
@@ -237,6 +234,15 @@ def test_no_text_is_cut_off_or_covers_another(draw):
         down = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
         # Letters hardly ever fill their line, so lines may touch.
         assert across <= 1 or down <= 0.25 * min(box.height, other_box.height), (text, other)
+    return boxes
+
+
+@everything
+def test_no_text_is_cut_off_or_covers_another(draw):
+    figure = draw()
+    renderer = drawn(figure)
+    boxes = check_layout(figure, renderer)
+    assert boxes or not words(figure)
 
 
 @everything

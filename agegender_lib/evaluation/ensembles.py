@@ -6,10 +6,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.metrics import compare
 from agegender_lib.evaluation.runs import Run
-from agegender_lib.evaluation.tables import predicted_gender
+from agegender_lib.evaluation.tables import check_same_images, predicted_gender
 
 _ANSWERS = ["age_predicted", "p_female"]
 
@@ -30,12 +29,7 @@ def averaged(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
     first = predictions[0].set_index("file")
     others = [table.set_index("file") for table in predictions[1:]]
     for other in others:
-        strangers = first.index.symmetric_difference(other.index)
-        if len(strangers):
-            raise InputError(
-                f"Predictions of different images cannot be averaged ({strangers[0]!r} is in one table only): use "
-                "models trained with the same data and the same split."
-            )
+        check_same_images(first, other)
     answers = np.mean([table.loc[first.index, _ANSWERS].to_numpy() for table in (first, *others)], axis=0)
     return first.assign(**dict(zip(_ANSWERS, answers.T, strict=True))).reset_index()
 

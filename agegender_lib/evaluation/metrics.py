@@ -18,7 +18,7 @@ from sklearn.metrics import (
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, interval, mean_of, median_of
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+from agegender_lib.evaluation.tables import check_predictions, check_same_images, predicted_gender
 
 
 def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
@@ -95,12 +95,7 @@ def compare(
     check_predictions(predictions_a)
     check_predictions(predictions_b)
     a, b = predictions_a.set_index("file"), predictions_b.set_index("file")
-    strangers = a.index.symmetric_difference(b.index)
-    if len(strangers):
-        raise InputError(
-            f"The two predictions tables hold different images ({len(strangers)} files, such as {strangers[0]!r}, are "
-            "in one only): compare models trained with the same data and the same split."
-        )
+    check_same_images(a, b)
     b = b.loc[a.index]
     labels = ["age", "gender"]
     if not (a[labels].to_numpy() == b[labels].to_numpy()).all():

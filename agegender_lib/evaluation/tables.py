@@ -100,6 +100,16 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
         )
 
 
+def check_same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    """Raise InputError when two predictions tables, indexed by file, do not hold the same files."""
+    strangers = a.index.symmetric_difference(b.index)
+    if len(strangers):
+        raise InputError(
+            f"The two predictions tables hold different images ({len(strangers)} files, such as {strangers[0]!r}, are "
+            "in one only): compare models trained with the same data and the same split."
+        )
+
+
 def _floats(column: pd.Series) -> np.ndarray:
     """The column as float64, NaN where it holds something else."""
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
