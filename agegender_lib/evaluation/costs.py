@@ -20,9 +20,9 @@ def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
     -------
     DataFrame
         model, parameters, megabytes (of the file), epochs, seconds_per_epoch, faces_per_second (that train, the
-        epoch's validation included in the time), minutes (of all epochs), train_age_mae, age_mae (years),
-        train_gender_accuracy, gender_accuracy (0 to 1), age_fluctuation (years) and gender_fluctuation (0 to 1), see
-        :func:`fluctuation`.
+        epoch's validation included in the time), answers_per_second (faces, of the finished model; missing where an
+        older training did not note it), minutes (of all epochs), train_age_mae, age_mae (years), train_gender_accuracy,
+        gender_accuracy (0 to 1), age_fluctuation (years) and gender_fluctuation (0 to 1), see :func:`fluctuation`.
     """
     rows = []
     for name, run in runs.items():
@@ -35,6 +35,7 @@ def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
                 "epochs": len(run.history),
                 "seconds_per_epoch": metrics["seconds_per_epoch"],
                 "faces_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
+                "answers_per_second": metrics.get("answers_per_second", np.nan),
                 "minutes": metrics["seconds"] / 60,
                 "train_age_mae": metrics["train"]["age_mae"],
                 "age_mae": metrics["validation"]["age_mae"],
