@@ -3,6 +3,7 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
+import sys
 from dataclasses import replace
 
 import keras
@@ -16,7 +17,13 @@ from agegender_lib.evaluation import read_run
 from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
 from agegender_lib.training import Stage, build_network, configure, fit, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.features import POOLED, FeatureBatches, backbone_features, heads_graph
+from agegender_lib.training.features import (
+    POOLED,
+    FeatureBatches,
+    answers_from_features,
+    backbone_features,
+    heads_graph,
+)
 from agegender_lib.training.network import check_stages, compile_for, training_graph
 from agegender_lib.training.optimizers import depth_rates
 
@@ -131,16 +138,17 @@ def test_a_stage_on_features_trains_the_heads_and_resumes(tiny_b, few, kept, tmp
     for branch in ("age_dense", "gender_dense"):
         assert not np.array_equal(seen[0][branch][0], seen[1][branch][0])
     # what was validated on features is what the saved network says of pixels
-    folder = train(
-        replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False),
-        few, weights, runs=tmp_path, name="heads",
-    )  # fmt: skip
+    heads = replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False)
+    folder = train(heads, few, weights, runs=tmp_path, name="heads")
     run = read_run(folder)
     assert run.history["val_age_mae"].iloc[-1] == pytest.approx(
         run.metrics["validation"]["age_mae"], rel=0.02
     )
-    said = predict(load_model(folder / "model.keras"), few.images)
-    np.testing.assert_allclose(run.predictions["age_predicted"], said["age_predicted"], atol=1e-3)
+    both = train(replace(heads, flip_averaging=True), few, weights, runs=tmp_path, name="both_sides")
+    for place in (folder, both):
+        said, run = predict(load_model(place / "model.keras"), few.images), read_run(place)
+        for answer in ("age_predicted", "p_female"):
+            np.testing.assert_allclose(run.predictions[answer], said[answer], atol=1e-4)
 
     for last in (1, 2):
         name = f"stopped_after_{last}"
@@ -154,6 +162,20 @@ def test_a_stage_on_features_trains_the_heads_and_resumes(tiny_b, few, kept, tmp
         again = read_run(train(config, few, weights, runs=tmp_path, name=name))
         assert again.predictions.equals(straight.predictions)
         assert again.history.drop(columns="seconds").equals(straight.history.drop(columns="seconds"))
+
+
+def test_a_file_that_answers_unlike_its_features_finishes_no_training(
+    tiny_b, few, kept, tmp_path, monkeypatch
+):
+    config, weights = on_features(tiny_b[0]), tiny_b[1]
+    monkeypatch.setattr(
+        sys.modules[train.__module__],
+        "answers_from_features",
+        lambda *given: answers_from_features(*given) + 0.02,
+    )
+    with pytest.raises(RuntimeError, match=r"model\.keras does not answer as the features did"):
+        train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")
+    assert not (tmp_path / "unlike" / "metrics.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -340,6 +340,11 @@ def unchanged(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def other_origin(network):
+    network.weights_origin = "elsewhere"
+    return network
+
+
 def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_path, monkeypatch):
     config, weights = tiny_b
     given = tiny_backbone(False, None, (128, 128, 3))
@@ -377,7 +382,13 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_after(1, patch)
         train(config, few, weights, runs=tmp_path, name="resumed")
-    again = read_run(train(config, few, weights, runs=tmp_path, name="resumed"))
+    with monkeypatch.context() as patch:
+        # what another start would find now, such as a download that failed before, is not what this one began with
+        patch.setattr(
+            sys.modules[train.__module__], "build_network", lambda *given: other_origin(build_network(*given))
+        )
+        again = read_run(train(config, few, weights, runs=tmp_path, name="resumed"))
+    assert again.metrics["weights_origin"] == metrics["weights_origin"]
     for resumed, once in zip(numbers(again), numbers(straight), strict=True):
         assert_same(resumed, once)
 

@@ -98,7 +98,14 @@ def study(options: Namespace) -> None:
 
 def search(options: Namespace) -> None:
     """Work on a hyper-parameter search and print its trials."""
-    from agegender_lib.training.search import SPACE, read_space, run_search, search_table, space_file
+    from agegender_lib.training.search import (
+        SPACE,
+        VALUE_MEANING,
+        read_space,
+        run_search,
+        search_table,
+        space_file,
+    )
 
     # a mistake in the space is found before thousands of faces are drawn
     file = space_file(options.space or SPACE)
@@ -117,7 +124,7 @@ def search(options: Namespace) -> None:
     shown = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "run", "note"]
     drawn = ", drawn faces" if study.user_attrs["rendered"] else ""
     print(f"\n{study.study_name}: validation images of {study.user_attrs['data']}{drawn}")
-    print("value is age MAE + 0.2 years per percentage point of gender error")
+    print(f"value is {VALUE_MEANING}")
     _print(table[shown].sort_values("value").round(3))
     complete = table[table["state"] == "complete"]
     if len(complete):

@@ -16,9 +16,9 @@ from optuna.visualization import matplotlib as drawn
 
 from agegender_lib.errors import InputError
 from agegender_lib.plots.style import COLOURS, STYLE, ReportFigure, figure_size, styled
+from agegender_lib.training.search import VALUE_MEANING
 
 _VALUE = "value, years"
-_MEANING = "age MAE + 0.2 years per point of gender error"
 _COLUMNS = 4
 
 
@@ -44,7 +44,7 @@ def search_history(study: optuna.Study) -> Figure:
     """The value of every complete trial, and the best until then; pruned trials have no value."""
     _need(study, 1, "the history of values")
     ax = _drawn(lambda: drawn.plot_optimization_history(study))
-    figure = _adopt(ax, 6.5, f"Complete trials: {_MEANING}")
+    figure = _adopt(ax, 6.5, f"Complete trials: {VALUE_MEANING}")
     ax.set(xlabel="trial", ylabel=_VALUE)
     ax.collections[0].set(color=COLOURS["neutral"], sizes=[20])
     ax.lines[0].set(color=COLOURS["ModelA"], alpha=1, drawstyle="steps-post")
@@ -58,7 +58,7 @@ def search_epochs(study: optuna.Study) -> Figure:
     """Every trial's value, epoch by epoch: the best one, the other complete ones, and where pruned ones ended."""
     _need(study, 1, "the values by epoch")
     ax = _drawn(lambda: drawn.plot_intermediate_values(study))
-    figure = _adopt(ax, 7.0, f"By epoch: {_MEANING}")
+    figure = _adopt(ax, 7.0, f"By epoch: {VALUE_MEANING}")
     ax.set(xlabel="epoch", ylabel=_VALUE)
     pruned = {f"Trial{trial.number}" for trial in study.trials if trial.state == TrialState.PRUNED}
     best = f"Trial{study.best_trial.number}"
@@ -96,7 +96,7 @@ def search_slices(study: optuna.Study) -> Figure:
         for points in ax.collections:
             points.set(sizes=[16], linewidths=0.4)
     figure.supylabel(_VALUE, size=STYLE["axes.labelsize"])
-    figure.suptitle(f"By setting: {_MEANING}", x=0.01, ha="left")
+    figure.suptitle(f"By setting: {VALUE_MEANING}", x=0.01, ha="left")
     colours = figure.axes[-1]
     colours.set_box_aspect(30)
     colours.set_ylabel("trial")

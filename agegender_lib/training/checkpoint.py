@@ -24,6 +24,8 @@ class State:
         A row per finished epoch.
     best : list of array or None
         Weights of the epoch with the least validation loss, where early stopping may return to them.
+    facts : dict
+        What is true of the whole training since its first step, such as where its weights came from.
     """
 
     def __init__(self, path: Path):
@@ -31,6 +33,7 @@ class State:
         self.history: list[dict] = []
         self.best: list[np.ndarray] | None = None
         self.arrays: dict[str, np.ndarray] = {}
+        self.facts: dict[str, str] = {}
 
     @property
     def epoch(self) -> int:
@@ -51,6 +54,7 @@ class State:
                 with np.load(state.path) as file:
                     state.arrays = {name: file[name] for name in file.files}
                 state.history = json.loads(str(state.arrays.pop("history")))
+                state.facts = json.loads(str(state.arrays.pop("facts")))
             except Exception as error:
                 raise InputError(
                     f"the checkpoint {path} cannot be read ({error}): delete it to start over"
@@ -65,7 +69,7 @@ class State:
         arrays |= {f"optimizer/{i}": _numpy(v) for i, v in enumerate(optimizer.variables)}
         arrays |= {f"best/{i}": value for i, value in enumerate(self.best or [])}
         with replacing(self.path) as temporary:
-            np.savez(temporary, history=json.dumps(self.history), **arrays)
+            np.savez(temporary, history=json.dumps(self.history), facts=json.dumps(self.facts), **arrays)
 
     def restore(self, graph: keras.Model) -> None:
         """Put the graph's kept variables back."""

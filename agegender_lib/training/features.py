@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from agegender_lib import folders
@@ -88,6 +89,30 @@ def heads_graph(network: keras.Model) -> keras.Model:
         ``network`` of :func:`agegender_lib.training.network.training_graph`, with a dictionary of outputs.
     """
     return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
+
+
+def answers_from_features(network: keras.Model, faces: FaceSet, flip_averaging: bool) -> pd.DataFrame:
+    """What :func:`agegender_lib.models.predict` gives, at the cost of the heads where the features are kept already.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A ModelB with outputs gender and age, in float32.
+    faces : FaceSet
+    flip_averaging : bool
+        Answer with the mean over a face and its mirror image.
+
+    Returns
+    -------
+    DataFrame
+        age_predicted (years) and p_female (0 to 1), a row per face.
+    """
+    features = backbone_features(network, faces)
+    heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
+    sides = features if flip_averaging else features[:, :1]
+    answers = heads.predict(sides.reshape(-1, sides.shape[-1]), batch_size=1000, verbose=0)
+    gender, age = (np.asarray(answer).reshape(sides.shape[:2]).mean(axis=1) for answer in answers)
+    return pd.DataFrame({"age_predicted": age, "p_female": gender})
 
 
 def _upto_features(network):

@@ -115,12 +115,18 @@ def compile_for(
     optimizer.build(graph.trainable_variables)
 
 
+def in_float32(network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained network in the arithmetic in which it is saved."""
+    with precision("float32"):
+        exact = build_network(config)
+    exact.set_weights(network.get_weights())
+    return exact
+
+
 def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
-    with precision("float32"):
-        plain = build_network(config)
-    plain.set_weights(network.get_weights())
-    return models.average_flips(plain) if config.flip_averaging else plain
+    exact = in_float32(network, config)
+    return models.average_flips(exact) if config.flip_averaging else exact
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
@@ -23,9 +24,21 @@ from agegender_lib.models import average_members, load_model, predict
 from .checkpoint import State
 from .config import TrainingConfig
 from .export import round_weights, save_model
+from .features import answers_from_features
 from .fit import fit
 from .gradients import check_gradients
-from .network import WEIGHTS, build_network, check_stages, network_to_save, precision, training_graph
+from .network import (
+    WEIGHTS,
+    build_network,
+    check_stages,
+    in_float32,
+    network_to_save,
+    precision,
+    training_graph,
+)
+
+# Faces on which a saved file has to agree with what its training knows already.
+_COMPARED = 100
 
 
 def train(
@@ -85,10 +98,14 @@ def train(
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     _claim(folder, identity)
     state = State.read(folder / "checkpoint.npz")
+    # a training that goes on began with the weights of then, whatever could be downloaded just now
+    state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
     fit(graph, network, config, faces, split, state, folder, on_epoch)
     _save(network_to_save(network, config), config, folder)
-    facts = {"weights_origin": origin, "precision": arithmetic}
-    _conclude(folder, faces, split, pd.DataFrame(state.history), facts)
+    answers = None
+    if config.weight_bits is None and all(stage.on_features for stage in config.stages):
+        answers = answers_from_features(in_float32(network, config), faces, config.flip_averaging)
+    _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
     state.path.unlink(missing_ok=True)
     return folder
 
@@ -123,14 +140,24 @@ def _save(model, config, folder):
     save_model(model, folder / "model.keras")
 
 
-def _conclude(folder, faces, split, history, facts):
-    """Predictions and metrics of the file that was saved, not of the network in memory."""
+def _conclude(folder, faces, split, history, facts, answers=None):
+    """Predictions and metrics of the file that was saved, not of the network in memory.
+
+    Answers that are known from features are not computed again, but the file has to agree on some.
+    """
     model = load_model(folder / "model.keras")
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
     predict(model, faces.images[:1])  # traces the graph, which the time of an answer leaves out
+    asked = faces.images if answers is None else faces.images[:_COMPARED]
     begun = time.perf_counter()
-    answers = predict(model, faces.images, progress=True)
-    answers_per_second = len(answers) / (time.perf_counter() - begun)
+    answered = predict(model, asked, progress=True)
+    answers_per_second = len(answered) / (time.perf_counter() - begun)
+    if answers is None:
+        answers = answered
+    elif not np.allclose(answered, answers[: len(answered)], rtol=1e-3, atol=1e-3):
+        raise RuntimeError(
+            f"{folder / 'model.keras'} does not answer as the features did that its heads learnt on"
+        )
     predictions = pd.concat([labels, answers], axis=1)
     predictions.insert(1, "split", split)
     write_csv(folder / "predictions.csv", predictions, float_format="%.5f")

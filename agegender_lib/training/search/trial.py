@@ -21,6 +21,7 @@ from .space import Space
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Years of age error that a percentage point of gender error is worth.
 YEARS_PER_POINT = 0.2
+VALUE_MEANING = f"age MAE + {YEARS_PER_POINT} years per point of gender error"
 
 
 def objective_value(row: dict) -> float:
