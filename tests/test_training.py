@@ -48,10 +48,10 @@ def tiny(**settings):
 
 
 def numbers(run):
-    """What a run came to, without the seconds it took."""
+    """What a run came to, without the time it took."""
     history = run.history.drop(columns="seconds")
     # the model file holds the moment it was saved, so its packed size varies by a byte or two
-    metrics = {k: value for k, value in run.metrics.items() if "seconds" not in k and k != "file_bytes"}
+    metrics = {k: value for k, value in run.metrics.items() if "second" not in k and k != "file_bytes"}
     return history, run.predictions, metrics
 
 
