@@ -11,10 +11,33 @@ LEVEL = 0.95
 _CHUNK = 2_000_000
 
 
-def mean_of(values: np.ndarray) -> Statistic:
-    """The statistic "mean of ``values``"; float [images]."""
+def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
+    """The statistic "mean of ``values``", or of those ``among`` marks.
+
+    Parameters
+    ----------
+    values
+        float [images]; not looked at outside ``among``.
+    among
+        bool [images]; all images when left out.
+
+    Returns
+    -------
+    Statistic
+        Gives NaN for a resample in which no such image occurs.
+    """
     values = np.asarray(values, dtype=np.float64)
-    return lambda weights: weights @ values / weights.sum(axis=1)
+    if among is None:
+        return lambda weights: weights @ values / weights.sum(axis=1)
+    among = np.asarray(among, dtype=bool)
+    values = values[among]
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        weights = weights[:, among]
+        drawn = weights.sum(axis=1)
+        return np.divide(weights @ values, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
+
+    return mean
 
 
 def median_of(values: np.ndarray) -> Statistic:
