@@ -142,7 +142,12 @@ def test_weighted_statistics_equal_those_of_the_expanded_resample():
     values = rng.integers(0, 12, 41) / 2  # with ties, for scores tie as well
     positive = rng.random(41) < 0.4
     weights = rng.integers(0, 4, (60, 41)).astype(float)
-    statistics = (mean_of(values), mean_of(values, among=positive), median_of(values), auc_of(positive, values))
+    statistics = (
+        mean_of(values),
+        mean_of(values, among=positive),
+        median_of(values),
+        auc_of(positive, values),
+    )
     means, partial, medians, areas = (statistic(weights) for statistic in statistics)
     for row, weight in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(41), weight)

@@ -84,6 +84,12 @@ def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
     return auc
 
 
+def units_of(duplicate_group: np.ndarray) -> np.ndarray:
+    """The identifier of each image's duplicate group, or one of its own for an image without duplicates (-1)."""
+    group = np.asarray(duplicate_group)
+    return np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+
+
 def bootstrap(
     statistics: Mapping[str, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
 ) -> dict[str, np.ndarray]:
@@ -107,9 +113,7 @@ def bootstrap(
     dict
         Name to float64 [resamples].
     """
-    group = np.asarray(duplicate_group)
-    # Every lone image gets an identifier that no group has.
-    group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    group = units_of(duplicate_group)
     units, unit_of_image = np.unique(group, return_inverse=True)
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
