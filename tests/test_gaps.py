@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import errors_by, gaps, gaps_of
+from agegender_lib.evaluation import errors_by, gaps, gaps_of, quote_gaps
 from agegender_lib.evaluation.permutation import shuffled
 
 
@@ -128,6 +128,12 @@ def test_copies_of_faces_are_no_evidence():
         row = gap(copies.assign(duplicate_group=groups), "age_bias", seed=seed, resamples=99)
         kept += row["p"] <= 0.05
     assert kept <= 8 and ignored >= 25
+    # eight copies of each face tell no more than one: an interval wider by the square root of 8
+    whole, parts = (
+        gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1)
+    )
+    ratio = (whole["high"] - whole["gap"]) / (parts["high"] - parts["gap"])
+    assert ratio == pytest.approx(8**0.5, rel=0.2)
 
 
 # Shuffles
@@ -236,6 +242,16 @@ def test_the_seed_decides_and_models_stand_below_each_other():
     for name in "AB":
         own = both[both["model"] == name].drop(columns="model").reset_index(drop=True)
         pd.testing.assert_frame_equal(own, first)
+
+
+def test_a_report_finds_every_gap_by_its_names():
+    table = gaps_of({"ModelA": too_old(answers(np.random.default_rng(14), 600), 2, 4)}, resamples=100)
+    quoted = quote_gaps(table)
+    row = table.set_index(["grouping", "measure"]).loc[("race x gender", "age_bias")]
+    kept = quoted["models"]["ModelA"]["race_x_gender"]["age_bias"]
+    assert (kept["gap"], kept["highest"]) == (row["gap"], row["highest"]) and "Asian" in kept["highest"]
+    assert quoted["gaps"] == 20 and quoted["beyond_chance"] == (table["p"] < 0.05).sum() >= 2
+    assert quoted["beyond_ages"] == (table["p_ages"] < 0.05).sum() >= 2
 
 
 def test_what_cannot_be_grouped_is_refused():

@@ -49,7 +49,7 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     assert row["larger"] == "seeds"
     # all seeds name the same genders: no spread there, and the images have the larger one
     gender = table[table["metric"] == "gender_accuracy"].iloc[0]
-    assert gender["seed_sd"] == 0 and gender["image_sd"] > 0.01 and gender["larger"] == "images"
+    assert gender["seed_sd"] < 1e-12 and gender["image_sd"] > 0.01 and gender["larger"] == "images"
     assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
 
 
@@ -75,17 +75,17 @@ def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
 
 def test_pooled_spreads_cover_the_planted_one():
     rng, covered = np.random.default_rng(1), 0
-    for _ in range(60):
+    for _ in range(30):
         runs = {
             f"{choice} {seed}": training(seed, rng.normal(0, 0.5), epochs=choice)
-            for choice in range(4)
+            for choice in range(3)
             for seed in range(3)
         }
         table = age_error(seed_spread(runs, resamples=2))
         row, each = table.loc["all settings"], table.drop("all settings")
         covered += row["seed_sd_low"] <= 0.5 <= row["seed_sd_high"]
-    assert covered >= 53  # 57 are expected
-    assert row["seeds"] == 12 and len(each) == 4
+    assert covered >= 25  # 28.5 are expected
+    assert row["seeds"] == 9 and len(each) == 3
     assert row["seed_sd"] == pytest.approx((each["seed_sd"] ** 2).mean() ** 0.5)
     # more trainings know the spread better
     assert row["seed_sd_high"] / row["seed_sd"] < (each["seed_sd_high"] / each["seed_sd"]).min()

@@ -9,7 +9,7 @@ from agegender_lib.evaluation.baselines import (
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.costs import fluctuation, training_costs
 from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
-from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of
+from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of, quote_gaps
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
@@ -48,6 +48,7 @@ __all__ = [
     "original_report",
     "quote_comparison",
     "quote_faces",
+    "quote_gaps",
     "quote_gradients",
     "quote_groups",
     "quote_robustness",
