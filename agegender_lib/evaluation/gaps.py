@@ -69,6 +69,9 @@ def gaps(
     The interval holds all differences between groups at once, as Tukey's does: gap ± the bootstrap's 95 % quantile of
     the range of (resampled less observed) group means, cut at 0. It is careful, wider than need be for many groups; the
     percentile interval of the gap misses the truth far too often, because resamples spread groups further apart.
+
+    Shuffling tests whether the groups are alike altogether, in spread too. Where groups are of very unequal spread and
+    size, p can be too large or too small for a difference of means; the interval does not suppose equal spreads.
     """
     check_predictions(predictions)
     scores, bands = _scores(predictions), age_band(predictions["age"]).codes
