@@ -40,7 +40,8 @@ def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     tables
-        Model name to ``evaluation.errors_by`` table of two groupings, the same in all.
+        Model name to ``evaluation.errors_by`` table of two groupings, the same in all. The page is wide enough for
+        about eight columns of cells: age bands by race are for one model at a time.
 
     Raises
     ------
