@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, roc_auc_score
 
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
@@ -70,11 +70,38 @@ def test_metrics_of_four_faces_are_those_counted_by_hand():
         "age_mae": 17 / 4,
         "age_median_error": 3.5,
         "age_rmse": sqrt(129 / 4),
+        "age_balanced_mae": 17 / 4,  # each alone in its band
         "share_within_5": 3 / 4,
         "gender_accuracy": 3 / 4,  # 0.5 is read as female: right for the woman, wrong for the man
+        "gender_balanced_accuracy": (1 / 2 + 1) / 2,
+        "gender_precision": 2 / 3,
+        "gender_recall": 1.0,
         "gender_auc": 3.5 / 4,
+        "gender_brier": (0.04 + 0.25 + 0.25 + 0.01) / 4,
     }
     assert found["value"].to_dict() == pytest.approx(wanted)
+
+
+def test_every_age_band_counts_alike_in_the_balanced_error():
+    # Errors 1, 1, 1, 1 in the twenties, 9 and 11 from 80 upwards: the bands' means are 1 and 10.
+    faces = table([20, 22, 25, 29, 80, 101], [21, 21, 26, 28, 71, 112])
+    found = by_metric(summarise(faces, resamples=400))
+    assert found.loc["age_balanced_mae", "value"] == pytest.approx(5.5)
+    assert found.loc["age_mae", "value"] == pytest.approx(4)
+    # A resample without the old has the mean of the young alone, one without the young that of the old.
+    assert found.loc["age_balanced_mae", "low"] == 1 and found.loc["age_balanced_mae", "high"] <= 11
+
+
+def test_gender_metrics_are_those_of_scikit_learn():
+    faces = answers(np.random.default_rng(2), 300, separation=1.0)
+    found, answer = by_metric(summarise(faces, resamples=20))["value"], faces["p_female"] >= 0.5
+    precision, recall, _, _ = precision_recall_fscore_support(faces["gender"], answer, average="binary")
+    _, macro, _, _ = precision_recall_fscore_support(faces["gender"], answer, average="macro")
+    assert (precision, recall, macro) == pytest.approx(
+        (found["gender_precision"], found["gender_recall"], found["gender_balanced_accuracy"])
+    )
+    assert found["gender_brier"] == pytest.approx(brier_score_loss(faces["gender"], faces["p_female"]))
+    assert len({precision, recall, macro, found["gender_accuracy"]}) == 4  # or one could stand for another
 
 
 def test_every_interval_holds_its_value():
@@ -85,8 +112,17 @@ def test_every_interval_holds_its_value():
 def test_no_auc_where_one_gender_is_missing():
     faces = answers(np.random.default_rng(1)).assign(gender=1)
     found = by_metric(summarise(faces, resamples=50))
-    assert found.loc["gender_auc", ["value", "low", "high"]].isna().all()
-    assert found.drop("gender_auc").notna().all(axis=None)
+    undefined = ["gender_auc", "gender_balanced_accuracy"]
+    assert found.loc[undefined, ["value", "low", "high"]].isna().all(axis=None)
+    assert found.drop(undefined).notna().all(axis=None)
+
+
+def test_no_recall_without_women_and_no_precision_where_nobody_is_called_one():
+    men = table([30] * 5, [30] * 5, gender=0, p_female=0.1)
+    found = by_metric(summarise(men, resamples=50))
+    undefined = ["gender_recall", "gender_precision", "gender_auc", "gender_balanced_accuracy"]
+    assert found.loc[undefined, ["value", "low", "high"]].isna().all(axis=None)
+    assert found.drop(undefined).notna().all(axis=None)
 
 
 def test_confusion_counts_by_hand():
@@ -106,12 +142,17 @@ def test_weighted_statistics_equal_those_of_the_expanded_resample():
     values = rng.integers(0, 12, 41) / 2  # with ties, for scores tie as well
     positive = rng.random(41) < 0.4
     weights = rng.integers(0, 4, (60, 41)).astype(float)
-    means, medians, areas = (
-        statistic(weights) for statistic in (mean_of(values), median_of(values), auc_of(positive, values))
+    statistics = (
+        mean_of(values),
+        mean_of(values, among=positive),
+        median_of(values),
+        auc_of(positive, values),
     )
+    means, partial, medians, areas = (statistic(weights) for statistic in statistics)
     for row, weight in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(41), weight)
         assert means[row] == pytest.approx(np.mean(values[drawn]))
+        assert partial[row] == pytest.approx(np.mean(values[drawn][positive[drawn]]))
         assert medians[row] == pytest.approx(np.median(values[drawn]))
         assert areas[row] == pytest.approx(roc_auc_score(positive[drawn], values[drawn]))
 
@@ -150,8 +191,12 @@ def test_summaries_cover_the_truth():
         "age_mae": 5 * sqrt(2 / pi),
         "age_median_error": 5 * norm.ppf(0.75),
         "age_rmse": 5.0,
+        "age_balanced_mae": 5 * sqrt(2 / pi),
         "share_within_5": norm.cdf(1) - norm.cdf(-1),
         "gender_accuracy": norm.cdf(1),
+        "gender_balanced_accuracy": norm.cdf(1),
+        "gender_precision": norm.cdf(1),
+        "gender_recall": norm.cdf(1),
         "gender_auc": norm.cdf(sqrt(2)),
     }
     covered = dict.fromkeys(truth, 0)

@@ -25,6 +25,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     confidently_wrong,
     errors_by,
+    gaps,
+    gaps_of,
     gradient_cosines,
     gradient_depth,
     running_median,
@@ -118,6 +120,14 @@ def two_models(by="age_band"):
 
 
 @functools.cache
+def two_gaps():
+    """Of 400 faces, so that most groups of a crossing are too small, and all of one."""
+    table = gaps_of({"ModelA": predictions(1), "ModelB": predictions(2)}, resamples=50)
+    few = gaps(predictions(1)[:60], groupings=["race"], resamples=50)
+    return pd.concat([table[table["grouping"] != "race"], few.assign(model="ModelA")], ignore_index=True)
+
+
+@functools.cache
 def cosines(
     groups=("stem", "stage1_block1", "stage2_block1", "stage3_block1", "stage4_block1", "pool"), runs=3
 ):
@@ -169,6 +179,10 @@ DRAW = {
     "confusion_matrices": lambda: plots.confusion_matrices({"ModelB": counts(461, 55, 46, 438)}),
     "errors_per_group": lambda: plots.errors_per_group(two_models()),
     "errors_per_group of two": lambda: plots.errors_per_group(two_models("gender")),
+    "crossings": lambda: plots.crossings(two_models(("age_band", "gender"))),
+    "crossings of one": lambda: plots.crossings({"ModelF": two_models(("race", "gender"))["ModelA"]}),
+    "group_gaps": lambda: plots.group_gaps(two_gaps()),
+    "group_gaps of one": lambda: plots.group_gaps(two_gaps()[lambda table: table["model"] == "ModelB"]),
     "compare_models": lambda: plots.compare_models(comparison()),
     "gradient_conflict": lambda: plots.gradient_conflict(*cosines()),
     "gradient_conflict of one run": lambda: plots.gradient_conflict(*cosines(("block1", "block2", "dense"), 1)),
@@ -595,6 +609,74 @@ def test_models_stand_above_the_original_numbers():
     assert {"6.13", "5.20", "6.90"} <= set(words(age))
     assert {f"{share}\N{THIN SPACE}%" for share in ("87.3", "92.1", "90.3")} <= set(words(gender))
     assert [tick.get_text() for tick in age.get_yticklabels()] == ["ModelA", "ModelB"]
+
+
+def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
+    tables = two_models(("race", "gender"))
+    few = {"Asian": "female", "Others": "male"}
+    tables = {
+        name: table.assign(
+            count=[
+                12 if few.get(row.race) == row.gender else 30 + row.count
+                for row in table.itertuples(name="Row")
+            ]
+        )
+        for name, table in tables.items()
+    }
+    tables["ModelB"] = tables["ModelB"][1:]  # no image of a white man
+    figure = plots.crossings(tables)
+    assert len(figure.axes) == 6
+    for number, ax in enumerate(figure.axes):
+        measure = ("age_mae", "age_bias", "gender_accuracy")[number // 2]
+        table = tables[("ModelA", "ModelB")[number % 2]].set_index(["race", "gender"])
+        hatched = [patch.get_xy() for patch in ax.patches if patch.get_hatch()]
+        assert len(hatched) == 2 + number % 2 and len(ax.texts) == 10
+        for text in ax.texts:
+            column, line = (math.floor(place) for place in text.get_position())
+            place = RACES[line], GENDERS[column]
+            if place not in table.index:
+                assert place == ("White", "male") and text.get_text() == "none"
+                continue
+            value = table.loc[place, measure] * (100 if measure == "gender_accuracy" else 1)
+            written, count = text.get_text().replace("−", "-").rstrip(")").split(" (")
+            assert float(written) == pytest.approx(value, abs=0.5 if number >= 4 else 0.05)
+            assert int(count) == table.loc[place, "count"]
+            small = any(math.floor(x) == column and math.floor(y) == line for x, y in hatched)
+            assert small == (few.get(place[0]) == place[1])
+    with pytest.raises(InputError, match="crosses two groupings, and the table has 1"):
+        plots.crossings(two_models())
+
+
+def test_cells_are_coloured_by_their_value_on_one_scale_for_all_models():
+    tables = two_models(("race", "gender"))
+    error, _, bias, *_ = plots.crossings(tables).axes
+    other = plots.crossings(tables).axes[1]
+    large = pd.concat(table[~table["small"]] for table in tables.values())
+    for ax in (error, other):
+        assert ax.collections[0].get_clim() == pytest.approx((large["age_mae"].min(), large["age_mae"].max()))
+    low, high = bias.collections[0].get_clim()
+    assert low == -high == pytest.approx(-large["age_bias"].abs().max())
+
+
+def test_gaps_stand_on_what_chance_makes_of_them():
+    table = two_gaps()
+    groupings = list(dict.fromkeys(table["grouping"]))
+    figure = plots.group_gaps(table)
+    for ax, measure in zip(figure.axes, dict.fromkeys(table["measure"]), strict=True):
+        own = table[(table["measure"] == measure) & table["gap"].notna()]
+        found = {(colour, round(y), *most) for colour, *most, y in whiskers(ax)}
+        assert found == {
+            (COLOURS[row.model].lower(), groupings.index(row.grouping), row.gap, row.low, row.high)
+            for row in own.itertuples()
+        }
+        assert [bar.get_width() for bar in ax.patches] == own["by_chance"].to_list()
+        hollow = {line.get_xdata()[0] for line in ax.lines if to_hex(line.get_markerfacecolor()) == "#ffffff"}
+        assert hollow == set(own.loc[own["gap"] <= own["by_chance"], "gap"])
+        ages = {line.get_xdata()[0] for line in ax.lines if to_hex(line.get_color()) == "#333333"}
+        assert ages == set(own["by_chance_ages"].dropna())
+        missing = table[(table["measure"] == measure) & table["gap"].isna()]
+        assert words(ax).count("too few images") == len(missing) > 0
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][-1] == "race"
 
 
 # Faces

@@ -9,11 +9,13 @@ from agegender_lib.evaluation.baselines import (
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.costs import fluctuation, training_costs
 from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
+from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of, quote_gaps
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.robustness import quote_robustness, robustness_summary, robustness_table
 from agegender_lib.evaluation.runs import Run, read_run
+from agegender_lib.evaluation.seeds import quote_seeds, seed_spread
 from agegender_lib.evaluation.studies import (
     compare_choices,
     quote_faces,
@@ -23,6 +25,7 @@ from agegender_lib.evaluation.studies import (
 )
 
 __all__ = [
+    "GAP_GROUPINGS",
     "Run",
     "average_seeds",
     "averaged",
@@ -37,22 +40,27 @@ __all__ = [
     "constant_predictions",
     "errors_by",
     "fluctuation",
+    "gaps",
+    "gaps_of",
     "gradient_cosines",
     "gradient_depth",
     "headline",
     "original_report",
     "quote_comparison",
     "quote_faces",
+    "quote_gaps",
     "quote_gradients",
     "quote_groups",
     "quote_robustness",
     "quote_run",
+    "quote_seeds",
     "quote_study",
     "read_run",
     "read_trainings",
     "robustness_summary",
     "robustness_table",
     "running_median",
+    "seed_spread",
     "summarise",
     "training_costs",
     "training_table",

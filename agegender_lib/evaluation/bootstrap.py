@@ -11,10 +11,33 @@ LEVEL = 0.95
 _CHUNK = 2_000_000
 
 
-def mean_of(values: np.ndarray) -> Statistic:
-    """The statistic "mean of ``values``"; float [images]."""
+def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
+    """The statistic "mean of ``values``", or of those ``among`` marks.
+
+    Parameters
+    ----------
+    values
+        float [images]; not looked at outside ``among``.
+    among
+        bool [images]; all images when left out.
+
+    Returns
+    -------
+    Statistic
+        Gives NaN for a resample in which no such image occurs.
+    """
     values = np.asarray(values, dtype=np.float64)
-    return lambda weights: weights @ values / weights.sum(axis=1)
+    if among is None:
+        return lambda weights: weights @ values / weights.sum(axis=1)
+    among = np.asarray(among, dtype=bool)
+    values = values[among]
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        weights = weights[:, among]
+        drawn = weights.sum(axis=1)
+        return np.divide(weights @ values, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
+
+    return mean
 
 
 def median_of(values: np.ndarray) -> Statistic:
@@ -61,6 +84,12 @@ def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
     return auc
 
 
+def units_of(duplicate_group: np.ndarray) -> np.ndarray:
+    """The identifier of each image's duplicate group, or one of its own for an image without duplicates (-1)."""
+    group = np.asarray(duplicate_group)
+    return np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+
+
 def bootstrap(
     statistics: Mapping[str, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
 ) -> dict[str, np.ndarray]:
@@ -84,9 +113,7 @@ def bootstrap(
     dict
         Name to float64 [resamples].
     """
-    group = np.asarray(duplicate_group)
-    # Every lone image gets an identifier that no group has.
-    group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    group = units_of(duplicate_group)
     units, unit_of_image = np.unique(group, return_inverse=True)
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}

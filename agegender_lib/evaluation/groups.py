@@ -11,7 +11,10 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
 from agegender_lib.evaluation.tables import check_predictions, predicted_gender
 
-GROUPINGS = ("age_band", "gender", "race")
+# Below this age a picture hardly shows the gender.
+YOUNG = 3
+_YOUNG_OR_NOT = (f"below {YOUNG}", f"{YOUNG} and older")
+GROUPINGS = ("age_band", "gender", "race", "young")
 # Below this many images an interval says little, and tables and figures set the group apart.
 SMALL = 30
 
@@ -26,7 +29,8 @@ def errors_by(
     predictions
         Rows of one split, see ``tables.PREDICTION_COLUMNS``.
     by
-        ``"age_band"``, ``"gender"``, ``"race"``, or several of them for every combination that occurs.
+        ``"age_band"``, ``"gender"``, ``"race"``, ``"young"`` (below 3 years, where gender can hardly be seen, or
+        older), or several of them for every combination that occurs.
     seed, resamples
         Seed and number of the bootstrap's draws.
 
@@ -42,20 +46,9 @@ def errors_by(
     InputError
         When ``by`` names something else, or see ``tables.check_predictions``.
     """
-    by = [by] if isinstance(by, str) else list(by)
-    unknown = [name for name in by if name not in GROUPINGS]
-    if unknown or not by or len(set(by)) < len(by):
-        raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
-    check_predictions(predictions)
-    keys = {
-        "age_band": age_band(predictions["age"]),
-        "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
-        "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
-    }
+    table = group_keys(predictions, by)
+    by = list(table)
     error = (predictions["age_predicted"] - predictions["age"]).to_numpy()
-    table = pd.DataFrame({name: np.asarray(keys[name]) for name in by}).astype(
-        {name: pd.CategoricalDtype(pd.Categorical(keys[name]).categories, ordered=True) for name in by}
-    )
     table["age_mae"], table["age_bias"] = np.abs(error), error
     table["gender_accuracy"] = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(
         float
@@ -73,6 +66,40 @@ def errors_by(
             row[f"{measure}_low"], row[f"{measure}_high"] = interval(draws[measure])
         rows.append(row | {"small": len(group) < SMALL})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
+
+
+def group_keys(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
+    """The group of people that each image belongs to.
+
+    Parameters
+    ----------
+    predictions, by
+        As for :func:`errors_by`.
+
+    Returns
+    -------
+    DataFrame
+        A row per image, numbered from 0, and a column per grouping: ordered categoricals of names.
+
+    Raises
+    ------
+    InputError
+        When ``by`` names something else, or see ``tables.check_predictions``.
+    """
+    by = [by] if isinstance(by, str) else list(by)
+    unknown = [name for name in by if name not in GROUPINGS]
+    if unknown or not by or len(set(by)) < len(by):
+        raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
+    check_predictions(predictions)
+    keys = {
+        "age_band": age_band(predictions["age"]),
+        "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
+        "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
+        "young": pd.Categorical.from_codes(
+            (predictions["age"] >= YOUNG).astype(int), _YOUNG_OR_NOT, ordered=True
+        ),
+    }
+    return pd.DataFrame({name: keys[name] for name in by})
 
 
 def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:

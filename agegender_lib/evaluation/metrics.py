@@ -8,16 +8,21 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
     confusion_matrix,
     mean_absolute_error,
     median_absolute_error,
+    precision_score,
+    recall_score,
     roc_auc_score,
     root_mean_squared_error,
 )
 
+from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, interval, mean_of, median_of
+from agegender_lib.evaluation.bootstrap import Statistic, auc_of, bootstrap, interval, mean_of, median_of
 from agegender_lib.evaluation.tables import check_predictions, check_same_images, predicted_gender
 
 
@@ -34,9 +39,13 @@ def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -
     Returns
     -------
     DataFrame
-        One row per metric: ``metric, value, low, high, n``. ``age_mae``, ``age_median_error`` and ``age_rmse`` are in
-        years, ``share_within_5`` (absolute age error of at most 5 years), ``gender_accuracy`` and ``gender_auc`` in
-        0 to 1. ``gender_auc`` is NaN when only one gender occurs.
+        One row per metric: ``metric, value, low, high, n``. ``age_mae``, ``age_median_error``, ``age_rmse`` and
+        ``age_balanced_mae`` (mean over the age bands of each band's MAE: every band counts alike, however few its
+        faces) are in years. ``share_within_5`` (absolute age error of at most 5 years, the literature's CS@5),
+        ``gender_accuracy``, ``gender_balanced_accuracy`` (mean of both genders' recall), ``gender_precision`` and
+        ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
+        1950; 0 is best) are in 0 to 1. A metric of gender is NaN where the images or the answers lack what it needs:
+        AUC and balanced accuracy both genders, recall a woman, precision an answer "female".
 
     Raises
     ------
@@ -46,29 +55,44 @@ def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     gender, p_female = predictions["gender"].to_numpy(), predictions["p_female"].to_numpy()
-    error = np.abs(read - age)
-    right = predicted_gender(predictions) == gender
-    both = len(np.unique(gender)) == 2
-    values = {
-        "age_mae": mean_absolute_error(age, read),
-        "age_median_error": median_absolute_error(age, read),
-        "age_rmse": root_mean_squared_error(age, read),
-        "share_within_5": np.mean(error <= 5),
-        "gender_accuracy": accuracy_score(gender, predicted_gender(predictions)),
-        "gender_auc": roc_auc_score(gender, p_female) if both else np.nan,
-    }
+    answer, error = predicted_gender(predictions), np.abs(read - age)
+    women, men, both = gender == 1, gender == 0, len(np.unique(gender)) == 2
+    square, right = (p_female - gender) ** 2, answer == gender
     mean_square = mean_of(error**2)
-    statistics = {
-        "age_mae": mean_of(error),
-        "age_median_error": median_of(error),
-        "age_rmse": lambda weights: np.sqrt(mean_square(weights)),
-        "share_within_5": mean_of(error <= 5),
-        "gender_accuracy": mean_of(right),
-        "gender_auc": auc_of(gender == 1, p_female),
-    }
+    recall, specificity = mean_of(right, among=women), mean_of(right, among=men)
+    # metric: its value, and its value on every resample
+    found: dict[str, tuple[float, Statistic]] = {
+        "age_mae": (mean_absolute_error(age, read), mean_of(error)),
+        "age_median_error": (median_absolute_error(age, read), median_of(error)),
+        "age_rmse": (root_mean_squared_error(age, read), lambda weights: np.sqrt(mean_square(weights))),
+        "age_balanced_mae": _balanced(error, age_band(age).codes),
+        "share_within_5": (np.mean(error <= 5), mean_of(error <= 5)),
+        "gender_accuracy": (accuracy_score(gender, answer), mean_of(right)),
+        "gender_balanced_accuracy": (
+            balanced_accuracy_score(gender, answer) if both else np.nan,
+            lambda weights: (recall(weights) + specificity(weights)) / 2,
+        ),
+        "gender_precision": (
+            precision_score(gender, answer, zero_division=np.nan), mean_of(women, among=answer == 1)
+        ),
+        "gender_recall": (recall_score(gender, answer, zero_division=np.nan), recall),
+        "gender_auc": (roc_auc_score(gender, p_female) if both else np.nan, auc_of(women, p_female)),
+        "gender_brier": (brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
+    }  # fmt: skip
+    statistics = {name: statistic for name, (_, statistic) in found.items()}
     draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
-    rows = [(name, float(value), *interval(draws[name]), len(predictions)) for name, value in values.items()]
+    rows = [
+        (name, float(value), *interval(draws[name]), len(predictions)) for name, (value, _) in found.items()
+    ]
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
+
+
+def _balanced(error: np.ndarray, band: np.ndarray) -> tuple[float, Statistic]:
+    """The mean over bands of each band's mean error, and its statistic; a band that a resample lacks is left out."""
+    bands = [band == code for code in np.unique(band)]
+    means = [mean_of(error, among=members) for members in bands]
+    value = np.mean([error[members].mean() for members in bands])
+    return float(value), lambda weights: np.nanmean([mean(weights) for mean in means], axis=0)
 
 
 def compare(

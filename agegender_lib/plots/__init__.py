@@ -5,6 +5,7 @@ from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
+from agegender_lib.plots.groups import crossings, group_gaps
 from agegender_lib.plots.predictions import (
     compare_models,
     confusion_matrices,
@@ -22,6 +23,7 @@ __all__ = [
     "compare_models",
     "confusion_matrices",
     "corrupted_faces",
+    "crossings",
     "draw_architecture",
     "duplicate_pairs",
     "epoch_times",
@@ -29,6 +31,7 @@ __all__ = [
     "errors_per_group",
     "face_grid",
     "gradient_conflict",
+    "group_gaps",
     "label_bars",
     "labels_overview",
     "learning_curves",

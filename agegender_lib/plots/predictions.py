@@ -128,7 +128,7 @@ def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
             for row in table.itertuples():
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
-                _whisker(ax, value, low, high, place[row.label] + offset, colour, looks[name][1])
+                whisker(ax, value, low, high, place[row.label] + offset, colour, looks[name][1])
         ax.set(title=title, xlabel=unit)
         ax.grid(axis="y", visible=False)
     axes[0].set_xlim(left=0)
@@ -168,7 +168,7 @@ def compare_models(table: pd.DataFrame) -> Figure:
             ours = np.isfinite(row.low)
             colour, marker = looks[row.model] if ours else (COLOURS["original report"], "D")
             y = models.index(row.model) + (-0.14 if ours else 0.2)
-            _whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
+            whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
             words = f"{row.value:.2f}" if metric == "age_mae" else percent(row.value, 1)
             end = row.high if ours else row.value
             ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8)
@@ -195,9 +195,10 @@ def _with_label(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(label=table[by].astype(str).agg(", ".join, axis=1))
 
 
-def _whisker(
+def whisker(
     ax: Axes, value: float, low: float, high: float, y: float, colour: str, marker: str, filled: bool = True
 ) -> None:
+    """A value as a marker on its interval, which is left out where it is missing."""
     if np.isfinite(low):
         ax.plot([low, high], [y, y], color=colour, lw=1.5, solid_capstyle="butt")
     ax.plot([value], [y], marker, color=colour, mfc=colour if filled else "white", mew=1.2, zorder=3)

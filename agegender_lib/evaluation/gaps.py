@@ -1,0 +1,185 @@
+"""How far apart the groups of people are whom a model serves, and how far chance alone would put them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.bands import age_band
+from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap
+from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
+from agegender_lib.evaluation.permutation import shuffled
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+
+Grouping = str | tuple[str, ...]
+GAP_GROUPINGS: tuple[Grouping, ...] = (
+    "age_band",
+    "gender",
+    "race",
+    ("race", "gender"),
+    ("age_band", "gender"),
+)
+MEASURES = ("age_mae", "age_bias", "gender_accuracy", "gender_accuracy_from_3")
+_COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest_value", "gap", "low", "high",
+            "by_chance", "p", "by_chance_ages", "p_ages", "groups", "left_out")  # fmt: skip
+
+
+def gaps(
+    predictions: pd.DataFrame,
+    groupings: Sequence[Grouping] = GAP_GROUPINGS,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> pd.DataFrame:
+    """The gap between the highest and the lowest group, for every grouping and measure of one model.
+
+    The largest of several noisy means less the smallest is above zero even where all groups are alike, and the more
+    so the smaller and the more numerous they are. So each gap stands beside what chance makes of it: the groups'
+    names are shuffled among the images (a permutation test), near-duplicates together. As groups differ in age, and
+    errors with it, a second shuffle stays within the age bands: a gap below ``by_chance_ages`` is no larger than the
+    groups' ages alone would make it.
+
+    Parameters
+    ----------
+    predictions
+        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
+    groupings
+        Each as ``groups.errors_by`` takes it; a tuple for a crossing.
+    seed, resamples
+        Seed and number of the bootstrap's draws, and of each kind of shuffles.
+
+    Returns
+    -------
+    DataFrame
+        A row per grouping and measure: ``grouping`` (the names joined by " x "); ``measure``: ``age_mae`` and
+        ``age_bias`` (years), ``gender_accuracy`` and ``gender_accuracy_from_3`` (0 to 1; the latter of images from 3
+        years on, as gender hardly shows before); ``lowest`` and ``highest`` (groups) with ``lowest_value`` and
+        ``highest_value``; ``gap``; ``low`` and ``high``, its 95 % interval, see below; ``by_chance``, which chance
+        exceeds in 5 % of the shuffles, and ``p``; ``by_chance_ages`` and ``p_ages``, the same within age bands,
+        missing where the grouping is one of ages; ``groups``, how many are compared; ``left_out``, the groups of
+        fewer than 30 images with their counts. Fewer than two groups have no gap (NaN).
+
+    Raises
+    ------
+    InputError
+        See ``groups.errors_by``.
+
+    Notes
+    -----
+    The interval holds all differences between groups at once, as Tukey's does: gap ± the bootstrap's 95 % quantile of
+    the range of (resampled less observed) group means, cut at 0. It is careful, wider than need be for many groups; the
+    percentile interval of the gap misses the truth far too often, because resamples spread groups further apart.
+
+    Shuffling tests whether the groups are alike altogether, in spread too. Where groups are of very unequal spread and
+    size, p can be too large or too small for a difference of means; the interval does not suppose equal spreads.
+    """
+    check_predictions(predictions)
+    scores, bands = _scores(predictions), age_band(predictions["age"]).codes
+    duplicate_group = predictions["duplicate_group"].to_numpy()
+    rows, deviations = {}, {}
+    for grouping in groupings:
+        keys = group_keys(predictions, [grouping] if isinstance(grouping, str) else list(grouping))
+        groups = keys.groupby(list(keys), observed=True, sort=True)
+        names, codes = [" ".join(name) for name, _ in groups], groups.ngroup().to_numpy()
+        shuffles = {"": shuffled(codes, duplicate_group, None, seed, resamples)}
+        if not {"age_band", "young"} & set(keys):
+            shuffles["_ages"] = shuffled(codes, duplicate_group, bands, seed, resamples)
+        for measure, score in scores.items():
+            row = {"grouping": " x ".join(keys), "measure": measure}
+            large, found = _gap(score, codes, names, shuffles)
+            rows[row["grouping"], measure] = row | found
+            if len(large) > 1:
+                deviations[row["grouping"], measure] = _deviation_of(score, codes, large)
+    for name, draws in bootstrap(deviations, duplicate_group, seed, resamples).items():
+        margin, gap = np.nanquantile(draws, LEVEL), rows[name]["gap"]
+        rows[name] |= {"low": max(gap - margin, 0.0), "high": gap + margin}
+    return pd.DataFrame(rows.values(), columns=_COLUMNS)
+
+
+def gaps_of(predictions: Mapping[str, pd.DataFrame], **options: Any) -> pd.DataFrame:
+    """:func:`gaps` of several models (name to predictions of one split) below each other, after a column ``model``."""
+    tables = [gaps(table, **options).assign(model=name) for name, table in predictions.items()]
+    return pd.concat(tables, ignore_index=True)[["model", *_COLUMNS]]
+
+
+def quote_gaps(table: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about gaps.
+
+    Parameters
+    ----------
+    table
+        As :func:`gaps_of` returns it.
+
+    Returns
+    -------
+    dict
+        `models`: by model, grouping (crossings joined by "_x_") and measure the row of the table. `gaps`: how many
+        there are; `beyond_chance`: how many have p < 0.05; `beyond_ages`: how many of those with ages kept have.
+    """
+    models: dict[str, Any] = {}
+    for row in table.to_dict("records"):
+        grouping = row["grouping"].replace(" x ", "_x_")
+        models.setdefault(row["model"], {}).setdefault(grouping, {})[row["measure"]] = {
+            key: value for key, value in row.items() if key not in ("model", "grouping", "measure")
+        }
+    return {
+        "models": models,
+        "gaps": int(table["gap"].notna().sum()),
+        "beyond_chance": int((table["p"] < 0.05).sum()),
+        "beyond_ages": int((table["p_ages"] < 0.05).sum()),
+    }
+
+
+def _scores(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Every measure as the mean of a float per image; NaN for an image that does not count."""
+    error = (predictions["age_predicted"] - predictions["age"]).to_numpy(dtype=float)
+    right = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(float)
+    old_enough = np.where(predictions["age"] >= YOUNG, right, np.nan)
+    return dict(zip(MEASURES, (np.abs(error), error, right, old_enough), strict=True))
+
+
+def _gap(score, codes, names, shuffles):
+    """The codes of the groups that are large enough, and what is known of their gap without a bootstrap."""
+    counts = np.bincount(codes[np.isfinite(score)], minlength=len(names))
+    large = np.flatnonzero(counts >= SMALL)
+    # one that the measure leaves out altogether is not among the measure's groups
+    few = [f"{names[code]} ({counts[code]})" for code in np.flatnonzero((counts > 0) & (counts < SMALL))]
+    found = {"groups": len(large), "left_out": ", ".join(few)}
+    if len(large) < 2:
+        return large, found
+    means = _means(score, codes[None], len(names))[0, large]
+    low, high = means.argmin(), means.argmax()
+    found |= {"lowest": names[large[low]], "lowest_value": means[low]}
+    found |= {"highest": names[large[high]], "highest_value": means[high], "gap": np.ptp(means)}
+    for end, dealt in shuffles.items():
+        by_chance = np.ptp(_means(score, dealt, len(names))[:, large], axis=1)
+        # sums in another order differ in their last bits
+        reached = (by_chance >= found["gap"] - 1e-9).sum()
+        found[f"by_chance{end}"] = np.nanquantile(by_chance, LEVEL)
+        found[f"p{end}"] = (reached + 1) / (len(by_chance) + 1)
+    return large, found
+
+
+def _deviation_of(score: np.ndarray, codes: np.ndarray, large: np.ndarray) -> Statistic:
+    """The statistic "range of the resampled less the observed mean of ``score`` over the groups ``large``"."""
+    member = ((codes[:, None] == large) & np.isfinite(score)[:, None]).astype(float)
+    # less the group's mean, so that a resample's mean is the deviation itself
+    centred = member * (np.nan_to_num(score)[:, None] - np.nan_to_num(score) @ member / member.sum(axis=0))
+
+    def deviation(weights: np.ndarray) -> np.ndarray:
+        drawn = weights @ member
+        means = np.divide(weights @ centred, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
+        return np.nanmax(means, axis=1) - np.nanmin(means, axis=1)
+
+    return deviation
+
+
+def _means(score: np.ndarray, codes: np.ndarray, groups: int) -> np.ndarray:
+    """Mean of ``score`` [images] in each group for every row of ``codes`` [rows, images]; float [rows, groups]."""
+    place = (codes + groups * np.arange(len(codes))[:, None]).ravel()
+    total, drawn = (
+        np.bincount(place, np.broadcast_to(values, codes.shape).ravel(), groups * len(codes))
+        for values in (np.nan_to_num(score), np.isfinite(score).astype(float))
+    )
+    means = np.divide(total, drawn, out=np.full(len(total), np.nan), where=drawn > 0)
+    return means.reshape(len(codes), groups)

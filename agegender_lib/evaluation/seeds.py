@@ -1,0 +1,152 @@
+"""The spread of one recipe's results over seeds, beside the spread that the choice of images makes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2, norm
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import LEVEL
+from agegender_lib.evaluation.metrics import summarise
+from agegender_lib.evaluation.runs import Run
+from agegender_lib.evaluation.tables import check_same_images
+
+POOLED = "all settings"
+
+
+def seed_spread(runs: Mapping[str, Run], seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+    """How much a metric varies between trainings that differ in their seed alone, and between samples of images.
+
+    A bootstrap over validation images knows nothing of how a training's first weights, order of images and
+    augmentation fell; repeating the training with other seeds does (Bouthillier et al. 2021). Both spreads are given
+    as a standard deviation, and so can be compared.
+
+    Parameters
+    ----------
+    runs
+        Finished trainings of one study by name; those that no other equals in all but the seed are left out.
+    seed, resamples
+        Seed and number of the bootstrap's draws.
+
+    Returns
+    -------
+    DataFrame
+        A row per model, settings and metric of ``metrics.summarise``: ``model``; ``settings`` (the names of the runs);
+        ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, between seeds; ``image_sd``, the mean
+        bootstrap interval's half-width divided by 1.96; ``half_width``, that half-width; ``larger``, which of the two
+        spreads is ("seeds" or "images").
+
+        A few seeds tell little of a spread, so every model with several settings has rows "all settings", in which
+        ``seed_sd`` is pooled (root of the mean variance). ``seed_sd_low`` and ``seed_sd_high`` are its 95 % interval
+        where values are normal and, of pooled ones, spread alike under all settings: pool trainings that resemble
+        each other. No rows where no training was repeated.
+
+    Raises
+    ------
+    InputError
+        When repeated trainings were validated on different images.
+    """
+    settings: dict[str, list[str]] = {}
+    for name, run in runs.items():
+        settings.setdefault(_without_seed(run), []).append(name)
+    columns = ["model", "settings", "metric", "seeds", "mean", "seed_sd", "seed_sd_low", "seed_sd_high",
+               "image_sd", "half_width", "larger"]  # fmt: skip
+    tables = []
+    for names in settings.values():
+        if len({runs[name].config["training"]["seed"] for name in names}) > 1:
+            model = str(runs[names[0]].config["training"]["model"])
+            table = _spread([runs[name] for name in names], names, seed, resamples)
+            tables.append(table.assign(model=model, settings=", ".join(names)))
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(tables, ignore_index=True)
+    for model, rows in table.groupby("model", sort=False):
+        if len(set(rows["settings"])) > 1:
+            tables.append(_pooled(rows).assign(model=model, settings=POOLED))
+    table = pd.concat(tables, ignore_index=True)
+    table["seed_sd_low"], table["seed_sd_high"] = _interval(table["seed_sd"], table.pop("freedom"))
+    table["larger"] = np.where(table["seed_sd"] > table["image_sd"], "seeds", "images")
+    return table[columns]
+
+
+def quote_seeds(spread: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about the spread over seeds.
+
+    Parameters
+    ----------
+    spread
+        As :func:`seed_spread` returns it.
+
+    Returns
+    -------
+    dict
+        `models`: by name, and there by metric, `settings` (how many), `seeds` (all trainings), `seed_sd` with `low`
+        and `high`, `image_sd` and `larger`. Of the pooled rows where there are any, else of the only settings.
+    """
+    models: dict[str, Any] = {}
+    for model, rows in spread.groupby("model", sort=False):
+        pooled = rows[rows["settings"] == POOLED]
+        own = rows[rows["settings"] != POOLED]
+        models[str(model)] = {
+            row["metric"]: {
+                "settings": int(own["settings"].nunique()),
+                "seeds": int(row["seeds"]),
+                "seed_sd": float(row["seed_sd"]),
+                "low": float(row["seed_sd_low"]),
+                "high": float(row["seed_sd_high"]),
+                "image_sd": float(row["image_sd"]),
+                "larger": str(row["larger"]),
+            }
+            for _, row in (pooled if len(pooled) else own).iterrows()
+        }
+    return {"models": models}
+
+
+def _without_seed(run: Run) -> str:
+    """All that decides a training but its seed, as text."""
+    training = {key: value for key, value in run.config["training"].items() if key != "seed"}
+    return json.dumps({**run.config, "training": training}, sort_keys=True)
+
+
+def _spread(repeated, names, seed, resamples):
+    first = repeated[0].validation.set_index("file")
+    summaries = []
+    for name, run in zip(names, repeated, strict=True):
+        try:
+            check_same_images(first, run.validation.set_index("file"))
+        except InputError as error:
+            raise InputError(f"The seeds {names[0]} and {name} cannot be compared: {error}") from error
+        summaries.append(summarise(run.validation, seed, resamples).set_index("metric"))
+    values = pd.concat([summary["value"] for summary in summaries], axis=1)
+    half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
+    table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})
+    table["half_width"], table["image_sd"] = half_width, half_width / norm.ppf((1 + LEVEL) / 2)
+    return table.assign(seeds=len(names), freedom=len(names) - 1).reset_index()
+
+
+def _pooled(rows):
+    """One row per metric: squared spreads averaged by their degrees of freedom."""
+    pooled = []
+    for metric, own in rows.groupby("metric", sort=False):
+        freedom = own["freedom"].sum()
+        pooled.append(
+            {
+                "metric": metric,
+                "seeds": own["seeds"].sum(),
+                "mean": own["mean"].mean(),
+                "seed_sd": np.sqrt((own["freedom"] * own["seed_sd"] ** 2).sum(skipna=False) / freedom),
+                "image_sd": own["image_sd"].mean(),
+                "half_width": own["half_width"].mean(),
+                "freedom": freedom,
+            }
+        )
+    return pd.DataFrame(pooled)
+
+
+def _interval(spread, freedom):
+    """The interval of a normal standard deviation, from the chi-squared distribution."""
+    low, high = (chi2.ppf((1 + side * LEVEL) / 2, freedom) for side in (1, -1))
+    return spread * np.sqrt(freedom / low), spread * np.sqrt(freedom / high)

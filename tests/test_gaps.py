@@ -1,0 +1,262 @@
+"""Gaps between groups of people: found where planted and as large, not found where nothing is planted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, mean_absolute_error
+
+from agegender_lib.data import AGE_BANDS, RACES
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import errors_by, gaps, gaps_of, quote_gaps
+from agegender_lib.evaluation.permutation import shuffled
+
+
+def answers(rng, count=300, **columns):
+    """A model that treats all alike: errors of 5 years, nine of ten genders right; some columns may be replaced."""
+    age, gender = rng.integers(3, 90, count), rng.integers(2, size=count)
+    right = rng.random(count) < 0.9
+    faces = pd.DataFrame(
+        {
+            "file": [f"{number}.jpg" for number in range(count)],
+            "split": "validation",
+            "age": age,
+            "gender": gender,
+            "race": rng.integers(len(RACES), size=count),
+            "duplicate_group": -1,
+            "age_predicted": age + 5 * rng.standard_normal(count),
+            "p_female": np.where(right, gender, 1 - gender) * 0.8 + 0.1,
+        }
+    )
+    return faces.assign(**columns)
+
+
+def too_old(faces, race, years):
+    """The same answers, but faces of one race are read as so much older."""
+    return faces.assign(age_predicted=faces["age_predicted"] + years * (faces["race"] == race))
+
+
+def gap(faces, measure, grouping="race", **options):
+    table = gaps(faces, [grouping], **options)
+    return table.set_index("measure").loc[measure]
+
+
+# Planted and found, with its size
+
+
+def test_a_bias_of_three_years_against_one_race_is_found():
+    faces = too_old(answers(np.random.default_rng(1), 1000), RACES.index("Indian"), 3)
+    found = gap(faces, "age_bias")
+    assert found["highest"] == "Indian" and found["p"] < 0.01 and found["p_ages"] < 0.01
+    assert found["low"] <= 3 <= found["high"] and found["gap"] > found["by_chance"] > 0
+    # the genders were treated alike
+    assert gap(faces, "age_bias", "gender")["p"] > 0.05 and gap(faces, "gender_accuracy")["p"] > 0.05
+
+
+def test_the_planted_gap_is_covered_as_often_as_promised_and_always_found():
+    rng, covered, found = np.random.default_rng(2), 0, 0
+    for seed in range(60):
+        faces = too_old(answers(rng, 400), RACES.index("Black"), -3)
+        row = gap(faces, "age_bias", seed=seed, resamples=200)
+        covered += row["low"] <= 3 <= row["high"]
+        found += row["p"] < 0.05 and row["lowest"] == "Black"
+    assert covered >= 55 and found >= 55  # the interval is careful: more than 95 %
+
+
+def test_two_groups_have_the_interval_of_their_difference():
+    rng, covered = np.random.default_rng(3), 0
+    for seed in range(150):
+        faces = answers(rng, 120)
+        faces["age_predicted"] += 2 * faces["gender"]
+        row = gap(faces, "age_bias", "gender", seed=seed, resamples=200)
+        covered += row["low"] <= 2 <= row["high"]
+    assert (
+        134 <= covered <= 149
+    )  # 95 % is 142.5; a binomial count leaves this range about once in a hundred times
+
+
+def test_gender_read_wrongly_for_one_crossing_is_found_there():
+    rng = np.random.default_rng(4)
+    faces = answers(rng, 1000)
+    asian_women = (faces["race"] == RACES.index("Asian")) & (faces["gender"] == 1)
+    faces.loc[asian_women & (rng.random(1000) < 0.3), "p_female"] = 0.2
+    found = gap(faces, "gender_accuracy", ("race", "gender"))
+    assert found["grouping"] == "race x gender" and found["lowest"] == "Asian female" and found["p"] < 0.01
+
+
+# Nothing planted, nothing found
+
+
+def test_where_all_are_alike_one_gap_in_twenty_is_significant():
+    rng, rows = np.random.default_rng(5), []
+    for seed in range(200):
+        faces = answers(rng, 180, race=rng.permutation(np.arange(180) % 4))
+        rows.append(gaps(faces, ["race"], seed=seed, resamples=99).set_index("measure"))
+    for measure in ("age_mae", "age_bias", "gender_accuracy"):
+        for p in ("p", "p_ages"):
+            values = np.array([row.loc[measure, p] for row in rows])
+            # 10 of 200 are expected; a binomial count leaves this range about once in two hundred times
+            assert 2 <= (values <= 0.05).sum() <= 18, (measure, p)
+            assert 0.4 < values.mean() < 0.62
+    # the largest less the smallest of four means is nowhere near 0, and the interval must know it
+    bias = [row.loc["age_bias"] for row in rows]
+    assert np.median([row["gap"] for row in bias]) > 1 and np.mean([row["low"] == 0 for row in bias]) > 0.88
+
+
+def test_a_gap_that_ages_make_is_told_from_one_of_race():
+    """Errors grow with age, and one race is old: without ages kept, that looks like unfairness to a race."""
+    rng, blunt, careful = np.random.default_rng(6), 0, 0
+    for seed in range(40):
+        faces = answers(rng, 300)
+        old = faces["age"] >= 40
+        faces["race"] = np.where(old & (rng.random(300) < 0.7), 0, rng.integers(1, 3, 300))
+        faces["age_predicted"] = faces["age"] + np.where(old, 9, 3) * rng.standard_normal(300)
+        row = gap(faces, "age_mae", seed=seed, resamples=99)
+        assert row["by_chance_ages"] > row["by_chance"]
+        blunt, careful = blunt + (row["p"] <= 0.05), careful + (row["p_ages"] <= 0.05)
+    assert blunt >= 38 and careful <= 6
+    kept = too_old(faces, 0, 4)
+    assert gap(kept, "age_bias")["p_ages"] < 0.02
+
+
+def test_copies_of_faces_are_no_evidence():
+    rng, ignored, kept = np.random.default_rng(7), 0, 0
+    for seed in range(60):
+        once = answers(rng, 40, race=np.arange(40) % 2)
+        copies = once.loc[np.arange(40).repeat(8)].assign(file=[f"{n}.jpg" for n in range(320)])
+        groups = np.arange(40).repeat(8)
+        ignored += gap(copies, "age_bias", seed=seed, resamples=99)["p"] <= 0.05
+        row = gap(copies.assign(duplicate_group=groups), "age_bias", seed=seed, resamples=99)
+        kept += row["p"] <= 0.05
+    assert kept <= 8 and ignored >= 25
+    # eight copies of each face tell no more than one: an interval wider by the square root of 8
+    whole, parts = (
+        gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1)
+    )
+    ratio = (whole["high"] - whole["gap"]) / (parts["high"] - parts["gap"])
+    assert ratio == pytest.approx(8**0.5, rel=0.2)
+
+
+# Shuffles
+
+
+def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together():
+    group = np.array([-1, 5, -1, 5, 9, 9, -1, -1, 2, 2, -1, 7])
+    strata = np.array([0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 1])
+    labels = np.array(list("abcdefghijkl"))
+    dealt = shuffled(labels, group, strata, seed=3, shuffles=400)
+    places = [{"".join(row)[image] for row in dealt} for image in range(12)]
+    # lone images (7 is a group of one) of the same stratum swap; of the pairs, those with equal strata
+    for images in ("ack", "ghl"):
+        assert all(places["abcdefghijkl".index(image)] == set(images) for image in images)
+    assert places[1] == places[5] == {"b", "f"} and places[3] == places[4] == {"d", "e"}
+    assert places[8] == {"i"} and places[9] == {"j"}
+    for row in dealt:
+        assert sorted(row) == sorted(labels)
+        assert (row[1] == "b") == (row[3] == "d")  # a pair's labels go together
+    # every order of three is as likely
+    orders = pd.Series(["".join(row[[0, 2, 10]]) for row in dealt]).value_counts()
+    assert len(orders) == 6 and orders.between(40, 95).all()
+    free = shuffled(labels, group, seed=3, shuffles=400)
+    assert {row[0] for row in free} == set("acghkl") and {row[1] for row in free} == set("bei")
+    assert (shuffled(labels, group, strata, seed=3, shuffles=5) == dealt[:5]).all()
+
+
+# What the table holds
+
+
+def test_gaps_are_those_of_the_group_table_and_of_fairlearn():
+    from fairlearn.metrics import MetricFrame  # slow to import
+
+    faces = answers(np.random.default_rng(8), 600)
+    groups, table = errors_by(faces, "race", resamples=10), gaps(faces, ["race"], resamples=10)
+    table = table.set_index("measure")
+    named = faces["race"].map(dict(enumerate(RACES)))
+    frames = {
+        "age_mae": MetricFrame(
+            metrics=mean_absolute_error, y_true=faces["age"], y_pred=faces["age_predicted"],
+            sensitive_features=named,
+        ),
+        "gender_accuracy": MetricFrame(
+            metrics=accuracy_score, y_true=faces["gender"], y_pred=faces["p_female"] >= 0.5,
+            sensitive_features=named,
+        ),
+    }  # fmt: skip
+    for measure, frame in frames.items():
+        assert table.loc[measure, "gap"] == pytest.approx(frame.difference(), abs=1e-12)
+        for end in ("lowest", "highest"):
+            name, value = table.loc[measure, [end, f"{end}_value"]]
+            assert value == pytest.approx(frame.by_group[name])
+            assert value == pytest.approx(groups.set_index("race")[measure][name])
+    assert table.loc["age_bias", "gap"] == pytest.approx(np.ptp(groups["age_bias"]))
+
+
+def test_small_groups_are_left_out_and_listed():
+    faces = answers(np.random.default_rng(9), 200, race=[0] * 100 + [1] * 71 + [3] * 29)
+    faces.loc[faces["race"] == 3, "age_predicted"] += 50
+    found = gap(faces, "age_mae")
+    assert found["groups"] == 2 and found["left_out"] == "Indian (29)" and found["highest_value"] < 10
+    more = gap(faces.assign(race=[0] * 100 + [1] * 70 + [3] * 30), "age_mae")
+    assert more["groups"] == 3 and more["left_out"] == "" and more["highest_value"] > 30
+    # fewer than two groups have no gap, and say which there are
+    alone = gap(faces.assign(race=[0] * 180 + [1] * 20), "age_mae")
+    assert np.isnan(alone[["gap", "low", "high", "p", "by_chance"]].astype(float)).all()
+    assert alone["groups"] == 1 and alone["left_out"] == "Black (20)"
+
+
+def test_the_youngest_do_not_count_where_gender_is_read_from_three_years_on():
+    faces = answers(np.random.default_rng(10), 400)
+    babies = np.arange(400) < 50
+    faces.loc[babies, ["age", "race", "p_female"]] = [1, 2, 0.5]
+    faces.loc[babies, "gender"] = 0  # all of them read wrongly
+    rows = gaps(faces, ["race", "age_band"], resamples=20).set_index(["grouping", "measure"])
+    assert rows.loc[("race", "gender_accuracy"), "lowest"] == RACES[2]
+    older = errors_by(faces[~babies], "race", resamples=10)["gender_accuracy"]
+    assert rows.loc[("race", "gender_accuracy_from_3"), "gap"] == pytest.approx(np.ptp(older))
+    assert rows.loc[("age_band", "gender_accuracy"), "lowest"] == AGE_BANDS[0]
+    apart = rows.loc[("age_band", "gender_accuracy_from_3")]
+    assert apart["lowest"] != AGE_BANDS[0] and AGE_BANDS[0] not in apart["left_out"]
+    # and stand apart where errors are listed
+    young = errors_by(faces, "young", resamples=20)
+    assert young["young"].to_list() == ["below 3", "3 and older"] and young["count"].to_list() == [50, 350]
+    assert young["gender_accuracy"].iloc[0] == 0
+    assert young["gender_accuracy"].iloc[1] == pytest.approx(
+        ((faces["p_female"] >= 0.5) == faces["gender"])[~babies].mean()
+    )
+
+
+def test_ages_are_not_kept_where_the_groups_are_ages():
+    rows = gaps(answers(np.random.default_rng(11), 300), resamples=20).set_index("grouping")
+    for grouping in ("age_band", "age_band x gender"):
+        assert rows.loc[grouping, ["by_chance_ages", "p_ages"]].isna().all(axis=None)
+    assert rows.loc[["race", "gender", "race x gender"], ["by_chance_ages", "p_ages"]].notna().all(axis=None)
+
+
+def test_the_seed_decides_and_models_stand_below_each_other():
+    faces = answers(np.random.default_rng(12), 200)
+    first = gaps(faces, ["race"], seed=1, resamples=100)
+    assert gaps(faces, ["race"], seed=1, resamples=100).equals(first)
+    other = gaps(faces, ["race"], seed=2, resamples=100)
+    assert other["gap"].equals(first["gap"])
+    assert (other["high"] != first["high"]).any() and (other["by_chance"] != first["by_chance"]).any()
+    both = gaps_of({"A": faces, "B": faces}, groupings=["race"], seed=1, resamples=100)
+    for name in "AB":
+        own = both[both["model"] == name].drop(columns="model").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, first)
+
+
+def test_a_report_finds_every_gap_by_its_names():
+    table = gaps_of({"ModelA": too_old(answers(np.random.default_rng(14), 600), 2, 4)}, resamples=100)
+    quoted = quote_gaps(table)
+    row = table.set_index(["grouping", "measure"]).loc[("race x gender", "age_bias")]
+    kept = quoted["models"]["ModelA"]["race_x_gender"]["age_bias"]
+    assert (kept["gap"], kept["highest"]) == (row["gap"], row["highest"]) and "Asian" in kept["highest"]
+    assert quoted["gaps"] == 20 and quoted["beyond_chance"] == (table["p"] < 0.05).sum() >= 2
+    assert quoted["beyond_ages"] == (table["p_ages"] < 0.05).sum() >= 2
+
+
+def test_what_cannot_be_grouped_is_refused():
+    faces = answers(np.random.default_rng(13), 50)
+    with pytest.raises(InputError, match=r"Cannot group errors by \['height'\]"):
+        gaps(faces, ["height"])
+    with pytest.raises(InputError, match="lacks the column"):
+        gaps(faces.drop(columns="race"))

@@ -1,0 +1,177 @@
+"""The model card and the data sheet: their numbers are those of the results, and nothing missing goes unsaid."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.model_card import PAGES, render_card, write_cards
+
+MODELS = ("ModelA", "ModelB", "ModelF")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A copy of the committed results, to be spoilt."""
+    kept = tmp_path / "results"
+    shutil.copytree(folders.REPORT / "results", kept, ignore=shutil.ignore_patterns("ablations", "search"))
+    return kept
+
+
+def rows(card, title):
+    """The cells of the table under a line that begins with ``title``, the heading row first."""
+    lines = card[card.index(f"\n{title}") :].splitlines()[1:]
+    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    table = []
+    for line in lines[first:]:
+        if not line.startswith("|"):
+            break
+        table.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert set(table[1]) == {"---"} and len({len(row) for row in table}) == 1
+    return [table[0], *table[2:]]
+
+
+def numbers(cell):
+    """The numbers in a cell, shares as 0 to 1."""
+    share = 100 if "%" in cell else 1
+    return [float(number) / share for number in re.findall(r"-?\d+\.\d+", cell.replace("−", "-"))]
+
+
+@pytest.mark.parametrize(
+    ("title", "measure", "exact"),
+    [
+        ("Mean absolute age error", "age_mae", 0.006),
+        ("Age bias", "age_bias", 0.006),
+        ("Gender accuracy;", "gender_accuracy", 0.0006),
+    ],
+)
+def test_the_results_per_group_are_those_of_the_tables(results, title, measure, exact):
+    head, *found = rows(render_card(results), title)
+    assert head == ["group", "images", *MODELS]
+    tables = [
+        [pd.read_csv(results / f"{name}_{letter}.csv") for letter in "abf"]
+        for name in ("age_bands", "genders", "races")
+    ]
+    assert len(found) == sum(len(models[0]) for models in tables) == 17
+    place = iter(found)
+    for models in tables:
+        for number in range(len(models[0])):
+            group, count, *cells = next(place)
+            for table, cell in zip(models, cells, strict=True):
+                row = table.iloc[number]
+                assert group == row.iloc[0] and count == f"{row['count']}{' (few)' if row['small'] else ''}"
+                wanted = row[[measure, f"{measure}_low", f"{measure}_high"]].to_list()
+                assert numbers(cell) == pytest.approx(wanted, abs=exact)
+    assert any("(few)" in row[1] for row in found)
+
+
+def test_the_metrics_are_those_of_the_tables(results):
+    head, *found = rows(render_card(results), "## Metrics")
+    assert head == ["metric", *MODELS]
+    metrics = ["age_mae", "age_median_error", "age_rmse", "age_balanced_mae", "share_within_5", "gender_accuracy",
+               "gender_precision", "gender_recall", "gender_auc", "gender_brier"]  # fmt: skip
+    for metric, (_, *cells) in zip(metrics, found, strict=True):
+        for letter, cell in zip("abf", cells, strict=True):
+            table = pd.read_csv(results / f"metrics_{letter}.csv").set_index("metric")
+            wanted = table.loc[metric, ["value", "low", "high"]].to_list()
+            assert numbers(cell) == pytest.approx(wanted, abs=0.006 if metric.startswith("age") else 0.0006)
+
+
+def test_gaps_are_bold_beyond_chance_and_marked_beyond_ages(results):
+    table = pd.read_csv(results / "gaps.csv")
+    # every case once, whatever the committed results are
+    table["p"], table["p_ages"] = [0.04, 0.06, 0.01] * 20, [0.06, 0.04, 0.02, None] * 15
+    table.to_csv(results / "gaps.csv", index=False)
+    shown = table[table["measure"] != "gender_accuracy"].set_index(["grouping", "measure", "model"])
+    words = {
+        "age error (years)": "age_mae",
+        "age bias (years)": "age_bias",
+        "gender accuracy, from 3 years on": "gender_accuracy_from_3",
+    }
+    head, *found = rows(render_card(results), "## Gaps")
+    assert head == ["groups", "measure", *MODELS] and len(found) * 3 == len(shown)
+    for grouping, measure, *cells in found:
+        for model, cell in zip(MODELS, cells, strict=True):
+            row = shown.loc[
+                (grouping.replace("age band", "age_band").replace("×", "x"), words[measure], model)
+            ]
+            wanted = row[["gap", "low", "high"]].astype(float).to_list()
+            assert numbers(cell) == pytest.approx(wanted, abs=0.006 if "years)" in measure else 0.0006)
+            assert ("**" in cell, "†" in cell) == (row["p"] < 0.05, row["p"] < 0.05 and row["p_ages"] < 0.05)
+
+
+def test_the_data_sheet_counts_the_images(results):
+    predictions = pd.read_csv(results / "runs" / "model_a" / "predictions.csv")
+    sheet = render_card(results, "DATA_SHEET.md")
+    _, *found = rows(sheet, "## Composition")
+    found = {group: (train, validation) for group, train, validation in found}
+    for split, column in (("train", 0), ("validation", 1)):
+        own = predictions[predictions["split"] == split]
+        for group, wanted in {
+            "0-2": own["age"] < 3, "80+": own["age"] >= 80, "female": own["gender"] == 1, "Indian": own["race"] == 3,
+        }.items():  # fmt: skip
+            assert found[group][column] == f"{wanted.sum():,}"
+    data = json.loads((results / "data.json").read_text())
+    assert f"{data['images']:,} pictures" in sheet and f"{data['duplicate_pairs']} pairs of pictures" in sheet
+
+
+def test_cards_of_drawn_faces_say_so_before_anything_else(results):
+    for page in PAGES:
+        assert "rendered stand-in faces" not in render_card(results, page)
+    data = json.loads((results / "data.json").read_text())
+    (results / "data.json").write_text(json.dumps({**data, "rendered": True}))
+    for page in PAGES:
+        card = render_card(results, page)
+        assert "rendered stand-in faces, not photographs" in card[: card.index("\n## ")]
+
+
+def test_what_has_no_value_is_marked(results):
+    table = pd.read_csv(results / "gaps.csv")
+    alone = (table["grouping"] == "race") & (table["model"] == "ModelB")
+    table.loc[alone, ["gap", "low", "high", "p", "by_chance"]] = None
+    table.to_csv(results / "gaps.csv", index=False)
+    card = render_card(results)
+    found = [row for row in rows(card, "## Gaps") if row[0] == "race"]
+    assert len(found) == 3 and all(row[3] == "–" != row[2] for row in found)
+    assert "nan" not in card.lower().replace("finance", "")
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["headline.csv", "data.json", "groups.json", "gaps.csv", "metrics_b.csv", "races_f.csv", "age_bands_a.csv",
+     "model_f.json", "runs/model_a/predictions.csv"],
+)  # fmt: skip
+def test_a_missing_result_is_named_and_no_page_is_written(results, missing):
+    (results / missing).unlink()
+    (results.parent / "MODEL_CARD.md").write_text("the previous one")
+    with pytest.raises(InputError, match=missing.split("/")[-1].split(".")[0]):
+        write_cards(results.parent)
+    assert (results.parent / "MODEL_CARD.md").read_text() == "the previous one"
+    assert sorted(path.name for path in results.parent.iterdir()) == ["MODEL_CARD.md", "results"]
+
+
+def test_results_of_an_older_version_are_refused(results):
+    table = pd.read_csv(results / "metrics_b.csv")
+    table[table["metric"] != "gender_brier"].to_csv(results / "metrics_b.csv", index=False)
+    with pytest.raises(InputError, match=r"metrics_b.csv .* has no gender_brier"):
+        render_card(results)
+    shutil.copy(folders.REPORT / "results" / "metrics_b.csv", results)
+    gaps = pd.read_csv(results / "gaps.csv")
+    gaps[gaps["model"] != "ModelF"].to_csv(results / "gaps.csv", index=False)
+    with pytest.raises(InputError, match=r"gaps.csv .* has no age_mae of ModelF by age_band"):
+        render_card(results)
+
+
+def test_the_committed_pages_show_the_committed_results(tmp_path, results):
+    written = write_cards(results.parent)
+    assert [path.name for path in written] == list(PAGES)
+    for path in written:
+        text = path.read_text(encoding="utf-8")
+        assert text == (folders.REPORT / path.name).read_text(encoding="utf-8")
+        assert "{{" not in text and "{%" not in text
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            assert (folders.REPORT / link).exists(), link

@@ -1,0 +1,113 @@
+"""The spread over seeds: as large as planted, and told from the spread that the images make."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import quote_seeds, seed_spread, summarise
+from agegender_lib.evaluation.runs import Run
+
+IMAGES = 300
+
+
+def training(seed, shift=0.0, noise=6.0, model="model_a", **settings):
+    """A finished training whose answers are too old by ``shift`` for everybody; the images are always the same."""
+    rng = np.random.default_rng(0)
+    age, gender = rng.integers(1, 90, IMAGES), rng.integers(2, size=IMAGES)
+    predictions = pd.DataFrame(
+        {
+            "file": [f"{number}.jpg" for number in range(IMAGES)],
+            "split": "validation",
+            "age": age,
+            "gender": gender,
+            "race": 0,
+            "duplicate_group": -1,
+            # an error of one sign, so that a shift moves the mean absolute error by itself
+            "age_predicted": age + 30 + noise * rng.standard_normal(IMAGES) + shift,
+            "p_female": np.where(rng.random(IMAGES) < 0.9, gender, 1 - gender) * 0.8 + 0.1,
+        }
+    )
+    config = {"training": {"model": model, "seed": seed, **settings}, "data": {"name": "faces"}}
+    return Run(f"{model}-{seed}", config, {"data": {"rendered": True}}, pd.DataFrame(), predictions, {})
+
+
+def age_error(table):
+    return table[table["metric"] == "age_mae"].set_index("settings")
+
+
+def test_the_spread_of_three_seeds_is_counted_by_hand():
+    runs = {"a": training(1, -1.0), "b": training(2, 0.0), "c": training(3, 4.0)}
+    table = seed_spread(runs, resamples=200)
+    row = age_error(table).loc["a, b, c"]
+    first = summarise(runs["b"].validation, resamples=200).set_index("metric").loc["age_mae"]
+    assert row["seeds"] == 3 and row["model"] == "model_a"
+    assert row["mean"] == pytest.approx(first["value"] + 1)
+    assert row["seed_sd"] == pytest.approx(7**0.5)  # of -1, 0 and 4
+    assert row["half_width"] == pytest.approx((first["high"] - first["low"]) / 2)
+    assert row["image_sd"] == pytest.approx(6 / IMAGES**0.5, rel=0.15)
+    assert row["larger"] == "seeds"
+    # all seeds name the same genders: no spread there, and the images have the larger one
+    gender = table[table["metric"] == "gender_accuracy"].iloc[0]
+    assert gender["seed_sd"] < 1e-12 and gender["image_sd"] > 0.01 and gender["larger"] == "images"
+    assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
+
+
+def test_a_small_spread_of_seeds_is_smaller_than_that_of_images():
+    row = age_error(seed_spread({"a": training(1, -0.1), "b": training(2, 0.1)}, resamples=200)).iloc[0]
+    assert row["seed_sd"] == pytest.approx(0.02**0.5) and row["larger"] == "images"
+
+
+def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
+    runs = {
+        "a": training(1, epochs=8),
+        "b": training(2, 2.0, epochs=8),
+        "longer": training(3, 9.0, epochs=9),
+        "again": training(1, epochs=8),
+        "other": training(1, epochs=7),
+        "same seed": training(1, epochs=7),
+    }
+    assert set(seed_spread(runs, resamples=10)["settings"]) == {"a, b, again"}
+    single = seed_spread({name: runs[name] for name in ("a", "longer")}, resamples=10)
+    assert single.empty and "seed_sd" in single
+    assert quote_seeds(single) == {"models": {}}
+
+
+def test_pooled_spreads_cover_the_planted_one():
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(30):
+        runs = {
+            f"{choice} {seed}": training(seed, rng.normal(0, 0.5), epochs=choice)
+            for choice in range(3)
+            for seed in range(3)
+        }
+        table = age_error(seed_spread(runs, resamples=2))
+        row, each = table.loc["all settings"], table.drop("all settings")
+        covered += row["seed_sd_low"] <= 0.5 <= row["seed_sd_high"]
+    assert covered >= 25  # 28.5 are expected
+    assert row["seeds"] == 9 and len(each) == 3
+    assert row["seed_sd"] == pytest.approx((each["seed_sd"] ** 2).mean() ** 0.5)
+    # more trainings know the spread better
+    assert row["seed_sd_high"] / row["seed_sd"] < (each["seed_sd_high"] / each["seed_sd"]).min()
+
+
+def test_models_are_not_pooled_with_each_other():
+    runs = {f"{m}{s}{c}": training(s, s, model=m, epochs=c) for m in "AB" for s in (1, 2) for c in (1, 2)}
+    runs |= {f"C{s}": training(s, s, model="C") for s in (1, 2)}
+    table = seed_spread(runs, resamples=10)
+    assert table[table["settings"] == "all settings"].groupby("model")["seeds"].max().to_dict() == {
+        "A": 4,
+        "B": 4,
+    }
+    quoted = quote_seeds(table)["models"]
+    assert quoted["A"]["age_mae"]["settings"] == 2 and quoted["C"]["age_mae"]["settings"] == 1
+    assert (
+        quoted["A"]["age_mae"]["seed_sd"] == pytest.approx(0.5**0.5) and quoted["C"]["age_mae"]["seeds"] == 2
+    )
+
+
+def test_seeds_of_other_images_are_refused():
+    other = training(2)
+    other.predictions.loc[3, "file"] = "stranger.jpg"
+    with pytest.raises(InputError, match=r"The seeds a and b cannot be compared: .*different images"):
+        seed_spread({"a": training(1), "b": other}, resamples=10)
