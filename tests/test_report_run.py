@@ -137,6 +137,9 @@ def test_everything_made_from_drawn_faces_says_so(work):
         assert "rendered stand-in faces" in json.loads(path.read_text())["made_from"], path
     pages = [page.extract_text() for page in PdfReader(work / "report" / "report.pdf").pages]
     assert all("rendered stand-in faces" in " ".join(page.split()) for page in pages)
+    for page in ("MODEL_CARD.md", "DATA_SHEET.md"):
+        card = (work / "report" / page).read_text(encoding="utf-8")
+        assert "rendered stand-in faces, not photographs" in card[: card.index("\n## ")]
     # and no model of theirs is put where users look for one
     assert not (work / "report" / "models").exists()
 
@@ -221,7 +224,7 @@ def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys
 def test_publishing_replaces_what_is_generated_and_keeps_the_rest(tmp_path):
     staging, output = tmp_path / "staging", tmp_path / "report"
     for folder, files in {
-        staging: ["figures/new.svg", "results/new.json", "models/a.keras", "report.pdf"],
+        staging: ["figures/new.svg", "results/new.json", "models/a.keras", "MODEL_CARD.md", "report.pdf"],
         output: ["figures/old.svg", "results/old.json", "models/a.keras", "models/b.keras", "report.ipynb"],
     }.items():
         for file in files:
@@ -234,6 +237,7 @@ def test_publishing_replaces_what_is_generated_and_keeps_the_rest(tmp_path):
         "results/new.json": "staging",
         "models/a.keras": "staging",
         "models/b.keras": "report",
+        "MODEL_CARD.md": "staging",
         "report.ipynb": "report",
         "report.pdf": "staging",
     }

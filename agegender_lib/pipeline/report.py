@@ -11,6 +11,7 @@ from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, replacing
 from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.model_card import PAGES, write_cards
 from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
 from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.pipeline.report_export import export_report
@@ -86,12 +87,13 @@ def make_report(
 
 
 def export(folder: Path = folders.REPORT) -> Path:
-    """Set the report's PDF from the figures and results in `folder`; returns its path there."""
+    """Set the report's PDF, model card and data sheet from what is in `folder`; returns the PDF's path."""
     folder = Path(folder)
     if folder.resolve() != folders.REPORT:
         folder.mkdir(parents=True, exist_ok=True)
         for name in SOURCES:
             shutil.copyfile(folders.REPORT / name, folder / name)
+    write_cards(folder)
     return export_report(folder / "report.ipynb", folder / "report.pdf")
 
 
@@ -111,6 +113,9 @@ def publish(staging: Path, output: Path) -> Path:
         if (staging / "models").is_dir():
             for model in sorted((staging / "models").iterdir()):
                 copy_file(model, output / "models" / model.name)
+        for page in PAGES:
+            if (staging / page).is_file():
+                copy_file(staging / page, output / page)
         return copy_file(staging / "report.pdf", output / "report.pdf")
     except OSError as error:
         raise InputError(
