@@ -74,6 +74,13 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
     changed = backbone_features(network, few)
     assert len(list(kept.iterdir())) == 3 and sum(calls) == 360
     assert np.abs(changed - once).max() > 1e-4
+    # nor does another resolution, which is a layer without weights, get the features of this one
+    config, weights = tiny_b
+    for side in (64, 96):
+        backbone_features(
+            build_network(replace(config, builder={**config.builder, "side": side}), weights), few
+        )
+    assert len(list(kept.iterdir())) == 5 and sum(calls) == 600
 
 
 def test_a_network_without_a_backbone_has_no_features(few, kept):

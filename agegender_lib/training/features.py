@@ -19,6 +19,8 @@ from .batches import Batches
 #: The last layer that both branches share; its output is what is kept.
 POOLED = "shared_pool_average"
 KEPT = folders.CACHE / "features"
+# Of a layer's configuration, what changes nothing of what it computes, or is said otherwise.
+_OF_THE_MOMENT = ("name", "dtype", "trainable")
 
 
 class FeatureBatches(Batches):
@@ -125,7 +127,11 @@ def _fingerprint(base, faces):
     digest = hashlib.sha256(faces.fingerprint.encode())
     for layer in base.layers:
         inner = layer.layers if isinstance(layer, keras.Model) else [layer]
-        digest.update(json.dumps([[type(part).__name__, part.compute_dtype] for part in inner]).encode())
+        for part in inner:
+            # what a layer without weights does, such as to which size it resizes, stands in its configuration
+            says = {key: value for key, value in part.get_config().items() if key not in _OF_THE_MOMENT}
+            kind = [type(part).__name__, part.compute_dtype, says]
+            digest.update(json.dumps(kind, sort_keys=True, default=str).encode())
     for weight in base.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()[:16]
