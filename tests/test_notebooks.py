@@ -18,13 +18,14 @@ def code_of(notebook):
     return [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
 
 
-def test_the_five_chapters_are_there():
+def test_the_chapters_are_there():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_exploration",
         "02_model_a",
         "03_model_b",
         "04_comparison",
         "05_ablations",
+        "06_groups",
     ]
 
 

@@ -124,7 +124,7 @@ def _gap_rows(results: Path, models: list[str]) -> Iterator[str]:
             for model in models:
                 if model not in rows.index:
                     raise InputError(
-                        f"gaps.csv in {results} has no {measure} of {model} by {grouping}: run 04_comparison again"
+                        f"gaps.csv in {results} has no {measure} of {model} by {grouping}: run 06_groups again"
                     )
                 row = rows.loc[model]
                 cell = _with_interval(row["gap"], row["low"], row["high"], FORMATS[form])
