@@ -6,11 +6,13 @@ A notebook whose YAML says `results: results` may write, in its Markdown cells a
     {{ model_a.validation.age_mae | years }}     groups nest
     {% if data.rendered %} ... {% endif %}       conditions and loops of jinja, within one cell
     {{ table("models", caption="...", label="tbl-models") }}   from results/models.csv
+    {{ page("MODEL_CARD.md") }}                  a generated page beside results/, without its title
     <!--# a comment #-->                         because jinja's own {# would swallow {#eq-loss}
 """
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +77,13 @@ class NumbersEnvironment(SandboxedEnvironment):
                 raise InputError(f"no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
             return markdown_table(folder / f"{name}.csv", FORMATS, **options)
 
-        self.globals = {**numbers, "table": table}
+        def page(name: str) -> str:
+            path = folder.parent / name
+            if not path.is_file():
+                raise InputError(f"there is no {name} beside {folder.name}/: let make report write it first")
+            return _without_title(path.read_text(encoding="utf-8"))
+
+        self.globals = {**numbers, "table": table, "page": page}
         self.filters |= FORMATS
 
     def getattr(self, obj: object, attribute: str) -> object:
@@ -145,12 +153,19 @@ def _read_json(folder: Path) -> dict[str, object]:
             values = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is not JSON ({error}): run the notebook that writes it again") from None
-        if not path.stem.isidentifier() or path.stem == "table":
+        if not path.stem.isidentifier() or path.stem in ("table", "page"):
             raise InputError(
                 f"no placeholder can be called {path.stem!r}: let {path} be written under a plain word"
             )
         groups[path.stem] = _grouped(path.stem, values)
     return groups
+
+
+def _without_title(text: str) -> str:
+    """A Markdown page from its first paragraph on, its addresses (`@`) no citations and links to its like only words."""
+    _, _, text = text.partition("\n# ")
+    _, _, text = text.partition("\n")
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()
 
 
 def _grouped(path: str, value: object) -> object:
