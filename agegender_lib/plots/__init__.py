@@ -1,6 +1,12 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
+from agegender_lib.plots.calibration import (
+    abstention_curves,
+    coverage_by_age,
+    interval_coverage,
+    reliability_diagrams,
+)
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
@@ -16,12 +22,14 @@ from agegender_lib.plots.studies import choice_differences, error_by_faces
 from agegender_lib.plots.style import save_figure
 
 __all__ = [
+    "abstention_curves",
     "age_histogram",
     "augmentation_grid",
     "choice_differences",
     "compare_models",
     "confusion_matrices",
     "corrupted_faces",
+    "coverage_by_age",
     "draw_architecture",
     "duplicate_pairs",
     "epoch_times",
@@ -29,9 +37,11 @@ __all__ = [
     "errors_per_group",
     "face_grid",
     "gradient_conflict",
+    "interval_coverage",
     "label_bars",
     "labels_overview",
     "learning_curves",
+    "reliability_diagrams",
     "robustness_curves",
     "save_figure",
     "split_depth",
