@@ -52,8 +52,8 @@ def age_coverage(
     DataFrame
         A row per interval ("predicted", and those of ``conformal.CORRECTIONS``), level and group of faces: ``by``
         ("all", "age", "age_predicted") and ``group`` (the age band; "all"); ``n``; ``coverage`` (0 to 1) and ``width``
-        (mean, years), each with its 95 % interval as ``_low`` and ``_high``, in which the halvings' chance is averaged out;
-        ``change``: the correction, a factor ("stretched") or years at each end; ``small``, true below 30 faces.
+        (mean, years), each with its 95 % interval as ``_low`` and ``_high``, in which the halvings' chance is averaged
+        out; ``change``: the correction, a factor ("stretched") or years at each end; ``small``, true below 30 faces.
 
     Raises
     ------

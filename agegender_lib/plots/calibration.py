@@ -16,8 +16,8 @@ _SCORES = {
     "confidence": ("confidence in the gender named", "share named rightly"),
 }
 _ABSTENTION = (
-    ("Age: error of those answered", "mean absolute (years)"),
-    ("Gender: accuracy of those answered", "share right"),
+    ("Age: error", "mean absolute (years)"),
+    ("Gender: accuracy", "share right"),
 )
 _AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
 
@@ -56,8 +56,7 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame], of: str = "p_female
         below.grid(axis="x", visible=False)
         below.xaxis.set_major_locator(MultipleLocator(0.1 if start and len(tables) < 3 else 0.25))
     words = _SCORES[of]
-    for below in axes[1]:
-        below.set_xlabel(words[0], size=8)
+    figure.supxlabel(words[0], size=8.5, weight="normal")
     axes[0, 0].set_ylabel(words[1])
     axes[1, 0].set_ylabel("faces")
     percent_axis(axes[0, 0].yaxis)
@@ -100,7 +99,7 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame], correction: str = "str
                 _dot(ax, value, low, high, y, looks[name], before)
     for number, level in enumerate(levels):
         axes[0].plot([level, level], [number - 0.45, number + 0.45], color="#555555", lw=0.9, ls=(0, (4, 2)))
-    axes[0].set(title="How often the interval holds the age", xlabel="share of faces")
+    axes[0].set(title="How often it holds the age", xlabel="share of faces")
     axes[1].set(title="How wide it is", xlabel="mean width (years)")
     axes[1].set_xlim(left=0)
     percent_axis(axes[0].xaxis)
@@ -148,7 +147,7 @@ def coverage_by_age(
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 y = bands.index(row.group) + offset
                 _dot(ax, row.coverage, row.coverage_low, row.coverage_high, y, (colour, looks[name][1]))
-        ax.set(title=title, xlabel=f"share of {percent(level)} intervals that hold the age")
+        ax.set(title=title, xlabel=f"{percent(level)} intervals that hold the age")
         ax.grid(axis="y", visible=False)
     percent_axis(axes[0].xaxis)
     axes[0].set_ylim(len(bands) - 0.5, -0.5)
