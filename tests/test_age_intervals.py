@@ -136,7 +136,7 @@ def test_no_interval_reaches_below_birth():
 
 
 def test_quantiles_and_spread_are_those_of_the_distribution():
-    values, means = normal(np.array([40.0, 55.5]), np.array([4.0, 8.0]))
+    values, _ = normal(np.array([40.0, 55.5]), np.array([4.0, 8.0]))
     found = quantiles(values, AGES.astype(float), np.array([0.025, 0.5, 0.9]))
     wanted = norm.ppf([[0.025, 0.5, 0.9]], [[40.0], [55.5]], [[4.0], [8.0]])
     np.testing.assert_allclose(found, wanted, atol=0.08)
@@ -216,7 +216,7 @@ def test_gender_silence_sorts_by_the_distance_from_one_half():
 
 
 def test_equally_sure_faces_do_not_come_in_the_order_of_their_ages():
-    predictions, distributions = faces(count=1000, spreads=(5.0, 5.0))
+    predictions, _ = faces(count=1000, spreads=(5.0, 5.0))
     error = np.abs(predictions["age"] - predictions["age_predicted"])
     predictions = predictions.iloc[np.argsort(error)].assign(p_female=0.3, gender=np.arange(1000) // 500)
     half = gender_abstention(predictions, [0.5], resamples=20).iloc[0]

@@ -16,7 +16,7 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
     Parameters
     ----------
     model : keras.Model
-        With an output ``age_output`` built by :mod:`agegender_lib.models.heads`, averaged or not, as trained or as
+        With one image input, and an output ``age_output`` built by :mod:`agegender_lib.models.heads`, averaged or not, as trained or as
         loaded from a file.
 
     Returns
@@ -29,7 +29,7 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
     if "age_output" not in names:
         return None
     found = _distribution(model.outputs[names.index("age_output")])
-    return None if found is None else keras.Model(model.inputs, found, name="age_distribution")
+    return None if found is None else keras.Model(model.inputs[0], found, name="age_distribution")
 
 
 def _distribution(age):
@@ -41,7 +41,7 @@ def _distribution(age):
         return None if any(part is None for part in parts) else layers.Average()(parts)
     if isinstance(layer, keras.Model):
         inner = _distribution(layer.outputs[place])
-        return None if inner is None else keras.Model(layer.inputs, inner)(inputs)
+        return None if inner is None else keras.Model(layer.inputs[0], inner)(inputs[0])
     if not isinstance(layer, layers.Dense) or layer.units != 1 or _kind(layer) != "linear" or layer.use_bias:
         return None
     kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel))[:, 0]
