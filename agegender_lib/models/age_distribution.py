@@ -16,8 +16,8 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
     Parameters
     ----------
     model : keras.Model
-        With one image input, and an output ``age_output`` built by :mod:`agegender_lib.models.heads`, averaged or not, as trained or as
-        loaded from a file.
+        With one image input, and an output ``age_output`` built by :mod:`agegender_lib.models.heads`, averaged or
+        not, as trained or as loaded from a file.
 
     Returns
     -------
