@@ -70,6 +70,15 @@ def test_probabilities_too_sure_or_too_unsure_by_a_known_amount_are_found(of, te
     assert found["value"] == pytest.approx(truth, abs=0.02) and found["low"] <= truth <= found["high"]
 
 
+def test_the_interval_holds_the_error_of_endlessly_many_faces():
+    truth, held = true_error(1.2), 0
+    for seed in range(30):
+        found = expected_calibration_error(answers(1.2, 1000, seed), resamples=100)
+        held += found["low"] <= truth <= found["high"]
+    # the plain percentiles of the resamples would hold it in a third
+    assert held >= 22
+
+
 def test_a_shift_towards_one_gender_shows_in_the_share_of_women():
     table = reliability(answers(shift=1.0), bins=5, resamples=200)
     middle = table.iloc[1:-1]
