@@ -1,11 +1,16 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
+from agegender_lib.evaluation.abstention import age_abstention, gender_abstention, quote_abstention
+from agegender_lib.evaluation.age_intervals import age_coverage, quote_age_intervals
+from agegender_lib.evaluation.age_spread import age_spread
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
     constant_predictions,
     original_report,
 )
+from agegender_lib.evaluation.calibration import expected_calibration_error, reliability
+from agegender_lib.evaluation.calibration_summary import calibration_summary, quote_calibration
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.costs import fluctuation, training_costs
 from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
@@ -23,14 +28,19 @@ from agegender_lib.evaluation.studies import (
     read_trainings,
     training_table,
 )
+from agegender_lib.evaluation.temperature import temperature_scaled
 
 __all__ = [
     "GAP_GROUPINGS",
     "Run",
+    "age_abstention",
+    "age_coverage",
+    "age_spread",
     "average_seeds",
     "averaged",
     "baselines",
     "beside_original",
+    "calibration_summary",
     "compare",
     "compare_all",
     "compare_averages",
@@ -39,13 +49,18 @@ __all__ = [
     "confusion",
     "constant_predictions",
     "errors_by",
+    "expected_calibration_error",
     "fluctuation",
     "gaps",
     "gaps_of",
+    "gender_abstention",
     "gradient_cosines",
     "gradient_depth",
     "headline",
     "original_report",
+    "quote_abstention",
+    "quote_age_intervals",
+    "quote_calibration",
     "quote_comparison",
     "quote_faces",
     "quote_gaps",
@@ -57,11 +72,13 @@ __all__ = [
     "quote_study",
     "read_run",
     "read_trainings",
+    "reliability",
     "robustness_summary",
     "robustness_table",
     "running_median",
     "seed_spread",
     "summarise",
+    "temperature_scaled",
     "training_costs",
     "training_table",
     "worst",

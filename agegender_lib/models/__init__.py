@@ -2,6 +2,7 @@
 
 import agegender_lib.quiet  # noqa: F401  before Keras
 
+from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES, stages_of
 from .describe import describe
@@ -13,6 +14,7 @@ from .predict import load_model, predict
 __all__ = [
     "BACKBONES",
     "FaceAugmentation",
+    "age_distribution",
     "average_flips",
     "average_members",
     "build_model_a",

@@ -1,6 +1,12 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
+from agegender_lib.plots.calibration import (
+    abstention_curves,
+    coverage_by_age,
+    interval_coverage,
+    reliability_diagrams,
+)
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
@@ -17,12 +23,14 @@ from agegender_lib.plots.studies import choice_differences, error_by_faces
 from agegender_lib.plots.style import save_figure
 
 __all__ = [
+    "abstention_curves",
     "age_histogram",
     "augmentation_grid",
     "choice_differences",
     "compare_models",
     "confusion_matrices",
     "corrupted_faces",
+    "coverage_by_age",
     "crossings",
     "draw_architecture",
     "duplicate_pairs",
@@ -32,9 +40,11 @@ __all__ = [
     "face_grid",
     "gradient_conflict",
     "group_gaps",
+    "interval_coverage",
     "label_bars",
     "labels_overview",
     "learning_curves",
+    "reliability_diagrams",
     "robustness_curves",
     "save_figure",
     "split_depth",

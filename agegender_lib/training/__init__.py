@@ -5,6 +5,15 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 from .config import Stage, TrainingConfig, configure
 from .network import build_network
 from .robustness import corrupted_predictions
+from .spread import age_distributions
 from .train import train
 
-__all__ = ["Stage", "TrainingConfig", "build_network", "configure", "corrupted_predictions", "train"]
+__all__ = [
+    "Stage",
+    "TrainingConfig",
+    "age_distributions",
+    "build_network",
+    "configure",
+    "corrupted_predictions",
+    "train",
+]

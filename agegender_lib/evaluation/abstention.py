@@ -1,0 +1,158 @@
+"""What a model gains when it may keep silent about the faces it is least sure of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
+from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+
+# Shares of the faces that are answered; below a tenth a curve is noise.
+ANSWERED = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
+
+
+def age_abstention(
+    predictions: pd.DataFrame,
+    distributions: pd.DataFrame,
+    answered: Sequence[float] = ANSWERED,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> pd.DataFrame:
+    """The age error over the faces of which a model is surest: those with the narrowest predicted distributions.
+
+    Parameters
+    ----------
+    predictions
+        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
+    distributions
+        As ``training.age_distributions`` returns them.
+    answered
+        Shares of the faces that the model answers, each above 0 and at most 1.
+    seed, resamples
+        Seed of the order of equally sure faces and of the bootstrap's draws, and how many those are.
+
+    Returns
+    -------
+    DataFrame
+        A row per share: ``measure`` ("age_mae"), ``answered`` (0 to 1), ``n`` (faces); ``value`` (mean absolute error,
+        years) with its 95 % interval ``low, high`` (duplicates together); ``best``: were the faces sorted by their true
+        errors; ``random``: were they drawn, the error of all; ``gain``: how far the value is from random towards best
+        (0 to 1; negative: worse than random), missing where both are the same.
+
+    Raises
+    ------
+    InputError
+        For a share outside; or see ``tables.check_predictions`` and ``age_distributions.aligned``.
+    """
+    check_predictions(predictions)
+    doubt = standard_deviation(*aligned(distributions, predictions))
+    error = np.abs(predictions["age_predicted"] - predictions["age"]).to_numpy(np.float64)
+    return _curve("age_mae", predictions, doubt, error, error, answered, seed, resamples)
+
+
+def gender_abstention(
+    predictions: pd.DataFrame, answered: Sequence[float] = ANSWERED, seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """The gender accuracy over the faces of which a model is surest: those with P(female) farthest from one half.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`age_abstention`; the values are shares of rightly named faces (0 to 1). A temperature would change
+        nothing.
+
+    Raises
+    ------
+    InputError
+        See :func:`age_abstention`.
+    """
+    check_predictions(predictions)
+    doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
+    right = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(np.float64)
+    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, answered, seed, resamples)
+
+
+def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
+    """The statistic "mean of ``values`` over that share of the images with the least ``doubt``", for several shares.
+
+    The image at the border counts in part. Equal doubts keep their order. Gives [resamples, shares].
+    """
+    order = np.argsort(doubt, kind="stable")
+    ranked = np.asarray(values, dtype=np.float64)[order]
+
+    def means(weights: np.ndarray) -> np.ndarray:
+        drawn = weights[:, order]
+        before = drawn.cumsum(axis=1) - drawn
+        found = []
+        for share in shares:
+            room = share * weights.sum(axis=1)
+            found.append(np.clip(room[:, None] - before, 0, drawn) @ ranked / room)
+        return np.stack(found, axis=1)
+
+    return means
+
+
+def quote_abstention(
+    tables: Mapping[str, Sequence[pd.DataFrame]], shares: Sequence[float] = (0.9, 0.8, 0.5)
+) -> dict[str, Any]:
+    """What a report says about keeping silent.
+
+    Parameters
+    ----------
+    tables
+        Model name to its tables of :func:`age_abstention` and :func:`gender_abstention`, in any order.
+    shares
+        The shares answered that are quoted, of those in the tables.
+
+    Returns
+    -------
+    dict
+        By model, by measure: `all` (the value without silence), and by share in per cent ("80"): ``value, low, high,
+        best, gain``.
+
+    Raises
+    ------
+    InputError
+        When a share is in no row.
+    """
+    quoted: dict[str, Any] = {}
+    for name, own in tables.items():
+        quoted[name] = {}
+        for table in own:
+            rows = table.set_index("answered")
+            missing = set(shares) - set(rows.index)
+            if missing:
+                raise InputError(
+                    f"{name} has no row for {min(missing):g} of the faces answered: compute it with that"
+                )
+            quoted[name][table["measure"].iloc[0]] = {"all": float(rows["random"].iloc[0])} | {
+                f"{100 * share:g}": rows.loc[share, ["value", "low", "high", "best", "gain"]].to_dict()
+                for share in shares
+            }
+    return quoted
+
+
+def _curve(measure, predictions, doubt, values, loss, answered, seed, resamples):
+    if not answered or not all(0 < share <= 1 for share in answered):
+        raise InputError(
+            f"silence was asked for with the shares {list(answered)}: give shares above 0 and at most 1"
+        )
+    # files are sorted by name, which begins with the age: equally sure faces must not come in that order
+    shuffled = np.random.default_rng(seed).permutation(len(values))
+    values, doubt, loss = values[shuffled], doubt[shuffled], loss[shuffled]
+    group = predictions["duplicate_group"].to_numpy()[shuffled]
+    statistic = surest_of(values, doubt, answered)
+    draws = bootstrap({"surest": statistic}, group, seed, resamples)["surest"]
+    one, whole = np.ones((1, len(values))), float(values.mean())
+    bests = surest_of(values, loss, answered)(one)[0]
+    rows = []
+    for share, value, best, found in zip(answered, statistic(one)[0], bests, draws.T, strict=True):
+        low, high = interval(found)
+        gain = (value - whole) / (best - whole) if share < 1 and best != whole else np.nan
+        rows.append((measure, share, round(share * len(values)), value, low, high, best, whole, gain))
+    columns = ["measure", "answered", "n", "value", "low", "high", "best", "random", "gain"]
+    return pd.DataFrame(rows, columns=columns)

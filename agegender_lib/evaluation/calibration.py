@@ -1,0 +1,150 @@
+"""Whether the probabilities of the gender mean what they say, and what chance alone would show."""
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval
+from agegender_lib.evaluation.folds import units_of
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+
+# Score: where its values begin. The confidence of a choice between two is never below one half.
+SCORES = {"p_female": 0.0, "confidence": 0.5}
+
+
+def reliability(
+    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """How often what a model says with some probability is so, for faces of about equal probability.
+
+    Parameters
+    ----------
+    predictions
+        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
+    bins
+        Equally wide intervals of the score; those without faces are left out.
+    of
+        "p_female": P(female), against the share of women; "confidence": the probability of the gender named, against
+        the share named rightly.
+    seed, resamples
+        Seed and number of the draws, of the bootstrap (duplicates together) and of the labels of a calibrated model.
+
+    Returns
+    -------
+    DataFrame
+        A row per bin: ``low, high`` (its edges), ``count``; ``predicted`` (mean score) and ``observed`` (share),
+        with ``observed_low`` and ``observed_high`` (95 % bootstrap); ``chance_low`` and ``chance_high``: where 95 % of
+        the shares would be if the probabilities were right (consistency bars: Bröcker and Smith 2007).
+
+    Raises
+    ------
+    InputError
+        For another ``of``, fewer than 2 bins, or see ``tables.check_predictions``.
+    """
+    score, right = scored(predictions, of)
+    place, edges = _bins(score, of, bins)
+    chance = _simulated(predictions, of, seed, resamples)
+    statistics = {number: _share(right, place == number) for number in np.unique(place)}
+    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    rows = []
+    for number, found in draws.items():
+        own = place == number
+        row = {"low": edges[number], "high": edges[number + 1], "count": int(own.sum())}
+        row |= {"predicted": score[own].mean(), "observed": right[own].mean()}
+        row["observed_low"], row["observed_high"] = interval(found)
+        row["chance_low"], row["chance_high"] = interval(chance[:, own].mean(axis=1))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def expected_calibration_error(
+    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", seed: int = 0, resamples: int = 2000
+) -> dict[str, float]:
+    """Mean distance between what a model says and what is so, over :func:`reliability`'s bins weighted by faces.
+
+    With few faces per bin it is above zero for a perfect model too, so it is to be compared with ``chance``. (Naeini
+    et al. 2015; Guo et al. 2017, arXiv 1706.04599, eq. 3; on its bias, Bröcker 2012, Roelofs et al. 2022.)
+
+    Parameters
+    ----------
+    predictions, bins, of, seed, resamples
+        See :func:`reliability`.
+
+    Returns
+    -------
+    dict
+        ``value`` (0 to 1); ``low, high``: 95 % interval of the value that endlessly many faces would give, by the basic
+        bootstrap (Davison and Hinkley 1997, eq. 5.6), which takes out the noise that resampling adds, widened to hold
+        the value, and to begin at 0 where chance explains the value; ``chance``: the mean of a calibrated model with
+        these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the share of them that reach
+        the value.
+
+    Raises
+    ------
+    InputError
+        See :func:`reliability`.
+    """
+    score, right = scored(predictions, of)
+    place = _bins(score, of, bins)[0]
+    in_bin = np.equal.outer(place, np.unique(place)).astype(np.float64)
+
+    def error(weights: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.abs((weights * (score - right)) @ in_bin).sum(axis=1) / weights.sum(axis=1)
+
+    one = np.ones((1, len(score)))
+    value = float(error(one, right)[0])
+    group = predictions["duplicate_group"].to_numpy()
+    draws = bootstrap({"ece": lambda weights: error(weights, right)}, group, seed, resamples)
+    low, high = interval(draws["ece"])
+    by_chance = error(one, _simulated(predictions, of, seed, resamples))
+    p = float((by_chance >= value).mean())
+    return {
+        "value": value,
+        "low": 0.0 if p >= 1 - LEVEL else max(0.0, 2 * value - high),
+        "high": max(value, 2 * value - low),
+        "chance": float(by_chance.mean()),
+        "chance_high": float(np.quantile(by_chance, LEVEL)),
+        "p": p,
+    }
+
+
+def scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says, and whether it is so; float64 [n] each. See :func:`reliability`."""
+    if of not in SCORES:
+        raise InputError(f"the reliability of {of!r} was asked for: choose {' or '.join(SCORES)}")
+    check_predictions(predictions)
+    p_female, female = predictions["p_female"].to_numpy(np.float64), predictions["gender"].to_numpy()
+    if of == "p_female":
+        return p_female, female.astype(np.float64)
+    return np.maximum(p_female, 1 - p_female), (predicted_gender(predictions) == female).astype(np.float64)
+
+
+def _bins(score, of, bins):
+    """The bin of each face, and the edges of all; as ``sklearn.calibration.calibration_curve`` divides [0, 1]."""
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
+        raise InputError(
+            f"a reliability diagram was asked for with {bins!r} bins: give a whole number from 2"
+        )
+    edges = np.linspace(SCORES[of], 1, bins + 1)
+    return np.searchsorted(edges[1:-1], score), edges
+
+
+def _share(right, own):
+    def share(weights: np.ndarray) -> np.ndarray:
+        drawn = weights[:, own].sum(axis=1)
+        return np.divide(
+            weights[:, own] @ right[own], drawn, out=np.full(len(weights), np.nan), where=drawn > 0
+        )
+
+    return share
+
+
+def _simulated(predictions, of, seed, count):
+    """Whether what the model says would be so, were its probabilities right; float64 [count, n].
+
+    One number decides for all pictures of a person, so that duplicates agree as they do in the data.
+    """
+    units = units_of(predictions["duplicate_group"].to_numpy())
+    decided = np.random.default_rng(seed).random((count, units.max() + 1))[:, units]
+    female = decided < predictions["p_female"].to_numpy()
+    return (female if of == "p_female" else female == predicted_gender(predictions)).astype(np.float64)

@@ -1,0 +1,99 @@
+"""The few numbers that say how far a model's gender probabilities are off, before and after a correction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import brier_score_loss
+
+from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval, mean_of
+from agegender_lib.evaluation.calibration import expected_calibration_error, scored
+from agegender_lib.evaluation.temperature import temperature_of, temperature_scaled
+
+
+def calibration_summary(
+    predictions: pd.DataFrame, bins: int = 10, seed: int = 0, resamples: int = 2000
+) -> pd.DataFrame:
+    """How far one model's probabilities are off, before and after a temperature corrects them.
+
+    Parameters
+    ----------
+    predictions, bins, seed, resamples
+        See ``calibration.reliability``.
+
+    Returns
+    -------
+    DataFrame
+        A row per measure: ``measure, value, low, high, chance, chance_high, p``, as
+        ``calibration.expected_calibration_error`` gives them; ``chance`` and what follows only for the first two.
+        ``ece`` (of P(female)), ``ece_confidence``, ``overconfidence`` (mean confidence less accuracy; positive: too
+        sure), ``brier`` (mean squared distance of P(female) from the label), ``temperature`` (above 1: too sure), and
+        those of the corrected probabilities, ``..._scaled``, each corrected without its own fold's labels.
+
+    Raises
+    ------
+    InputError
+        See ``calibration.reliability`` and ``temperature.temperature_scaled``.
+    """
+    scaled = temperature_scaled(predictions, seed=seed)
+    rows = _measures(predictions, "", bins, seed, resamples)
+    p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
+    draws = bootstrap(
+        {"t": lambda weights: np.array([temperature_of(p_female, female, row) for row in weights])},
+        predictions["duplicate_group"].to_numpy(),
+        seed,
+        resamples,
+    )
+    low, high = interval(draws["t"])
+    rows.append(
+        {"measure": "temperature", "value": temperature_of(p_female, female), "low": low, "high": high}
+    )
+    return pd.DataFrame(rows + _measures(scaled, "_scaled", bins, seed, resamples))
+
+
+def quote_calibration(summaries: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What a report says about the gender probabilities.
+
+    Parameters
+    ----------
+    summaries
+        Model name to :func:`calibration_summary`.
+
+    Returns
+    -------
+    dict
+        By model, by measure: ``value, low, high`` and, for the calibration errors, ``chance, chance_high, p``; and
+        ``off``: whether chance explains the error of P(female) in fewer than 5 of 100 calibrated models; ``verdict``:
+        "too sure" or "not sure enough" where the temperature's interval leaves out 1, else "neither".
+    """
+    quoted: dict[str, Any] = {}
+    for name, summary in summaries.items():
+        rows = summary.set_index("measure")
+        own = {measure: row.dropna().to_dict() for measure, row in rows.iterrows()}
+        heat = own["temperature"]
+        verdict = "too sure" if heat["low"] > 1 else "not sure enough" if heat["high"] < 1 else "neither"
+        quoted[name] = own | {"off": bool(own["ece"]["p"] < 1 - LEVEL), "verdict": verdict}
+    return quoted
+
+
+def _measures(predictions, ending, bins, seed, resamples):
+    p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
+    confidence, right = scored(predictions, "confidence")
+    statistics = {
+        "overconfidence": mean_of(confidence - right),
+        "brier": mean_of((p_female - female) ** 2),
+    }
+    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    values = {
+        "overconfidence": float((confidence - right).mean()),
+        "brier": float(brier_score_loss(female, p_female)),
+    }
+    rows = [
+        {"measure": name + ending} | expected_calibration_error(predictions, bins, of, seed, resamples)
+        for name, of in (("ece", "p_female"), ("ece_confidence", "confidence"))
+    ]
+    for name, value in values.items():
+        low, high = interval(draws[name])
+        rows.append({"measure": name + ending, "value": value, "low": low, "high": high})
+    return rows

@@ -1,0 +1,205 @@
+"""How sure models are: whether probabilities and intervals mean what they say, and what silence gains."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
+
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
+
+_SCORES = {
+    "p_female": ("P(female) as predicted", "share of women"),
+    "confidence": ("confidence in the gender named", "share named rightly"),
+}
+_ABSTENTION = (
+    ("Age: error", "mean absolute (years)"),
+    ("Gender: accuracy", "share right"),
+)
+_AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
+
+
+@styled
+def reliability_diagrams(tables: Mapping[str, pd.DataFrame], of: str = "p_female") -> Figure:
+    """What was predicted against what is so, a panel per model, above how many faces each dot stands for.
+
+    On the dashed line a model means what it says; a dot inside its grey bar may be off it by chance. Whiskers are 95 %
+    intervals.
+
+    Parameters
+    ----------
+    tables
+        Model name to ``evaluation.reliability``, all of the same score.
+    of
+        That score: "p_female" or "confidence".
+    """
+    looks = look_of(tables)
+    figure = new_figure(height_cm=3.2 + 13.5 / max(3, len(tables)), width=min(1, 0.36 * len(tables)))
+    axes = figure.subplots(2, len(tables), sharex=True, sharey="row", squeeze=False, height_ratios=[4, 1])
+    start = 0.5 if of == "confidence" else 0.0
+    for (ax, below), (name, table) in zip(axes.T, tables.items(), strict=True):
+        colour, marker = looks[name]
+        ax.plot([start, 1], [start, 1], color="#555555", lw=0.9, ls=(0, (4, 2)))
+        ax.vlines(
+            table["predicted"], table["chance_low"], table["chance_high"], color=COLOURS["faint"], alpha=0.6, lw=5
+        )  # fmt: skip
+        ax.vlines(table["predicted"], table["observed_low"], table["observed_high"], color=colour, lw=1)
+        ax.plot(table["predicted"], table["observed"], marker, color=colour, ms=4)
+        ax.set(title=name, xlim=(start - 0.02, 1.02), ylim=(-0.04, 1.04))
+        below.bar(
+            table["low"], table["count"], table["high"] - table["low"], align="edge", color=colour, alpha=0.45,
+            edgecolor="white", lw=0.5,
+        )  # fmt: skip
+        below.grid(axis="x", visible=False)
+        below.xaxis.set_major_locator(MultipleLocator(0.1 if start and len(tables) < 3 else 0.25))
+    words = _SCORES[of]
+    figure.supxlabel(words[0], size=8.5, weight="normal")
+    axes[0, 0].set_ylabel(words[1])
+    axes[1, 0].set_ylabel("faces")
+    percent_axis(axes[0, 0].yaxis)
+    neutral = COLOURS["neutral"]
+    handles = [
+        Line2D([], [], color="#555555", lw=0.9, ls=(0, (4, 2)), label="says what is so"),
+        Line2D([], [], color=COLOURS["faint"], alpha=0.6, lw=5, label=f"{percent(0.95)} by chance"),
+        Line2D([], [], color=neutral, marker="o", ms=4, lw=1, label="measured"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3 if len(tables) > 1 else 1)
+    return figure
+
+
+@styled
+def interval_coverage(tables: Mapping[str, pd.DataFrame], correction: str = "stretched") -> Figure:
+    """How often intervals hold the labelled age, and how wide they are, as predicted (hollow) and corrected.
+
+    A dashed line marks how often they are to hold it. Whiskers are 95 % intervals.
+
+    Parameters
+    ----------
+    tables
+        Model name to ``evaluation.age_coverage``.
+    correction
+        Which correction is shown; the constant one for models that have no other.
+    """
+    looks = look_of(tables)
+    whole = {name: table[table["by"] == "all"] for name, table in tables.items()}
+    levels = sorted(set(pd.concat(whole.values())["level"]))
+    figure = new_figure(height_cm=2.2 + len(levels) * max(1.2, 0.62 * len(tables)))
+    axes = figure.subplots(1, 2, sharey=True)
+    offsets = np.linspace(-0.28, 0.28, len(tables)) if len(tables) > 1 else [0.0]
+    for offset, (name, table) in zip(offsets, whole.items(), strict=True):
+        shown = correction if correction in set(table["interval"]) else "constant"
+        for row in table[table["interval"].isin(["predicted", shown])].itertuples():
+            before = row.interval == "predicted"
+            y = levels.index(row.level) + offset + (-0.05 if before else 0.05)
+            for ax, measure in zip(axes, ("coverage", "width"), strict=True):
+                value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
+                _dot(ax, value, low, high, y, looks[name], before)
+    for number, level in enumerate(levels):
+        axes[0].plot([level, level], [number - 0.45, number + 0.45], color="#555555", lw=0.9, ls=(0, (4, 2)))
+    axes[0].set(title="How often it holds the age", xlabel="share of faces")
+    axes[1].set(title="How wide it is", xlabel="mean width (years)")
+    axes[1].set_xlim(left=0)
+    percent_axis(axes[0].xaxis)
+    axes[0].set_ylim(len(levels) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(levels)), [f"{percent(level)} intervals" for level in levels])
+    for ax in axes:
+        ax.grid(axis="y", visible=False)
+    neutral = COLOURS["neutral"]
+    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
+    handles += [
+        Line2D([], [], color=neutral, marker="o", mfc="white", mew=1.2, ls="", label="as predicted"),
+        Line2D([], [], color=neutral, marker="o", mew=1.2, ls="", label="corrected"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    return figure
+
+
+@styled
+def coverage_by_age(
+    tables: Mapping[str, pd.DataFrame], level: float = 0.8, interval: str = "stretched"
+) -> Figure:
+    """How often one kind of interval holds the labelled age, by age band; bands of fewer than 30 faces in grey.
+
+    Parameters
+    ----------
+    tables
+        Model name to ``evaluation.age_coverage``.
+    level
+        How often the intervals are to hold, marked by a dashed line.
+    interval
+        "predicted", or the correction; the constant one for models that have no other.
+    """
+    looks = look_of(tables)
+    bands = list(dict.fromkeys(pd.concat(tables.values()).query("by != 'all'")["group"]))
+    bands.sort(key=lambda band: int(band.split("-")[0].rstrip("+")))
+    figure = new_figure(height_cm=2.4 + len(bands) * max(0.55, 0.27 * len(tables)))
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    offsets = np.linspace(-0.2, 0.2, len(tables)) if len(tables) > 1 else [0.0]
+    for ax, (by, title) in zip(axes, _AGES.items(), strict=True):
+        ax.axvline(level, color="#555555", lw=0.9, ls=(0, (4, 2)))
+        for offset, (name, table) in zip(offsets, tables.items(), strict=True):
+            shown = interval if interval in set(table["interval"]) else "constant"
+            own = table[(table["by"] == by) & (table["level"] == level) & (table["interval"] == shown)]
+            for row in own.itertuples():
+                colour = COLOURS["faint"] if row.small else looks[name][0]
+                y = bands.index(row.group) + offset
+                _dot(ax, row.coverage, row.coverage_low, row.coverage_high, y, (colour, looks[name][1]))
+        ax.set(title=title, xlabel=f"{percent(level)} intervals that hold the age")
+        ax.grid(axis="y", visible=False)
+    percent_axis(axes[0].xaxis)
+    axes[0].set_ylim(len(bands) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(bands)), bands)
+    axes[0].set_ylabel("age band (years)")
+    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
+    if pd.concat(tables.values())["small"].any():
+        handles.append(Line2D([], [], color=COLOURS["faint"], marker="o", label="fewer than 30 faces"))
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    return figure
+
+
+@styled
+def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd.DataFrame]) -> Figure:
+    """What is left of the error when a model answers only the faces it is surest of, with 95 % bands.
+
+    Dotted: silent at random. Thin: silent where the true error is largest, which nothing can beat.
+
+    Parameters
+    ----------
+    ages, genders
+        Model name to ``evaluation.age_abstention`` and to ``evaluation.gender_abstention``.
+    """
+    looks = look_of({**genders, **ages})
+    figure = new_figure(height_cm=7.6)
+    axes = figure.subplots(1, 2)
+    for ax, tables, (title, unit) in zip(axes, (ages, genders), _ABSTENTION, strict=True):
+        for name, table in tables.items():
+            colour, marker = looks[name]
+            share = table["answered"]
+            ax.fill_between(share, table["low"], table["high"], color=colour, alpha=0.15, lw=0)
+            ax.plot(share, table["best"], color=colour, lw=0.7)
+            ax.plot(share, table["random"], color=colour, lw=0.9, ls=":")
+            ax.plot(share, table["value"], color=colour, marker=marker, ms=3, label=name)
+        ax.set(title=title, xlabel="share of faces answered, the surest", ylabel=unit)
+        ax.invert_xaxis()
+        percent_axis(ax.xaxis)
+    axes[0].set_ylim(bottom=0)
+    percent_axis(axes[1].yaxis)
+    neutral = COLOURS["neutral"]
+    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
+    handles += [
+        Line2D([], [], color=neutral, lw=0.9, ls=":", label="silent at random"),
+        Line2D([], [], color=neutral, lw=0.7, label="best possible"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    return figure
+
+
+def _dot(
+    ax: Axes, value: float, low: float, high: float, y: float, look: tuple[str, str], hollow: bool = False
+) -> None:
+    colour, marker = look
+    ax.plot([low, high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
+    ax.plot([value], [y], marker, color=colour, mfc="white" if hollow else colour, ms=4, mew=1.1, zorder=3)

@@ -1,0 +1,121 @@
+"""A trained model's age distributions of its validation faces, computed once and kept in its run folder."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.files import replacing
+from agegender_lib.models import age_distribution, load_model
+
+_NAME = "age_distributions.npz"
+# Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
+_TOLERANCE = 0.05
+
+
+def age_distributions(
+    run_folder: str | Path, faces: FaceSet, batch_size: int = 100, keep: bool = True
+) -> pd.DataFrame | None:
+    """The distributions over ages from which a run's answers to its validation faces are the means.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        With config.json, predictions.csv and, where the distributions are not kept yet, model.keras.
+    faces : FaceSet
+        Those that the run was made with.
+    batch_size : int
+        Faces per prediction.
+    keep : bool
+        Write ``age_distributions.npz`` into the run folder, which a later call reads.
+
+    Returns
+    -------
+    DataFrame or None
+        float32; a row per validation face in the order of predictions.csv, its index the file; a column per age in
+        years (int: 0, 1, ...). None where the model's age head is a regression, which has no distribution.
+
+    Raises
+    ------
+    InputError
+        If the folder lacks a file, the run was made with other faces, or the distributions' means are not the ages in
+        predictions.csv, because one of both files was exchanged.
+    """
+    folder = Path(run_folder)
+    held_out, images = held_out_faces(folder, faces)
+    kept = folder / _NAME
+    if kept.is_file():
+        table = _read(kept)
+    else:
+        model = age_distribution(load_model(folder / "model.keras"))
+        if model is None:
+            return None
+        values = _distributions(model, images, batch_size)
+        table = pd.DataFrame(values, index=pd.Index(held_out["file"], name="file"))
+    _check(table, held_out, folder)
+    if keep and not kept.is_file():
+        with replacing(kept) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, files=table.index.to_numpy(str), distribution=table.to_numpy())
+    return table
+
+
+def held_out_faces(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
+    """A run's validation rows of predictions.csv, and those faces' pixels, uint8 [n, 128, 128, 3], in that order.
+
+    Raises
+    ------
+    InputError
+        If the folder lacks config.json or predictions.csv, or the run was made with other faces.
+    """
+    folder = Path(run_folder)
+    for name in ("config.json", "predictions.csv"):
+        if not (folder / name).is_file():
+            raise InputError(f"the run folder {folder} has no {name}: train that model first")
+    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
+    if data["fingerprint"] != faces.fingerprint:
+        raise InputError(
+            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
+        )
+    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
+    held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
+    place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
+    return held_out, faces.images[place[held_out["file"]].to_numpy()]
+
+
+def _distributions(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
+    parts = []
+    starts = range(0, len(images), batch_size)
+    for start in tqdm(starts, desc="age distributions", unit="batch", disable=None, mininterval=1):
+        batch = np.asarray(images[start : start + batch_size], dtype="float32") / 255.0
+        # a full batch every time, so that the graph is traced once
+        padded = np.concatenate([batch, np.zeros((batch_size - len(batch), *batch.shape[1:]), "float32")])
+        parts.append(np.asarray(model.predict_on_batch(padded))[: len(batch)])
+    return np.concatenate(parts)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return pd.DataFrame(kept["distribution"], index=pd.Index(kept["files"].astype(str), name="file"))
+    except Exception as error:
+        raise InputError(f"{path} cannot be read ({error}): delete it to compute it again") from error
+
+
+def _check(table: pd.DataFrame, held_out: pd.DataFrame, folder: Path) -> None:
+    if table.index.tolist() != held_out["file"].tolist():
+        raise InputError(
+            f"{folder / _NAME} does not hold the validation faces of predictions.csv: delete it to compute it again"
+        )
+    means = table.to_numpy(np.float64) @ table.columns.to_numpy(np.float64)
+    apart = float(np.abs(means - held_out["age_predicted"]).max())
+    if not apart <= _TOLERANCE:
+        raise InputError(
+            f"in {folder} the age distributions' means are up to {apart:.2f} years from the ages in predictions.csv: "
+            f"delete {_NAME} if it is there; else model.keras is not the model that made predictions.csv, so train "
+            "again"
+        )

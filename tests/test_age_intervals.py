@@ -1,0 +1,260 @@
+"""Age intervals and abstention: wrong spreads of known size are found and corrected; a right one is left alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm, spearmanr
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    age_abstention,
+    age_coverage,
+    age_spread,
+    gender_abstention,
+    quote_abstention,
+    quote_age_intervals,
+)
+from agegender_lib.evaluation.abstention import surest_of
+from agegender_lib.evaluation.age_distributions import quantiles, standard_deviation
+from agegender_lib.evaluation.age_spread import spearman_of
+from agegender_lib.evaluation.bootstrap import bootstrap
+from agegender_lib.evaluation.conformal import needed
+
+AGES = np.arange(117)
+
+
+def normal(middle, spread):
+    """Probabilities of whole ages, [n, 117], and their means."""
+    edges = np.append(AGES - 0.5, AGES[-1] + 0.5)
+    values = np.diff(norm.cdf(edges, middle[:, None], spread[:, None]), axis=1)
+    values /= values.sum(axis=1, keepdims=True)
+    return values, values @ AGES
+
+
+def faces(factor=1.0, count=2000, seed=0, spreads=(3.0, 9.0), informative=True):
+    """Predictions and distributions ``factor`` times as wide as the errors; one face's spread is unlike another's.
+
+    Where they are not ``informative`` the errors have nothing to do with the spread that is told.
+    """
+    rng = np.random.default_rng(seed)
+    middle, spread = rng.uniform(45, 70, count), rng.uniform(*spreads, count)
+    told = spread if informative else rng.permutation(spread)
+    values, means = normal(middle, factor * told)
+    files = [f"{n}.jpg" for n in range(count)]
+    predictions = pd.DataFrame(
+        {
+            "file": files,
+            "split": "validation",
+            "age": np.clip(np.rint(rng.normal(middle, spread)), 0, 116).astype(int),
+            "gender": 0,
+            "race": 0,
+            "duplicate_group": -1,
+            "age_predicted": means,
+            "p_female": 0.1,
+        }
+    )
+    return predictions, pd.DataFrame(values, index=pd.Index(files, name="file"), columns=AGES)
+
+
+def over_all(table, interval):
+    return table[(table["by"] == "all") & (table["interval"] == interval)].set_index("level")
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_coverage_is_what_theory_says_and_stretching_brings_it_back(factor):
+    predictions, distributions = faces(factor)
+    table = age_coverage(predictions, distributions, resamples=200)
+    plain, stretched = over_all(table, "predicted"), over_all(table, "stretched")
+    for level in (0.5, 0.8, 0.95):
+        theory = 2 * norm.cdf(factor * norm.ppf((1 + level) / 2)) - 1
+        assert plain.loc[level, "coverage"] == pytest.approx(theory, abs=0.025)
+        row = stretched.loc[level]
+        assert row["change"] == pytest.approx(1 / factor, rel=0.08)
+        assert row["width"] == pytest.approx(plain.loc[level, "width"] / factor, rel=0.08)
+    for interval in ("stretched", "shifted", "constant"):
+        rows = over_all(table, interval)
+        for level in (0.5, 0.8, 0.95):
+            assert rows.loc[level, "coverage"] == pytest.approx(level, abs=0.02)
+            assert rows.loc[level, "coverage_low"] < level < rows.loc[level, "coverage_high"]
+    wrong = ((plain["coverage_low"] > plain.index) | (plain["coverage_high"] < plain.index)).all()
+    assert wrong == (factor != 1)
+
+
+def test_one_width_for_all_fails_those_it_does_not_fit_and_stretching_does_not():
+    sure, sure_of = faces(1.0, 700, seed=1, spreads=(2.0, 2.0))
+    unsure, unsure_of = faces(1.0, 700, seed=2, spreads=(10.0, 10.0))
+    # two decades, so that the bands tell one kind of face from the other
+    unsure = unsure.assign(file="u" + unsure["file"], age=unsure["age"] + 30)
+    shifted = np.roll(unsure_of.to_numpy(), 30, axis=1)
+    unsure["age_predicted"] = shifted @ AGES
+    unsure_of = pd.DataFrame(shifted, index=pd.Index(unsure["file"]), columns=AGES)
+    predictions = pd.concat([sure, unsure], ignore_index=True)
+    table = age_coverage(predictions, pd.concat([sure_of, unsure_of]), levels=[0.8], resamples=20)
+    rows = table[(table["by"] == "age_predicted") & ~table["small"]].set_index(["interval", "group"])[
+        "coverage"
+    ]
+    assert rows["constant", "50-59"] > 0.95 and rows["constant", "80+"] < 0.72
+    assert rows["stretched", "50-59"] == pytest.approx(0.8, abs=0.06)
+    assert rows["stretched", "80+"] == pytest.approx(0.8, abs=0.06)
+
+
+def test_a_model_without_distribution_gets_one_width_for_all():
+    predictions, _ = faces(count=800, spreads=(5.0, 5.0))
+    table = age_coverage(predictions, levels=[0.8], resamples=50)
+    assert set(table["interval"]) == {"constant"}
+    row = over_all(table, "constant").loc[0.8]
+    assert row["coverage"] == pytest.approx(0.8, abs=0.02)
+    assert row["change"] == pytest.approx(5 * norm.ppf(0.9), rel=0.08)
+    assert row["width"] == pytest.approx(2 * row["change"], rel=0.01)
+    assert (
+        quote_age_intervals({"A": table}, {})["A"]["intervals"]["constant"]["80"]["change"] == row["change"]
+    )
+
+
+def test_the_correction_never_sees_the_half_it_is_measured_on():
+    # every person seen twice: were the pair divided, the correction would have seen the very face it is measured on
+    scores = np.arange(1.0, 20)
+    assert needed(scores, 0.8) == 16 and needed(scores, 0.95) == 19 and needed(scores, 0.96) == np.inf
+    # few faces: only the guarantee's one more keeps the share from falling below what was asked for
+    held = []
+    for seed in range(150):
+        predictions, distributions = faces(0.5, count=38, seed=seed)
+        table = age_coverage(predictions, distributions, levels=[0.9], splits=2, resamples=2)
+        held.append(over_all(table, "stretched").loc[0.9, "coverage"])
+    assert np.mean(held) == pytest.approx(0.9, abs=0.015)
+
+
+def test_no_interval_reaches_below_birth():
+    predictions, distributions = faces(count=60)
+    values, means = normal(np.zeros(60), np.full(60, 0.5))
+    predictions = predictions.assign(age_predicted=means, age=0)
+    table = age_coverage(predictions, pd.DataFrame(values, distributions.index, AGES), [0.8], resamples=2)
+    plain = over_all(table, "predicted").loc[0.8]
+    high = quantiles(values, AGES.astype(float), np.array([0.9]))[0, 0]
+    assert plain["width"] == pytest.approx(high) and plain["coverage"] == 1
+    assert set(table[table["by"] == "age"]["group"]) == {"0-2"}
+
+
+def test_quantiles_and_spread_are_those_of_the_distribution():
+    values, _ = normal(np.array([40.0, 55.5]), np.array([4.0, 8.0]))
+    found = quantiles(values, AGES.astype(float), np.array([0.025, 0.5, 0.9]))
+    wanted = norm.ppf([[0.025, 0.5, 0.9]], [[40.0], [55.5]], [[4.0], [8.0]])
+    np.testing.assert_allclose(found, wanted, atol=0.08)
+    np.testing.assert_allclose(standard_deviation(values, AGES.astype(float)), [4, 8], rtol=0.01)
+    lone = np.eye(117)[[30]]
+    np.testing.assert_allclose(quantiles(lone, AGES.astype(float), np.array([0.25, 0.5])), [[29.75, 30]])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_the_spread_is_measured_against_the_error(factor):
+    predictions, distributions = faces(factor)
+    rows = age_spread(predictions, distributions, resamples=200).set_index("measure")
+    assert rows.loc["ratio", "value"] == pytest.approx(factor, rel=0.06)
+    assert rows.loc["ratio", "low"] < factor < rows.loc["ratio", "high"]
+    assert rows.loc["rank_correlation", "low"] > 0.2
+    error = (predictions["age"] - predictions["age_predicted"]).abs()
+    spread = standard_deviation(distributions.to_numpy(), AGES.astype(float))
+    assert rows.loc["rank_correlation", "value"] == pytest.approx(spearmanr(spread, error).statistic)
+
+
+def test_a_spread_that_knows_nothing_is_found_out():
+    predictions, distributions = faces(informative=False)
+    row = age_spread(predictions, distributions, resamples=300).set_index("measure").loc["rank_correlation"]
+    assert row["low"] < 0 < row["high"] and row["high"] - row["low"] < 0.15
+    table = age_abstention(predictions, distributions, resamples=200)
+    flat = table[table["answered"] >= 0.3]
+    assert ((flat["low"] < flat["random"]) & (flat["random"] < flat["high"])).all()
+    assert flat["gain"].abs().max() < 0.1
+
+
+def test_resampled_rank_correlation_is_that_of_the_repeated_images():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 9, 60), rng.integers(0, 9, 60)
+    weights = rng.integers(0, 3, (4, 60)).astype(float)
+    found = spearman_of(x, y)(weights)
+    for value, row in zip(found, weights.astype(int), strict=True):
+        assert value == pytest.approx(spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic)
+    assert np.isnan(spearman_of(np.ones(60), y)(weights)).all()
+
+
+def test_silence_gains_what_an_informative_spread_allows():
+    predictions, distributions = faces()
+    table = age_abstention(predictions, distributions, [1.0, 0.8, 0.5, 0.2], resamples=200)
+    error = np.abs(predictions["age"] - predictions["age_predicted"])
+    assert table["value"].iloc[0] == pytest.approx(error.mean()) == pytest.approx(table["random"].iloc[0])
+    assert (np.diff(table["value"]) < 0).all() and (table["value"].iloc[1:] < table["random"].iloc[1:]).all()
+    assert (table["best"] <= table["value"] + 1e-9).all()
+    assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
+    assert table["high"].iloc[2] < table["random"].iloc[2]
+    # spreads lie evenly from 3 to 9: the surest half's mean error is that of spreads 3 to 6
+    assert table["value"].iloc[2] == pytest.approx(4.5 * np.sqrt(2 / np.pi), rel=0.06)
+    assert table["best"].iloc[2] == pytest.approx(np.sort(error)[:1000].mean())
+    assert table["gain"].iloc[1:].between(0.1, 0.9).all() and np.isnan(table["gain"].iloc[0])
+    assert table["n"].tolist() == [2000, 1600, 1000, 400]
+
+
+def test_gender_silence_sorts_by_the_distance_from_one_half():
+    predictions, _ = faces(count=1000)
+    sure = np.arange(1000) % 2 == 0
+    right = np.where(sure, True, np.arange(1000) % 4 == 1)
+    # men and women alike
+    female = np.arange(1000) % 10 < 5
+    said = female == right
+    predictions = predictions.assign(
+        gender=female.astype(int),
+        p_female=np.where(said, np.where(sure, 0.97, 0.6), np.where(sure, 0.03, 0.4)),
+    )
+    table = gender_abstention(predictions, [1.0, 0.75, 0.5], resamples=100)
+    assert table["value"].tolist() == pytest.approx([0.75, 5 / 6, 1], abs=0.02)
+    assert (
+        table["best"].tolist() == pytest.approx([0.75, 1, 1]) and table["measure"].eq("gender_accuracy").all()
+    )
+    quoted = quote_abstention({"ModelA": [table]}, [0.5])["ModelA"]["gender_accuracy"]
+    assert quoted["all"] == pytest.approx(0.75) and quoted["50"]["gain"] == pytest.approx(1)
+    with pytest.raises(InputError, match=r"no row for 0\.9"):
+        quote_abstention({"ModelA": [table]}, [0.9])
+
+
+def test_equally_sure_faces_do_not_come_in_the_order_of_their_ages():
+    predictions, _ = faces(count=1000, spreads=(5.0, 5.0))
+    error = np.abs(predictions["age"] - predictions["age_predicted"])
+    predictions = predictions.iloc[np.argsort(error)].assign(p_female=0.3, gender=np.arange(1000) // 500)
+    half = gender_abstention(predictions, [0.5], resamples=20).iloc[0]
+    # in the table's order all of the first half would be right
+    assert half["value"] == pytest.approx(0.5, abs=0.06)
+
+
+def test_the_surest_of_a_resample_are_those_of_the_repeated_images():
+    rng = np.random.default_rng(1)
+    values, doubt = rng.random(40), rng.random(40)
+    draws = bootstrap({"x": surest_of(values, doubt, [0.5, 1.0])}, np.full(40, -1), resamples=30)["x"]
+    assert draws.shape == (30, 2) and np.unique(draws[:, 0]).size > 20
+    weights = rng.multinomial(40, np.full(40, 1 / 40))
+    order = np.repeat(np.arange(40), weights)
+    surest = order[np.argsort(doubt[order], kind="stable")][:20]
+    found = surest_of(values, doubt, [0.5])(weights[None].astype(float))
+    assert found[0, 0] == pytest.approx(values[surest].mean())
+
+
+def test_distributions_of_other_faces_or_models_are_refused():
+    predictions, distributions = faces(count=40)
+    with pytest.raises(InputError, match="have no age distribution"):
+        age_coverage(predictions, distributions.iloc[1:])
+    with pytest.raises(InputError, match="another model's"):
+        age_spread(predictions.assign(age_predicted=20.0), distributions)
+    with pytest.raises(InputError, match="sum to 1"):
+        age_abstention(predictions, distributions * 2)
+    with pytest.raises(InputError, match="consecutive"):
+        age_abstention(predictions, distributions.drop(columns=50))
+    with pytest.raises(InputError, match="two age distributions"):
+        age_abstention(predictions, pd.concat([distributions, distributions]))
+    for levels in ([], [0.5, 1.0]):
+        with pytest.raises(InputError, match="between 0 and 1"):
+            age_coverage(predictions, distributions, levels)
+    with pytest.raises(InputError, match="halvings"):
+        age_coverage(predictions, distributions, splits=0)
+    with pytest.raises(InputError, match="above 0"):
+        gender_abstention(predictions, [0.0])
+    # another order is no fault
+    turned = age_spread(predictions, distributions.iloc[::-1], resamples=5)
+    pd.testing.assert_frame_equal(turned, age_spread(predictions, distributions, resamples=5))

@@ -1,0 +1,196 @@
+"""Gender probabilities: faults of known size are found, and none where there is none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    calibration_summary,
+    expected_calibration_error,
+    quote_calibration,
+    reliability,
+    temperature_scaled,
+)
+from agegender_lib.evaluation.folds import grouped_folds, units_of
+from agegender_lib.evaluation.temperature import temperature_of
+
+
+def answers(temperature=1.0, count=2000, seed=0, shift=0.0):
+    """Predictions whose probabilities are too sure by ``temperature`` and, in logits, too female by ``shift``."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, count)
+    return pd.DataFrame(
+        {
+            "file": [f"{n}.jpg" for n in range(count)],
+            "split": "validation",
+            "age": 30,
+            "gender": (rng.random(count) < expit(logits)).astype(int),
+            "race": 0,
+            "duplicate_group": -1,
+            "age_predicted": 30.0,
+            "p_female": expit(temperature * logits + shift),
+        }
+    )
+
+
+def true_error(temperature, bins=10):
+    """The calibration error of endlessly many such faces."""
+    logits = np.random.default_rng(99).normal(0, 2, 400_000)
+    said, so = expit(temperature * logits), expit(logits)
+    place = (said * bins).astype(int)
+    return np.abs(np.bincount(place, said - so, bins)).sum() / len(said)
+
+
+def overconfidence(temperature):
+    """Mean confidence less accuracy of endlessly many such faces."""
+    logits = np.abs(np.random.default_rng(99).normal(0, 2, 400_000))
+    return np.mean(expit(temperature * logits) - expit(logits))
+
+
+def test_probabilities_that_are_right_are_no_worse_than_chance():
+    found = [expected_calibration_error(answers(seed=seed), resamples=300) for seed in range(20)]
+    # at a level of 5 %, five or more of twenty would be found by chance in 3 of 1000 sets
+    assert sum(one["p"] < 0.05 for one in found) < 5
+    # but chance does not lie always above them either
+    assert 0.2 < np.mean([one["p"] for one in found]) < 0.8
+    assert np.mean([one["value"] for one in found]) == pytest.approx(found[0]["chance"], rel=0.2)
+    assert found[0]["low"] == 0
+
+
+@pytest.mark.parametrize("of", ["p_female", "confidence"])
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_probabilities_too_sure_or_too_unsure_by_a_known_amount_are_found(of, temperature):
+    found = expected_calibration_error(answers(temperature), of=of, resamples=500)
+    truth = true_error(temperature)
+    assert found["p"] == 0 and found["value"] > 2 * found["chance_high"]
+    assert found["value"] == pytest.approx(truth, abs=0.02) and found["low"] <= truth <= found["high"]
+
+
+def test_the_interval_holds_the_error_of_endlessly_many_faces():
+    truth, held = true_error(1.2), 0
+    for seed in range(30):
+        found = expected_calibration_error(answers(1.2, 1000, seed), resamples=100)
+        held += found["low"] <= truth <= found["high"]
+    # the plain percentiles of the resamples would hold it in a third
+    assert held >= 22
+
+
+def test_a_shift_towards_one_gender_shows_in_the_share_of_women():
+    table = reliability(answers(shift=1.0), bins=5, resamples=200)
+    middle = table.iloc[1:-1]
+    assert (middle["observed"] < middle["chance_low"]).all()
+    assert (middle["observed_high"] < middle["predicted"]).all()
+    assert expected_calibration_error(answers(shift=1.0), resamples=200)["p"] == 0
+
+
+@pytest.mark.parametrize("of", ["p_female", "confidence"])
+def test_bins_are_scikit_learns_and_hold_every_face(of):
+    table = answers(1.5, count=300)
+    found = reliability(table, bins=7, of=of, resamples=50)
+    said, so = table["p_female"], table["gender"]
+    if of == "confidence":
+        said, so = np.maximum(said, 1 - said), (said >= 0.5) == so
+        # their bins begin at 0, ours at one half
+        share, mean = calibration_curve(so, 2 * said - 1, n_bins=7)
+        mean = (mean + 1) / 2
+    else:
+        share, mean = calibration_curve(so, said, n_bins=7)
+    np.testing.assert_allclose(found["observed"], share)
+    np.testing.assert_allclose(found["predicted"], mean)
+    assert found["count"].sum() == 300 and found["high"].iloc[-1] == 1
+    assert ((found["low"] <= found["predicted"]) & (found["predicted"] <= found["high"])).all()
+    gaps = (found["count"] * (found["observed"] - found["predicted"]).abs()).sum() / 300
+    assert expected_calibration_error(table, 7, of, resamples=50)["value"] == pytest.approx(gaps)
+
+
+def test_intervals_and_chance_hold_what_they_say():
+    held = []
+    for seed in range(40):
+        table = reliability(answers(count=400, seed=seed), bins=2, seed=seed, resamples=200)
+        held += (table["observed"].between(table["chance_low"], table["chance_high"])).tolist()
+    assert 0.87 <= np.mean(held) <= 1 and not all(held)
+
+
+def test_a_person_seen_often_is_one_observation():
+    once = answers(count=150)
+    often = pd.concat([once] * 6, ignore_index=True)
+    often = often.assign(file=[f"{n}.jpg" for n in range(len(often))], duplicate_group=np.tile(range(150), 6))
+    alone = often.assign(duplicate_group=-1)
+    one, many, wrong = (expected_calibration_error(table, resamples=300) for table in (once, often, alone))
+    assert many["value"] == pytest.approx(one["value"])
+    assert many["chance"] == pytest.approx(one["chance"], rel=0.1)
+    # taken for six people each, chance would seem small
+    assert wrong["chance"] < 0.6 * one["chance"]
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 1.7])
+def test_the_temperature_is_recovered_and_heals(temperature):
+    table = answers(temperature)
+    rows = calibration_summary(table, resamples=60).set_index("measure")
+    heat = rows.loc["temperature"]
+    assert heat["low"] < temperature < heat["high"] and heat["high"] - heat["low"] < 0.5
+    assert rows.loc["ece_scaled", "value"] < rows.loc["ece_scaled", "chance_high"]
+    quoted = quote_calibration({"ModelA": rows.reset_index()})["ModelA"]
+    assert quoted["verdict"] == {0.6: "not sure enough", 1.0: "neither", 1.7: "too sure"}[temperature]
+    assert quoted["off"] == (temperature != 1)
+    over = rows.loc["overconfidence"]
+    assert over["value"] == pytest.approx(overconfidence(temperature), abs=0.02)
+    assert over["low"] < over["value"] < over["high"] and over["high"] - over["low"] < 0.05
+    assert abs(rows.loc["overconfidence_scaled", "value"]) < 0.02
+    if temperature != 1:
+        assert rows.loc["brier_scaled", "value"] < rows.loc["brier", "value"]
+    assert rows.loc["brier", "value"] == pytest.approx(np.mean((table["p_female"] - table["gender"]) ** 2))
+
+
+def test_the_temperature_is_the_best_one_and_weights_are_repetitions():
+    table = answers(1.4, count=300)
+    p_female, female = table["p_female"].to_numpy(), table["gender"].to_numpy()
+    slope = (
+        LogisticRegression(C=np.inf, fit_intercept=False).fit(logit(p_female)[:, None], female).coef_[0, 0]
+    )
+    assert temperature_of(p_female, female) == pytest.approx(1 / slope, rel=1e-3)
+    weights = np.random.default_rng(0).integers(0, 4, 300)
+    repeated = temperature_of(np.repeat(p_female, weights), np.repeat(female, weights))
+    assert temperature_of(p_female, female, weights) == pytest.approx(repeated, rel=1e-4)
+    # probabilities of exactly 0 and 1, as rounding makes them
+    assert np.isfinite(temperature_of(np.array([0.0, 1.0, 1.0]), np.array([0, 1, 0])))
+
+
+def test_a_face_is_corrected_without_its_own_label_and_keeps_its_gender():
+    table = answers(1.7, count=400)
+    scaled = temperature_scaled(table, folds=4, seed=3)
+    fold = grouped_folds(table["duplicate_group"].to_numpy(), 4, 3)
+    other = table.assign(gender=np.where(fold == 2, 1 - table["gender"], table["gender"]))
+    again = temperature_scaled(other, folds=4, seed=3)
+    np.testing.assert_array_equal(again["p_female"][fold == 2], scaled["p_female"][fold == 2])
+    assert (again["p_female"][fold != 2] != scaled["p_female"][fold != 2]).all()
+    assert ((scaled["p_female"] >= 0.5) == (table["p_female"] >= 0.5)).all()
+    pd.testing.assert_frame_equal(scaled.drop(columns="p_female"), table.drop(columns="p_female"))
+
+
+def test_folds_keep_duplicates_together_and_follow_the_seed():
+    group = np.where(np.arange(90) < 60, np.arange(90) % 20, -1)
+    units = units_of(group)
+    assert len(set(units)) == 50 and (units[:20] == units[20:40]).all()
+    folds = grouped_folds(group, 3, seed=1)
+    assert (
+        set(folds) == {0, 1, 2} and (folds[:20] == folds[20:40]).all() and (folds[:20] == folds[40:60]).all()
+    )
+    np.testing.assert_array_equal(grouped_folds(group, 3, seed=1), folds)
+    assert (grouped_folds(group, 3, seed=2) != folds).any()
+    with pytest.raises(InputError, match="cannot be divided into 3"):
+        grouped_folds(np.array([5, 5, 5, -1]), 3, seed=0)
+
+
+def test_questions_that_make_no_sense_are_refused():
+    with pytest.raises(InputError, match="'age'"):
+        reliability(answers(count=50), of="age")
+    for bins in (1, 2.5, True):
+        with pytest.raises(InputError, match="whole number from 2"):
+            expected_calibration_error(answers(count=50), bins=bins)
+    with pytest.raises(InputError, match="probabilities"):
+        reliability(answers(count=50).assign(p_female=1.5))

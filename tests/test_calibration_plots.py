@@ -1,0 +1,153 @@
+"""Figures of how sure models are: they show the tables' numbers, readably."""
+
+import functools
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from test_age_intervals import faces
+from test_calibration import answers
+from test_plots import check_layout
+
+from agegender_lib import plots
+from agegender_lib.evaluation import age_abstention, age_coverage, gender_abstention, reliability
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, look_of, settle
+
+MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
+
+
+@functools.cache
+def reliabilities(of="p_female"):
+    return {name: reliability(answers(factor, 400), of=of, resamples=30) for name, factor in MODELS.items()}
+
+
+@functools.cache
+def coverages():
+    return {
+        name: age_coverage(*faces(factor, 300), splits=2, resamples=30) for name, factor in MODELS.items()
+    }
+
+
+@functools.cache
+def silences():
+    ages, genders = {}, {}
+    for name, factor in MODELS.items():
+        ages[name] = age_abstention(*faces(factor, 300), resamples=30)
+        genders[name] = gender_abstention(answers(factor, 300), resamples=30)
+    return ages, genders
+
+
+def without_distribution():
+    return coverages() | {"ModelB": age_coverage(faces(count=300)[0], splits=2, resamples=30)}
+
+
+DRAW = {
+    "reliability": lambda: plots.reliability_diagrams(reliabilities()),
+    "confidence": lambda: plots.reliability_diagrams(reliabilities("confidence"), "confidence"),
+    "one model": lambda: plots.reliability_diagrams({"ModelA": reliabilities()["ModelA"]}),
+    "intervals": lambda: plots.interval_coverage(coverages()),
+    "one without": lambda: plots.interval_coverage(without_distribution()),
+    "by age": lambda: plots.coverage_by_age(coverages()),
+    "by age, one without": lambda: plots.coverage_by_age(without_distribution()),
+    "abstention": lambda: plots.abstention_curves(*silences()),
+}
+
+
+@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+def test_nothing_is_cut_off_or_overlaps(draw):
+    figure = draw()
+    settle(figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = check_layout(figure, canvas.get_renderer())
+    width, height = figure.get_size_inches() * 2.54
+    assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20 and len(boxes) > 12
+
+
+def dots(ax, colour):
+    """Every single marker of a colour: x, y, and whether it is hollow."""
+    found = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_color() == colour]
+    return [
+        (line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor() == "white") for line in found
+    ]
+
+
+def spans(collection):
+    return np.array([segment[:, 1] for segment in collection.get_segments()])
+
+
+def test_reliability_shows_shares_chance_and_counts():
+    tables = reliabilities()
+    figure = plots.reliability_diagrams(tables)
+    for upper, lower, (name, table) in zip(figure.axes[:3], figure.axes[3:], tables.items(), strict=True):
+        diagonal, measured = upper.lines
+        np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+        np.testing.assert_allclose(measured.get_xydata(), table[["predicted", "observed"]])
+        assert upper.get_title(loc="left") == name and measured.get_color() == look_of(tables)[name][0]
+        chance, whiskers = upper.collections
+        np.testing.assert_allclose(spans(chance), table[["chance_low", "chance_high"]])
+        np.testing.assert_allclose(spans(whiskers), table[["observed_low", "observed_high"]])
+        assert [bar.get_height() for bar in lower.patches] == table["count"].tolist()
+
+
+def test_intervals_are_hollow_before_and_filled_after_the_correction():
+    tables = coverages()
+    figure = plots.interval_coverage(tables)
+    for ax, measure in zip(figure.axes, ("coverage", "width"), strict=True):
+        for name, table in tables.items():
+            shown = dots(ax, look_of(tables)[name][0])
+            for interval, hollow in (("predicted", True), ("stretched", False)):
+                rows = table[(table["by"] == "all") & (table["interval"] == interval)]
+                assert sorted(x for x, _, empty in shown if empty == hollow) == pytest.approx(
+                    sorted(rows[measure])
+                )
+    aims = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert aims == [0.5, 0.8, 0.95]
+
+
+def test_a_model_without_distribution_shows_its_constant_intervals():
+    tables = without_distribution()
+    figure = plots.interval_coverage(tables)
+    shown = dots(figure.axes[0], look_of(tables)["ModelB"][0])
+    rows = tables["ModelB"][tables["ModelB"]["by"] == "all"]
+    assert [x for x, _, _ in shown] == pytest.approx(rows["coverage"].tolist())
+    assert not any(hollow for _, _, hollow in shown)
+
+
+def test_bands_stand_in_their_order_and_small_ones_are_grey():
+    tables = coverages()
+    figure = plots.coverage_by_age(tables, 0.95, "shifted")
+    bands = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert bands == sorted(bands) and {"50-59", "80+"} <= set(bands)
+    for ax, by in zip(figure.axes, ("age", "age_predicted"), strict=True):
+        for name, table in tables.items():
+            rows = table[
+                (table["by"] == by)
+                & (table["interval"] == "shifted")
+                & (table["level"] == 0.95)
+                & ~table["small"]
+            ]
+            shown = dots(ax, look_of(tables)[name][0])
+            assert [(x, bands[round(y)]) for x, y, _ in shown] == list(
+                zip(rows["coverage"], rows["group"], strict=True)
+            )
+        few = sum(((t["by"] == by) & t["small"]).sum() for t in tables.values()) / 12
+        assert len(dots(ax, COLOURS["faint"])) == few
+    assert any(dots(ax, COLOURS["faint"]) for ax in figure.axes)
+
+
+def test_curves_show_value_random_and_best_of_every_model():
+    ages, genders = silences()
+    figure = plots.abstention_curves(ages, genders)
+    for ax, tables in zip(figure.axes, (ages, genders), strict=True):
+        for number, (name, table) in enumerate(tables.items()):
+            best, random, value = ax.lines[3 * number : 3 * number + 3]
+            for line, column in ((best, "best"), (random, "random"), (value, "value")):
+                np.testing.assert_allclose(line.get_xydata(), table[["answered", column]])
+                assert to_hex(line.get_color()).upper() == look_of(tables)[name][0]
+            assert value.get_label() == name and random.get_linestyle() == ":"
+            points = ax.collections[number].get_paths()[0].vertices[:, 1]
+            assert (points.min(), points.max()) == pytest.approx((table["low"].min(), table["high"].max()))
+        # from everybody on the left to few on the right
+        assert ax.get_xlim()[0] > ax.get_xlim()[1]
