@@ -1,5 +1,17 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
+from agegender_lib.evaluation.attention import (
+    attention_of,
+    faces_to_look_at,
+    mean_faces,
+    mean_maps,
+    region_shares,
+)
+from agegender_lib.evaluation.attention_checks import (
+    attention_examples,
+    quote_attention,
+    randomisation_check,
+)
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
@@ -24,6 +36,8 @@ from agegender_lib.evaluation.studies import (
 
 __all__ = [
     "Run",
+    "attention_examples",
+    "attention_of",
     "average_seeds",
     "averaged",
     "baselines",
@@ -36,11 +50,15 @@ __all__ = [
     "confusion",
     "constant_predictions",
     "errors_by",
+    "faces_to_look_at",
     "fluctuation",
     "gradient_cosines",
     "gradient_depth",
     "headline",
+    "mean_faces",
+    "mean_maps",
     "original_report",
+    "quote_attention",
     "quote_comparison",
     "quote_faces",
     "quote_gradients",
@@ -48,8 +66,10 @@ __all__ = [
     "quote_robustness",
     "quote_run",
     "quote_study",
+    "randomisation_check",
     "read_run",
     "read_trainings",
+    "region_shares",
     "robustness_summary",
     "robustness_table",
     "running_median",
