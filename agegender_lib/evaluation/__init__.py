@@ -2,7 +2,6 @@
 
 from agegender_lib.evaluation.attention import (
     attention_of,
-    faces_to_look_at,
     mean_faces,
     mean_maps,
     region_shares,
@@ -12,6 +11,7 @@ from agegender_lib.evaluation.attention_checks import (
     quote_attention,
     randomisation_check,
 )
+from agegender_lib.evaluation.attention_faces import faces_to_look_at
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,

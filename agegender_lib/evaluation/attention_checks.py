@@ -9,7 +9,8 @@ import pandas as pd
 
 from agegender_lib.data.regions import ELSEWHERE
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.attention import ALL, Maps, attention_of, faces_of
+from agegender_lib.evaluation.attention import ALL, Maps, attention_of
+from agegender_lib.evaluation.attention_faces import faces_of
 from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
 
 

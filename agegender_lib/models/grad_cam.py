@@ -178,5 +178,5 @@ def _contributions(model, numbers):
         # the sum over places, not the mean: a map of many small places adds as much as one of few large ones
         return tf.einsum("nhwc,nc->nhw", x, tf.reduce_sum(gradient, axis=(1, 2)))
 
-    traced = tf.function(contributions, reduce_retracing=True)
+    traced = tf.function(contributions, autograph=False)
     return lambda images: [np.asarray(cells) for cells in traced(images)]

@@ -1,6 +1,7 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
+from agegender_lib.plots.attention import attention_gallery, attention_maps, attention_regions
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
@@ -17,6 +18,9 @@ from agegender_lib.plots.style import save_figure
 
 __all__ = [
     "age_histogram",
+    "attention_gallery",
+    "attention_maps",
+    "attention_regions",
     "augmentation_grid",
     "choice_differences",
     "compare_models",
