@@ -214,16 +214,16 @@ def learned(drawn):
         tone[1] = tone[0] + (55 if female else -55)
         image[top + 4 : bottom - 4, left + 12 : right - 12] = tone
     keras.utils.set_random_seed(3)
-    model = build_model_a(widths=(8, 16, 16, 16), stem=8, dropout=0.0, age_head="regression")
+    image = x = keras.Input((128, 128, 3), name="image")
+    for width, strides in ((8, 4), (8, 2), (8, 2)):
+        x = layers.Conv2D(width, 3, strides, padding="same", activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
     # the age is not what is learned here
     model.compile(keras.optimizers.Adam(0.01), loss=["binary_crossentropy", "mse"], loss_weights=[1, 0])
-    pixels = images[:200] / np.float32(255)
-    model.fit(pixels, (gender[:200], np.zeros(200)), batch_size=20, epochs=6, verbose=0)
-    # statistics of 60 steps lag behind: what the batch says is what counts
-    for layer in model.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = 0.0
-    model(pixels, training=True)
+    model.fit(
+        images[:200] / np.float32(255), (gender[:200], np.zeros(200)), batch_size=20, epochs=12, verbose=0
+    )
     return model, images[200:], gender[200:]
 
 
@@ -261,7 +261,7 @@ def test_random_weights_are_new_but_for_what_only_computes():
     for old, weight, new in zip(before, model.weights, one.weights, strict=True):
         np.testing.assert_array_equal(weight, old)  # the model given is as it was
         if len(old.shape) == 4 and "mirror" not in weight.path:
-            assert abs(np.corrcoef(old.ravel(), np.ravel(new))[0, 1]) < 0.5
+            assert np.isclose(old, new).mean() < 0.01
         assert not (old == 1.7).any() or not np.any(np.asarray(new) == 1.7)
 
 

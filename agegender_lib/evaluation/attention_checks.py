@@ -127,8 +127,9 @@ def quote_attention(shares: pd.DataFrame, check: pd.DataFrame) -> dict[str, Any]
     -------
     dict
         Model name to task to: `most`, the region of the face with the largest ratio, as `region`, `ratio`, `low`,
-        `high` and `random`; `learned`, the regions whose interval lies outside the range of the random networks'
-        ratios, as `more` and `less` (lists of names); `average` and `face`, see :func:`randomisation_check`.
+        `high` and `random`; `apart`, the regions whose interval lies outside the range of the random networks' ratios,
+        as `more` and `less` (lists of names); `average` and `face`, see :func:`randomisation_check`. To lie outside
+        the range of three random networks means little by itself: a fourth would half of the time.
     """
     quoted: dict[str, Any] = {}
     on_all = shares[shares["answers"] == ALL]
@@ -143,7 +144,7 @@ def quote_attention(shares: pd.DataFrame, check: pd.DataFrame) -> dict[str, Any]
                 "high": float(top["ratio_high"]),
                 "random": float(top["random"]),
             },
-            "learned": {
+            "apart": {
                 "more": rows.loc[rows["ratio_low"] > rows["random_high"], "region"].tolist(),
                 "less": rows.loc[rows["ratio_high"] < rows["random_low"], "region"].tolist(),
             },

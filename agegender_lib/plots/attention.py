@@ -41,7 +41,8 @@ def attention_maps(mean_maps: pd.DataFrame, faces: Mapping[str, np.ndarray]) -> 
     rows = list(dict.fromkeys((model, task) for model, task, _ in trained.index))
     bands = [band for band in AGE_BANDS if band in faces]
     columns = [*bands, ALL, *(["random"] if len(random) else [])]
-    most = max(each.max() for each in [*trained, *random])
+    # a random network may put everything on one spot, which must not make all other maps dark
+    most = max(each.max() for each in trained)
     figure, axes = _grid(len(rows), len(columns), heading=2, apart=len(bands))
     for (model, task), line in zip(rows, axes, strict=True):
         _row_label(line[0], f"{model}\n{task}")
@@ -53,7 +54,7 @@ def attention_maps(mean_maps: pd.DataFrame, faces: Mapping[str, np.ndarray]) -> 
             _overlay(ax, faces[ALL if column == "random" else column], each, most)
     for column, ax in zip(columns, axes[0], strict=True):
         _above(ax, {"random": "random\nweights"}.get(column, column))
-    _bar(figure, most)
+    _bar(figure, most, beyond=any(each.max() > most for each in random))
     return figure
 
 
@@ -97,13 +98,15 @@ def attention_gallery(
     _above(axes[0][0], "label", lift=1, bold=True)
     for (model, task), ax in zip(columns, axes[0][1:], strict=True):
         _above(ax, f"{model}\n{task}", lift=1, bold=True)
-    _bar(figure, most)
+    _bar(figure, most, beyond=bool((shown > most).any()))
     return figure
 
 
 @styled
 def attention_regions(shares: pd.DataFrame) -> Figure:
     """Each part of the face: its attention relative to its area by model, with 95 % intervals; random networks in grey.
+
+    A grey bar that ends in an arrow goes on beyond the panel.
 
     Parameters
     ----------
@@ -113,6 +116,7 @@ def attention_regions(shares: pd.DataFrame) -> Figure:
     table = shares[shares["answers"] == ALL]
     tasks, models = list(dict.fromkeys(table["task"])), list(dict.fromkeys(table["model"]))
     regions, looks = list(dict.fromkeys(table["region"])), look_of(models)
+    most = 1.1 * max(1, table["ratio_high"].max())
     figure = new_figure(height_cm=1.8 + 0.42 * len(regions) * (len(models) + 0.6))
     axes = figure.subplots(1, len(tasks), sharey=True, sharex=True, squeeze=False)[0]
     for ax, task in zip(axes, tasks, strict=True):
@@ -124,6 +128,10 @@ def attention_regions(shares: pd.DataFrame) -> Figure:
                 y, own["random_low"], own["random_high"], color=COLOURS["faint"], lw=4.5,
                 label="random weights, least to largest of the seeds" if number == 0 else None,
             )  # fmt: skip
+            cut = (own["random_high"] > most).to_numpy()
+            ax.plot(
+                np.full(cut.sum(), most), y[cut], ">", color=COLOURS["faint"], ms=7, clip_on=False, zorder=2
+            )
             errors = np.abs(own[["ratio_low", "ratio_high"]].to_numpy().T - own["ratio"].to_numpy())
             ax.errorbar(
                 own["ratio"], y, xerr=errors, fmt=marker, color=colour, ms=4, lw=1.2, label=model, zorder=3
@@ -133,7 +141,7 @@ def attention_regions(shares: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(regions)), regions)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", visible=False)
-        ax.set_xlim(left=0)
+        ax.set_xlim(0, most)
         ax.xaxis.set_major_locator(MultipleLocator(0.5))
     axes[0].invert_yaxis()
     handles, names = axes[0].get_legend_handles_labels()
@@ -195,12 +203,16 @@ def _row_label(ax: Axes, text: str) -> None:
     )  # fmt: skip
 
 
-def _bar(figure: Figure, most: float) -> None:
-    """The colours' meaning, below everything."""
+def _bar(figure: Figure, most: float, beyond: bool) -> None:
+    """The colours' meaning, below everything; pointed where maps go ``beyond`` its end."""
     total = figure.get_figheight() * 2.54
     ax = figure.add_axes((0.3, 0.8 / total, 0.4, 0.2 / total))
     bar = figure.colorbar(
-        ScalarMappable(Normalize(0, most), _MAP), cax=ax, orientation="horizontal", alpha=_COVER
+        ScalarMappable(Normalize(0, most), _MAP),
+        cax=ax,
+        orientation="horizontal",
+        alpha=_COVER,
+        extend="max" if beyond else "neither",
     )
     bar.set_label("attention (× even)", size=8, labelpad=1)
     bar.outline.set_visible(False)
