@@ -7,7 +7,7 @@ from .faceset import FaceSet
 from .filenames import GENDERS, RACES, FaceName, parse_name
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
-from .regions import REGIONS
+from .regions import REGIONS, region_masks
 from .rendered import render_faces
 from .split import fewer_to_train, split_faces
 from .summary import split_table, summarise_faces
@@ -31,6 +31,7 @@ __all__ = [
     "load_faces",
     "open_faces",
     "parse_name",
+    "region_masks",
     "render_faces",
     "split_faces",
     "split_table",

@@ -3,6 +3,18 @@
 from agegender_lib.evaluation.abstention import age_abstention, gender_abstention, quote_abstention
 from agegender_lib.evaluation.age_intervals import age_coverage, quote_age_intervals
 from agegender_lib.evaluation.age_spread import age_spread
+from agegender_lib.evaluation.attention import (
+    attention_of,
+    mean_faces,
+    mean_maps,
+    region_shares,
+)
+from agegender_lib.evaluation.attention_checks import (
+    attention_examples,
+    quote_attention,
+    randomisation_check,
+)
+from agegender_lib.evaluation.attention_faces import faces_to_look_at
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
@@ -36,6 +48,8 @@ __all__ = [
     "age_abstention",
     "age_coverage",
     "age_spread",
+    "attention_examples",
+    "attention_of",
     "average_seeds",
     "averaged",
     "baselines",
@@ -50,6 +64,7 @@ __all__ = [
     "constant_predictions",
     "errors_by",
     "expected_calibration_error",
+    "faces_to_look_at",
     "fluctuation",
     "gaps",
     "gaps_of",
@@ -57,9 +72,12 @@ __all__ = [
     "gradient_cosines",
     "gradient_depth",
     "headline",
+    "mean_faces",
+    "mean_maps",
     "original_report",
     "quote_abstention",
     "quote_age_intervals",
+    "quote_attention",
     "quote_calibration",
     "quote_comparison",
     "quote_faces",
@@ -70,8 +88,10 @@ __all__ = [
     "quote_run",
     "quote_seeds",
     "quote_study",
+    "randomisation_check",
     "read_run",
     "read_trainings",
+    "region_shares",
     "reliability",
     "robustness_summary",
     "robustness_table",

@@ -6,6 +6,7 @@ from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES, stages_of
 from .describe import describe
+from .grad_cam import grad_cam, grad_cams, randomised
 from .heads import average_flips, average_members
 from .model_a import build_model_a
 from .model_b import build_model_b, set_trainable
@@ -20,8 +21,11 @@ __all__ = [
     "build_model_a",
     "build_model_b",
     "describe",
+    "grad_cam",
+    "grad_cams",
     "load_model",
     "predict",
+    "randomised",
     "set_trainable",
     "stages_of",
 ]

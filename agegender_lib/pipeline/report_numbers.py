@@ -162,7 +162,7 @@ def _read_json(folder: Path) -> dict[str, object]:
 
 
 def _without_title(text: str) -> str:
-    """A Markdown page from its first paragraph on, its addresses (`@`) no citations and links to its like only words."""
+    """A Markdown page from its first paragraph on, without citations (`@`) and links to its like."""
     _, _, text = text.partition("\n# ")
     _, _, text = text.partition("\n")
     return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()

@@ -1,6 +1,7 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
+from agegender_lib.plots.attention import attention_gallery, attention_maps, attention_regions
 from agegender_lib.plots.calibration import (
     abstention_curves,
     coverage_by_age,
@@ -25,6 +26,9 @@ from agegender_lib.plots.style import save_figure
 __all__ = [
     "abstention_curves",
     "age_histogram",
+    "attention_gallery",
+    "attention_maps",
+    "attention_regions",
     "augmentation_grid",
     "choice_differences",
     "compare_models",

@@ -1,0 +1,296 @@
+"""Grad-CAM: networks that look only where they were made to look, and maps that say so."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from agegender_lib.data import REGIONS, region_masks
+from agegender_lib.errors import InputError
+from agegender_lib.models import (
+    average_flips,
+    average_members,
+    build_model_a,
+    grad_cam,
+    grad_cams,
+    load_model,
+    randomised,
+)
+from agegender_lib.models.feature_places import follow, last_large_maps
+from agegender_lib.models.heads import age_output, gender_output
+from agegender_lib.models.preprocessing import resized
+
+GREEN, BLUE = (20, 230, 20), (20, 20, 230)
+LEFT, RIGHT, LARGE = (48, 64, 16, 32), (80, 96, 96, 112), (64, 96, 80, 112)
+
+
+def patched(*patches, n=2, colour=128):
+    """Grey pictures with patches of (box, colour)."""
+    images = np.full((n, 128, 128, 3), colour, np.uint8)
+    for (top, bottom, left, right), tone in patches:
+        images[:, top:bottom, left:right] = tone
+    return images
+
+
+def detector(sides=(128,), green=4.0, blue=-4.0, name="detector"):
+    """Green speaks for female and old, blue for male and young, by a network without training.
+
+    Channel 0 is how much greener than red a place is, channel 1 how much bluer; both are 0 on grey.
+    """
+    image = keras.Input((128, 128, 3), name="image")
+    conv = layers.Conv2D(2, 1, activation="relu", use_bias=False, name="colour")
+    pools = []
+    for side in sides:
+        x = conv(resized(image, side, f"resize_{side}"))
+        x = layers.AveragePooling2D(side // 8, name=f"cells_{side}")(x)
+        pools.append(layers.GlobalAveragePooling2D(name=f"pool_{side}")(x))
+    x = pools[0] if len(pools) == 1 else layers.Average()(pools)
+    model = keras.Model(image, [gender_output(x), age_output(x, "regression")], name=name)
+    conv.set_weights([np.array([[-1, 1, 0], [-1, 0, 1]], "float32").T.reshape(1, 1, 3, 2)])
+    model.get_layer("gender_output").set_weights([np.array([[green], [blue]], "float32"), np.zeros(1)])
+    model.get_layer("age_output").set_weights([np.array([[50.0], [-50.0]], "float32"), np.array([30.0])])
+    return model
+
+
+def centre(each):
+    """Mean row and column of a map."""
+    grid = np.mgrid[: each.shape[0], : each.shape[1]]
+    return (grid * each).sum(axis=(1, 2)) / each.sum()
+
+
+def middle(box):
+    top, bottom, left, right = box
+    return np.array([(top + bottom - 1) / 2, (left + right - 1) / 2])
+
+
+def share(each, box, margin=16):
+    top, bottom, left, right = box
+    return each[top - margin : bottom + margin, left - margin : right + margin].sum() / each.sum()
+
+
+# Where the maps lie
+
+
+STEPS = {
+    "strides, padded": lambda x: layers.Conv2D(1, 3, 2, padding="same")(
+        layers.Conv2D(1, 3, 2, padding="same")(x)
+    ),
+    "strides, not padded": lambda x: layers.MaxPooling2D(3, 2)(
+        layers.Conv2D(1, 5)(layers.Conv2D(1, 3, 2)(x))
+    ),
+    "padded by a layer": lambda x: layers.DepthwiseConv2D(3, 2)(
+        layers.ZeroPadding2D(((0, 1), (0, 1)))(layers.Conv2D(1, 3, 2)(layers.ZeroPadding2D(2)(x)))
+    ),
+    "dilated": lambda x: layers.AveragePooling2D(4)(layers.Conv2D(1, 3, dilation_rate=3)(x)),
+    "resized": lambda x: layers.Conv2D(1, 3, 4, padding="same")(layers.Resizing(96, 96)(x)),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_places_are_the_centres_of_receptive_fields(name):
+    """A network of ones answers a bright row by how much its places see of it."""
+    image = keras.Input((128, 128, 3))
+    x = STEPS[name](image)
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(x))
+    for layer in model.layers:
+        layer.set_weights(
+            [np.zeros(w.shape) if len(w.shape) == 1 else np.ones(w.shape) for w in layer.weights]
+        )
+    ((number, places),) = last_large_maps(model).items()
+    rows = np.zeros((128, 128, 128, 3), "float32")
+    rows[np.arange(128), np.arange(128)] = 1
+    seen = {}
+    follow(
+        model,
+        ops.convert_to_tensor(rows),
+        lambda number, layer, inputs, output: seen.update({number: output}),
+    )
+    answers = np.asarray(seen[number])[:, :, x.shape[2] // 2, 0]
+    inner = slice(3, -3)  # those at the edge see less than a whole field
+    found = (answers * np.arange(128)[:, None]).sum(axis=0) / answers.sum(axis=0)
+    expected = places.offset[0] + places.scale[0] * np.arange(answers.shape[1])
+    assert len(found[inner]) >= 15
+    np.testing.assert_allclose(found[inner], expected[inner], atol=0.15)
+    assert places.scale[0] == places.scale[1] and places.offset[0] == places.offset[1]
+
+
+def test_maps_that_shrink_in_branches_are_read_before_each_and_excitations_pass():
+    """As Inception does it: by pooling, and by a convolution with another before it."""
+    image = keras.Input((128, 128, 3))
+    x = layers.Conv2D(4, 3, 16, padding="same", name="large")(image)
+    scale = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Multiply(name="excited")([x, layers.Dense(4, activation="sigmoid")(scale)])
+    branch = layers.Conv2D(4, 3, 2, name="small")(layers.Conv2D(4, 1, name="before_small")(x))
+    x = layers.Concatenate()([layers.MaxPooling2D(3, 2)(x), branch])
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
+    names, shown = {}, last_large_maps(model)
+    follow(
+        model, image, lambda number, layer, inputs, output: names.update({number: getattr(layer, "name", "")})
+    )
+    assert [names[number] for number in shown] == ["excited", "before_small"]
+    # without padding, because 3 goes into 16: the first place is read around its pixel 1 less the padding of none
+    assert {places.scale for places in shown.values()} == {(16.0, 16.0)}
+
+
+@pytest.mark.parametrize("box", [LEFT, RIGHT])
+def test_the_map_is_where_the_only_thing_seen_is(box):
+    found = grad_cams({"d": detector()}, patched((box, GREEN)))
+    for task in ("age", "gender"):
+        assert found["d", task].shape == (2, 128, 128) and found["d", task].dtype == np.float32
+        for each in found["d", task]:
+            np.testing.assert_allclose(centre(each), middle(box), atol=0.01)
+            assert share(each, box) > 0.99
+
+
+def test_what_mirrored_networks_see_is_mirrored_back():
+    plain, averaged = detector(), average_flips(detector())
+    images = patched((LEFT, GREEN))
+    for task in ("age", "gender"):
+        expected = grad_cam(plain, images, task)
+        np.testing.assert_allclose(grad_cam(averaged, images, task), expected, atol=1e-4 * expected.max())
+
+
+def test_members_and_sizes_add_up_each_where_it_looks():
+    # one member sees green only, the other blue only, both as a reason for female
+    members = average_members([detector(green=4, blue=0), detector(green=0, blue=4)])
+    each = grad_cam(members, patched((LEFT, GREEN), (RIGHT, BLUE)), "gender")[0]
+    assert share(each, LEFT) == pytest.approx(0.5, abs=0.01) == share(each, RIGHT)
+    # the mean of a map is what the places add to the logit, whatever the sizes at which the face is seen
+    images = patched((LEFT, GREEN))
+    for model in (detector(), detector((64,)), detector((128, 64)), members):
+        p_female = float(model(images / 255.0)[0][0, 0])
+        logit = np.log(p_female / (1 - p_female))
+        assert grad_cam(model, images, "gender")[0].mean() == pytest.approx(logit, rel=0.02)
+
+
+def test_gender_maps_speak_for_the_answer_and_age_maps_for_both_directions():
+    images = np.concatenate([patched((LEFT, GREEN), n=1), patched((LEFT, GREEN), (RIGHT, BLUE), n=1)])
+    images = np.concatenate([images, patched((LEFT, GREEN), (LARGE, BLUE), n=1)])
+    found = grad_cams({"d": detector(green=4, blue=-3)}, images)
+    gender, age = found["d", "gender"], found["d", "age"]
+    # more green than blue: female, and only green speaks for it; the other way round only blue
+    assert share(gender[1], LEFT) > 0.99 and share(gender[2], LARGE) > 0.99
+    assert share(age[1], LEFT) == pytest.approx(0.5, abs=0.01) == share(age[1], RIGHT)
+
+
+def test_faces_do_not_depend_on_their_batch():
+    images = np.concatenate(
+        [patched((LEFT, GREEN), n=1), patched((RIGHT, GREEN), n=2), patched((LEFT, BLUE), n=2)]
+    )
+    whole = grad_cam(detector(), images, "gender")
+    np.testing.assert_allclose(
+        grad_cam(detector(), images, "gender", batch_size=2), whole, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_branch_of_the_other_task_does_not_count():
+    keras.utils.set_random_seed(1)
+    model = build_model_a("original", filters=(4, 4, 8), features="global", dense=8, split_after=1)
+    images = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    before = grad_cams({"m": model}, images)
+    for layer in model.layers:
+        if layer.name.startswith("age_block"):
+            layer.set_weights([-weight + 0.1 for weight in layer.get_weights()])
+    after = grad_cams({"m": model}, images)
+    np.testing.assert_array_equal(after["m", "gender"], before["m", "gender"])
+    assert not np.allclose(after["m", "age"], before["m", "age"], rtol=0.1)
+
+
+# A network that learned
+
+
+@pytest.fixture(scope="module")
+def learned(drawn):
+    """Trained for seconds on drawn faces on whose mouths alone the gender is written, in colour; and such faces."""
+    rng = np.random.default_rng(0)
+    images = np.array(drawn.images[:240])
+    gender = rng.integers(2, size=len(images))
+    top, bottom, left, right = REGIONS["mouth"]
+    for image, female in zip(images, gender, strict=True):
+        tone = rng.integers(60, 200, 3)
+        tone[1] = tone[0] + (55 if female else -55)
+        image[top + 4 : bottom - 4, left + 12 : right - 12] = tone
+    keras.utils.set_random_seed(3)
+    image = x = keras.Input((128, 128, 3), name="image")
+    for width, strides in ((8, 4), (8, 2), (8, 2)):
+        x = layers.Conv2D(width, 3, strides, padding="same", activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
+    # the age is not what is learned here
+    model.compile(keras.optimizers.Adam(0.01), loss=["binary_crossentropy", "mse"], loss_weights=[1, 0])
+    model.fit(
+        images[:200] / np.float32(255), (gender[:200], np.zeros(200)), batch_size=20, epochs=12, verbose=0
+    )
+    return model, images[200:], gender[200:]
+
+
+def test_a_trained_network_is_found_to_look_where_the_information_is(learned):
+    model, images, gender = learned
+    p_female = np.asarray(model(images / np.float32(255), training=False)[0])[:, 0]
+    assert ((p_female > 0.5) == gender).mean() > 0.9
+    mouth = region_masks()["mouth"]
+    each = grad_cam(model, images, "gender")
+    ratio = (each[:, mouth].mean(axis=1) / each.mean(axis=(1, 2))).mean()
+    noise = [grad_cam(randomised(model, seed), images, "gender") for seed in range(3)]
+    random = [np.nanmean(one[:, mouth].mean(axis=1) / one.mean(axis=(1, 2))) for one in noise]
+    assert ratio > 2 and ratio > 1.4 * max(random)
+
+
+# Without what was learned
+
+
+def test_random_weights_are_new_but_for_what_only_computes():
+    keras.utils.set_random_seed(0)
+    member = build_model_a(widths=(4, 4), stem=4, side=32)
+    for layer in member.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.set_weights([np.full(weight.shape, 1.7) for weight in layer.get_weights()])
+    model = average_members([average_flips(member), average_flips(keras.models.clone_model(member))])
+    before = [np.array(weight) for weight in model.weights]
+    images = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8) / np.float32(255)
+    one, again, other = randomised(model, 1), randomised(model, 1), randomised(model, 2)
+    gender, age = (np.asarray(answer) for answer in one(images))
+    np.testing.assert_array_equal(gender, again(images)[0])
+    assert not np.allclose(gender, other(images)[0])
+    # the mirror still mirrors and the expectation still expects
+    np.testing.assert_allclose(one(images[:, :, ::-1])[1], age, rtol=1e-4)
+    assert ((age > 0) & (age < 116)).all() and np.ptp(age) > 0
+    for old, weight, new in zip(before, model.weights, one.weights, strict=True):
+        np.testing.assert_array_equal(weight, old)  # the model given is as it was
+        if len(old.shape) == 4 and "mirror" not in weight.path:
+            assert np.isclose(old, new).mean() < 0.01
+        assert not (old == 1.7).any() or not np.any(np.asarray(new) == 1.7)
+
+
+# Files and refusals
+
+
+def test_a_saved_model_has_the_same_maps(tmp_path):
+    keras.utils.set_random_seed(0)
+    members = [build_model_a(widths=(4, 8, 8), stem=4, side=64) for _ in range(2)]
+    model = average_members([average_flips(members[0]), members[1]])
+    model.save(tmp_path / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    before, after = (grad_cams({"m": m}, images) for m in (model, load_model(tmp_path / "model.keras")))
+    for key, each in before.items():
+        assert each.max() > 0
+        np.testing.assert_allclose(after[key], each, rtol=1e-4, atol=1e-5 * each.max())
+
+
+def test_what_cannot_be_looked_at_is_refused():
+    model, images = detector(), patched((LEFT, GREEN))
+    with pytest.raises(InputError, match="'race'"):
+        grad_cam(model, images, "race")
+    with pytest.raises(InputError, match="float64"):
+        grad_cam(model, images / 255.0, "age")
+    with pytest.raises(InputError, match="64, 64"):
+        grad_cam(model, images[:, ::2, ::2], "age")
+    image = keras.Input((128, 128, 3))
+    x = layers.GlobalAveragePooling2D()(image)
+    headless = keras.Model(image, [layers.Activation("sigmoid")(x[:, :1]), layers.Dense(1)(x)])
+    with pytest.raises(InputError, match="gender_output"):
+        grad_cam(headless, images, "gender")
+    assert grad_cam(model, images[:0], "age").shape == (0, 128, 128)
