@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from agegender_lib import folders, plots
 from agegender_lib.data import assign_folds, split_faces
@@ -22,6 +23,7 @@ from agegender_lib.evaluation import (
     read_run,
     summarise,
 )
+from agegender_lib.pipeline.cli import main
 from agegender_lib.training import TrainingConfig, configure, train
 from agegender_lib.training.train import split_as_configured, training_name
 
@@ -285,3 +287,20 @@ def test_the_figure_shows_every_part_where_it_is(runs):
         assert np.array(ends) == pytest.approx(scores[[f"{measure}_low", f"{measure}_high"]].to_numpy())
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels[5] == "all folds  (n = 1,000)" and labels[6] == "single split  (n = 200)"
+
+
+def test_the_verb_trains_a_study_s_folds_and_says_what_they_say(tmp_path, monkeypatch, capsys, drawn_source):
+    defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
+    monkeypatch.setattr("agegender_lib.training.study.run_study.__defaults__", defaults)
+    choices = {"single": {"validation": 0.5}, "first": {"fold": "1/2"}, "second": {"fold": "2/2"}}
+    content = {"base": TINY, "groups": [{"name": "folds", "question": "Lucky?", "choices": choices}]}
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert main(["study", str(path), "--data", str(drawn_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
+    assert "folds. Lucky?" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert list(table["part"]) == ["fold 1", "fold 2", "all folds", "single split"]
+    assert list(table["images"]) == [300, 300, 600, 300]
+    # half of the faces, drawn with the same seed, is the first of two folds, and training is reproducible
+    assert table["age_mae"][0] == pytest.approx(table["age_mae"][3], abs=1e-5)
+    assert table["age_mae"][2] == pytest.approx(table["age_mae"][:2].mean(), abs=1e-4)

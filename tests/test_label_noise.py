@@ -58,7 +58,7 @@ def quantities(table, **options):
 def test_the_floor_is_the_error_of_a_perfect_reader(noise, row, floor):
     table = labels(noise)
     found = quantities(table)
-    assert found.loc[row, "value"] == pytest.approx(floor, rel=0.07 if noise is not coin else 0.5)
+    assert found.loc[row, "value"] == pytest.approx(floor, rel=0.07)
     # what the perfect reader really gets wrong lies between the bounds, whatever the noise
     truth = np.abs(noise(np.random.default_rng(1), 100_000))
     truth = np.abs(truth - np.median(truth)).mean() if noise is blunders else truth.mean()

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, styled
 
-_BARS = {
-    "duplicated": ("ModelF", "o", "model, same\nphotographs"),
-    "others": ("neutral", "s", "model, all\nother faces"),
+_MODEL = {
+    "duplicated": ("o", "model, same\nphotographs"),
+    "others": ("s", "model, all\nother faces"),
 }
 
 
@@ -16,8 +16,8 @@ _BARS = {
 def label_noise(pairs: pd.DataFrame, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> Figure:
     """The two ages of every photograph that was labelled twice, and the floor they imply beside a model's error.
 
-    The floor's dot stands for normal noise, its thin line reaches over noise of any kind, and the thick one is the
-    95 % interval of the dot.
+    The floor's mark stands for normal noise and the line through it is its 95 % interval; between the two strokes it lies
+    for noise of any kind.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ def _two_labels(ax: Axes, pairs: pd.DataFrame) -> None:
 def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
     colour, floor = COLOURS["wrong"], noise.loc["age_mae_floor"]
     least, most = (noise.loc[f"age_mae_floor_{end}", "value"] for end in ("least", "most"))
-    ax.plot([least, most], [0, 0], color=colour, lw=0.8)
+    ax.plot([least, most], [0, 0], "|", color=colour, ms=11, mew=1.1)
     rows = [(floor["value"], floor["low"], floor["high"], colour, "D", "perfect\nreader")]
     for row in on_duplicates.itertuples():
-        name, marker, words = _BARS[row.faces]
-        rows.append((row.age_mae, row.age_mae_low, row.age_mae_high, COLOURS[name], marker, words))
+        look = (COLOURS["neutral"], *_MODEL[row.faces])
+        rows.append((row.age_mae, row.age_mae_low, row.age_mae_high, *look))
     for y, (value, low, high, own, marker, _) in enumerate(rows):
         ax.plot([low, high], [y, y], color=own, lw=2, solid_capstyle="butt")
         ax.plot([value], [y], marker, color=own, zorder=3)
         ax.annotate(
-            f"{value:.2f}", (value, y), xytext=(0, 6), textcoords="offset points", ha="center", size=8
+            f"{value:.2f}", (value, y), xytext=(0, 7), textcoords="offset points", ha="center", size=8
         )
-    ax.set(title="Age error", xlabel="mean absolute (years)")
+    ax.set(title="Age error left at best, and made", xlabel="mean absolute (years)")
     ax.set_xlim(left=0)
     ax.set_yticks(range(len(rows)), [row[-1] for row in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
