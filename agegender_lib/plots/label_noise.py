@@ -16,8 +16,8 @@ _MODEL = {
 def label_noise(pairs: pd.DataFrame, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> Figure:
     """The two ages of every photograph that was labelled twice, and the floor they imply beside a model's error.
 
-    The floor's mark stands for normal noise and the line through it is its 95 % interval; between the two strokes it lies
-    for noise of any kind.
+    The floor's mark stands for normal noise, and the line through it is its 95 % interval; for noise of any kind the
+    floor lies between the two strokes.
 
     Parameters
     ----------
