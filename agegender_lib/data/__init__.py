@@ -5,6 +5,7 @@ from .corruptions import CORRUPTIONS, corrupt, corrupted_examples
 from .duplicates import duplicate_groups, duplicate_pairs
 from .faceset import FaceSet
 from .filenames import GENDERS, RACES, FaceName, parse_name
+from .folds import assign_folds, split_fold
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
 from .regions import REGIONS, region_masks
@@ -23,6 +24,7 @@ __all__ = [
     "FaceName",
     "FaceSet",
     "age_band",
+    "assign_folds",
     "corrupt",
     "corrupted_examples",
     "duplicate_groups",
@@ -34,6 +36,7 @@ __all__ = [
     "region_masks",
     "render_faces",
     "split_faces",
+    "split_fold",
     "split_table",
     "summarise_faces",
 ]

@@ -25,9 +25,16 @@ from agegender_lib.evaluation.calibration import expected_calibration_error, rel
 from agegender_lib.evaluation.calibration_summary import calibration_summary, quote_calibration
 from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, quote_gradients
 from agegender_lib.evaluation.costs import fluctuation, training_costs
+from agegender_lib.evaluation.cross_validation import (
+    cross_validation_table,
+    fold_spread,
+    held_out,
+    quote_cross_validation,
+)
 from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
 from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of, quote_gaps
 from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
+from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noise, quote_label_noise
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.robustness import quote_robustness, robustness_summary, robustness_table
@@ -39,6 +46,13 @@ from agegender_lib.evaluation.studies import (
     quote_study,
     read_trainings,
     training_table,
+)
+from agegender_lib.evaluation.surprising import (
+    most_surprising,
+    planted_errors,
+    quote_surprising,
+    surprising_labels,
+    wrong_genders,
 )
 from agegender_lib.evaluation.temperature import temperature_scaled
 
@@ -62,32 +76,42 @@ __all__ = [
     "confidently_wrong",
     "confusion",
     "constant_predictions",
+    "cross_validation_table",
     "errors_by",
+    "errors_on_duplicates",
     "expected_calibration_error",
     "faces_to_look_at",
     "fluctuation",
+    "fold_spread",
     "gaps",
     "gaps_of",
     "gender_abstention",
     "gradient_cosines",
     "gradient_depth",
     "headline",
+    "held_out",
+    "label_noise",
     "mean_faces",
     "mean_maps",
+    "most_surprising",
     "original_report",
+    "planted_errors",
     "quote_abstention",
     "quote_age_intervals",
     "quote_attention",
     "quote_calibration",
     "quote_comparison",
+    "quote_cross_validation",
     "quote_faces",
     "quote_gaps",
     "quote_gradients",
     "quote_groups",
+    "quote_label_noise",
     "quote_robustness",
     "quote_run",
     "quote_seeds",
     "quote_study",
+    "quote_surprising",
     "randomisation_check",
     "read_run",
     "read_trainings",
@@ -98,8 +122,10 @@ __all__ = [
     "running_median",
     "seed_spread",
     "summarise",
+    "surprising_labels",
     "temperature_scaled",
     "training_costs",
     "training_table",
     "worst",
+    "wrong_genders",
 ]

@@ -9,10 +9,12 @@ from agegender_lib.plots.calibration import (
     reliability_diagrams,
 )
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
+from agegender_lib.plots.cross_validation import fold_scores
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
 from agegender_lib.plots.groups import crossings, group_gaps
+from agegender_lib.plots.label_noise import label_noise
 from agegender_lib.plots.predictions import (
     compare_models,
     confusion_matrices,
@@ -42,10 +44,12 @@ __all__ = [
     "error_by_faces",
     "errors_per_group",
     "face_grid",
+    "fold_scores",
     "gradient_conflict",
     "group_gaps",
     "interval_coverage",
     "label_bars",
+    "label_noise",
     "labels_overview",
     "learning_curves",
     "reliability_diagrams",

@@ -1,6 +1,7 @@
 """Every setting of a training, and its defaults."""
 
 import math
+import re
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -60,6 +61,9 @@ class TrainingConfig:
         Of the split, so that trainings with several seeds are judged on the same faces.
     validation : int or float
         Images, or share of them, held out.
+    fold : str or None
+        "k/n": the k-th of n folds is held out instead, for cross-validation (see
+        :func:`agegender_lib.data.assign_folds`); `validation` has its default then, and says nothing.
     training_faces : int or None
         So many of the faces that are not held out train, those of fewer among those of more; None takes all.
     batch_size : int
@@ -109,6 +113,7 @@ class TrainingConfig:
     seed: int = 1
     split_seed: int = 1
     validation: float = 1000
+    fold: str | None = None
     training_faces: int | None = None
     batch_size: int = 64
     optimizer: str = "adamw"
@@ -304,6 +309,8 @@ def _check(values):
     for key, limits in optional.items():
         if values[key] is not None:
             _check_number(key, values[key], *limits)
+    if values["fold"] is not None:
+        _check_fold(values["fold"], values["validation"])
     sigma = values["age_sigma"]
     if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
         raise InputError(
@@ -311,3 +318,15 @@ def _check(values):
         )
     _check_number("age_sigma at birth", sigma[0], 0.1)
     _check_number("age_sigma's growth", sigma[1], 0)
+
+
+def _check_fold(fold, validation):
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", fold) if isinstance(fold, str) else None
+    number, folds = map(int, found.groups()) if found else (0, 0)
+    if folds < 2 or number > folds:
+        raise InputError(f"fold is {fold!r}: give which of how many is held out, such as 1/5")
+    # a setting that is silently overruled would be a trap
+    if validation != TrainingConfig.validation:
+        raise InputError(
+            f"fold is {fold} and validation is {validation!r}, but only one can say what is held out: leave one out"
+        )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, fewer_to_train, split_faces
+from agegender_lib.data import FaceSet, fewer_to_train, split_faces, split_fold
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.models import average_members, load_model, predict
@@ -82,9 +82,7 @@ def train(
     _refuse_another(folder, identity)
     if (folder / "metrics.json").exists():
         return folder
-    split = split_faces(faces.table, seed=config.split_seed, validation=config.validation)
-    if config.training_faces is not None:
-        split = fewer_to_train(faces.table, split, config.training_faces, seed=config.split_seed)
+    split = split_as_configured(config, faces.table)
     if config.members > 1:
         return _train_members(config, faces, weights, folder, identity, split, on_epoch)
     keras.utils.set_random_seed(config.seed)
@@ -108,6 +106,24 @@ def train(
     _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
     state.path.unlink(missing_ok=True)
     return folder
+
+
+def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Series:
+    """ "train", "validation" or "unused" of every face, as the settings say.
+
+    Raises
+    ------
+    InputError
+        If these faces cannot be divided like that.
+    """
+    if config.fold is not None:
+        fold, folds = map(int, config.fold.split("/"))
+        split = split_fold(table, fold, folds, config.split_seed)
+    else:
+        split = split_faces(table, seed=config.split_seed, validation=config.validation)
+    if config.training_faces is not None:
+        split = fewer_to_train(table, split, config.training_faces, seed=config.split_seed)
+    return split
 
 
 def _train_members(config, faces, weights, folder, identity, split, on_epoch):

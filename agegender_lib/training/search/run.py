@@ -12,11 +12,11 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, split_faces
+from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 
-from ..train import training_name
+from ..train import split_as_configured, training_name
 from .space import SPACE, Space, read_space, rounded
 from .study import SILENT_INTERVALS, agree, load_search, open_study
 from .trial import FINISHED, NotNow, Objective
@@ -82,7 +82,7 @@ def run_search(
     # what cannot be trained is found here, before there is a study
     base = space.configure({})
     training_name(base, faces, weights)
-    split_faces(faces.table, seed=base.split_seed, validation=base.validation)
+    split_as_configured(base, faces.table)
     runs, name = Path(runs), study or space.model
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     shared = open_study(name, storage, runs, heartbeat, seed, base.epochs)

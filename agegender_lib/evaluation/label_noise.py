@@ -1,0 +1,151 @@
+"""What even a perfect reader of faces would get wrong, from photographs that were labelled twice.
+
+Near-duplicates are one photograph stored twice, so that no time passes between their two labels: where these differ, at
+least one is wrong. Two assumptions turn their differences into a floor: the labels a and b of a photograph are
+independent readings with the same distribution, and a perfect reader answers with what is best for that distribution.
+
+*Age.* The reader's error E|a - m|, m being the median of the photograph's labels, lies between a half and the whole of
+E|a - b|, whatever the distribution (the triangle inequality, and m being the best constant answer). It is a half where
+few labels are far off and most exact; for normal noise E|a - b| / sqrt(2), for Laplace noise 2/3 E|a - b|.
+
+*Gender.* If a label is wrong with probability q, two labels differ with probability d = 2 q (1 - q), so that
+q = (1 - sqrt(1 - 2 d)) / 2, and a reader who is always right agrees with a share 1 - q of the labels.
+
+Two labels of one photograph may have been copied from each other, which makes the floor too low; and copies may be left
+in the data for the very reason that their labels, and so their file names, differ, which makes it too high. It is about
+the duplicated photographs only, which are few and not a sample of all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.tables import check_columns, check_predictions, predicted_gender
+
+# Floor of the age's mean absolute error as a share of the mean difference of two labels.
+AGE_SHARES = {
+    "age_mae_floor": 1 / np.sqrt(2),
+    "age_mae_floor_laplace": 2 / 3,
+    "age_mae_floor_least": 1 / 2,
+    "age_mae_floor_most": 1.0,
+}
+
+
+def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+    """How far two labels of one photograph differ, and the floor this implies for age error and accuracy.
+
+    Assumptions and formulas stand at the top of this module.
+
+    Parameters
+    ----------
+    table
+        A row per face: age (years), gender (code), duplicate_group (-1 = none), as in a FaceSet or a predictions table.
+    seed, resamples
+        Seed and number of the bootstrap's draws, of whole groups.
+
+    Returns
+    -------
+    DataFrame
+        Rows quantity, value, low, high (95 %), faces, groups, pairs (what they rest on): ``age_gap``, mean absolute
+        difference of two labels (years); ``age_mae_floor``, of a perfect reader if the noise is normal, and the same
+        ``_laplace``, ``_least`` and ``_most`` (the bounds for noise of any kind); ``gender_disagreement``, share of
+        pairs with two genders; ``gender_accuracy_ceiling``, of a perfect reader. No rows where no face has a duplicate.
+
+    Raises
+    ------
+    InputError
+        When a column is missing.
+    """
+    check_columns(table, ("age", "gender", "duplicate_group"), "The table of labels", "give all three")
+    own = table[table["duplicate_group"] >= 0]
+    columns = ["quantity", "value", "low", "high", "faces", "groups", "pairs"]
+    if own.empty:
+        return pd.DataFrame(columns=columns)
+    group = own["duplicate_group"].to_numpy()
+    gap, disagreement = (_difference_to_others(own[label].to_numpy(), group) for label in ("age", "gender"))
+    draws = bootstrap({"gap": mean_of(gap), "gender": mean_of(disagreement)}, group, seed, resamples)
+    # interval() before the formula: they are monotonic, so that the ends go through them as well
+    ages = np.array([gap.mean(), *interval(draws["gap"])])
+    differ = np.array([disagreement.mean(), *interval(draws["gender"])])
+    found = {"age_gap": ages} | {name: share * ages for name, share in AGE_SHARES.items()}
+    found["gender_disagreement"] = differ
+    ceiling = 1 - (1 - np.sqrt(np.clip(1 - 2 * differ, 0, None))) / 2
+    found["gender_accuracy_ceiling"] = ceiling[[0, 2, 1]]
+    sizes = np.unique(group, return_counts=True)[1]
+    counts = (len(own), len(sizes), int((sizes * (sizes - 1) // 2).sum()))
+    return pd.DataFrame([(name, *values, *counts) for name, values in found.items()], columns=columns)
+
+
+def errors_on_duplicates(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+    """A model's errors on the duplicated photographs, which the floor is about, and on all others.
+
+    Parameters
+    ----------
+    predictions
+        Of faces that the model did not train on, see ``tables.PREDICTION_COLUMNS``.
+    seed, resamples
+        Seed and number of the bootstrap's draws.
+
+    Returns
+    -------
+    DataFrame
+        A row for "duplicated" and one for "others", where there are such faces: faces, images, and ``age_mae`` (years)
+        and ``gender_accuracy`` (0 to 1), each with ``_low`` and ``_high`` (95 %).
+    """
+    measures = ("age_mae", "gender_accuracy")
+    columns = ["faces", "images", *(f"{name}{end}" for name in measures for end in ("", "_low", "_high"))]
+    if predictions.empty:
+        return pd.DataFrame(columns=columns)
+    check_predictions(predictions)
+    several = predictions["duplicate_group"] >= 0
+    rows = []
+    for name, own in (("duplicated", predictions[several]), ("others", predictions[~several])):
+        if own.empty:
+            continue
+        error = (own["age_predicted"] - own["age"]).abs().to_numpy()
+        values = (error, (predicted_gender(own) == own["gender"].to_numpy()).astype(float))
+        statistics = {measure: mean_of(each) for measure, each in zip(measures, values, strict=True)}
+        draws = bootstrap(statistics, own["duplicate_group"].to_numpy(), seed, resamples)
+        numbers = [
+            number for measure, each in zip(measures, values, strict=True)
+            for number in (each.mean(), *interval(draws[measure]))
+        ]  # fmt: skip
+        rows.append((name, len(own), *numbers))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def quote_label_noise(noise: pd.DataFrame, on_duplicates: pd.DataFrame | None = None) -> dict[str, Any]:
+    """What a report says about label noise.
+
+    Parameters
+    ----------
+    noise, on_duplicates
+        As :func:`label_noise` and :func:`errors_on_duplicates` return them.
+
+    Returns
+    -------
+    dict
+        `label_noise`: False without duplicates, and then nothing else; `faces`, `groups`, `pairs`; by quantity `value`,
+        `low` and `high`; `model`: by "duplicated" and "others" the columns of :func:`errors_on_duplicates`.
+    """
+    if noise.empty:
+        return {"label_noise": False}
+    counts = {name: int(noise[name].iloc[0]) for name in ("faces", "groups", "pairs")}
+    values: Mapping[str, Any] = noise.set_index("quantity")[["value", "low", "high"]].to_dict("index")
+    model = {} if on_duplicates is None else on_duplicates.set_index("faces").to_dict("index")
+    return {"label_noise": True, **counts, **values, "model": model}
+
+
+def _difference_to_others(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of each value to the others of its group, which has at least one; float [n]."""
+    members = [np.flatnonzero(group == each) for each in group]
+    return np.array(
+        [
+            np.abs(values[own] - value).sum() / (len(own) - 1)
+            for own, value in zip(members, values, strict=True)
+        ],
+        dtype=float,
+    )

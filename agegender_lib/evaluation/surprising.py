@@ -1,0 +1,245 @@
+"""Labels that a network which never saw the face finds hard to believe: the first ones to look at, not a verdict.
+
+A surprising label is a wrong label, a face that is hard to read, or a mistake of the network; only looking tells. All
+predictions have to be of faces the network did not train on (``held_out``), or it has learnt the wrong labels by heart.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.filenames import GENDERS
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
+from agegender_lib.evaluation.tables import check_predictions
+
+TASKS = ("age", "gender")
+# The standard deviation of a normal distribution in units of its median absolute deviation.
+_NORMAL_MAD = 1.4826
+# Labels are whole years: no typical error is taken to be smaller.
+_LEAST_YEARS = 1.0
+
+
+def surprising_labels(predictions: pd.DataFrame, near: int = 200) -> pd.DataFrame:
+    """How surprising each face's labels are.
+
+    Parameters
+    ----------
+    predictions
+        Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
+    near
+        So many faces that the network reads as about as old tell how far labels typically are from its answer.
+
+    Returns
+    -------
+    DataFrame
+        ``predictions`` with the columns age_typical (years: the typical distance of a label from the network's answer
+        at that answer, 1.48 times the median absolute deviation, so that planted and other gross errors do not raise
+        it, and at least 1), age_surprise (distance of the label from the typical label at that answer, in units of
+        age_typical) and gender_surprise (-ln of the probability given to the label), and for both age_rank and
+        gender_rank, 1 being the most surprising.
+    """
+    added = ["age_typical", "age_surprise", "gender_surprise", "age_rank", "gender_rank"]
+    if predictions.empty:
+        return predictions.assign(**dict.fromkeys(added, pd.Series(dtype=float)))
+    check_predictions(predictions)
+    bias, typical = _typical(predictions, near)
+    away = predictions["age"] - predictions["age_predicted"] - bias
+    p_label = np.where(predictions["gender"] == 1, predictions["p_female"], 1 - predictions["p_female"])
+    table = predictions.assign(
+        age_typical=typical,
+        age_surprise=np.abs(away) / typical,
+        # predictions are kept with five digits, and 0 has no logarithm
+        gender_surprise=-np.log(np.maximum(p_label, 1e-6)),
+    )
+    for task in TASKS:
+        rank = table[f"{task}_surprise"].rank(method="first", ascending=False)
+        table[f"{task}_rank"] = rank.astype(int)
+    return table
+
+
+def most_surprising(surprises: pd.DataFrame, task: str, k: int = 15) -> pd.DataFrame:
+    """The ``k`` most surprising labels of one task, "age" or "gender", the most surprising first.
+
+    Parameters
+    ----------
+    surprises
+        As :func:`surprising_labels` returns it.
+    """
+    if task not in TASKS:
+        raise InputError(f"task is {task!r}: choose one of {', '.join(TASKS)}")
+    return surprises.sort_values(f"{task}_rank").head(k)
+
+
+def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500) -> pd.DataFrame:
+    """How many gender labels are wrong, as confident learning estimates it.
+
+    A face counts against its label when the network gives the other gender at least the probability that it gives, on
+    average, to faces with that other label (Northcutt, Jiang and Chuang 2021, JAIR 70, eqs. 1 and 2: the confident
+    joint); scaled to the number of faces with each label (eq. 3) these counts estimate the wrong labels. The method
+    takes the network's confident errors for the labels': where faces hardly show the gender, as with small children,
+    it counts the network's errors as well, and says too much.
+
+    Parameters
+    ----------
+    predictions
+        Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
+    seed, resamples
+        Seed and number of the bootstrap's draws; the thresholds are drawn anew as well.
+
+    Returns
+    -------
+    DataFrame
+        Rows "male", "female" and "both": label; faces (with that label); confident (faces that count against it) and
+        under_10 (those of them labelled younger than ten years); wrong, low, high (the estimate and its 95 % interval)
+        and share (of the faces).
+
+    Raises
+    ------
+    InputError
+        When a gender does not occur.
+    """
+    columns = ["label", "faces", "confident", "under_10", "wrong", "low", "high", "share"]
+    if predictions.empty:
+        return pd.DataFrame(columns=columns)
+    check_predictions(predictions)
+    gender, child = predictions["gender"].to_numpy(), (predictions["age"] < 10).to_numpy()
+    if len(np.unique(gender)) < len(GENDERS):
+        raise InputError("All faces have one gender label: give predictions of faces with both.")
+    p_female = predictions["p_female"].to_numpy()
+    statistics = {name: _wrong(p_female, gender, code) for code, name in enumerate(GENDERS)}
+    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    once = np.ones((1, len(gender)))
+    against = _confident(p_female, gender, once)[1][0]
+    rows = []
+    for code, name in enumerate(GENDERS):
+        own = against & (gender == code)
+        value = float(statistics[name](once)[0])
+        rows.append(
+            (name, (gender == code).sum(), own.sum(), (own & child).sum(), value, *interval(draws[name]))
+        )
+    both = interval(sum(draws.values()))
+    rows.append(("both", *np.sum([row[1:5] for row in rows], axis=0), *both))
+    table = pd.DataFrame(rows, columns=columns[:-1]).astype(dict.fromkeys(columns[1:4], int))
+    return table.assign(share=table["wrong"] / table["faces"])
+
+
+def planted_errors(
+    predictions: pd.DataFrame, count: int = 100, years: int = 20, seed: int = 0, near: int = 200
+) -> pd.DataFrame:
+    """How many label errors, planted on purpose, the ranking brings to the top: what it can be trusted with.
+
+    The labels of ``count`` faces are changed in the predictions table, for each task by itself; the network is the
+    same, for which its training faces were all labelled as they are.
+
+    Parameters
+    ----------
+    predictions
+        See :func:`surprising_labels`.
+    count
+        Of faces whose label is changed.
+    years
+        By which the planted ages are off, to either side; an age below 0 is turned to the other.
+    seed, near
+        Seed of the faces drawn; see :func:`surprising_labels`.
+
+    Returns
+    -------
+    DataFrame
+        A row per task: task; faces; planted; first (of the planted ones, those among as many most surprising labels);
+        found (share of the planted among the 5 % most surprising).
+    """
+    columns = ["task", "faces", "planted", "first", "found"]
+    if predictions.empty:
+        return pd.DataFrame(columns=columns)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < len(predictions):
+        raise InputError(
+            f"count is {count!r}: give a whole number below the {len(predictions)} faces there are"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(predictions), count, replace=False)
+    age, gender = predictions["age"].to_numpy().copy(), predictions["gender"].to_numpy().copy()
+    off = age[chosen] + years * rng.choice([-1, 1], count)
+    age[chosen] = np.where(off < 0, age[chosen] + years, off)
+    gender[chosen] = 1 - gender[chosen]
+    rows = []
+    for task, labels in (("age", age), ("gender", gender)):
+        ranks = surprising_labels(predictions.assign(**{task: labels}), near)[f"{task}_rank"].to_numpy()[
+            chosen
+        ]
+        found = (ranks <= 0.05 * len(predictions)).mean()
+        rows.append((task, len(predictions), count, int((ranks <= count).sum()), float(found)))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def quote_surprising(surprises: pd.DataFrame, wrong: pd.DataFrame, planted: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about surprising labels.
+
+    Parameters
+    ----------
+    surprises, wrong, planted
+        As :func:`surprising_labels`, :func:`wrong_genders` and :func:`planted_errors` return them.
+
+    Returns
+    -------
+    dict
+        `surprising`: False without predictions, and then nothing else; `images`; `far`: ages more than five typical
+        errors away from the typical label; `wrong` and `planted`: by label and by task the tables' numbers.
+    """
+    if surprises.empty:
+        return {"surprising": False}
+    return {
+        "surprising": True,
+        "images": len(surprises),
+        "far": int((surprises["age_surprise"] > 5).sum()),
+        "wrong": wrong.set_index("label").to_dict("index"),
+        "planted": planted.set_index("task").to_dict("index"),
+    }
+
+
+def _confident(
+    p_female: np.ndarray, gender: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which faces count for their label and which against it, for every resample; two bool [resamples, n]."""
+    female = gender == 1
+    with np.errstate(invalid="ignore"):  # a gender that was not drawn has no threshold: nothing passes it
+        to_women = (weights[:, female] @ p_female[female] / weights[:, female].sum(axis=1))[:, None]
+        to_men = (weights[:, ~female] @ (1 - p_female[~female]) / weights[:, ~female].sum(axis=1))[:, None]
+    says_female, says_male = p_female >= to_women, 1 - p_female >= to_men
+    # one that passes both thresholds counts where it is likelier, one that passes none is not counted
+    likelier = p_female >= 0.5
+    says_female, says_male = says_female & (likelier | ~says_male), says_male & (~likelier | ~says_female)
+    return np.where(female, says_female, says_male), np.where(female, says_male, says_female)
+
+
+def _wrong(p_female: np.ndarray, gender: np.ndarray, code: int) -> Statistic:
+    """The statistic "estimated number of wrong labels among those that say ``code``"."""
+    own = gender == code
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        right, wrong = (
+            (weights[:, own] * counted[:, own]).sum(axis=1)
+            for counted in _confident(p_female, gender, weights)
+        )
+        share = np.divide(wrong, right + wrong, out=np.zeros(len(weights)), where=right + wrong > 0)
+        return share * weights[:, own].sum(axis=1)
+
+    return statistic
+
+
+def _typical(predictions: pd.DataFrame, near: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the faces nearest in predicted age: the median and the typical size of label minus answer, in years."""
+    if isinstance(near, bool) or not isinstance(near, int) or near < 10:
+        raise InputError(f"near is {near!r}: give a whole number from 10")
+    read = predictions["age_predicted"].to_numpy()
+    away = predictions["age"].to_numpy() - read
+    order = np.argsort(read, kind="stable")
+    width = min(near, len(read))
+    first = np.clip(np.arange(len(read)) - width // 2, 0, len(read) - width)
+    windows = np.lib.stride_tricks.sliding_window_view(away[order], width)[first]
+    middle = np.median(windows, axis=1)
+    spread = np.median(np.abs(windows - middle[:, None]), axis=1)
+    bias, typical = np.empty(len(read)), np.empty(len(read))
+    bias[order], typical[order] = middle, np.maximum(_NORMAL_MAD * spread, _LEAST_YEARS)
+    return bias, typical
