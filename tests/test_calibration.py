@@ -71,11 +71,11 @@ def test_probabilities_too_sure_or_too_unsure_by_a_known_amount_are_found(of, te
 
 
 def test_the_interval_holds_the_error_of_endlessly_many_faces():
-    truth, held = true_error(1.2), 0
+    truth, held = true_error(0.8), 0
     for seed in range(30):
-        found = expected_calibration_error(answers(1.2, 1000, seed), resamples=100)
+        found = expected_calibration_error(answers(0.8, 1000, seed), resamples=100)
         held += found["low"] <= truth <= found["high"]
-    # the plain percentiles of the resamples would hold it in a third
+    # about nine in ten do; of the plain percentiles of the resamples a quarter would
     assert held >= 22
 
 

@@ -75,7 +75,8 @@ def expected_calibration_error(
     dict
         ``value`` (0 to 1); ``low, high``: 95 % interval of the value that endlessly many faces would give, by the basic
         bootstrap (Davison and Hinkley 1997, eq. 5.6), which takes out the noise that resampling adds, widened to hold
-        the value, and to begin at 0 where chance explains the value; ``chance``: the mean of a calibrated model with
+        the value, and to begin at 0 where chance explains the value (with a thousand simulated faces it held the true
+        error in 83 to 93 of 100 sets, plain percentiles in 0 to 89); ``chance``: the mean of a calibrated model with
         these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the share of them that reach
         the value.
 
