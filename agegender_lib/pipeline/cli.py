@@ -71,9 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         commands.study,
         "train the choices of a study and compare them",
         "Train every choice of a study that is not trained yet, one after the other, and print how each differs from "
-        "its reference. The same command again goes on with a study that was stopped.",
+        "its reference, or, of folds, what cross-validation says. The same command again goes on with a study that was "
+        "stopped.",
     )
-    verb.add_argument("study", help="recipe, claims, faces, heads, or a .yaml file (see notebooks/studies)")
+    verb.add_argument(
+        "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
+    )
     _data(verb)
     verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
     verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")

@@ -88,12 +88,23 @@ def study(options: Namespace) -> None:
     wanted = read_study(options.study)
     faces = data.open_faces(options.data, data.RENDERED_FACES)
     trainings = run_study(wanted, faces, weights=options.weights)
-    found = evaluation.compare_choices(trainings, evaluation.read_trainings(trainings))
+    runs = evaluation.read_trainings(trainings)
+    folded = {training.group for training in wanted.trainings if training.config.fold}
+    tables = []
     for group, question in wanted.questions.items():
         print(f"\n{group}. {question}")
-        _print(_brief(found[found["group"] == group]))
+        own = trainings[trainings["group"] == group]
+        if group in folded:
+            # choices that hold out other faces each cannot be compared face by face
+            found = evaluation.cross_validation_table([runs[name] for name in own["run"].unique()])
+            _print(found.round(4))
+            found.insert(0, "group", group)
+        else:
+            found = evaluation.compare_choices(own, runs)
+            _print(_brief(found))
+        tables.append(found)
     if options.csv:
-        write_csv(Path(options.csv), found, float_format="%.6g")
+        write_csv(Path(options.csv), pd.concat(tables, ignore_index=True), float_format="%.6g")
 
 
 def search(options: Namespace) -> None:

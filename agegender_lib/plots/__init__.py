@@ -2,9 +2,11 @@
 
 from agegender_lib.plots.architecture import draw_architecture
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
+from agegender_lib.plots.cross_validation import fold_scores
 from agegender_lib.plots.curves import epoch_times, learning_curves
 from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
+from agegender_lib.plots.label_noise import label_noise
 from agegender_lib.plots.predictions import (
     compare_models,
     confusion_matrices,
@@ -28,8 +30,10 @@ __all__ = [
     "error_by_faces",
     "errors_per_group",
     "face_grid",
+    "fold_scores",
     "gradient_conflict",
     "label_bars",
+    "label_noise",
     "labels_overview",
     "learning_curves",
     "robustness_curves",

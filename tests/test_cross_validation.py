@@ -1,0 +1,306 @@
+"""Cross-validation: folds in trainings and in tables, and the figure that shows them."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from agegender_lib import folders, plots
+from agegender_lib.data import assign_folds, split_faces
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    Run,
+    cross_validation_table,
+    fold_spread,
+    held_out,
+    quote_cross_validation,
+    read_run,
+    summarise,
+)
+from agegender_lib.pipeline.cli import main
+from agegender_lib.training import TrainingConfig, configure, train
+from agegender_lib.training.train import split_as_configured, training_name
+
+TINY = {
+    "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
+    "stages": [{"epochs": 1, "learning_rate": 0.01}],
+    "batch_size": 8,
+    "optimizer": "adamw",
+    "members": 1,
+    "precision": "float32",
+}
+
+
+# The setting.
+
+
+def test_the_setting_changes_no_name_until_it_is_used(few):
+    plain = configure("model_a", **TINY)
+    assert "fold" not in plain.differing()
+    # what an older run folder keeps lacks the setting
+    kept = {key: value for key, value in asdict(plain).items() if key != "fold"}
+    assert TrainingConfig.from_dict(kept) == plain
+    names = {training_name(configure("model_a", **TINY, fold=fold), few) for fold in (None, "1/5", "2/5")}
+    assert len(names) == 3 and training_name(plain, few) in names
+
+
+def test_published_trainings_are_found_by_the_names_they_were_given(few):
+    published = sorted((folders.REPORT / "results" / "ablations").glob("*/config.json"))
+    assert published
+    for path in published:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        faces = replace(few, fingerprint=kept["data"]["fingerprint"])
+        config = TrainingConfig.from_dict(kept["training"])
+        assert training_name(config, faces, kept["weights"]) == path.parent.name
+
+
+@pytest.mark.parametrize("fold", ["0/5", "6/5", "1/1", "1", 1, 0.2, "a/b", "1/5/2", "-1/5", " 1/5", True])
+def test_a_fold_that_makes_no_sense_is_refused(fold):
+    with pytest.raises(InputError, match=r"fold is .*: give which of how many is held out, such as 1/5"):
+        configure("model_a", fold=fold)
+
+
+def test_fold_and_validation_are_not_both_taken():
+    with pytest.raises(InputError, match=r"fold is 2/5 and validation is 0\.2, but only one"):
+        configure("model_a", fold="2/5", validation=0.2)
+
+
+def test_a_training_holds_out_its_fold(few, tmp_path):
+    folds = assign_folds(few.table, 4, seed=3)
+    for number in (2, 4):
+        config = configure("model_a", **TINY, fold=f"{number}/4", split_seed=3)
+        run = read_run(train(config, few, runs=tmp_path))
+        wanted = np.where(folds == number, "validation", "train")
+        assert list(run.predictions["split"]) == list(wanted)
+        assert run.metrics["validation"]["images"] == 15
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_fewer_faces_train_within_a_fold(few):
+    config = configure("model_a", fold="1/3", training_faces=25)
+    split = split_as_configured(config, few.table)
+    assert split.value_counts().to_dict() == {"validation": 20, "train": 25, "unused": 15}
+    assert ((assign_folds(few.table, 3, seed=1) == 1) == (split == "validation")).all()
+    with pytest.raises(InputError, match="41 training faces are asked for, but there are 40"):
+        split_as_configured(replace(config, training_faces=41), few.table)
+
+
+# The tables.
+
+
+def labelled(count=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    ages = rng.gamma(3, 11, count).astype(int).clip(1, 100)
+    group = np.full(count, -1)
+    group[:100] = np.arange(50).repeat(2)
+    return pd.DataFrame(
+        {
+            "file": [f"{age}_{row}.jpg" for row, age in enumerate(ages)],
+            "age": ages,
+            "gender": rng.integers(2, size=count),
+            "race": 0,
+            "duplicate_group": group,
+        }
+    )
+
+
+def run_of(table, held, name, fold, error, accuracy, **settings):
+    """A run whose network is off by a normal error with this mean size in years, and right so often."""
+    rng = np.random.default_rng([ord(letter) for letter in name])
+    off = rng.normal(0, error * np.sqrt(np.pi / 2), len(table))
+    right = rng.random(len(table)) < accuracy
+    predictions = table.assign(
+        split=np.where(held, "validation", "train"),
+        age_predicted=table["age"] + off,
+        p_female=np.where(right == (table["gender"] == 1), 0.9, 0.1),
+    )
+    training = {"model": "model_f", "fold": fold, "validation": 1000, "split_seed": 1} | settings
+    config = {"training": training, "data": {"fingerprint": "f" * 64}, "weights": "none"}
+    provenance = {"data": {"rendered": True, "images": len(table)}}
+    return Run(name, config, provenance, pd.DataFrame(), predictions, {})
+
+
+def folds_of(table, errors=(5,) * 5, accuracy=0.9):
+    folds = assign_folds(table, len(errors))
+    return [
+        run_of(table, folds == k, f"fold{k}", f"{k}/{len(errors)}", error, accuracy)
+        for k, error in enumerate(errors, start=1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return labelled()
+
+
+@pytest.fixture(scope="module")
+def runs(table):
+    single = split_faces(table, seed=9, validation=200) == "validation"
+    return [run_of(table, single, "single", None, 5, 0.9, validation=200), *folds_of(table)]
+
+
+def test_every_face_is_answered_once_by_the_fold_that_did_not_see_it(table, runs):
+    found = held_out(runs)
+    assert sorted(found["file"]) == sorted(table["file"])
+    assert (found["fold"] == pd.Series(assign_folds(table), table["file"])[found["file"]].to_numpy()).all()
+    third = next(run for run in runs if run.name == "fold3").predictions.set_index("file")
+    rows = found[found["fold"] == 3].set_index("file")
+    assert (rows["age_predicted"] == third.loc[rows.index, "age_predicted"]).all()
+    assert (third.loc[rows.index, "split"] == "validation").all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda runs: runs[:-1], "Of 5 folds there is no number 5"),
+        (lambda runs: [*runs, runs[1]], "fold 1 is there twice"),
+        (lambda runs: [*runs[:-1], changed(runs[-1], split_seed=2)], "differ in split_seed"),
+        (lambda runs: [*runs[:-1], changed(runs[-1], fold="5/6")], "one of 5 folds and fold5 of 6"),
+        (lambda runs: [*runs[:-1], other_faces(runs[-1])], "trained on other faces"),
+        (lambda runs: [*runs[:-1], other_weights(runs[-1])], "differ in weights"),
+        (lambda runs: [*runs[:-1], missing_a_face(runs[-1])], "hold out 999 of 1000 faces"),
+        (lambda runs: [*runs[:-1], renamed(runs[-1], runs[1])], "is held out by two folds"),
+        (lambda runs: [*runs[:-1], regrouped(runs[-1], runs[1])], "1 groups of duplicates lie in two folds"),
+    ],
+)
+def test_folds_that_do_not_fit_together_are_refused(runs, spoil, message):
+    with pytest.raises(InputError, match=message):
+        held_out(spoil(runs))
+
+
+def test_a_setting_that_older_runs_lack_does_not_part_them(runs):
+    assert len(held_out([*runs[:-1], changed(runs[-1], newer="default")])) == 1000
+
+
+def changed(run, **settings):
+    return replace(run, config=run.config | {"training": run.config["training"] | settings})
+
+
+def other_faces(run):
+    return replace(run, config=run.config | {"data": {"fingerprint": "0" * 64}})
+
+
+def other_weights(run):
+    return replace(run, config=run.config | {"weights": "pretrained"})
+
+
+def missing_a_face(run):
+    return replace(run, predictions=run.predictions.drop(index=first_held_out(run)))
+
+
+def first_held_out(run):
+    return run.predictions.index[run.predictions["split"] == "validation"][0]
+
+
+def renamed(run, other):
+    predictions = run.predictions.copy()
+    predictions.loc[first_held_out(run), "file"] = other.validation["file"].iloc[0]
+    return replace(run, predictions=predictions)
+
+
+def regrouped(run, other):
+    group = other.validation.query("duplicate_group >= 0")["duplicate_group"].iloc[0]
+    predictions = run.predictions.copy()
+    lone = predictions.index[(predictions["split"] == "validation") & (predictions["duplicate_group"] < 0)][0]
+    predictions.loc[lone, "duplicate_group"] = group
+    return replace(run, predictions=predictions)
+
+
+def test_the_table_has_every_part_with_its_own_numbers(runs):
+    found = cross_validation_table(runs, resamples=300).set_index("part")
+    assert list(found.index) == [*(f"fold {k}" for k in range(1, 6)), "all folds", "single split"]
+    assert list(found["images"]) == [*[200] * 5, 1000, 200]
+    for run, part in zip(runs, ["single split", *found.index[:5]], strict=True):
+        summary = summarise(run.validation, resamples=300).set_index("metric")
+        for measure in ("age_mae", "gender_accuracy"):
+            own = found.loc[part, [measure, f"{measure}_low", f"{measure}_high"]].astype(float)
+            assert list(own) == pytest.approx(list(summary.loc[measure, ["value", "low", "high"]]))
+    # every face counts once: folds of one size average to the whole, whose interval is narrower by about sqrt(5)
+    folds = found.iloc[:5]
+    assert found.loc["all folds", "age_mae"] == pytest.approx(folds["age_mae"].mean())
+    ratio = folds["age_mae_se"].mean() / found.loc["all folds", "age_mae_se"]
+    assert ratio == pytest.approx(np.sqrt(5), rel=0.15)
+
+
+def test_no_spread_is_found_where_none_was_planted_and_a_planted_one_is(table):
+    even = fold_spread(cross_validation_table(folds_of(table), resamples=300)).set_index("measure")
+    assert (even["sd"] < 2 * even["sd_images"]).all()
+    # a normal error with mean size 5 has a standard deviation of 5 sqrt(pi/2 - 1), hence this standard error
+    assert even.loc["age_mae", "sd_images"] == pytest.approx(
+        5 * np.sqrt(np.pi / 2 - 1) / np.sqrt(200), rel=0.2
+    )
+    assert even.loc["gender_accuracy", "sd_images"] == pytest.approx(np.sqrt(0.9 * 0.1 / 200), rel=0.2)
+    uneven = folds_of(table, errors=(3, 4, 5, 6, 7))
+    found = fold_spread(cross_validation_table(uneven, resamples=300)).set_index("measure").loc["age_mae"]
+    assert found["sd"] == pytest.approx(np.std([3, 4, 5, 6, 7], ddof=1), rel=0.25)
+    assert found["sd"] > 4 * found["sd_images"]
+    assert found["least"] < 3.6 and found["most"] > 6.2
+
+
+def test_a_lucky_single_split_shows(table):
+    single = split_faces(table, seed=9, validation=200) == "validation"
+    lucky = run_of(table, single, "lucky", None, 3.5, 0.9, validation=200)
+    found = fold_spread(cross_validation_table([lucky, *folds_of(table)], resamples=300)).iloc[0]
+    assert found["single_difference"] == pytest.approx(-1.5, abs=0.5)
+    assert found["single_high"] < found["low"] < found["mean"] < found["high"]
+
+
+def test_only_one_single_split_with_the_same_settings_is_taken(runs):
+    with pytest.raises(InputError, match="2 runs have no fold"):
+        cross_validation_table([runs[0], *runs])
+    with pytest.raises(InputError, match="differ in model"):
+        cross_validation_table([changed(runs[0], model="model_a"), *runs[1:]])
+
+
+def test_without_folds_there_is_nothing_to_say(runs):
+    assert held_out(runs[:1]).empty and held_out([]).empty
+    nothing = cross_validation_table(runs[:1])
+    assert nothing.empty and fold_spread(nothing).empty
+    assert quote_cross_validation(nothing) == {"cross_validation": False}
+    assert not plots.fold_scores(nothing).axes
+
+
+def test_a_report_can_quote_it(runs):
+    scores = cross_validation_table(runs, resamples=100)
+    quoted = quote_cross_validation(scores)
+    assert quoted["images"] == 1000 and quoted["folds"] == 5
+    assert quoted["age_mae"]["mean"] == pytest.approx(scores["age_mae"][:5].mean())
+    assert quoted["age_mae"]["single"] == scores["age_mae"].iloc[-1]
+    without = quote_cross_validation(cross_validation_table(runs[1:], resamples=100))
+    assert "single" not in without["age_mae"] and "mean" in without["age_mae"]
+    json.dumps(quoted)
+
+
+def test_the_figure_shows_every_part_where_it_is(runs):
+    scores = cross_validation_table(runs, resamples=100)
+    figure = plots.fold_scores(scores)
+    for ax, measure in zip(figure.axes, ("age_mae", "gender_accuracy"), strict=True):
+        dots = [line for line in ax.lines if line.get_marker() not in ("None", None, "")]
+        assert [line.get_xdata()[0] for line in dots] == pytest.approx(list(scores[measure]))
+        ends = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2]
+        assert np.array(ends) == pytest.approx(scores[[f"{measure}_low", f"{measure}_high"]].to_numpy())
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels[5] == "all folds  (n = 1,000)" and labels[6] == "single split  (n = 200)"
+
+
+def test_the_verb_trains_a_study_s_folds_and_says_what_they_say(tmp_path, monkeypatch, capsys, drawn_source):
+    defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
+    monkeypatch.setattr("agegender_lib.training.study.run_study.__defaults__", defaults)
+    choices = {"single": {"validation": 0.5}, "first": {"fold": "1/2"}, "second": {"fold": "2/2"}}
+    content = {"base": TINY, "groups": [{"name": "folds", "question": "Lucky?", "choices": choices}]}
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert main(["study", str(path), "--data", str(drawn_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
+    assert "folds. Lucky?" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert list(table["part"]) == ["fold 1", "fold 2", "all folds", "single split"]
+    assert list(table["images"]) == [300, 300, 600, 300]
+    # half of the faces, drawn with the same seed, is the first of two folds, and training is reproducible
+    assert table["age_mae"][0] == pytest.approx(table["age_mae"][3], abs=1e-5)
+    assert table["age_mae"][2] == pytest.approx(table["age_mae"][:2].mean(), abs=1e-4)

@@ -1,0 +1,192 @@
+"""The label-noise floor: of known size where noise was planted, none where none was."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib import plots
+from agegender_lib.data import duplicate_pairs
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import errors_on_duplicates, label_noise, quote_label_noise
+
+
+def labels(noise, wrong=0.0, groups=2000, size=2, lone=500, seed=0):
+    """Photographs labelled ``size`` times: ages with ``noise(rng, shape)`` years, genders wrong with a probability."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(30, 60, groups)[:, None] + noise(rng, (groups, size))
+    gender = rng.integers(2, size=groups)[:, None] ^ (rng.random((groups, size)) < wrong)
+    twice = pd.DataFrame(
+        {"age": age.ravel(), "gender": gender.ravel(), "duplicate_group": np.arange(groups).repeat(size)}
+    )
+    others = {"age": rng.integers(1, 90, lone), "gender": rng.integers(2, size=lone), "duplicate_group": -1}
+    return pd.concat([twice, pd.DataFrame(others)], ignore_index=True)
+
+
+def normal(rng, shape):
+    return rng.normal(0, 4, shape)
+
+
+def laplace(rng, shape):
+    return rng.laplace(0, 3, shape)
+
+
+def blunders(rng, shape):
+    """Nearly all labels exact, some far off."""
+    return 30.0 * (rng.random(shape) < 0.02)
+
+
+def coin(rng, shape):
+    """Always three years off, to either side."""
+    return 3.0 * rng.choice([-1, 1], shape)
+
+
+def quantities(table, **options):
+    return label_noise(table, resamples=300, **options).set_index("quantity")
+
+
+@pytest.mark.parametrize(
+    ("noise", "row", "floor"),
+    [
+        (normal, "age_mae_floor", 4 * np.sqrt(2 / np.pi)),
+        (laplace, "age_mae_floor_laplace", 3),
+        (blunders, "age_mae_floor_least", 0.6),
+        (coin, "age_mae_floor_most", 3),
+    ],
+)
+def test_the_floor_is_the_error_of_a_perfect_reader(noise, row, floor):
+    table = labels(noise)
+    found = quantities(table)
+    assert found.loc[row, "value"] == pytest.approx(floor, rel=0.07)
+    # what the perfect reader really gets wrong lies between the bounds, whatever the noise
+    truth = np.abs(noise(np.random.default_rng(1), 100_000))
+    truth = np.abs(truth - np.median(truth)).mean() if noise is blunders else truth.mean()
+    least, most = (found.loc[f"age_mae_floor_{end}"] for end in ("least", "most"))
+    assert least["low"] <= truth <= most["high"] and least["value"] < most["value"]
+
+
+@pytest.mark.parametrize("wrong", [0.02, 0.1, 0.3])
+def test_the_ceiling_is_the_share_of_right_labels(wrong):
+    found = quantities(labels(normal, wrong, groups=4000))
+    assert found.loc["gender_disagreement", "value"] == pytest.approx(2 * wrong * (1 - wrong), abs=0.03)
+    ceiling = found.loc["gender_accuracy_ceiling"]
+    assert ceiling["value"] == pytest.approx(1 - wrong, abs=0.03)
+    assert (
+        ceiling["low"] < 1 - wrong < ceiling["high"] and ceiling["low"] < ceiling["value"] < ceiling["high"]
+    )
+
+
+def test_nothing_is_found_where_nothing_was_planted():
+    found = quantities(labels(lambda rng, shape: np.zeros(shape)))
+    ceiling = found.index == "gender_accuracy_ceiling"
+    assert (found.loc[~ceiling, ["value", "low", "high"]] == 0).all(axis=None)
+    assert (found.loc[ceiling, ["value", "low", "high"]] == 1).all(axis=None)
+
+
+def test_triples_count_like_pairs():
+    pairs, triples = quantities(labels(normal)), quantities(labels(normal, size=3))
+    assert triples.loc["age_gap", "value"] == pytest.approx(pairs.loc["age_gap", "value"], rel=0.05)
+    assert pairs[["faces", "groups", "pairs"]].iloc[0].to_list() == [4000, 2000, 2000]
+    assert triples[["faces", "groups", "pairs"]].iloc[0].to_list() == [6000, 2000, 6000]
+
+
+def test_by_hand():
+    """One pair two years apart and one triple of ages 10, 10 and 16 with one other gender."""
+    table = pd.DataFrame(
+        {
+            "age": [30, 32, 10, 10, 16, 99],
+            "gender": [0, 0, 1, 1, 0, 1],
+            "duplicate_group": [0, 0, 1, 1, 1, -1],
+        }
+    )
+    found = quantities(table)["value"]
+    assert found["age_gap"] == pytest.approx((2 + 2 + 3 + 3 + 6) / 5)
+    assert found["gender_disagreement"] == pytest.approx((0 + 0 + 0.5 + 0.5 + 1) / 5)
+    assert found["age_mae_floor"] == pytest.approx(found["age_gap"] / np.sqrt(2))
+
+
+def test_the_interval_holds_the_floor_as_often_as_it_says():
+    """Of 200 data sets with 40 pairs each."""
+    truth, inside = 4 * np.sqrt(2 / np.pi), 0
+    for seed in range(200):
+        row = label_noise(labels(normal, groups=40, lone=0, seed=seed), seed, 400).iloc[1]
+        inside += row["low"] <= truth <= row["high"]
+    # 95 % nominal; percentile intervals of forty skewed values are a little short
+    assert 178 <= inside <= 199
+
+
+def test_rendered_faces_have_the_noise_that_was_planted(drawn):
+    """Every other of their duplicates carries another age, and none another gender."""
+    pairs = duplicate_pairs(drawn.table, drawn.images)
+    assert len(pairs) and (pairs["age_gap"] > 0).any()
+    found = quantities(drawn.table)
+    assert found["pairs"].iloc[0] == len(pairs)
+    # the drawn duplicates are all pairs, so that both count alike
+    assert found.loc["age_gap", "value"] == pytest.approx(pairs["age_gap"].mean())
+    assert found.loc["gender_accuracy_ceiling", "value"] == 1
+
+
+def test_without_duplicates_there_is_nothing_to_say():
+    table = labels(normal).query("duplicate_group < 0")
+    nothing = label_noise(table)
+    assert nothing.empty and quote_label_noise(nothing) == {"label_noise": False}
+    with pytest.raises(InputError, match="lacks the column"):
+        label_noise(table.drop(columns="gender"))
+
+
+# Beside a model.
+
+
+def answers(table, error, seed=3):
+    """A model that is off by a normal error with this mean size, and right in 90 of 100 genders."""
+    rng = np.random.default_rng(seed)
+    count = len(table)
+    right = rng.random(count) < 0.9
+    return table.assign(
+        file=[f"{row}.jpg" for row in range(count)],
+        split="validation",
+        race=0,
+        age_predicted=table["age"] + rng.normal(0, 1, count) * np.asarray(error) * np.sqrt(np.pi / 2),
+        p_female=np.where(right == (table["gender"] == 1), 0.9, 0.1),
+    )
+
+
+def test_errors_on_duplicated_photographs_stand_beside_the_others():
+    table = labels(normal, groups=500, lone=1000).assign(age=lambda t: t["age"].clip(0).round())
+    error = np.where(table["duplicate_group"] >= 0, 3, 6)
+    found = errors_on_duplicates(answers(table, error), resamples=300).set_index("faces")
+    assert found["images"].to_dict() == {"duplicated": 1000, "others": 1000}
+    assert found["age_mae"].to_list() == pytest.approx([3, 6], rel=0.1)
+    assert found["age_mae_high"]["duplicated"] < found["age_mae_low"]["others"]
+    assert ((found["gender_accuracy_low"] < 0.9) & (found["gender_accuracy_high"] > 0.9)).all()
+    only = errors_on_duplicates(answers(table[table["duplicate_group"] < 0], 5), resamples=50)
+    assert list(only["faces"]) == ["others"]
+    assert errors_on_duplicates(answers(table, error)[:0]).empty
+
+
+def test_a_report_can_quote_it_and_a_figure_shows_it():
+    table = labels(normal, wrong=0.1, groups=40, lone=60).assign(age=lambda t: t["age"].clip(0).round())
+    noise, beside = label_noise(table), errors_on_duplicates(answers(table, 5))
+    quoted = quote_label_noise(noise, beside)
+    assert (quoted["faces"], quoted["groups"], quoted["pairs"]) == (80, 40, 40)
+    assert quoted["age_mae_floor"]["value"] == noise["value"][1]
+    assert quoted["model"]["duplicated"]["images"] == 80
+    json.dumps(quoted)
+    first, second = table[:80:2].reset_index(drop=True), table[1:80:2].reset_index(drop=True)
+    both = {
+        f"{label}_{side}": rows[label]
+        for side, rows in (("a", first), ("b", second))
+        for label in ("age", "gender")
+    }
+    figure = plots.label_noise(pd.DataFrame(both), noise, beside)
+    left, right = figure.axes
+    shown = [line for line in left.lines if line.get_marker() in ("o", "X")]
+    points = np.concatenate([np.column_stack(line.get_data()) for line in shown])
+    wanted = np.sort(np.column_stack([first["age"], second["age"]]), axis=1)
+    assert sorted(map(tuple, points)) == sorted(map(tuple, wanted))
+    conflicts = next(line for line in shown if line.get_marker() == "X")
+    assert len(conflicts.get_xdata()) == (first["gender"] != second["gender"]).sum() > 0
+    dots = [line.get_xdata()[0] for line in right.lines if line.get_marker() in ("D", "o", "s")]
+    assert dots == pytest.approx([noise["value"][1], *beside["age_mae"]])
+    assert not plots.label_noise(pd.DataFrame(both)[:0], noise, beside).axes

@@ -1,0 +1,219 @@
+"""Surprising labels: planted errors come first, and where none were planted hardly any are found."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agegender_lib import plots
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    most_surprising,
+    planted_errors,
+    quote_surprising,
+    surprising_labels,
+    wrong_genders,
+)
+
+
+def predictor(count=2000, seed=0, bias=0.0, separation=3.0):
+    """A decent network's answers to true labels: age errors grow with age, genders hardly overlap."""
+    rng = np.random.default_rng(seed)
+    age = rng.gamma(3, 11, count).astype(int).clip(1, 100)
+    gender = rng.integers(2, size=count)
+    logit = separation * (2 * gender - 1) + rng.normal(0, 0.8, count)
+    return pd.DataFrame(
+        {
+            "file": [f"{row}.jpg" for row in range(count)],
+            "split": "validation",
+            "age": age,
+            "gender": gender,
+            "race": 0,
+            "duplicate_group": -1,
+            "age_predicted": age + bias + rng.normal(0, 1, count) * (1 + 0.1 * age),
+            "p_female": 1 / (1 + np.exp(-logit)),
+        }
+    )
+
+
+def flipped(predictions, count=20, seed=5):
+    """``predictions`` with so many gender labels turned, and their files."""
+    rows = np.random.default_rng(seed).choice(len(predictions), count, replace=False)
+    gender = predictions["gender"].to_numpy().copy()
+    gender[rows] = 1 - gender[rows]
+    return predictions.assign(gender=gender), set(predictions["file"].iloc[rows])
+
+
+def test_twenty_planted_flips_come_first():
+    spoilt, planted = flipped(predictor())
+    first = most_surprising(surprising_labels(spoilt), "gender", 20)
+    assert set(first["file"]) == planted
+    assert first["gender_surprise"].is_monotonic_decreasing and list(first["gender_rank"]) == list(
+        range(1, 21)
+    )
+
+
+def test_planted_ages_come_first_at_every_age():
+    """Twelve years are a lot for a child and little for the old: the ranking goes by what is typical."""
+    clean = predictor()
+    age = clean["age"].to_numpy().copy()
+    children, old = (np.flatnonzero(rows)[:15] for rows in ((age > 2) & (age < 10), (age > 60) & (age < 80)))
+    age[children] += 12
+    age[old] += 12
+    ranked = surprising_labels(clean.assign(age=age))
+    first = set(most_surprising(ranked, "age", 15)["file"])
+    # at eight years an error of twelve is six typical ones, at seventy one and a half
+    assert len(first & set(clean["file"].iloc[children])) >= 12
+    assert ranked["age_rank"].iloc[old].min() > 15 and ranked["age_rank"].iloc[old].median() > 40
+    # and fifty years are a lot for everybody
+    age[old] -= 62
+    worst = most_surprising(surprising_labels(clean.assign(age=age.clip(0))), "age", 30)
+    assert len(set(worst["file"]) & set(clean["file"].iloc[[*children, *old]])) >= 26
+
+
+def test_a_network_s_bias_is_not_the_labels():
+    plain, biased = surprising_labels(predictor()), surprising_labels(predictor(bias=15.0))
+    assert biased["age_surprise"].median() == pytest.approx(plain["age_surprise"].median(), rel=0.02)
+    assert (biased["age_rank"] - plain["age_rank"]).abs().max() == 0
+
+
+def test_a_typical_error_is_the_standard_deviation_even_beside_gross_errors():
+    clean = predictor(4000)
+    near_forty = clean["age_predicted"].between(38, 42)
+    typical = surprising_labels(clean)["age_typical"]
+    assert typical[near_forty].median() == pytest.approx(1 + 0.1 * 40, rel=0.2)
+    age = clean["age"].to_numpy().copy()
+    age[::20] += 60
+    again = surprising_labels(clean.assign(age=age))["age_typical"]
+    assert again[near_forty].median() == pytest.approx(typical[near_forty].median(), rel=0.15)
+
+
+def test_the_rows_stay_as_they_were():
+    clean = predictor(300)
+    ranked = surprising_labels(clean)
+    pd.testing.assert_frame_equal(ranked[clean.columns], clean)
+    for task in ("age", "gender"):
+        assert sorted(ranked[f"{task}_rank"]) == list(range(1, 301))
+        by_rank = ranked.sort_values(f"{task}_rank")[f"{task}_surprise"]
+        assert by_rank.is_monotonic_decreasing
+    p_label = np.where(clean["gender"] == 1, clean["p_female"], 1 - clean["p_female"])
+    assert ranked["gender_surprise"].to_numpy() == pytest.approx(-np.log(p_label))
+
+
+# How many gender labels are wrong.
+
+
+def test_no_wrong_gender_is_found_where_none_was_planted():
+    found = wrong_genders(predictor(), resamples=200).set_index("label")
+    assert found.loc["both", "wrong"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
+    assert found["faces"].to_list()[2] == 2000
+
+
+@pytest.mark.parametrize("count", [20, 100, 300])
+def test_planted_wrong_genders_are_counted(count):
+    spoilt, _ = flipped(predictor(), count)
+    both = wrong_genders(spoilt, resamples=200).set_index("label").loc["both"]
+    assert both["wrong"] == pytest.approx(count, rel=0.2)
+    assert both["low"] < count < both["high"]
+    assert both["share"] == pytest.approx(both["wrong"] / 2000)
+
+
+def test_flips_of_one_gender_are_that_label_s():
+    clean = predictor()
+    women = np.flatnonzero(clean["gender"] == 1)[:60]
+    gender = clean["gender"].to_numpy().copy()
+    gender[women] = 0
+    found = wrong_genders(clean.assign(gender=gender), resamples=50).set_index("label")
+    # flips of one label alone are counted a little short: they lower that label's own threshold
+    assert 36 <= found.loc["male", "wrong"] <= 66 and found.loc["female", "wrong"] < 5
+    confident = found.loc["male", "confident"]
+    assert 30 <= confident <= 60 and found.loc["female", "confident"] < 5
+
+
+def test_the_confident_joint_by_hand():
+    """Thresholds: 0.675 for male, the mean of 0.9, 0.9, 0.8 and 0.1; 0.7 for female, the mean of 0.9 and 0.5."""
+    table = predictor(6).assign(gender=[0, 0, 0, 0, 1, 1], p_female=[0.1, 0.1, 0.2, 0.9, 0.9, 0.5], age=5)
+    found = wrong_genders(table, resamples=10).set_index("label")
+    # of the four men three count for their label and one against it; of the women one for it, the other for neither
+    assert found["confident"].to_dict() == {"male": 1, "female": 0, "both": 1}
+    assert found["under_10"].to_dict() == {"male": 1, "female": 0, "both": 1}
+    assert found["wrong"].to_dict() == {"male": 1, "female": 0, "both": 1}
+
+
+def test_duplicates_widen_the_interval():
+    """Every face twice is as many faces as once."""
+    once, _ = flipped(predictor(500), 50)
+    twice = pd.concat([once, once.assign(file="copy " + once["file"])], ignore_index=True)
+    grouped = twice.assign(duplicate_group=np.tile(np.arange(500), 2))
+    alone, together = (
+        wrong_genders(table, resamples=400).set_index("label").loc["both"] for table in (twice, grouped)
+    )
+    assert alone["wrong"] == together["wrong"]
+    ratio = (together["high"] - together["low"]) / (alone["high"] - alone["low"])
+    assert ratio == pytest.approx(np.sqrt(2), rel=0.15)
+
+
+# What the ranking can be trusted with.
+
+
+def test_planted_errors_tell_a_good_network_from_a_blind_one():
+    good = planted_errors(predictor(), 50).set_index("task")
+    assert good.loc["gender", "first"] == 50 and good.loc["gender", "found"] == 1
+    assert good.loc["age", "first"] > 25 and good.loc["age", "found"] > 0.7
+    rng = np.random.default_rng(2)
+    clean = predictor()
+    blind = clean.assign(age_predicted=33 + rng.normal(0, 1, 2000), p_female=rng.random(2000))
+    lost = planted_errors(blind, 50).set_index("task")
+    assert lost.loc["gender", "first"] < 8 and lost.loc["gender", "found"] < 0.2
+    assert lost.loc["age", "found"] < good.loc["age", "found"] / 2
+
+
+def test_larger_planted_errors_are_found_more_often():
+    clean = predictor()
+    small, large = (planted_errors(clean, 50, years=years).set_index("task") for years in (5, 40))
+    assert small.loc["age", "found"] + 0.2 < large.loc["age", "found"]
+
+
+# Edges.
+
+
+def test_what_cannot_be_ranked_is_refused():
+    clean = predictor(50)
+    with pytest.raises(InputError, match="task is 'race': choose one of age, gender"):
+        most_surprising(surprising_labels(clean), "race")
+    with pytest.raises(InputError, match="near is 3"):
+        surprising_labels(clean, near=3)
+    with pytest.raises(InputError, match="one gender label"):
+        wrong_genders(clean.assign(gender=0))
+    with pytest.raises(InputError, match="count is 50: give a whole number below the 50 faces"):
+        planted_errors(clean, 50)
+    with pytest.raises(InputError, match="mixes the splits"):
+        surprising_labels(clean.assign(split=["train", "validation"] * 25))
+
+
+def test_without_predictions_there_is_nothing_to_say():
+    none = predictor(10)[:0]
+    ranked, wrong, planted = surprising_labels(none), wrong_genders(none), planted_errors(none)
+    assert ranked.empty and wrong.empty and planted.empty and most_surprising(ranked, "age").empty
+    assert quote_surprising(ranked, wrong, planted) == {"surprising": False}
+
+
+def test_a_report_can_quote_it():
+    spoilt, _ = flipped(predictor())
+    ranked, wrong, planted = surprising_labels(spoilt), wrong_genders(spoilt), planted_errors(spoilt, 10)
+    quoted = quote_surprising(ranked, wrong, planted)
+    assert quoted["images"] == 2000 and quoted["far"] == (ranked["age_surprise"] > 5).sum()
+    assert quoted["wrong"]["both"]["confident"] == wrong["confident"][2]
+    assert quoted["planted"]["gender"]["planted"] == 10
+    json.dumps(quoted, default=float)
+
+
+def test_the_gallery_shows_the_most_surprising_first():
+    spoilt, planted = flipped(predictor(40), 4)
+    first = most_surprising(surprising_labels(spoilt), "gender", 4)
+    images = np.zeros((40, 8, 8, 3), np.uint8)
+    images[:, :, :, 0] = np.arange(40)[:, None, None]
+    figure = plots.worst_gallery(images, first, spoilt["file"], columns=4)
+    shown = [int(ax.images[0].get_array()[0, 0, 0]) for ax in figure.axes]
+    assert [f"{number}.jpg" for number in shown] == list(first["file"]) and set(first["file"]) == planted
