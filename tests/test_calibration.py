@@ -15,7 +15,8 @@ from agegender_lib.evaluation import (
     reliability,
     temperature_scaled,
 )
-from agegender_lib.evaluation.folds import grouped_folds, units_of
+from agegender_lib.evaluation.bootstrap import units_of
+from agegender_lib.evaluation.grouped_folds import grouped_folds
 from agegender_lib.evaluation.temperature import temperature_of
 
 

@@ -11,7 +11,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
 from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
 from agegender_lib.evaluation.conformal import CORRECTIONS, Bounds, corrected
-from agegender_lib.evaluation.folds import grouped_folds
+from agegender_lib.evaluation.grouped_folds import grouped_folds
 from agegender_lib.evaluation.groups import SMALL
 from agegender_lib.evaluation.tables import check_predictions
 

@@ -85,9 +85,10 @@ def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
 
 
 def units_of(duplicate_group: np.ndarray) -> np.ndarray:
-    """The identifier of each image's duplicate group, or one of its own for an image without duplicates (-1)."""
+    """Which unit each image belongs to, 0 to units - 1: its duplicate group, or itself where that is -1; int [n]."""
     group = np.asarray(duplicate_group)
-    return np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    return np.unique(group, return_inverse=True)[1]
 
 
 def bootstrap(
@@ -113,15 +114,15 @@ def bootstrap(
     dict
         Name to float64 [resamples].
     """
-    group = units_of(duplicate_group)
-    units, unit_of_image = np.unique(group, return_inverse=True)
+    unit_of_image = units_of(duplicate_group)
+    images, units = len(unit_of_image), int(unit_of_image.max(initial=-1)) + 1
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
-    step = max(1, _CHUNK // len(group))
+    step = max(1, _CHUNK // images)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
-        picks = rng.integers(len(units), size=(rows, len(units))) + np.arange(rows)[:, None] * len(units)
-        counts = np.bincount(picks.ravel(), minlength=rows * len(units)).reshape(rows, len(units))
+        picks = rng.integers(units, size=(rows, units)) + np.arange(rows)[:, None] * units
+        counts = np.bincount(picks.ravel(), minlength=rows * units).reshape(rows, units)
         weights = counts[:, unit_of_image].astype(np.float64)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(weights))

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval
-from agegender_lib.evaluation.folds import units_of
+from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval, units_of
 from agegender_lib.evaluation.tables import check_predictions, predicted_gender
 
 # Score: where its values begin. The confidence of a choice between two is never below one half.

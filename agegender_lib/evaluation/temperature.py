@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from agegender_lib.evaluation.folds import grouped_folds
+from agegender_lib.evaluation.grouped_folds import grouped_folds
 from agegender_lib.evaluation.tables import check_predictions
 
 # Temperatures beyond these say that the probabilities are useless or the classes separable.
