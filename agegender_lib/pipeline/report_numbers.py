@@ -6,14 +6,14 @@ A notebook whose YAML says `results: results` may write, in its Markdown cells a
     {{ model_a.validation.age_mae | years }}     groups nest
     {% if data.rendered %} ... {% endif %}       conditions and loops of jinja, within one cell
     {{ table("models", caption="...", label="tbl-models") }}   from results/models.csv
-    {{ page("MODEL_CARD.md") }}                  a generated page beside results/, without its title
+    {{ page("MODEL_CARD.md", leave_out=["Gaps"]) }}            a generated page beside results/, without its title
     <!--# a comment #-->                         because jinja's own {# would swallow {#eq-loss}
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jinja2
@@ -77,11 +77,11 @@ class NumbersEnvironment(SandboxedEnvironment):
                 raise InputError(f"no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
             return markdown_table(folder / f"{name}.csv", FORMATS, **options)
 
-        def page(name: str) -> str:
+        def page(name: str, leave_out: Sequence[str] = ()) -> str:
             path = folder.parent / name
             if not path.is_file():
                 raise InputError(f"there is no {name} beside {folder.name}/: let make report write it first")
-            return _without_title(path.read_text(encoding="utf-8"))
+            return _without_title(path.read_text(encoding="utf-8"), leave_out)
 
         self.globals = {**numbers, "table": table, "page": page}
         self.filters |= FORMATS
@@ -161,10 +161,18 @@ def _read_json(folder: Path) -> dict[str, object]:
     return groups
 
 
-def _without_title(text: str) -> str:
-    """A Markdown page from its first paragraph on, without citations (`@`) and links to its like."""
+def _without_title(text: str, leave_out: Sequence[str]) -> str:
+    """A Markdown page from its first paragraph on, without citations (`@`), links to its like and some sections."""
     _, _, text = text.partition("\n# ")
     _, _, text = text.partition("\n")
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    titles = [part.partition("\n")[0].removeprefix("## ") for part in parts]
+    missing = [name for name in leave_out if name not in titles]
+    if missing:
+        raise InputError(
+            f"there is no section {missing[0]!r} to leave out: {nearest(missing[0], titles[1:])}"
+        )
+    text = "".join(part for part, title in zip(parts, titles, strict=True) if title not in leave_out)
     return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()
 
 
