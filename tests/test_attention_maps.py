@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from agegender_lib.data import REGIONS, region_masks
+from agegender_lib.data import REGIONS, load_faces, region_masks, render_faces
 from agegender_lib.errors import InputError
 from agegender_lib.models import (
     average_flips,
@@ -203,10 +203,11 @@ def test_a_branch_of_the_other_task_does_not_count():
 
 
 @pytest.fixture(scope="module")
-def learned(drawn):
+def learned(tmp_path_factory):
     """Trained for seconds on drawn faces on whose mouths alone the gender is written, in colour; and such faces."""
     rng = np.random.default_rng(0)
-    images = np.array(drawn.images[:240])
+    folder = render_faces(tmp_path_factory.mktemp("drawn") / "faces", 120)
+    images = np.array(load_faces(folder, folder.parent / "cache").images)
     gender = rng.integers(2, size=len(images))
     top, bottom, left, right = REGIONS["mouth"]
     for image, female in zip(images, gender, strict=True):
@@ -214,27 +215,28 @@ def learned(drawn):
         tone[1] = tone[0] + (55 if female else -55)
         image[top + 4 : bottom - 4, left + 12 : right - 12] = tone
     keras.utils.set_random_seed(3)
-    image = x = keras.Input((128, 128, 3), name="image")
-    for width, strides in ((8, 4), (8, 2), (8, 2)):
-        x = layers.Conv2D(width, 3, strides, padding="same", activation="relu")(x)
+    image = keras.Input((128, 128, 3), name="image")
+    x = layers.Rescaling(4.0, offset=-2.0)(image)
+    for width, strides in ((16, 4), (16, 2), (16, 2)):
+        x = layers.Conv2D(
+            width, 3, strides, padding="same", activation="relu", kernel_initializer="he_normal"
+        )(x)
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
     # the age is not what is learned here
-    model.compile(keras.optimizers.Adam(0.01), loss=["binary_crossentropy", "mse"], loss_weights=[1, 0])
-    model.fit(
-        images[:200] / np.float32(255), (gender[:200], np.zeros(200)), batch_size=20, epochs=12, verbose=0
-    )
-    return model, images[200:], gender[200:]
+    model.compile(keras.optimizers.Adam(0.005), loss=["binary_crossentropy", "mse"], loss_weights=[1, 0])
+    model.fit(images[:90] / np.float32(255), (gender[:90], np.zeros(90)), batch_size=10, epochs=25, verbose=0)
+    return model, images[90:], gender[90:]
 
 
 def test_a_trained_network_is_found_to_look_where_the_information_is(learned):
     model, images, gender = learned
     p_female = np.asarray(model(images / np.float32(255), training=False)[0])[:, 0]
-    assert ((p_female > 0.5) == gender).mean() > 0.9
+    assert ((p_female > 0.5) == gender).mean() > 0.8
     mouth = region_masks()["mouth"]
     each = grad_cam(model, images, "gender")
     ratio = (each[:, mouth].mean(axis=1) / each.mean(axis=(1, 2))).mean()
-    noise = [grad_cam(randomised(model, seed), images, "gender") for seed in range(3)]
+    noise = [grad_cam(randomised(model, seed), images, "gender") for seed in range(2)]
     random = [np.nanmean(one[:, mouth].mean(axis=1) / one.mean(axis=(1, 2))) for one in noise]
     assert ratio > 2 and ratio > 1.4 * max(random)
 

@@ -129,9 +129,9 @@ def attention_regions(shares: pd.DataFrame) -> Figure:
                 label="random weights, least to largest of the seeds" if number == 0 else None,
             )  # fmt: skip
             cut = (own["random_high"] > most).to_numpy()
-            ax.plot(
-                np.full(cut.sum(), most), y[cut], ">", color=COLOURS["faint"], ms=7, clip_on=False, zorder=2
-            )
+            if cut.any():
+                ends = np.full(cut.sum(), most)
+                ax.plot(ends, y[cut], ">", color=COLOURS["faint"], ms=7, clip_on=False, zorder=2)
             errors = np.abs(own[["ratio_low", "ratio_high"]].to_numpy().T - own["ratio"].to_numpy())
             ax.errorbar(
                 own["ratio"], y, xerr=errors, fmt=marker, color=colour, ms=4, lw=1.2, label=model, zorder=3
