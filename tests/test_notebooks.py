@@ -26,6 +26,8 @@ def test_the_chapters_are_there():
         "04_comparison",
         "05_ablations",
         "06_groups",
+        "07_trust",
+        "08_labels",
     ]
 
 

@@ -325,3 +325,19 @@ def test_tables_escape_texts_and_mark_gaps(tmp_path):
         "| a\\_b\\|\\*c\\* | 1 | −0.500 |",
         "| [\\$d\\$]{.grey} | [–]{.grey} | [**0.250**]{.grey} |",
     ]
+
+
+def test_a_generated_page_comes_without_its_title_links_citations_and_what_is_left_out(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "CARD.md").write_text(
+        "<!-- made -->\n\n# Card\n\nSee the [sheet](SHEET.md), [web](https://a.b/c), by @home.\n\n"
+        "## Uses\n\nNone.\n\n### Of which\n\nNone.\n\n## Gaps\n\nMany.\n"
+    )
+    numbers = NumbersEnvironment(tmp_path / "results")
+    whole = "See the sheet, [web](https://a.b/c), by \\@home.\n\n## Uses\n\nNone.\n\n### Of which\n\nNone."
+    assert numbers.fill('{{ page("CARD.md") }}', "here") == f"{whole}\n\n## Gaps\n\nMany."
+    assert numbers.fill('{{ page("CARD.md", leave_out=["Gaps"]) }}', "here") == whole
+    with pytest.raises(InputError, match="no section 'Gasp' to leave out: did you mean Gaps"):
+        numbers.fill('{{ page("CARD.md", leave_out=["Gasp"]) }}', "here")
+    with pytest.raises(InputError, match="no SHEET.md beside results/"):
+        numbers.fill('{{ page("SHEET.md") }}', "here")
