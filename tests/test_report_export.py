@@ -339,5 +339,5 @@ def test_a_generated_page_comes_without_its_title_links_citations_and_what_is_le
     assert numbers.fill('{{ page("CARD.md", leave_out=["Gaps"]) }}', "here") == whole
     with pytest.raises(InputError, match="no section 'Gasp' to leave out: did you mean Gaps"):
         numbers.fill('{{ page("CARD.md", leave_out=["Gasp"]) }}', "here")
-    with pytest.raises(InputError, match="no SHEET.md beside results/"):
+    with pytest.raises(InputError, match=r"no SHEET\.md beside results/"):
         numbers.fill('{{ page("SHEET.md") }}', "here")
