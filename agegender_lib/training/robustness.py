@@ -1,7 +1,6 @@
 """What a trained model answers when faces are spoilt, computed once and kept in its run folder."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from agegender_lib.data.corruptions import CLEAN
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
+
+from .held_out import held_out_faces
 
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
@@ -72,20 +73,10 @@ def corrupted_predictions(
 
 def _drawn(folder: Path, faces: FaceSet, count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Labels and images of the faces that are drawn, in the order of their hashes."""
-    for name in ("config.json", "predictions.csv"):
-        if not (folder / name).is_file():
-            raise InputError(f"the run folder {folder} has no {name}: train that model first")
-    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
-    if data["fingerprint"] != faces.fingerprint:
-        raise InputError(
-            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
-        )
-    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
-    held_out = predictions[predictions["split"] == "validation"]
+    held_out, images = held_out_faces(folder, faces)
     draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:robustness:{file}".encode()).hexdigest())
-    labels = held_out.loc[draw.sort_values().index[:count], _LABELS].reset_index(drop=True)
-    place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
-    return labels, np.asarray(faces.images[place[labels["file"]].to_numpy()])
+    rows = draw.sort_values().index[:count]
+    return held_out.loc[rows, _LABELS].reset_index(drop=True), np.asarray(images[rows])
 
 
 def _version() -> str:

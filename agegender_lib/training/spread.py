@@ -1,6 +1,5 @@
 """A trained model's age distributions of its validation faces, computed once and kept in its run folder."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -12,6 +11,8 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.models import age_distribution, load_model
+
+from .held_out import held_out_faces
 
 _NAME = "age_distributions.npz"
 # Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
@@ -62,29 +63,6 @@ def age_distributions(
         with replacing(kept) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, files=table.index.to_numpy(str), distribution=table.to_numpy())
     return table
-
-
-def held_out_faces(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
-    """A run's validation rows of predictions.csv, and those faces' pixels, uint8 [n, 128, 128, 3], in that order.
-
-    Raises
-    ------
-    InputError
-        If the folder lacks config.json or predictions.csv, or the run was made with other faces.
-    """
-    folder = Path(run_folder)
-    for name in ("config.json", "predictions.csv"):
-        if not (folder / name).is_file():
-            raise InputError(f"the run folder {folder} has no {name}: train that model first")
-    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
-    if data["fingerprint"] != faces.fingerprint:
-        raise InputError(
-            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
-        )
-    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
-    held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
-    place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
-    return held_out, faces.images[place[held_out["file"]].to_numpy()]
 
 
 def _distributions(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:

@@ -1,0 +1,33 @@
+"""The faces that a finished training held out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+
+
+def held_out_faces(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
+    """A run's validation rows of predictions.csv, and those faces' pixels, uint8 [n, 128, 128, 3], in that order.
+
+    Raises
+    ------
+    InputError
+        If the folder lacks config.json or predictions.csv, or the run was made with other faces.
+    """
+    folder = Path(run_folder)
+    for name in ("config.json", "predictions.csv"):
+        if not (folder / name).is_file():
+            raise InputError(f"the run folder {folder} has no {name}: train that model first")
+    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
+    if data["fingerprint"] != faces.fingerprint:
+        raise InputError(
+            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
+        )
+    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
+    held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
+    place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
+    return held_out, faces.images[place[held_out["file"]].to_numpy()]
