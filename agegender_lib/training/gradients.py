@@ -1,7 +1,8 @@
 """Does one task gain what the other loses? The angle between their gradients on the shared layers.
 
 A positive cosine means that a step for the age is also a step for the gender; a negative one that it undoes part
-of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782). This is the one module that knows TensorFlow.
+of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782). Keras has no gradients of its own: this
+module and models/grad_cam.py know TensorFlow.
 """
 
 import re
