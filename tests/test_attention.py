@@ -275,6 +275,8 @@ def test_randomisation_check_counts_empty_maps_and_refuses_what_does_not_fit():
     empty[:3] = 0
     row = randomisation_check(maps, [{("ModelA", "age"): empty}], LOOKED_AT).iloc[0]
     assert (row["n"], row["blank"]) == (97, 3) and np.isnan(row["seeds"]) and abs(row["face"]) < 0.05
+    row = randomisation_check(maps, [{("ModelA", "age"): empty * 0}], LOOKED_AT).iloc[0]
+    assert (row["n"], row["blank"]) == (0, 100) and np.isnan(row["average"]) and np.isnan(row["face"])
     with pytest.raises(InputError, match="no maps of random"):
         randomisation_check(maps, [], LOOKED_AT)
     with pytest.raises(InputError, match="not of its 100 faces"):

@@ -50,6 +50,7 @@ TINY = {
     "weights_f": "none",
     "search_trials": 1,
     "attention_faces": 20,
+    "random_networks": 2,
     "robustness_faces": 5,
 }
 # the chapter's own needs more faces than there are here

@@ -13,6 +13,9 @@ from agegender_lib.evaluation.attention import ALL, Maps, attention_of
 from agegender_lib.evaluation.attention_faces import faces_of
 from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
 
+_CHECKED = ("model", "task", "n", "blank", "average", "average_low", "average_high", "seeds", "face", "face_low",
+            "face_high")  # fmt: skip
+
 
 def randomisation_check(
     maps: Maps,
@@ -61,6 +64,9 @@ def randomisation_check(
                 f"The random maps of {model} are not of its {len(each)} faces: compute them again."
             )
         full = ~np.isnan([one[:, 0, 0] for one in (each, *others)]).any(axis=0)
+        if not full.any():
+            rows.append({"model": model, "task": task, "n": 0, "blank": len(full)})
+            continue
         groups = faces_of(looked_at, model, each)["duplicate_group"].to_numpy()[full]
         mean, own = _mean_and_rest(each[full])
         randoms = [_mean_and_rest(other[full]) for other in others]
@@ -75,7 +81,7 @@ def randomisation_check(
                 seeds=np.mean(between) if between else np.nan, face=face.mean(), face_low=low, face_high=high,
             )
         )  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_CHECKED)
 
 
 def attention_examples(looked_at: pd.DataFrame, count: int = 6) -> pd.DataFrame:
