@@ -187,6 +187,17 @@ def test_mean_faces_are_those_of_their_band():
     assert (found["80+"] == 200).all() and (found["70-79"] == 0).all() and (found["all"] == 20).all()
 
 
+def test_maps_that_are_all_empty_have_rows_that_say_so():
+    maps = {("ModelA", "age"): noise(1) * 0, ("ModelA", "gender"): noise(2)}
+    table = region_shares(maps, LOOKED_AT, [maps])
+    row = table.query("task == 'age'")
+    assert set(row["region"]) == {*REGIONS, "elsewhere"} and set(row["answers"]) == {"all"}
+    assert (row["n"] == 0).all() and (row["blank"] == 100).all() and row["ratio"].isna().all()
+    quoted = quote_attention(table, randomisation_check(maps, [maps], LOOKED_AT))["ModelA"]
+    assert np.isnan(quoted["age"]["most"]["ratio"]) and quoted["gender"]["average"] == pytest.approx(1)
+    assert plots.attention_regions(table).axes
+
+
 def test_even_attention_is_one_everywhere():
     table = region_shares({("ModelA", "age"): 5 * flat()}, LOOKED_AT, resamples=50)
     assert set(table["answers"]) == {"all", "close", "middle", "far"} and len(table) == 4 * 5

@@ -126,12 +126,15 @@ def region_shares(
         ratios = {name: each[:, mask].mean(axis=1, dtype=np.float64) for name, mask in masks.items()}
         for band, answers, chosen in _subsets(faces, task):
             full = chosen & ~np.isnan(each[:, 0, 0])
-            if band != ALL or not full.any():
+            # of all faces there is a row even where every map is empty, which then says so
+            if band != ALL or not (full.any() or answers == ALL):
                 continue
-            statistics = {name: mean_of(values[full]) for name, values in ratios.items()}
-            draws = bootstrap(statistics, groups[full], seed, resamples)
+            draws = dict.fromkeys(masks, np.array([]))
+            if full.any():
+                statistics = {name: mean_of(values[full]) for name, values in ratios.items()}
+                draws = bootstrap(statistics, groups[full], seed, resamples)
             for name, mask in masks.items():
-                ratio = float(ratios[name][full].mean())
+                ratio = float(ratios[name][full].mean()) if full.any() else np.nan
                 low, high = interval(draws[name])
                 other = [_of_full(one[model, task][chosen], mask) for one in noise] or [np.nan]
                 rows.append(
