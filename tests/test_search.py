@@ -138,7 +138,8 @@ def test_the_shipped_space_is_understood():
     assert SPACE.is_file() and space.model == "model_a"
     config = space.configure({"stages.0.learning_rate": 0.004, "builder.dropout": 0.1, "mixup": 0.3})
     assert config.stages[0].learning_rate == 0.004 and config.stages[0].epochs == 8
-    assert config.builder == {"side": 64, "dropout": 0.1} and config.mixup == 0.3
+    network = {"side": 48, "widths": [24, 48, 96, 192], "stem": 24}
+    assert config.builder == {**network, "dropout": 0.1} and config.mixup == 0.3
     # the base is not written to
     assert space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["builder"]
     assert len({parameter.path for parameter in space.parameters}) >= 8
