@@ -3,25 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from test_split import faces
 
 from agegender_lib.data import age_band, assign_folds, split_faces, split_fold
 from agegender_lib.errors import InputError
-
-
-def faces(count=2000, groups=0, seed=0):
-    """A table like the importer's; the first 2 * groups rows are pairs of duplicates with unlike labels."""
-    rng = np.random.default_rng(seed)
-    group = np.full(count, -1)
-    group[: 2 * groups] = np.arange(groups).repeat(2)
-    ages = rng.gamma(3, 11, count).astype(int).clip(0, 116)
-    return pd.DataFrame(
-        {
-            "file": [f"{age}_{row}.jpg" for row, age in enumerate(ages)],
-            "age": ages,
-            "gender": rng.integers(2, size=count),
-            "duplicate_group": group,
-        }
-    )
 
 
 @pytest.mark.parametrize(("count", "folds"), [(2000, 5), (2003, 5), (500, 2), (97, 10)])
