@@ -1,0 +1,99 @@
+"""``data``: look at, draw or download faces."""
+
+from argparse import Namespace, _SubParsersAction
+from pathlib import Path
+
+from agegender_lib import data, folders
+from agegender_lib.files import write_csv
+from agegender_lib.pipeline.verbs.shared import DATA_HELP, new_verb, print_table
+
+
+def add(verbs: _SubParsersAction) -> None:
+    """Put the verb, its actions and their options on the command line."""
+    verb = verbs.add_parser(
+        "data", help="look at, draw or download faces", description="Everything about the faces."
+    )
+    actions = verb.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    action = new_verb(
+        actions,
+        "check",
+        _check,
+        "what is in a set of faces, and what was rejected and why",
+        "Import a set of faces into the cache and print what was found. Every file is either used or listed with "
+        "the reason why not.",
+    )
+    action.add_argument("data", metavar="DATA", help=DATA_HELP.split(";")[0])
+    action.add_argument("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV")
+
+    action = new_verb(
+        actions,
+        "render",
+        _render,
+        "draw labelled stand-in faces",
+        "Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them "
+        "say nothing about people.",
+    )
+    action.add_argument("folder", metavar="FOLDER")
+    action.add_argument(
+        "--count", type=int, default=data.RENDERED_FACES, help="how many (default: %(default)s)"
+    )
+    action.add_argument(
+        "--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"
+    )
+
+    action = new_verb(
+        actions,
+        "download",
+        _download,
+        "fetch UTKFace (23,708 faces; non-commercial research only)",
+        "Fetch UTKFace from one of its public homes, verify it, and say which licence applies.",
+    )
+    action.add_argument(
+        "--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"
+    )
+    action.add_argument(
+        "--folder",
+        default=folders.CACHE / "utkface",
+        metavar="FOLDER",
+        help="where to (default: cache/utkface)",
+    )
+
+
+def _check(options: Namespace) -> None:
+    """Import faces; print what was found and what was rejected."""
+    faces = data.load_faces(options.data)
+    table = faces.table
+    in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
+    print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
+    if faces.rendered:
+        print("  drawn stand-in faces, not photographs")
+    print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
+    for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
+        counts = table[column].value_counts()
+        print(
+            f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names))
+        )
+    print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
+    print(f"  fingerprint {faces.fingerprint}")
+    if options.rejected:
+        write_csv(Path(options.rejected), faces.rejected)
+        print(f"rejected files with their reasons: {options.rejected}")
+    elif len(faces.rejected):
+        print_table(faces.rejected.head(20))
+        if len(faces.rejected) > 20:
+            print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
+
+
+def _render(options: Namespace) -> None:
+    """Draw stand-in faces."""
+    folder = data.render_faces(options.folder, options.count, options.seed)
+    print(f"{folder}: {options.count:,} drawn faces")
+
+
+def _download(options: Namespace) -> None:
+    """Fetch UTKFace."""
+    from agegender_lib.data.download import download_faces
+
+    path = download_faces(options.source, options.folder)
+    print(f"use it with --data {path}")

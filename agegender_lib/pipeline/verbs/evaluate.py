@@ -1,0 +1,39 @@
+"""``evaluate``: metrics of finished trainings."""
+
+from argparse import Namespace, _SubParsersAction
+
+from agegender_lib.pipeline.verbs.shared import (
+    new_verb,
+    print_metrics,
+    print_table,
+)
+
+
+def add(verbs: _SubParsersAction) -> None:
+    """Put the verb and its options on the command line."""
+    verb = new_verb(
+        verbs,
+        "evaluate",
+        run,
+        "metrics of finished trainings, with 95 %% intervals",
+        "Print age and gender metrics on the validation images of each run folder; of two runs also the paired "
+        "comparison.",
+    )
+    verb.add_argument(
+        "runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"
+    )
+    verb.add_argument("--by", choices=("age_band", "gender", "race"), help="also errors per group")
+
+
+def run(options: Namespace) -> None:
+    """Print metrics of runs, per group where asked, and compare two."""
+    from agegender_lib import evaluation
+
+    runs = [print_metrics(folder) for folder in options.runs]
+    if options.by:
+        for run in runs:
+            print(f"\n{run.name} by {options.by}")
+            print_table(evaluation.errors_by(run.validation, options.by).round(3))
+    if len(runs) == 2:
+        print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
+        print_table(evaluation.compare(runs[0].validation, runs[1].validation).round(4))

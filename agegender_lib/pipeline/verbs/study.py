@@ -1,0 +1,72 @@
+"""``study``: train the choices of a study and compare them."""
+
+from argparse import Namespace, _SubParsersAction
+from pathlib import Path
+
+import pandas as pd
+
+from agegender_lib import data
+from agegender_lib.files import write_csv
+from agegender_lib.pipeline.verbs.shared import (
+    WEIGHTS_HELP,
+    data_option,
+    new_verb,
+    print_table,
+)
+
+
+def add(verbs: _SubParsersAction) -> None:
+    """Put the verb and its options on the command line."""
+    verb = new_verb(
+        verbs,
+        "study",
+        run,
+        "train the choices of a study and compare them",
+        "Train every choice of a study that is not trained yet, one after the other, and print how each differs from "
+        "its reference, or, of folds, what cross-validation says. The same command again goes on with a study that was "
+        "stopped.",
+    )
+    verb.add_argument(
+        "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
+    )
+    data_option(verb)
+    verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
+    verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")
+
+
+def run(options: Namespace) -> None:
+    """Train what a study lacks, and print its comparison."""
+    from agegender_lib import evaluation
+    from agegender_lib.training.study import read_study, run_study
+
+    wanted = read_study(options.study)
+    faces = data.open_faces(options.data, data.RENDERED_FACES)
+    trainings = run_study(wanted, faces, weights=options.weights)
+    runs = evaluation.read_trainings(trainings)
+    folded = {training.group for training in wanted.trainings if training.config.fold}
+    tables = []
+    for group, question in wanted.questions.items():
+        print(f"\n{group}. {question}")
+        own = trainings[trainings["group"] == group]
+        if group in folded:
+            # choices that hold out other faces each cannot be compared face by face
+            found = evaluation.cross_validation_table([runs[name] for name in own["run"].unique()])
+            print_table(found.round(4))
+            found.insert(0, "group", group)
+        else:
+            found = evaluation.compare_choices(own, runs)
+            print_table(_brief(found))
+        tables.append(found)
+    if options.csv:
+        write_csv(Path(options.csv), pd.concat(tables, ignore_index=True), float_format="%.6g")
+
+
+def _brief(found: pd.DataFrame) -> pd.DataFrame:
+    """A study's comparison as it fits into a terminal: years, and points of accuracy."""
+    brief = found[["choice", "seeds"]].copy()
+    for measure, scale, digits, unit in (("age_mae", 1, 2, "age"), ("gender_accuracy", 100, 1, "gender")):
+        brief[unit] = (found[measure] * scale).round(digits)
+        for end, name in (("", "against"), ("_low", "from"), ("_high", "to")):
+            brief[f"{unit} {name}"] = (found[f"{measure}_difference{end}"] * scale).round(digits)
+        brief[f"{unit} p"] = found[f"{measure}_difference_p"].round(3)
+    return brief.astype(object).where(brief.notna(), "")
