@@ -8,8 +8,9 @@ from .filenames import GENDERS, RACES, FaceName, parse_name
 from .folds import assign_folds, split_fold
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
+from .planted import Planted
 from .regions import REGIONS, region_masks
-from .rendered import render_faces
+from .rendered import plan_faces, render_faces
 from .split import fewer_to_train, split_faces
 from .summary import split_table, summarise_faces
 
@@ -23,6 +24,7 @@ __all__ = [
     "RENDERED_FACES",
     "FaceName",
     "FaceSet",
+    "Planted",
     "age_band",
     "assign_folds",
     "corrupt",
@@ -33,6 +35,7 @@ __all__ = [
     "load_faces",
     "open_faces",
     "parse_name",
+    "plan_faces",
     "region_masks",
     "render_faces",
     "split_faces",

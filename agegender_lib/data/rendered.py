@@ -19,6 +19,7 @@ from tqdm import tqdm
 from agegender_lib.errors import InputError
 
 from .drawing import draw_face, imagine
+from .planted import Planted
 
 COMMENT = b"agegender rendered face"
 """The JPEG comment of every rendered face, by which the importer knows it from a photograph."""
@@ -29,7 +30,10 @@ _AGE_BINS = [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (
 _IN_BIN = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
 _RACES = np.array([2100, 967, 731, 850, 352]) / 5000
 _FIRST_DATE = datetime(2017, 1, 10, 12)
-_LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
+_FIRST_DATE_OF_FAULTS = datetime(2018, 1, 10, 12)  # so that no set with faults is ever taken for one without
+_LABELS, _DRAWING, _COPY, _FAULTS = range(4)  # one random stream each, so that none disturbs another
+_COLUMNS = ["file", "age", "gender", "race", "drawn_age", "drawn_gender", "original", "reencoded"]
+_NO_FAULTS = Planted()
 
 
 def render_face(age: int, gender: int, race: int, rng: np.random.Generator) -> Image.Image:
@@ -64,7 +68,9 @@ def render_face(age: int, gender: int, race: int, rng: np.random.Generator) -> I
     return draw_face(imagine(age, gender, race, rng), rng)
 
 
-def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFrame:
+def plan_faces(
+    count: int, seed: int = 0, duplicates: float = 0.01, planted: Planted = _NO_FAULTS
+) -> pd.DataFrame:
     """What `render_faces` writes for the same arguments, without drawing anything.
 
     Parameters
@@ -75,12 +81,16 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
         Any whole number from 0. The first k rows do not depend on `count`.
     duplicates
         Share of files that repeat an earlier picture, 0 to 0.5.
+    planted
+        Faults of known size in the labels. Pictures and duplicates are the same with and without; the file names
+        are dated a year later.
 
     Returns
     -------
     pandas.DataFrame
-        A row per file: file, age, gender, race, original (for a planted duplicate the row of the picture it
-        repeats, else -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
+        A row per file: file, the labels age, gender and race, what the picture shows (drawn_age, drawn_gender: the
+        labels, but for planted faults), original (for a planted duplicate the row of the picture it repeats, else
+        -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
         Of four duplicates two carry another age than the original, and two are compressed again.
     """
     if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
@@ -91,7 +101,10 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
     rows: list[dict] = []
     for index in range(count):
         rng = _stream(seed, index, _LABELS)
-        row = _random_labels(rng) | {"original": -1, "reencoded": False}
+        drawn = _random_labels(rng)
+        row = planted.labels(**drawn, rng=_stream(seed, index, _FAULTS))
+        row |= {"drawn_age": drawn["age"], "drawn_gender": drawn["gender"]}
+        row |= {"original": -1, "reencoded": False}
         number = int((index + 1) * duplicates + 1e-9)
         if index and number > int(index * duplicates + 1e-9):
             original = int(rng.integers(index))
@@ -99,17 +112,26 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
             row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
             if number % 4 in (1, 2):
                 row["age"] = _other_age(row["age"], rng)
-        taken = _FIRST_DATE + timedelta(seconds=37 * index, milliseconds=int(rng.integers(37_000)))
+        taken = (_FIRST_DATE if planted == _NO_FAULTS else _FIRST_DATE_OF_FAULTS) + timedelta(
+            seconds=37 * index, milliseconds=int(rng.integers(37_000))
+        )
         stamp = taken.strftime("%Y%m%d%H%M%S%f")[:17]
         rows.append(row | {"file": f"{row['age']}_{row['gender']}_{row['race']}_{stamp}.jpg.chip.jpg"})
-    return pd.DataFrame(rows, columns=["file", "age", "gender", "race", "original", "reencoded"])
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicates: float = 0.01) -> Path:
+def render_faces(
+    folder: str | Path,
+    count: int = 1500,
+    seed: int = 0,
+    duplicates: float = 0.01,
+    planted: Planted = _NO_FAULTS,
+) -> Path:
     """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
 
     The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. For the
-    parameters and for what is planted, see `plan_faces`.
+    parameters and for what is planted, see `plan_faces`. Faces with faults are drawn into new folders only, because
+    their names do not tell which faults they have.
 
     Raises
     ------
@@ -117,8 +139,12 @@ def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicate
         When the folder exists and holds anything else.
     """
     folder = Path(folder)
-    plan = plan_faces(count, seed, duplicates)
+    plan = plan_faces(count, seed, duplicates, planted)
     if _holds(folder, plan):
+        if planted != _NO_FAULTS:
+            raise InputError(
+                f"{folder} already holds faces with faults, nobody knows which: name a new folder."
+            )
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(suffix=f".{folder.name}.part", dir=folder.parent) as temporary:
@@ -169,7 +195,7 @@ def _jpeg(plan: pd.DataFrame, index: int, seed: int) -> bytes:
     row = plan.iloc[index]
     if row["original"] < 0:
         rng = _stream(seed, index, _DRAWING)
-        return _encode(render_face(row["age"], row["gender"], row["race"], rng), QUALITY)
+        return _encode(render_face(row["drawn_age"], row["drawn_gender"], row["race"], rng), QUALITY)
     repeated = _jpeg(plan, row["original"], seed)
     if row["reencoded"]:
         return _encode(Image.open(io.BytesIO(repeated)), int(_stream(seed, index, _COPY).integers(55, 70)))
