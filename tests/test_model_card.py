@@ -117,6 +117,9 @@ def test_the_data_sheet_counts_the_images(results):
             assert found[group][column] == f"{wanted.sum():,}"
     data = json.loads((results / "data.json").read_text())
     assert f"{data['images']:,} pictures" in sheet and f"{data['duplicate_pairs']} pairs of pictures" in sheet
+    (results / "data.json").write_text(json.dumps({**data, "duplicate_pairs": 0}))
+    without = render_card(results, "DATA_SHEET.md")
+    assert "no two pictures are near-duplicates" in without and "pairs of pictures" not in without
 
 
 def test_cards_of_drawn_faces_say_so_before_anything_else(results):

@@ -727,6 +727,13 @@ def test_augmented_faces_stand_beside_their_framed_original():
     assert captions(axes[0]) == ["original"] and captions(axes[1]) == ["augmented"]
 
 
+def test_faces_without_duplicates_get_a_sentence_instead_of_pairs():
+    figure = plots.duplicate_pairs(pictures(6), pairs_table()[:0], files(6))
+    assert not figure.axes and [text.get_text() for text in figure.texts] == [
+        "No two of these faces are near-duplicates."
+    ]
+
+
 def test_pairs_whose_labels_conflict_are_framed_in_red():
     images = pictures(6)
     axes = plots.duplicate_pairs(images, pairs_table(), files(6)[::-1]).axes
@@ -777,7 +784,6 @@ def test_the_gallery_names_what_was_answered(columns):
         (lambda: plots.augmentation_grid(pictures(2), pictures(6).reshape(1, 6, 32, 32, 3)), "2 faces and 1 rows"),
         (lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(5)), "6 faces and 5 file names"),
         (lambda: plots.duplicate_pairs(pictures(5), pairs_table(), files(5)), "'5.jpg' is not among the 5 faces"),
-        (lambda: plots.duplicate_pairs(pictures(6), pairs_table()[:0], files(6)), "no duplicate pairs"),
         (lambda: plots.worst_gallery(pictures(2), predictions()[:2], files(3)), "2 faces and 3 file names"),
         (lambda: plots.worst_gallery(pictures(2), predictions()[:3], files(2)), "'2.jpg' is not among the 2 faces"),
         (lambda: plots.worst_gallery(pictures(2), predictions()[:0], files(2)), "no predictions"),

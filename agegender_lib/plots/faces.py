@@ -11,7 +11,15 @@ from matplotlib.patches import Rectangle
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, percent, styled, text_cm
+from agegender_lib.plots.style import (
+    COLOURS,
+    TEXT_WIDTH_CM,
+    new_figure,
+    nothing_yet,
+    percent,
+    styled,
+    text_cm,
+)
 
 # Space between faces, as a share of a face's width.
 _GAP = 0.05
@@ -73,6 +81,8 @@ def duplicate_pairs(
 ) -> Figure:
     """Near-duplicate faces side by side under both labels; pairs whose labels conflict stand in a red frame.
 
+    Where there are no pairs, the figure says so.
+
     Parameters
     ----------
     images
@@ -86,7 +96,7 @@ def duplicate_pairs(
         Pairs per row.
     """
     if pairs.empty:
-        raise InputError("There are no duplicate pairs to draw: leave this figure out.")
+        return nothing_yet("No two of these faces are near-duplicates.")
     figure, axes = _grid(len(pairs), columns, lines=1, aspect=2 + _GAP)
     sides = zip(
         _look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True
