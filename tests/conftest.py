@@ -1,6 +1,10 @@
-"""Faces that several test files share, drawn once."""
+"""Faces that several test files share, drawn once; and no test reaches another machine."""
 
+import os
+import runpy
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +12,33 @@ from agegender_lib.data import load_faces, render_faces
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = ("test_report_run.py", "test_bench.py")
+
+
+OFFLINE = Path(__file__).parent / "offline"
+
+
+def pytest_configure(config):
+    """Nothing leaves this machine, from here or from any process that a test starts."""
+    if not hasattr(config, "workerinput"):  # with -n: the workers inherit the environment
+        folder = tempfile.mkdtemp(prefix="agegender-network-")
+        os.environ["AGEGENDER_NETWORK_NOTES"] = str(Path(folder) / "notes.txt")
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+
+
+def pytest_sessionfinish(session):
+    notes = Path(os.environ["AGEGENDER_NETWORK_NOTES"])
+    if not hasattr(session.config, "workerinput") and notes.exists():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    notes = Path(os.environ["AGEGENDER_NETWORK_NOTES"])
+    if notes.exists():
+        terminalreporter.section("these wanted to reach another machine", red=True)
+        terminalreporter.write(notes.read_text(encoding="utf-8"))
 
 
 def pytest_collection_modifyitems(items):

@@ -43,7 +43,7 @@ def make_report(
         See `read_profile`.
     weights, weights_f : str or Path, optional
         ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "none", or a
-        file.
+        file. Where neither says anything: "pretrained", but "none" for drawn faces.
     output : str or Path
         The report folder.
     parameters : dict, optional
@@ -62,8 +62,10 @@ def make_report(
     values = read_profile(profile) | (parameters or {})
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
+    # nothing is downloaded for drawn faces, unless somebody asks for it
+    default = "pretrained" if values.get("data") else "none"
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
-        values[parameter] = _located(given if given is not None else values.get(parameter, "pretrained"))
+        values[parameter] = _located(given if given is not None else values.get(parameter, default))
     _check_early(values)
 
     staging = folders.BUILD / "report"
