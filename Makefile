@@ -9,7 +9,7 @@ WEIGHTS_F ?=
 OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report pdf test lint lab clean
+.PHONY: help setup report pdf test lint lab audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -19,8 +19,8 @@ setup: $(VENV)/installed  ## create .venv with everything pinned in requirements
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=... WEIGHTS_F=...]
@@ -39,6 +39,11 @@ lint: setup
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+audit:  ## known vulnerabilities of the pinned packages, asked of PyPI
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
+	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
 
 clean:  ## remove everything made on the way: .venv, cache, runs, build
 	rm -rf $(VENV) cache runs build

