@@ -131,8 +131,8 @@ def detour_summary(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) ->
     -------
     DataFrame
         A row per group, the first one "all": ``group, n, found`` (share), ``others`` (finds that are no face, per
-        photo), ``mae_crop, mae_photo`` (years), ``difference, difference_low, difference_high`` (photo less crop, years,
-        with its 95 % interval), ``gender_crop, gender_photo`` (accuracies), ``shift`` (median, pixels of 128).
+        photo), ``mae_crop, mae_photo`` (years), ``difference, difference_low, difference_high`` (photo less crop,
+        years, with its 95 % interval), ``gender_crop, gender_photo`` (accuracies), ``shift`` (median, pixels of 128).
     """
     rows = []
     for name, own in _groups(table).items():

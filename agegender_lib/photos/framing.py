@@ -7,8 +7,8 @@ from PIL import Image
 
 SIDE = 128
 #: Where the detector finds the eye to the left, the eye to the right, the nose and the mouth's left and right corner in
-#: UTKFace's frame, and how far it spreads there (pixels of 128): medians, and root mean squares of half the central 68 %
-#: in x and y, over 979 of 1,000 random training faces of the coursework's 5,000; see ``measure.measure_frames``.
+#: UTKFace's frame, and how far it spreads there (pixels of 128): medians, and root mean squares of half the central
+#: 68 % in x and y, over 979 of 1,000 random training faces of the coursework's 5,000; see ``measure.measure_frames``.
 TEMPLATE = np.array([[38.28, 37.11], [88.36, 37.32], [62.80, 66.86], [41.25, 88.20], [85.08, 88.41]])
 SPREAD = np.array([1.89, 1.88, 3.27, 3.61, 3.89])
 

@@ -138,6 +138,8 @@ def intervals(
         distribution nor a correction.
     """
     age = np.asarray(age, np.float64)
+    if not len(age):
+        return age, age
     if distributions is not None:
         values = np.clip(np.asarray(distributions, np.float64), 0, None)
         values = values / values.sum(axis=1, keepdims=True)

@@ -93,7 +93,8 @@ def _opened(source):
     except Image.DecompressionBombError:
         limit = Image.MAX_IMAGE_PIXELS / 1e6
         raise InputError(
-            f"{name} has more than {2 * limit:.0f} million pixels, and {limit:.0f} million are the most: make it smaller"
+            f"{name} has more than {2 * limit:.0f} million pixels, and {limit:.0f} million are the most: make it "
+            "smaller"
         ) from None
     except Exception:
         kinds = "JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"

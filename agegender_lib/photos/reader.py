@@ -70,8 +70,9 @@ class _Framed:
 class PhotoReader:
     """Reads faces, ages and genders from photographs; loads a model and the detector once.
 
-    Faces are found by MTCNN at a longer side of 1,024 pixels, where the least has 20: in a photo of 4,000 pixels about 80.
-    It finds upright faces and those rotated by up to some 30 degrees; a photo that lies on its side must be turned first.
+    Faces are found by MTCNN at a longer side of 1,024 pixels, where the least has 20: in a photo of 4,000 pixels about
+    80. It finds upright faces and those rotated by up to some 30 degrees; a photo that lies on its side must be turned
+    first.
 
     Parameters
     ----------

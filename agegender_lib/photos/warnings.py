@@ -11,8 +11,8 @@ from .framing import SIDE, TEMPLATE, inverse, similarity
 
 #: Pixels of the photo along the crop's side below which the crop is enlarged too much.
 SMALL = 48.0
-#: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF errs by 5.0 years on the validation
-#: faces below it and by 4.3 on the others.
+#: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF errs by 5.0 years on the
+#: validation faces below it and by 4.3 on the others.
 BLURRED = 26.1
 #: Where the nose lies across the face, in eye distances from its usual place: the 98th percentile. Such faces are
 #: rare in the data, not known to be read worse.
