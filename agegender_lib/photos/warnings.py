@@ -1,16 +1,17 @@
 """When an answer deserves less trust: the face is small, blurred, turned or cut off.
 
-Every limit is a percentile of the coursework's own training crops, so that a warning means "unlike nearly all faces the
-models learned from"; see ``measure.measure_frames``. The exception is "small": all training crops have one size, so its
-limit is where the age error of ModelF grew by a tenth when validation crops were shrunk and enlarged again.
+Every limit is a percentile of the coursework's own training crops, so that a warning means "unlike nearly all faces
+the models learned from"; see ``measure.measure_frames``. The exception is "small", for all training crops have one
+size: its limit is where ModelF's error began to grow when 300 validation crops were shrunk and enlarged again.
 """
 
 import numpy as np
 
 from .framing import SIDE, TEMPLATE, inverse, similarity
 
-#: Pixels of the photo along the crop's side below which the crop is enlarged too much.
-SMALL = 48.0
+#: Pixels of the photo along the crop's side below which the crop is enlarged too much: the mean absolute age error was
+#: 4.1 years at 128 and at 64 pixels, 4.2 at 48, 4.4 at 40, 4.8 at 32 and 5.5 at 24.
+SMALL = 40.0
 #: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF errs by 5.0 years on the
 #: validation faces below it and by 4.3 on the others.
 BLURRED = 26.1

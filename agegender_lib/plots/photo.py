@@ -8,14 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 
 from agegender_lib.errors import InputError
 from agegender_lib.photos import Photo
 from agegender_lib.plots.faces import _GAP, _caption, _face_width, _fitting, _grid, _show
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, styled
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, styled, text_cm
 
 NO_FACE = "No face was found in this photo."
 _TALLEST_CM = 18.0
+_LABEL_SIZE, _LABEL_CM = 7.5, 0.31
+# how much wider bold letters are
+_BOLD = 1.15
 _BOX, _UNDER = "#FFD23F", "#1A1A1A"
 _MAP, _COVER = "inferno", 0.6
 _MAP_EXPLAINED = "Beside each face: where the model finds its answer, from dark (nowhere) to bright (most)."
@@ -39,6 +43,7 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
     ax = figure.add_axes((0, 0, 1, 1))
     ax.axis("off")
     ax.imshow(photo.pixels, interpolation="antialiased", aspect="auto")
+    taken: list[Bbox] = []
     for number, face in enumerate(photo.faces.itertuples(), 1):
         for colour, line in ((_UNDER, 2.6), (_BOX, 1.3)):  # seen on any photo
             ax.add_patch(
@@ -47,8 +52,8 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
                     joinstyle="miter",
                 )
             )  # fmt: skip
-        said = "\n".join([f"{number}:  {_age(face)}", *_more(face)]) if answers else str(number)
-        _label(ax, said, face, (width, height))
+        said = [f"{number}:  {_age(face)}", *_more(face)] if answers else [str(number)]
+        taken.append(_label(ax, said, face, (width, height), taken))
     if photo.faces.empty:
         _sign(ax, NO_FACE, (0.5, 0.02), ax.transAxes, "bottom", "center")
     return figure
@@ -65,7 +70,7 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int 
     attention
         float [n, 128, 128] in [0, 1], as ``photos.PhotoReader.attention`` returns it: drawn beside each face.
     columns
-        Faces per row; 5 when left out, 3 with attention.
+        Faces per row; 4 when left out, 3 with attention.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int 
     count = len(photo.faces)
     if attention is not None and len(attention) != count:
         raise InputError(f"There are {count} faces and {len(attention)} maps of attention: give one to each.")
-    columns = columns or (5 if attention is None else 3)
+    columns = columns or (4 if attention is None else 3)
     aspect = 1.0 if attention is None else 2 + _GAP
     warned = bool((photo.faces["warnings"] != "").any())
     texts = [
@@ -88,7 +93,7 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int 
     # one face alone is narrower than what is said about the maps
     explained = attention is not None and min(columns, count) * _face_width(count, columns, aspect) > 12
     figure, axes = _grid(count, columns, lines, aspect, header=int(explained))
-    size = min(_fitting(axes[0], text) for text in texts)
+    size = _fitting(axes[0], [line for text in texts for line in text], of_width=1 / _BOLD)
     for number, (ax, text) in enumerate(zip(axes, texts, strict=True)):
         crop = photo.crops[number]
         _show(ax, crop if attention is None else _beside(crop, attention[number]))
@@ -118,20 +123,24 @@ def _more(face: tuple) -> list[str]:
     return [_gender(face), *([face.warnings] if face.warnings else [])]
 
 
-def _label(ax: Axes, text: str, face: tuple, size: tuple[int, int]) -> None:
-    """Text at a box's upper left corner: above it, or inside where the photo ends."""
+def _label(ax: Axes, lines: list[str], face: tuple, size: tuple[int, int], taken: list[Bbox]) -> Bbox:
+    """Text above a box, below it or in it, wherever it hides no earlier text and does not leave the photo."""
     width, height = size
-    lines = text.count("\n") + 1
-    room = lines * 0.4 / (ax.figure.get_figheight() * 2.54) * height
-    right = face.left > 0.75 * width
-    x, aside = (face.left + face.width, "right") if right else (face.left, "left")
-    inside = face.top < room
-    _sign(ax, text, (x, face.top), ax.transData, "top" if inside else "bottom", aside)
+    pixel = ax.figure.get_figheight() * 2.54 / height
+    wide = _BOLD * max(text_cm(line, _LABEL_SIZE) for line in lines) / pixel
+    high = len(lines) * _LABEL_CM / pixel
+    x = min(max(face.left, 0), max(0, width - wide))
+    places = [Bbox.from_bounds(x, y, wide, high) for y in (face.top - high, face.top + face.height, face.top)]
+    free = [place for place in places if place.y0 >= 0 and place.y1 <= height]
+    clear = [place for place in free if not place.count_overlaps(taken)]
+    place = (clear or free or places)[0]
+    _sign(ax, "\n".join(lines), (place.x0, place.y0), ax.transData, "top", "left")
+    return place
 
 
 def _sign(ax: Axes, text: str, place: tuple, transform, vertical: str, horizontal: str) -> None:
     ax.text(
-        *place, text, transform=transform, ha=horizontal, va=vertical, size=8, color="white", weight="bold",
+        *place, text, transform=transform, ha=horizontal, va=vertical, size=_LABEL_SIZE, color="white", weight="bold",
         path_effects=[withStroke(linewidth=2.2, foreground=_UNDER)], linespacing=1.1, clip_on=False,
     )  # fmt: skip
 
