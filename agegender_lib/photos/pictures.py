@@ -1,6 +1,7 @@
 """Any picture a camera or a browser gives, to upright RGB pixels; or one sentence why not."""
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,10 @@ def _opened(source):
         except OSError as error:
             raise InputError(f"{name} cannot be read ({error.strerror}): give a picture file") from None
     try:
-        return name, Image.open(io.BytesIO(content), formats=FORMATS)
+        with warnings.catch_warnings():
+            # what is too large is refused below, in a sentence
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return name, Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         limit = Image.MAX_IMAGE_PIXELS / 1e6
         raise InputError(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.photos import DEFAULT_MODEL, EXCLUDED_USES, SUFFIXES, Photo, PhotoReader
 from agegender_lib.pipeline.verbs.shared import new_verb, print_table
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
@@ -30,7 +30,7 @@ def add(verbs: _SubParsersAction) -> None:
         "photos",
         nargs="+",
         metavar="PHOTO",
-        help=f"picture ({', '.join(suffix[1:] for suffix in SUFFIXES)}), or a folder of them and of such folders",
+        help="picture (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder of them and of such folders",
     )
     verb.add_argument(
         "--framed",
@@ -39,7 +39,7 @@ def add(verbs: _SubParsersAction) -> None:
     )
     verb.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
+        default=folders.MODELS / "age_gender_F.keras",
         metavar="FILE",
         help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
@@ -59,9 +59,14 @@ def add(verbs: _SubParsersAction) -> None:
 def run(options: Namespace) -> None:
     """Print or write what is read of each face of each photo."""
     files = _picture_files(options.photos)
+    for path in (options.csv, options.json):
+        if path and Path(path).is_dir():
+            raise InputError(f"{path} is a folder: give the name of a file in it")
+    from agegender_lib.photos import EXCLUDED_USES, Photo, PhotoReader
+
     reader = PhotoReader(options.model)
     names = _annotated_names(files) if options.annotate else {}
-    read: list[tuple[Path, Photo | InputError]] = []
+    read: list[tuple[Path, pd.DataFrame | InputError]] = []
     for file, found in reader.read_all(files, options.framed, progress=len(files) > 1):
         if options.annotate and isinstance(found, Photo):
             _annotate(found, Path(options.annotate) / names[file])
@@ -72,6 +77,8 @@ def run(options: Namespace) -> None:
     said = sys.stderr if options.json == "-" else sys.stdout
     print(reader.interval_note, EXCLUDED_USES, sep="\n", file=said)
     failed = [error for _, error in read if isinstance(error, InputError)]
+    if len(failed) == len(read) == 1:
+        raise failed[0]
     for error in failed:
         print(f"not read: {error}", file=sys.stderr)
     if len(failed) == len(read):
@@ -85,6 +92,8 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
         if isinstance(table, pd.DataFrame)
     ]
     if options.json:
+        from agegender_lib.photos import EXCLUDED_USES
+
         content = {"intervals": interval_note, "excluded_uses": EXCLUDED_USES, "photos": _entries(read)}
         if options.json == "-":
             print(json.dumps(content, indent=2, ensure_ascii=False))
@@ -123,6 +132,8 @@ def _entries(read: list) -> list[dict]:
 
 def _picture_files(given: list[str]) -> list[Path]:
     """The files that are meant, each once; a folder's pictures and those of the folders in it, sorted."""
+    from agegender_lib.photos import SUFFIXES
+
     files: dict[Path, None] = {}
     for name in given:
         path = Path(name)
@@ -152,7 +163,7 @@ def _annotated_names(files: list[Path]) -> dict[Path, str]:
     return names
 
 
-def _annotate(found: Photo, file: Path) -> None:
+def _annotate(found, file: Path) -> None:
     """Write a photo with boxes and answers, at its own size."""
     from agegender_lib import plots
     from agegender_lib.files import replacing
