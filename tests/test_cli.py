@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
-from PIL import Image
 from tiny_faces import FACES, bomb, everything_below, jpeg, picture, truncated, write_folder, write_tar
 
 from agegender_lib import folders
@@ -268,33 +267,3 @@ def test_unknown_words_end_in_usage_and_exit_code_2(agegender):
 
 def test_evaluate_refuses_what_is_no_run(agegender, tmp_path):
     one_sentence(agegender("evaluate", tmp_path), str(tmp_path), "config.json")
-
-
-def test_predict_answers_for_each_image_and_refuses_what_is_no_face(agegender, tmp_path):
-    import keras
-
-    from agegender_lib.models import build_model_a
-
-    keras.utils.set_random_seed(1)
-    model = build_model_a(widths=(8, 8), stem=8)
-    model.save(tmp_path / "tiny.keras")
-    folder = write_folder(tmp_path / "faces", {"b.jpg": jpeg(1), "a.JPG": jpeg(2)})
-    large = tmp_path / "large.jpg"
-    picture(3, 200).save(large)
-    code, out, _ = agegender(
-        "predict", folder, large, "--model", tmp_path / "tiny.keras", "--csv", tmp_path / "o.csv"
-    )
-    assert code == 0 and "decide nothing" in out
-    found = pd.read_csv(tmp_path / "o.csv")
-    assert [Path(file).name for file in found["file"]] == ["a.JPG", "b.jpg", "large.jpg"]
-    pixels = np.asarray(Image.open(folder / "b.jpg"), dtype="float32")[None] / 255
-    p_female, age = model.predict(pixels, verbose=0)
-    assert found["age_predicted"][1] == pytest.approx(age[0, 0], abs=1e-3)
-    assert found["p_female"][1] == pytest.approx(p_female[0, 0], abs=1e-3)
-
-    one_sentence(agegender("predict", folder, "--model", tmp_path / "none.keras"), "none.keras")
-    one_sentence(agegender("predict", folder, "--model", large), "large.jpg")
-    for name, content in {"t.jpg": b"text", "s.jpg": jpeg(picture(1, 64)), "x.jpg": bomb()}.items():
-        write_folder(tmp_path, {name: content})
-        one_sentence(agegender("predict", tmp_path / name, "--model", tmp_path / "tiny.keras"), name)
-    one_sentence(agegender("predict", an_empty_folder(tmp_path / "empty")), "no .jpg")

@@ -1,5 +1,6 @@
 """The model card and the data sheet: short pages beside the report, every number of them from its results."""
 
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.groups import group_keys
 from agegender_lib.files import replacing
+from agegender_lib.photos import EXCLUDED_USES
 from agegender_lib.pipeline.report_formats import FORMATS
 from agegender_lib.pipeline.report_numbers import Group, NumbersEnvironment
 from agegender_lib.pipeline.report_tables import MISSING
@@ -63,6 +65,7 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
     models = headline.loc[headline["source"] == "this work", "model"].to_list()
     numbers.globals |= {
         "models": [(model, _described(numbers, f"model_{_letter(model)}", results)) for model in models],
+        "excluded_uses": textwrap.fill(EXCLUDED_USES, 120),
         "letters": [(model, _letter(model)) for model in models],
         "head": lambda *columns: _head([*columns, *models]),
         "summary": lambda metric, form, *digits: _summary_row(

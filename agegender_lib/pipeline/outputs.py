@@ -15,6 +15,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, write_csv, write_json
+from agegender_lib.photos import write_corrections
 from agegender_lib.plots import save_figure
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Outputs:
     def run(self, run: Path, name: str, model: str) -> str:
         """Keep a finished training: its tables under `results/runs/<name>/`, its model as `models/<model>.*`.
 
+        What corrects the model's intervals lies beside it, see `photos.write_corrections`.
+
         A model trained on drawn faces knows nothing about people, so it stays in its run folder.
 
         Returns
@@ -81,6 +84,7 @@ class Outputs:
             return f"A model of drawn faces knows nothing about people: it stays in {run.name}."
         for suffix in MODEL_FILES:
             copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")
+        write_corrections(self.folder / "models" / f"{model}.keras", run, self.faces)
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
 
     def keep_compared(self, runs: dict[str, Path]) -> None:

@@ -1,15 +1,18 @@
-"""``predict``: age and P(female) of face images."""
+"""``predict``: the faces of photographs, with age, its interval and P(female)."""
 
+import json
+import sys
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
+import pandas as pd
+
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.files import write_csv
-from agegender_lib.pipeline.verbs.shared import (
-    new_verb,
-    print_table,
-)
+from agegender_lib.files import write_csv, write_json
+from agegender_lib.pipeline.verbs.shared import new_verb, print_table
+
+_DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
 
 
 def add(verbs: _SubParsersAction) -> None:
@@ -18,60 +21,160 @@ def add(verbs: _SubParsersAction) -> None:
         verbs,
         "predict",
         run,
-        "age and P(female) of face images",
-        "Read ages and genders from images that are framed like UTKFace's: one face, 128 x 128 or 200 x 200 pixels.",
+        "the faces of photos: age with its interval, P(female)",
+        "Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and "
+        "warnings where a face is small, blurred, turned or cut off. A file that cannot be read is listed with the "
+        "reason; the exit code is 2 if none could be read.",
     )
-    verb.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG file, or folder of them")
+    verb.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="picture (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder of them and of such folders",
+    )
+    verb.add_argument(
+        "--framed",
+        action="store_true",
+        help="each picture is one face, a square framed like UTKFace's: nothing is detected",
+    )
     verb.add_argument(
         "--model",
         default=folders.MODELS / "age_gender_F.keras",
         metavar="FILE",
         help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
-    verb.add_argument("--csv", metavar="FILE", help="write the table there instead of printing it")
-
-
-def run(options: Namespace) -> None:
-    """Print age and P(female) of face images."""
-    files = _image_files(options.images)
-    images = [_decoded(file) for file in files]
-
-    import numpy as np
-
-    from agegender_lib import models
-
-    found = models.predict(models.load_model(options.model), np.stack(images), progress=len(images) > 200)
-    found.insert(0, "file", [str(file) for file in files])
-    if options.csv:
-        write_csv(Path(options.csv), found, float_format="%.4f")
-        print(f"{options.csv}: {len(found):,} faces")
-    else:
-        print_table(found.round({"age_predicted": 1, "p_female": 3}))
-    print(
-        "Estimates of how a face looks, wrong by years and at times in gender: decide nothing about anyone by them."
+    verb.add_argument("--csv", metavar="FILE", help="write a row per face there instead of printing a table")
+    verb.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="write what was found of each photo there, or, without FILE after the photos, to standard output",
+    )
+    verb.add_argument(
+        "--annotate", metavar="FOLDER", help="write each photo there with boxes and answers, as PNG"
     )
 
 
-def _image_files(given: list[str]) -> list[Path]:
-    files: list[Path] = []
+def run(options: Namespace) -> None:
+    """Print or write what is read of each face of each photo."""
+    files = _picture_files(options.photos)
+    for path in (options.csv, options.json):
+        if path and Path(path).is_dir():
+            raise InputError(f"{path} is a folder: give the name of a file in it")
+    from agegender_lib.photos import EXCLUDED_USES, Photo, PhotoReader
+
+    reader = PhotoReader(options.model)
+    names = _annotated_names(files) if options.annotate else {}
+    read: list[tuple[Path, pd.DataFrame | InputError]] = []
+    for file, found in reader.read_all(files, options.framed, progress=len(files) > 1):
+        if options.annotate and isinstance(found, Photo):
+            _annotate(found, Path(options.annotate) / names[file])
+        # thousands of photos do not stay in memory, what is known of their faces does
+        read.append((file, found.faces if isinstance(found, Photo) else found))
+    _write(read, reader.interval_note, options)
+    # what a program reads on standard output is JSON and nothing else
+    said = sys.stderr if options.json == "-" else sys.stdout
+    print(reader.interval_note, EXCLUDED_USES, sep="\n", file=said)
+    failed = [error for _, error in read if isinstance(error, InputError)]
+    if len(failed) == len(read) == 1:
+        raise failed[0]
+    for error in failed:
+        print(f"not read: {error}", file=sys.stderr)
+    if len(failed) == len(read):
+        raise InputError(f"none of {len(read):,} files could be read: the reasons stand above")
+
+
+def _write(read: list, interval_note: str, options: Namespace) -> None:
+    tables = [
+        table.assign(file=str(file), face=range(1, len(table) + 1))
+        for file, table in read
+        if isinstance(table, pd.DataFrame)
+    ]
+    if options.json:
+        from agegender_lib.photos import EXCLUDED_USES
+
+        content = {"intervals": interval_note, "excluded_uses": EXCLUDED_USES, "photos": _entries(read)}
+        if options.json == "-":
+            print(json.dumps(content, indent=2, ensure_ascii=False))
+        else:
+            write_json(Path(options.json), content)
+            print(f"{options.json}: {len(read):,} photos", file=sys.stderr)
+    if not tables:
+        return
+    faces = pd.concat(tables, ignore_index=True)
+    faces = faces[["file", "face", *faces.columns.drop(["file", "face"])]]
+    if options.csv:
+        write_csv(Path(options.csv), faces, float_format="%.4f")
+        print(f"{options.csv}: {len(faces):,} faces", file=sys.stderr)
+    if options.csv or options.json:
+        return
+    if len(faces):
+        print_table(faces.drop(columns=["left", "top", "width", "height"]).round(_DIGITS))
+    for file, table in read:
+        if isinstance(table, pd.DataFrame) and table.empty:
+            print(f"{file}: no face found")
+
+
+def _entries(read: list) -> list[dict]:
+    """A photo after the other as JSON: its faces, or why it could not be read."""
+    entries = []
+    for file, found in read:
+        entry: dict = {"file": str(file)}
+        if isinstance(found, InputError):
+            entry["error"] = str(found)
+        else:
+            # what is not a number becomes null
+            entry["faces"] = json.loads(found.to_json(orient="records", double_precision=4))
+        entries.append(entry)
+    return entries
+
+
+def _picture_files(given: list[str]) -> list[Path]:
+    """The files that are meant, each once; a folder's pictures and those of the folders in it, sorted."""
+    from agegender_lib.photos import SUFFIXES
+
+    files: dict[Path, None] = {}
     for name in given:
         path = Path(name)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".jpg", ".jpeg"))
+            inside = [
+                file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()
+            ]
             if not inside:
-                raise InputError(f"{path} holds no .jpg file: give a folder of face images")
-            files += inside
-        elif path.is_file():
-            files.append(path)
+                raise InputError(f"{path} holds no picture: give a folder with {', '.join(SUFFIXES)} files")
+            files |= dict.fromkeys(inside)
         else:
-            raise InputError(f"{path} does not exist: give a JPEG file or a folder of them")
-    return files
+            files[path] = None
+    return list(files)
 
 
-def _decoded(file: Path):
-    from agegender_lib.data.decode import NotAFace, decode_face
+def _annotated_names(files: list[Path]) -> dict[Path, str]:
+    """A file name for each annotated photo: its own, with a number where several photos share one."""
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for file in files:
+        name, number = f"{file.stem}.png", 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{file.stem}-{number}.png"
+        taken.add(name.lower())
+        names[file] = name
+    return names
 
+
+def _annotate(found, file: Path) -> None:
+    """Write a photo with boxes and answers, at its own size."""
+    from agegender_lib import plots
+    from agegender_lib.files import replacing
+
+    figure = plots.photo(found, answers=True)
     try:
-        return decode_face(file.read_bytes())[0]
-    except NotAFace as reason:
-        raise InputError(f"{file}: {reason}; crop one face as UTKFace does and save it as RGB JPEG") from None
+        with replacing(file) as temporary:
+            # small photos are enlarged, or their letters could not be read
+            across = max(found.pixels.shape[1], 600)
+            figure.savefig(temporary, format="png", dpi=across / figure.get_figwidth())
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written ({error.strerror}): give another --annotate folder"
+        ) from None

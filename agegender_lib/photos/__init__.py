@@ -1,0 +1,24 @@
+"""Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
+
+from .detector import FaceDetector, Found
+from .detour import detour, detour_summary
+from .intervals import write_corrections
+from .measure import measure_frames
+from .pictures import SUFFIXES, open_picture
+from .reader import DEFAULT_MODEL, Photo, PhotoReader
+from .uses import EXCLUDED_USES
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "EXCLUDED_USES",
+    "SUFFIXES",
+    "FaceDetector",
+    "Found",
+    "Photo",
+    "PhotoReader",
+    "detour",
+    "detour_summary",
+    "measure_frames",
+    "open_picture",
+    "write_corrections",
+]

@@ -1,0 +1,88 @@
+"""Faces in a photograph: where they are, and where their eyes, nose and mouth corners are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from agegender_lib.errors import InputError
+
+#: Pixels of the longer side at which a photo is searched. The least face that is found has 20 pixels there.
+SEARCHED_SIDE = 1024
+LEAST_FACE = 20
+#: Confidence of the detector's last stage below which a find is no face.
+CONFIDENCE = 0.9
+_LEAST_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Found:
+    """Faces of one photo, largest first.
+
+    Attributes
+    ----------
+    boxes : float64 [n, 4]
+        left, top, width, height in pixels of the photo; may reach beyond its edges.
+    confidence : float64 [n]
+        0 to 1.
+    landmarks : float64 [n, 5, 2]
+        x and y of the eye to the left in the picture, the eye to the right, the nose, the mouth's left and right
+        corner; the centre of the first pixel is at 0.5.
+    """
+
+    boxes: np.ndarray
+    confidence: np.ndarray
+    landmarks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+class FaceDetector:
+    """MTCNN (Zhang et al. 2016, arXiv 1604.02878) with the weights of the package ``mtcnn``.
+
+    Raises
+    ------
+    InputError
+        If the package ``mtcnn`` is not installed.
+    """
+
+    def __init__(self):
+        import agegender_lib.quiet  # noqa: F401  before TensorFlow
+
+        try:
+            from mtcnn import MTCNN
+        except ImportError:
+            raise InputError(
+                "faces in photos are found by the package mtcnn, which is not installed: run `pip install mtcnn`"
+            ) from None
+        self._network = MTCNN()
+
+    def find(self, pixels: np.ndarray) -> Found:
+        """Find the faces of a photo.
+
+        Parameters
+        ----------
+        pixels : uint8 [h, w, 3]
+
+        Returns
+        -------
+        Found
+        """
+        height, width = pixels.shape[:2]
+        shrink = min(1.0, SEARCHED_SIDE / max(height, width))
+        searched = pixels
+        if shrink < 1:
+            size = max(1, round(width * shrink)), max(1, round(height * shrink))
+            searched = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+        scale = np.array([width / searched.shape[1], height / searched.shape[0]])
+        # the network's pyramid has no step for pictures of a few pixels
+        short = [(0, max(0, _LEAST_SIDE - side)) for side in searched.shape[:2]]
+        searched = np.pad(searched, (*short, (0, 0)))
+        rows = np.asarray(self._network.detect_faces(searched, fit_to_image=False, output_type="numpy"))
+        rows = rows[rows[:, 5] >= CONFIDENCE]
+        boxes = rows[:, 1:5] * np.tile(scale, 2)
+        # the network counts a pixel's centre as a whole number
+        landmarks = (np.stack([rows[:, 6:11], rows[:, 11:16]], axis=2) + 0.5) * scale
+        order = np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")
+        return Found(boxes[order], rows[order, 5], landmarks[order])

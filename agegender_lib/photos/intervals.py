@@ -1,0 +1,160 @@
+"""80 % intervals of ages, and the correction that travels with a model file.
+
+A model's own interval is too narrow or too wide for faces it did not learn from, and on another machine there are none
+to find out by how much. So the correction, found on the held-out faces of the training, lies beside the model.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.age_distributions import aligned, quantiles
+from agegender_lib.evaluation.conformal import Bounds, changed, needed, scores
+from agegender_lib.files import write_json
+
+LEVEL = 0.8
+_SHARES = np.array([(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+
+
+def corrections_file(model_file: str | Path) -> Path:
+    """Where a model file's correction lies: ``age_gender_F.intervals.json`` beside ``age_gender_F.keras``."""
+    path = Path(model_file)
+    return path.with_name(f"{path.stem}.intervals.json")
+
+
+def write_corrections(model_file: str | Path, run_folder: str | Path, faces: FaceSet) -> Path:
+    """Find the correction on a run's held-out faces and keep it beside its model.
+
+    Of a model with distributions over ages, the factor by which each interval is widened or narrowed from its median
+    outwards; of one without, the years added on both sides of every age: see ``evaluation.conformal``. It makes
+    intervals hold the age of 80 % of faces like the held-out ones, not of 80 % in every group of people.
+
+    Parameters
+    ----------
+    model_file : str or Path
+        The model as it is given away.
+    run_folder : str or Path
+        The training that it is from.
+    faces : FaceSet
+        Those that the run was made with.
+
+    Returns
+    -------
+    Path
+        The file, see :func:`corrections_file`.
+    """
+    from agegender_lib.evaluation import read_run
+    from agegender_lib.models import load_model
+    from agegender_lib.training import age_distributions  # Keras takes seconds to import
+
+    predictions = read_run(run_folder).validation
+    kind, change = correction(predictions, age_distributions(run_folder, faces))
+    found = {
+        "level": LEVEL,
+        "correction": kind,
+        "change": round(change, 4),
+        "faces": len(predictions),
+        "made_from": faces.name,
+        "weights": weights_digest(load_model(model_file)),
+    }
+    write_json(corrections_file(model_file), found)
+    return corrections_file(model_file)
+
+
+def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) -> tuple[str, float]:
+    """What makes the 80 % intervals of held-out faces hold 80 % of the ages: its kind, and a factor or years.
+
+    Parameters
+    ----------
+    predictions
+        Rows of the held-out faces, see ``evaluation.tables.PREDICTION_COLUMNS``.
+    distributions
+        As ``training.age_distributions`` returns them; None where the model has none.
+
+    Raises
+    ------
+    InputError
+        If there are too few faces to say anything.
+    """
+    age = predictions["age"].to_numpy(np.float64)
+    if distributions is None:
+        kind, middle = "constant", predictions["age_predicted"].to_numpy(np.float64)
+        bounds = Bounds(middle, middle, middle)
+    else:
+        kind, bounds = "stretched", Bounds(*quantiles(*aligned(distributions, predictions), _SHARES).T)
+    change = needed(scores(kind, bounds, age), LEVEL)
+    if not np.isfinite(change):
+        raise InputError(
+            f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least"
+        )
+    return kind, change
+
+
+def read_corrections(model_file: str | Path, model) -> dict | None:
+    """The correction beside a model file; None where there is none, or it is another model's.
+
+    Raises
+    ------
+    InputError
+        If the file beside the model is damaged.
+    """
+    path = corrections_file(model_file)
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        fits = found["weights"] == weights_digest(model)
+        whole = found["correction"] in ("stretched", "constant") and float(found["change"]) >= 0
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error!r}): delete it or make the report again") from None
+    if not whole:
+        raise InputError(f"{path} holds no correction of intervals: delete it or make the report again")
+    return found if fits else None
+
+
+def intervals(
+    age: np.ndarray, distributions: np.ndarray | None, found: dict | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The 80 % interval of each age.
+
+    Parameters
+    ----------
+    age : float [n]
+        In years.
+    distributions : float [n, ages] or None
+        Probabilities of 0, 1, ... years, where the model has them.
+    found : dict or None
+        As :func:`read_corrections` returns it.
+
+    Returns
+    -------
+    tuple
+        Lower and upper ends in years, float64 [n] each, never beyond the age itself; NaN where there is neither a
+        distribution nor a correction.
+    """
+    age = np.asarray(age, np.float64)
+    if not len(age):
+        return age, age
+    if distributions is not None:
+        values = np.clip(np.asarray(distributions, np.float64), 0, None)
+        values = values / values.sum(axis=1, keepdims=True)
+        bounds = Bounds(*quantiles(values, np.arange(values.shape[1]), _SHARES).reshape(-1, 3).T)
+    elif found is not None:
+        bounds = Bounds(age, age, age)
+    else:
+        return np.full(len(age), np.nan), np.full(len(age), np.nan)
+    if found is not None and (distributions is not None) == (found["correction"] == "stretched"):
+        bounds = changed(found["correction"], bounds, found["change"])
+    # the age is the distribution's mean and may lie outside a narrow interval around its median
+    return np.minimum(np.maximum(bounds.low, 0), age), np.maximum(bounds.high, age)
+
+
+def weights_digest(model) -> str:
+    """A name for a model's weights, the same for its ``.keras`` and its ``.h5`` file."""
+    parts = sorted(hashlib.sha256(np.ascontiguousarray(weight)).hexdigest() for weight in model.get_weights())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -1,0 +1,272 @@
+"""From photographs to their faces with ages and genders."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+
+from .detector import FaceDetector
+from .framing import SIDE, corners, crop, frame
+from .intervals import corrections_file, intervals, read_corrections
+from .pictures import Source, open_picture
+from .warnings import warnings_of
+
+DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
+#: Photos whose faces are read together.
+_PHOTOS = 16
+# A few sizes of batches only, so that the graph is traced a few times only.
+_BATCHES = (1, 8, 64)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph and its faces.
+
+    Attributes
+    ----------
+    pixels : uint8 [h, w, 3]
+        RGB, upright as the camera said, shrunk to a longer side of 2,048 pixels where it has more.
+    faces : DataFrame
+        A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
+        detector, 0 to 1; NaN where nothing was detected because the picture was framed already), ``age, age_low,
+        age_high`` (years; the 80 % interval, NaN where the model has none), ``p_female`` (0 to 1), ``warnings``
+        (of ``warnings.warnings_of``, joined by "; ", or ""). No row where no face is found.
+    crops : uint8 [n, 128, 128, 3]
+        The faces in UTKFace's frame; black where that reaches beyond the photo.
+    frames : float64 [n, 4, 2]
+        x and y of each crop's corners in ``pixels``, clockwise; the first is the crop's upper left one.
+    corrected : bool
+        Whether the intervals are corrected on held-out faces: see ``intervals.write_corrections``.
+    """
+
+    pixels: np.ndarray
+    faces: pd.DataFrame
+    crops: np.ndarray
+    frames: np.ndarray
+    corrected: bool
+    _attention: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class _Framed:
+    """A photo whose faces are framed and not read yet."""
+
+    pixels: np.ndarray
+    boxes: np.ndarray
+    confidence: np.ndarray
+    crops: np.ndarray
+    frames: np.ndarray
+    warnings: list[str]
+
+
+class PhotoReader:
+    """Reads faces, ages and genders from photographs; loads a model and the detector once.
+
+    Faces are found by MTCNN at a longer side of 1,024 pixels, where the least has 20: in a photo of 4,000 pixels about
+    80. It finds upright faces and those rotated by up to some 30 degrees; a photo that lies on its side must be turned
+    first.
+
+    Parameters
+    ----------
+    model : str or Path
+        A ``.keras`` or ``.h5`` file of this project.
+    detector : FaceDetector, optional
+        Anything with its method ``find``; loaded when first needed if left out.
+
+    Attributes
+    ----------
+    interval_note : str
+        What the 80 % intervals are worth, in a sentence.
+
+    Raises
+    ------
+    InputError
+        See ``models.load_model``; if the correction beside the model is damaged.
+    """
+
+    def __init__(self, model: str | Path = DEFAULT_MODEL, detector: FaceDetector | None = None):
+        # Keras takes seconds to import
+        from agegender_lib.models import age_distribution, load_model
+
+        self.model = load_model(model)
+        self._detector = detector
+        self._correction = read_corrections(model, self.model)
+        self._network = _with_distribution(self.model, age_distribution(self.model))
+        self.interval_note = self._note(Path(model))
+
+    def read(self, source: Source, framed: bool = False) -> Photo:
+        """Find the faces of a picture and read them.
+
+        Parameters
+        ----------
+        source
+            A path, bytes or a PIL image; see ``pictures.open_picture``.
+        framed : bool
+            The picture is one face framed like UTKFace's already, a square of any size: nothing is detected, and it is
+            not said whether the face is turned.
+
+        Returns
+        -------
+        Photo
+
+        Raises
+        ------
+        InputError
+            If it is no picture that can be read, or, with ``framed``, no square.
+        """
+        return self._answered([self._framed(source, framed)])[0]
+
+    def read_all(
+        self, sources: Iterable[Source], framed: bool = False, progress: bool = False
+    ) -> Iterator[tuple[Source, Photo | InputError]]:
+        """:meth:`read` of many, the faces of several photos in one batch, one after the other as they are done.
+
+        Parameters
+        ----------
+        sources
+            As for :meth:`read`.
+        framed : bool
+            All of them are framed already.
+        progress : bool
+            Show a bar on standard error.
+
+        Yields
+        ------
+        tuple
+            Each source and its photo, or, where it cannot be read, the InputError that says why.
+        """
+        sources = list(sources)
+        left = iter(tqdm(sources, desc="photos", unit="photo", disable=not progress or None, mininterval=0.5))
+        while batch := list(islice(left, _PHOTOS)):
+            found: list[_Framed | InputError] = []
+            for source in batch:
+                try:
+                    found.append(self._framed(source, framed))
+                except InputError as error:
+                    found.append(error)
+            photos = iter(self._answered([one for one in found if isinstance(one, _Framed)]))
+            for source, one in zip(batch, found, strict=True):
+                yield source, next(photos) if isinstance(one, _Framed) else one
+
+    def attention(self, photo: Photo, task: str = "age") -> np.ndarray:
+        """Where on each face the model finds its answer, by Grad-CAM; see ``models.grad_cam``.
+
+        Both tasks are computed at once, in some seconds, and kept with the photo.
+
+        Parameters
+        ----------
+        photo : Photo
+            Read by this reader.
+        task : {"age", "gender"}
+
+        Returns
+        -------
+        float32 [n, 128, 128]
+            0 to 1, the most of each face being 1.
+
+        Raises
+        ------
+        InputError
+            For another task, or another backend than TensorFlow.
+        """
+        from agegender_lib.models.grad_cam import TASKS, grad_cams
+
+        if task not in TASKS:
+            raise InputError(f"there is no task {task!r} to look at: choose one of {', '.join(TASKS)}")
+        if not photo._attention:
+            # no faces: no map, and nothing to trace a graph for
+            maps = grad_cams({"": self.model}, photo.crops, batch_size=16) if len(photo.crops) else {}
+            for name in TASKS:
+                each = maps.get(("", name), np.zeros((0, SIDE, SIDE), np.float32))
+                most = each.max(axis=(1, 2), keepdims=True, initial=0)
+                photo._attention[name] = np.divide(each, most, out=np.zeros_like(each), where=most > 0)
+        return photo._attention[task]
+
+    def _note(self, model: Path) -> str:
+        if self._correction:
+            return (
+                f"80 % intervals, corrected on {self._correction['faces']:,} held-out faces of "
+                f"{self._correction['made_from']}."
+            )
+        if len(self._network.outputs) == 3:
+            return f"80 % intervals as the model itself gives them: {corrections_file(model)} does not correct them."
+        return f"No intervals: the model gives none, and {corrections_file(model)} holds none for it."
+
+    def _framed(self, source: Source, framed: bool) -> _Framed:
+        pixels = open_picture(source)
+        size = height, width = pixels.shape[:2]
+        if framed:
+            if abs(width - height) > 1:
+                raise InputError(
+                    f"{_name(source)} has {width} x {height} pixels and UTKFace's frame is a square: crop it, or let "
+                    "faces be found (leave out --framed)"
+                )
+            boxes, confidence = np.array([[0.0, 0.0, width, height]]), np.array([np.nan])
+            transforms = np.array([[[SIDE / width, 0, 0], [0, SIDE / height, 0]]])
+            crops = np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))[None]
+            landmarks = [None]
+        else:
+            if self._detector is None:
+                self._detector = FaceDetector()
+            found = self._detector.find(pixels)
+            boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
+            transforms = [frame(points) for points in landmarks]
+            crops = np.array([crop(pixels, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
+        words = [
+            "; ".join(warnings_of(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)
+        ]
+        frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
+        return _Framed(pixels, boxes, confidence, crops, frames, words)
+
+    def _answered(self, photos: list[_Framed]) -> list[Photo]:
+        """The photos with what the model says of their faces, all of which it sees together."""
+        crops = [np.empty((0, SIDE, SIDE, 3), np.uint8), *(photo.crops for photo in photos)]
+        p_female, age, *distribution = self._answers(np.concatenate(crops))
+        low, high = intervals(age[:, 0], distribution[0] if distribution else None, self._correction)
+        answers = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
+        ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
+        return [
+            Photo(photo.pixels, _table(photo, own), photo.crops, photo.frames, self._correction is not None)
+            for photo, own in zip(photos, np.split(answers, ends), strict=False)
+        ]
+
+    def _answers(self, crops: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs for faces, float [n, ...] each."""
+        parts = [[np.empty((0, output.shape[1]), np.float32)] for output in self._network.outputs]
+        for start in range(0, len(crops), _BATCHES[-1]):
+            batch = crops[start : start + _BATCHES[-1]].astype(np.float32) / 255
+            size = next(size for size in _BATCHES if size >= len(batch))
+            padded = np.concatenate([batch, np.zeros((size - len(batch), *batch.shape[1:]), np.float32)])
+            for part, answer in zip(parts, self._network.predict_on_batch(padded), strict=True):
+                part.append(np.asarray(answer)[: len(batch)])
+        return [np.concatenate(part) for part in parts]
+
+
+def _with_distribution(model, distribution):
+    import keras
+
+    if distribution is None:
+        return model
+    return keras.Model(model.inputs[0], [*model.outputs, *distribution.outputs])
+
+
+def _table(photo: _Framed, answers: np.ndarray) -> pd.DataFrame:
+    height, width = photo.pixels.shape[:2]
+    first, last = photo.boxes[:, :2], photo.boxes[:, :2] + photo.boxes[:, 2:]
+    first, last = (np.clip(ends.round(), 0, [width, height]).astype(int) for ends in (first, last))
+    table = pd.DataFrame(np.column_stack([first, last - first]), columns=["left", "top", "width", "height"])
+    table["confidence"] = np.asarray(photo.confidence, np.float64)
+    table[["age", "age_low", "age_high", "p_female"]] = answers
+    return table.assign(warnings=np.array(photo.warnings, dtype=str))
+
+
+def _name(source: Source) -> str:
+    return str(source) if isinstance(source, (str, Path)) else "the picture"

@@ -1,0 +1,101 @@
+"""When an answer deserves less trust: the face is small, blurred, turned or cut off.
+
+Every limit is a percentile of the coursework's own training crops, so that a warning means "unlike nearly all faces
+the models learned from"; see ``measure.measure_frames``. The exception is "small", for all training crops have one
+size: its limit is where ModelF's error began to grow when 300 validation crops were shrunk and enlarged again.
+"""
+
+import numpy as np
+
+from .framing import SIDE, TEMPLATE, inverse, similarity
+
+#: Pixels of the photo along the crop's side below which the crop is enlarged too much: the mean absolute age error was
+#: 4.1 years at 128 and at 64 pixels, 4.2 at 48, 4.4 at 40, 4.8 at 32 and 5.5 at 24.
+SMALL = 40.0
+#: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF errs by 5.0 years on the
+#: validation faces below it and by 4.3 on the others.
+BLURRED = 26.1
+#: Where the nose lies across the face, in eye distances from its usual place: the 98th percentile. Such faces are
+#: rare in the data, not known to be read worse.
+TURNED_SIDEWAYS = 0.31
+#: Where it lies between eyes and mouth, as a share of that distance, from its usual place: the 98th percentile.
+TURNED_UP_DOWN = 0.22
+#: Share of the crop that lies outside the photo: the 99th percentile of what is black at the training crops' edges.
+CUT_OFF = 0.12
+_USUAL_ACROSS, _USUAL_DOWN = -0.008, 0.578
+_INNER = slice(16, 112)
+_TO_GREY = np.array([0.299, 0.587, 0.114])
+
+
+def warnings_of(
+    crop: np.ndarray, landmarks: np.ndarray | None, transform: np.ndarray, size: tuple[int, int]
+) -> list[str]:
+    """What speaks against trusting the answer for a face.
+
+    Parameters
+    ----------
+    crop : uint8 [128, 128, 3]
+        In UTKFace's frame.
+    landmarks : float [5, 2] or None
+        In pixels of the photo; None where nothing was detected, then it is not said whether the face is turned.
+    transform : float [2, 3]
+        From pixels of the photo to the crop's.
+    size : tuple of int
+        Height and width of the photo.
+
+    Returns
+    -------
+    list of str
+        Of "small", "blurred", "turned", "cut off". A small face is always blurred, so that is not said again.
+    """
+    found = []
+    if covered_side(transform) < SMALL:
+        found.append("small")
+    elif sharpness(crop) < BLURRED:
+        found.append("blurred")
+    if landmarks is not None:
+        across, down = turn(landmarks)
+        if abs(across) > TURNED_SIDEWAYS or abs(down) > TURNED_UP_DOWN:
+            found.append("turned")
+    if outside(transform, size) > CUT_OFF:
+        found.append("cut off")
+    return found
+
+
+def covered_side(transform: np.ndarray) -> float:
+    """How many pixels of the photo the crop's side covers."""
+    return SIDE * float(np.hypot(*inverse(transform)[:, 0]))
+
+
+def sharpness(crop: np.ndarray) -> float:
+    """The variance of the Laplacian of the crop's inner three quarters (Pech-Pacheco et al. 2000, ICPR, LAPV).
+
+    In squared grey levels (0 to 255). The edges are left out, for what lies outside a photo is black.
+    """
+    grey = crop[_INNER, _INNER].astype(np.float64) @ _TO_GREY
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float((around - 4 * grey[1:-1, 1:-1]).var())
+
+
+def turn(landmarks: np.ndarray) -> tuple[float, float]:
+    """How far the nose lies from its usual place: sideways in eye distances, and as a share of eyes to mouth.
+
+    About 0, 0 for a face seen from the front, however it is rotated in the picture.
+    """
+    upright = similarity(landmarks[:2], TEMPLATE[:2])
+    points = landmarks @ upright[:, :2].T + upright[:, 2]
+    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
+    across = (points[2, 0] - eyes[0]) / (points[1, 0] - points[0, 0])
+    # a mouth at the height of the eyes is a detector's error
+    depth = max(mouth[1] - eyes[1], 1.0)
+    return float(across - _USUAL_ACROSS), float((points[2, 1] - eyes[1]) / depth - _USUAL_DOWN)
+
+
+def outside(transform: np.ndarray, size: tuple[int, int]) -> float:
+    """The share of the crop that lies outside a photo of this height and width, 0 to 1."""
+    across = (np.arange(SIDE) + 0.5)[None, :].repeat(SIDE, axis=0)
+    back = inverse(transform)
+    x = back[0, 0] * across + back[0, 1] * across.T + back[0, 2]
+    y = back[1, 0] * across + back[1, 1] * across.T + back[1, 2]
+    height, width = size
+    return float(((x < 0) | (x > width) | (y < 0) | (y > height)).mean())

@@ -1,0 +1,356 @@
+"""Photographs to faces with ages: the reader on planted faces, on a photograph, and what its way costs."""
+
+import sys
+
+import matplotlib.cbook
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tiny_faces import picture, truncated
+
+from agegender_lib import photos, plots
+from agegender_lib.data.faceset import FaceSet
+from agegender_lib.data.rendered import render_face
+from agegender_lib.errors import InputError
+from agegender_lib.files import write_json
+from agegender_lib.photos.detector import FaceDetector, Found
+from agegender_lib.photos.framing import TEMPLATE
+from agegender_lib.photos.intervals import corrections_file, weights_digest
+
+# the package's function of the same name hides the module
+detour_module = sys.modules["agegender_lib.photos.detour"]
+FACES = np.stack(
+    [
+        np.asarray(render_face(age, k % 2, k % 5, np.random.default_rng(k)))
+        for k, age in enumerate((5, 25, 40, 70, 33, 52))
+    ]
+)
+
+
+class Planted:
+    """A detector that knows where faces are: their similarities from the crop to the photo, in any order."""
+
+    def __init__(self, placed=()):
+        self.placed = list(placed)
+
+    def find(self, pixels):
+        boxes, points = [], []
+        for one in sorted(self.placed, key=lambda one: -np.linalg.det(one[:, :2])):
+            points.append(TEMPLATE @ one[:, :2].T + one[:, 2])
+            ends = np.array([[10, -10], [115, 122]]) @ one[:, :2].T + one[:, 2]
+            boxes.append([*ends.min(axis=0), *np.abs(ends[1] - ends[0])])
+        shape = len(boxes)
+        return Found(
+            np.array(boxes).reshape(shape, 4), np.full(shape, 0.97), np.array(points).reshape(shape, 5, 2)
+        )
+
+
+def put(scale, left, top):
+    return np.array([[scale, 0, left], [0, scale, top]], float)
+
+
+def photo_of(places):
+    """A grey photo of 300 x 400 pixels with one of the FACES at each place."""
+    image = Image.new("RGB", (400, 300), "grey")
+    for number, place in places:
+        side = round(128 * place[0, 0])
+        face = Image.fromarray(FACES[number]).resize((side, side), Image.Resampling.BICUBIC)
+        image.paste(face, (round(place[0, 2]), round(place[1, 2])))
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    import keras
+
+    from agegender_lib.models import build_model_a
+
+    keras.utils.set_random_seed(1)
+    model = build_model_a(widths=(8, 8), stem=8)
+    # drawn at random, it would say nearly the same of every face
+    for weight in model.trainable_variables:
+        if "kernel" in weight.path:
+            weight.assign(weight * 3)
+    file = tmp_path_factory.mktemp("model") / "tiny.keras"
+    model.save(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def reader(model_file):
+    return photos.PhotoReader(model_file, Planted())
+
+
+@pytest.fixture
+def placed(reader):
+    """Sets where the reader's detector finds faces."""
+
+    def plant(*places):
+        reader._detector.placed = list(places)
+
+    yield plant
+    reader._detector.placed = []
+
+
+def alone(reader, number):
+    return reader.read(FACES[number], framed=True).faces.iloc[0]
+
+
+def test_the_faces_of_a_photo_get_the_answers_that_their_crops_get(reader, placed):
+    small, large = put(1, 250, 20), put(1.5, 20, 60)
+    placed(small, large)
+    photo = reader.read(photo_of([(0, small), (1, large)]))
+    assert list(photo.faces.columns) == [
+        "left", "top", "width", "height", "confidence", "age", "age_low", "age_high", "p_female", "warnings"
+    ]  # fmt: skip
+    np.testing.assert_allclose(photo.faces["width"], [157.5, 105], atol=0.5)  # the larger one first
+    np.testing.assert_array_equal(photo.faces["left"], [35, 260])
+    np.testing.assert_array_equal(photo.crops[1], FACES[0])
+    for number, face in ((1, photo.faces.iloc[0]), (0, photo.faces.iloc[1])):
+        for column in ("age", "age_low", "age_high", "p_female"):
+            assert face[column] == pytest.approx(alone(reader, number)[column], rel=0.03, abs=0.03)
+    assert alone(reader, 0)["age"] != pytest.approx(alone(reader, 1)["age"], rel=0.05)
+    assert (photo.faces["age_low"] <= photo.faces["age"]).all()
+    assert (photo.faces["age_high"] >= photo.faces["age"]).all()
+
+
+def test_a_framed_face_gets_what_the_model_says(reader):
+    from agegender_lib.models import predict
+
+    wanted = predict(reader.model, FACES)
+    found = pd.concat([reader.read(face, framed=True).faces for face in FACES])
+    np.testing.assert_allclose(found["age"], wanted["age_predicted"], atol=1e-3)
+    np.testing.assert_allclose(found["p_female"], wanted["p_female"], atol=1e-5)
+    assert found["confidence"].isna().all()
+    with pytest.raises(InputError, match=r"64 x 40 pixels.*square"):
+        reader.read(picture(1, 64).crop((0, 0, 64, 40)), framed=True)
+
+
+def test_boxes_end_where_the_photo_ends(reader, placed):
+    placed(put(1, -40, -30))
+    face = reader.read(photo_of([])).faces.iloc[0]
+    assert (face["left"], face["top"]) == (0, 0) and (face["width"], face["height"]) == (75, 92)
+    assert "cut off" in face["warnings"]
+
+
+def test_a_photo_without_a_face_is_no_error(reader):
+    photo = reader.read(photo_of([]))
+    assert photo.faces.empty and photo.crops.shape == (0, 128, 128, 3) and photo.frames.shape == (0, 4, 2)
+    assert photo.faces["age"].dtype == np.float64
+    assert reader.attention(photo).shape == (0, 128, 128)
+    assert "No face" in plots.photo(photo).axes[0].texts[0].get_text()
+    assert "No face" in plots.photo_faces(photo).texts[0].get_text()
+
+
+def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, placed):
+    placed(put(1, 30, 40))
+    sources = [photo_of([(k % 6, put(1, 30, 40))]) for k in range(20)]
+    sources[3], sources[17] = truncated(), "none.jpg"
+    found = list(reader.read_all(sources))
+    assert [source is given for (source, _), given in zip(found, sources, strict=True)] == [True] * 20
+    for k, (source, one) in enumerate(found):
+        if k in (3, 17):
+            assert isinstance(one, InputError)
+        else:
+            np.testing.assert_allclose(one.faces["age"], reader.read(source).faces["age"], atol=1e-3)
+    assert len({round(found[k][1].faces["age"].iloc[0], 2) for k in range(3)}) == 3
+
+
+def test_intervals_are_corrected_by_what_lies_beside_the_model(reader, model_file):
+    plain = alone(reader, 2)
+    assert "does not correct" in reader.interval_note
+    found = {"level": 0.8, "correction": "stretched", "change": 2.0, "faces": 1234, "made_from": "those"}
+    try:
+        write_json(corrections_file(model_file), found | {"weights": weights_digest(reader.model)})
+        wide = photos.PhotoReader(model_file)
+        twice = wide.read(FACES[2], framed=True)
+        assert twice.corrected and "1,234 held-out faces of those" in wide.interval_note
+        width = twice.faces.iloc[0]["age_high"] - twice.faces.iloc[0]["age_low"]
+        assert width == pytest.approx(2 * (plain["age_high"] - plain["age_low"]), rel=0.02)
+        write_json(corrections_file(model_file), found | {"weights": "another model's"})
+        other = photos.PhotoReader(model_file)
+        assert alone(other, 2)["age_low"] == pytest.approx(plain["age_low"], abs=1e-3)
+        assert "does not correct" in other.interval_note
+    finally:
+        corrections_file(model_file).unlink()
+
+
+def test_attention_is_grad_cam_of_the_crops(reader, placed):
+    from agegender_lib.models import grad_cam
+
+    placed(put(1, 30, 40), put(1.2, 200, 80))
+    photo = reader.read(photo_of([(3, put(1, 30, 40)), (4, put(1.2, 200, 80))]))
+    for task in ("age", "gender"):
+        found, wanted = reader.attention(photo, task), grad_cam(reader.model, photo.crops, task)
+        assert found.shape == (2, 128, 128) and found.dtype == np.float32 and found.min() >= 0
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one * other.max(), other, rtol=1e-3, atol=1e-6 * other.max())
+    assert reader.attention(photo, "age").max(axis=(1, 2)).tolist() == [1, 1]
+    with pytest.raises(InputError, match="no task 'race'"):
+        reader.attention(photo, "race")
+
+
+def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
+    places = put(1, 30, 40), put(1.2, 200, 80)
+    placed(*places)
+    photo = reader.read(photo_of([(3, places[0]), (4, places[1])]))
+    shown = plots.photo(photo)
+    assert [text.get_text() for text in shown.axes[0].texts] == ["1", "2"]
+    boxes = {
+        (patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height())
+        for patch in shown.axes[0].patches
+    }
+    assert boxes == set(photo.faces[["left", "top", "width", "height"]].itertuples(index=False, name=None))
+    photo.faces.loc[0, ["age", "age_low", "age_high", "p_female", "warnings"]] = (
+        41.6,
+        30.2,
+        55.5,
+        1.0,
+        "turned",
+    )
+    said = "\n".join(text.get_text() for text in plots.photo(photo, answers=True).axes[0].texts)
+    faces = plots.photo_faces(photo, reader.attention(photo))
+    beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)
+    for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):
+        assert words in said and words in beside
+    pair, gap = faces.axes[0].images[0].get_array(), round(128 * 0.05)
+    np.testing.assert_array_equal(pair[:, :128], photo.crops[0])
+    strong = np.unravel_index(reader.attention(photo)[0].argmax(), (128, 128))
+    weak = np.unravel_index(reader.attention(photo)[0].argmin(), (128, 128))
+    overlay = np.asarray(pair[:, 128 + gap :], int).sum(axis=2)
+    grey = np.asarray(photo.crops[0], int).sum(axis=2)
+    assert (overlay[strong] - 0.4 * grey[strong]) > (overlay[weak] - 0.4 * grey[weak]) + 200
+    with pytest.raises(InputError, match="2 faces and 1 maps"):
+        plots.photo_faces(photo, reader.attention(photo)[:1])
+
+
+# what the way through a photograph costs
+
+
+@pytest.fixture
+def faceset():
+    table = pd.DataFrame(
+        {
+            "file": [f"{k}.jpg" for k in range(6)],
+            "age": [5, 25, 40, 70, 33, 52],
+            "gender": [k % 2 for k in range(6)],
+            "race": 0,
+            "duplicate_group": [-1, -1, 0, 0, -1, -1],
+        }
+    )
+    return FaceSet(table, FACES, pd.DataFrame(), "0123", "drawn", rendered=True)
+
+
+def detour_with(reader, placed, monkeypatch, faceset, change):
+    """The detour with a detector that finds each placed face where ``change`` says."""
+    real = detour_module.place_face
+
+    def place(image, rng):
+        canvas, where = real(image, rng)
+        placed(*change(where))
+        return canvas, where
+
+    monkeypatch.setattr(detour_module, "place_face", place)
+    return photos.detour(faceset, list(faceset.table["file"]), reader, seed=3)
+
+
+def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeypatch, faceset):
+    table = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    assert table["found"].all() and (table["others"] == 0).all() and table["shift"].max() < 1e-6
+    assert table["scale"].between(0.5, 2.5).all() and table["rotation"].between(-30, 30).all()
+    np.testing.assert_allclose(table["error_crop"], (table["age_crop"] - table["age"]).abs())
+    summary = photos.detour_summary(table, resamples=200).set_index("group").loc["all"]
+    assert summary["n"] == 6 and summary["found"] == 1
+    means = table[["error_crop", "error_photo"]].mean()
+    assert summary["difference"] == pytest.approx(means["error_photo"] - means["error_crop"])
+    assert summary["difference_low"] <= summary["difference"] <= summary["difference_high"]
+    again = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_a_detector_that_is_off_misses_or_sees_ghosts_is_told_so(reader, placed, monkeypatch, faceset):
+    # 6 pixels of the crop to the right and 8 down, which is 10
+    off = detour_with(
+        reader, placed, monkeypatch, faceset,
+        lambda where: [np.column_stack([where[:, :2], where[:, :2] @ [6, 8] + where[:, 2]])],
+    )  # fmt: skip
+    np.testing.assert_allclose(off["shift"], 10, atol=1e-6)
+    blind = detour_with(reader, placed, monkeypatch, faceset, lambda where: [])
+    assert not blind["found"].any() and blind["age_photo"].isna().all()
+    assert photos.detour_summary(blind, resamples=20)["found"].iloc[0] == 0
+    ghosts = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where, put(0.2, 0, 0)])
+    assert ghosts["found"].all() and ghosts["others"].sum() >= 5
+
+
+def test_only_faces_that_are_there_make_a_detour(reader, faceset):
+    with pytest.raises(InputError, match=r"drawn holds 6 faces, and 'no\.jpg' is not among them"):
+        photos.detour(faceset, ["no.jpg"], reader)
+    with pytest.raises(InputError, match="none was chosen"):
+        photos.detour(faceset, [], reader)
+
+
+# a photograph: Grace Hopper, which comes with matplotlib (U.S. Navy, public domain)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def hopper():
+    return Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def hopper_reader(model_file, detector):
+    return photos.PhotoReader(model_file, detector)
+
+
+def test_the_face_of_a_photograph_comes_into_utkfaces_frame(hopper_reader, detector, hopper):
+    photo = hopper_reader.read(hopper)
+    assert len(photo.faces) == 1
+    face = photo.faces.iloc[0]
+    # her face, from chin to hat, read off the picture
+    assert face["left"] < 215 and face["left"] + face["width"] > 315
+    assert face["top"] < 190 and face["top"] + face["height"] > 290
+    assert face["confidence"] > 0.9 and face["warnings"] == ""
+    again = detector.find(np.pad(photo.crops[0], ((64, 64), (64, 64), (0, 0))))
+    assert np.abs(again.landmarks[0] - 64 - TEMPLATE).max() < 9
+    assert np.abs((again.landmarks[0] - 64 - TEMPLATE)[:2]).max() < 4
+
+
+def test_a_rotated_smaller_photograph_gives_the_same_crop(hopper_reader, hopper):
+    wanted = hopper_reader.read(hopper)
+    turned = hopper.rotate(18, Image.Resampling.BICUBIC, expand=True, fillcolor="grey")
+    found = hopper_reader.read(turned.resize((turned.width * 3 // 5, turned.height * 3 // 5)))
+    assert len(found.faces) == 1
+    apart = np.abs(found.crops[0].astype(int) - wanted.crops[0])[16:112, 16:112].mean()
+    unaligned = np.abs(np.roll(wanted.crops[0], 12, axis=1).astype(int) - wanted.crops[0])[
+        16:112, 16:112
+    ].mean()
+    assert apart < 0.6 * unaligned
+
+
+def test_flaws_of_a_photograph_are_named(hopper_reader, hopper):
+    tiny = hopper.resize((hopper.width // 6, hopper.height // 6), Image.Resampling.BICUBIC)
+    canvas = Image.new("RGB", (300, 300), "grey")
+    canvas.paste(tiny, (100, 100))
+    assert hopper_reader.read(canvas).faces["warnings"].tolist() == ["small"]
+    soft = hopper.resize((60, 70), Image.Resampling.BICUBIC).resize(hopper.size, Image.Resampling.BICUBIC)
+    assert hopper_reader.read(soft).faces["warnings"].tolist() == ["blurred"]
+    face = hopper_reader.read(hopper).faces.iloc[0]
+    cut = hopper.crop((face["left"] + 25, 0, *hopper.size))
+    assert "cut off" in hopper_reader.read(cut).faces["warnings"].iloc[0]
+
+
+@pytest.mark.parametrize("side", [30, 64, 128, 300])
+def test_nothing_is_found_where_nothing_is(detector, side):
+    assert len(detector.find(np.full((side, side * 2, 3), 128, np.uint8))) == 0
+
+
+def test_without_the_detectors_package_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mtcnn", None)
+    with pytest.raises(InputError, match="pip install mtcnn"):
+        FaceDetector()
