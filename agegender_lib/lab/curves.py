@@ -63,7 +63,7 @@ class LearningCurves(InWords):
         self._trainings = found
         self._list(found, named or [training.folder for training in found[:_FIRST]])
         self.update()
-        self.choice.observe(lambda _: self.update(), "value")
+        self.choice.observe(lambda _: self._listing or self.update(), "value")
         self.train.observe(lambda _: self.update(), "value")
         self.live.observe(lambda _: self._start() if self.live.value else self.stop(), "value")
         self.live.value = True
@@ -121,9 +121,10 @@ class LearningCurves(InWords):
         # those that are drawn first, or they would be out of sight in a long list
         found = sorted(found, key=lambda training: training.folder not in chosen)
         options = [(training.name, training.folder) for training in found]
-        with self.choice.hold_trait_notifications():
-            self.choice.options = options
-            self.choice.value = tuple(folder for _, folder in options if folder in chosen)
+        self._listing = True  # new options take the old choice away
+        self.choice.options = options
+        self.choice.value = tuple(folder for _, folder in options if folder in chosen)
+        self._listing = False
 
     def _draw(self, chosen: list[Training]) -> None:
         read = [(training, *self._history(training)) for training in chosen]

@@ -10,13 +10,21 @@ from matplotlib.lines import Line2D
 
 from agegender_lib.errors import InputError
 from agegender_lib.plots.curves import PANELS, count_epochs, epochs_of
-from agegender_lib.plots.style import COLOURS, MARKERS, new_figure, percent_axis, styled
+from agegender_lib.plots.style import (
+    COLOURS,
+    MARKERS,
+    TEXT_WIDTH_CM,
+    new_figure,
+    percent_axis,
+    styled,
+    text_cm,
+)
 
 # Okabe and Ito's (2008) colours that stand out on white, and what else tells lines apart when they are used up.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
 _STYLES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)))
 MOST = len(_COLOURS) * len(_STYLES)
-_PER_LINE = 3  # names in one line of the legend
+_HANDLE_CM = 1.7  # beside a name in the legend
 
 
 @styled
@@ -40,10 +48,11 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame], train: bool = True) -
     """
     if not 0 < len(histories) <= MOST:
         raise InputError(f"{len(histories)} learning curves are to be laid over each other: give 1 to {MOST}")
-    lines = -(-len(histories) // _PER_LINE)
-    figure = new_figure(height_cm=11.2 + 0.45 * lines)
+    names = list(histories)
+    in_line = max(1, min(3, int(TEXT_WIDTH_CM / (max(text_cm(name, 8) for name in names) + _HANDLE_CM))))
+    figure = new_figure(height_cm=11.2 + 0.45 * -(-len(names) // in_line))
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    looks = _looks(list(histories))
+    looks = _looks(names)
     for ax, (column, heading, unit, lowest) in zip(axes, PANELS, strict=True):
         for history, (colour, style) in zip(histories.values(), looks, strict=True):
             epochs, values = epochs_of(history), history[f"val_{column}"].to_numpy(float)
@@ -62,12 +71,11 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame], train: bool = True) -
         ax.set_xlabel("epoch")
         count_epochs(ax)
     handles = [Line2D([], [], color=colour, ls=style) for colour, style in looks]
-    names = list(histories)
     if train:
         grey = {"color": COLOURS["neutral"]}
         handles += [Line2D([], [], **grey), Line2D([], [], lw=0.8, alpha=0.5, **grey)]
-        names += ["validation", "training"]
-    figure.legend(handles, names, loc="outside upper left", ncols=_PER_LINE)
+        names = [*names, "validation", "training"]
+    figure.legend(handles, names, loc="outside upper left", ncols=in_line)
     return figure
 
 
