@@ -326,8 +326,10 @@ def test_copies_of_a_photograph_are_shown_and_lead_to_each_other(shown, faces):
     shown.details.copies.thumbnails[1].click()
     assert shown.details.row == 22 and rows_of(shown.details.copies, faces) == [20, 21]
     shown.choose(3)
-    assert "under 1 other name; ages and genders disagree" in shown.details.copies_words.value
+    assert "under 1 other name; their ages disagree" in shown.details.copies_words.value
     assert rows_of(shown.details.copies, faces) == [9] and shown.details.copies in shown.details.children
+    shown.choose(4)
+    assert "their ages and genders disagree" in shown.details.copies_words.value
     shown.choose(0)
     assert shown.details.copies not in shown.details.children
 

@@ -159,6 +159,13 @@ def test_what_is_chosen_is_drawn(faces, tmp_path, figures):
     assert sorted(len(curve) for curve in lines(figures[-1], "validation")[0]) == [2, 4]
     curves.choice.value = (folders[0],)
     assert [len(curve) for curve in lines(figures[-1], "validation")[0]] == [1]
+    assert "1 of 10" in curves.words.value and "2 of 10" not in curves.words.value
+    # a curve that is added changes no other one's colour, although its training is newer
+    first = figures[-1].axes[0].lines[0].get_color()
+    os.utime(folders[2] / "history.csv", (2e9, 2e9))
+    curves.choice.value = (folders[2], folders[0])
+    assert [len(curve) for curve in lines(figures[-1], "validation")[0]] == [1, 3]
+    assert figures[-1].axes[0].lines[0].get_color() == first
     curves.train.value = False
     assert not any(lines(figures[-1], "train"))
     curves.choice.value = ()

@@ -43,7 +43,8 @@ class LearningCurves(InWords):
 
     def __init__(self, places: Sequence[Path], chosen: Sequence[Path], refresh: float):
         self._places, self._every = tuple(places), refresh
-        self._drawn, self._task, self._trainings = None, None, []
+        self._drawn, self._task, self._trainings, self._listing = None, None, [], False
+        self._order: list[Path] = []
         self._histories: dict[Path, tuple[tuple, pd.DataFrame | None, str]] = {}
         self.choice = widgets.SelectMultiple(rows=7)
         self.live = widgets.Checkbox(
@@ -81,6 +82,9 @@ class LearningCurves(InWords):
             self._list(found, chosen)
         self._trainings = found
         chosen = [training for training in found if training.folder in self.choice.value]
+        # one that is added comes last, so that the others keep their colours
+        self._order += [training.folder for training in chosen if training.folder not in self._order]
+        chosen.sort(key=lambda training: self._order.index(training.folder))
         state = self.train.value, [(t.folder, t.stamp, t.finished) for t in chosen]
         if state == self._drawn:
             return False

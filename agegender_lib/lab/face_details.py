@@ -118,11 +118,14 @@ class FaceDetails(widgets.VBox):
         self._copies = rows[:_MOST_COPIES]
         if not len(rows):
             return
-        which = "disagree" if face["conflict"] else "agree"
+        differing = [
+            f"{label}s" for label in ("age", "gender") if self._table[label][[self.row, *rows]].nunique() > 1
+        ]
+        which = f"their {' and '.join(differing)} disagree" if differing else "ages and genders agree"
         more = f", of which {_MOST_COPIES} are shown" if len(rows) > _MOST_COPIES else ""
         self.copies_words.value = (
             f"<h4>Near-duplicates</h4><p>The same photograph under {len(rows)} other "
-            f"name{'s' if len(rows) > 1 else ''}{more}; ages and genders {which}.</p>"
+            f"name{'s' if len(rows) > 1 else ''}{more}; {which}.</p>"
         )
         copies = self._table.iloc[self._copies]
         self.copies.show(self._faces.images[self._copies], captions(copies), list(copies["file"]))
