@@ -18,7 +18,7 @@ def faces_of(rendered=False, fingerprint=FINGERPRINT):
     """Faces whose ages, genders and races are known by their numbers, and whose pictures all differ."""
     number = np.arange(40)
     ages = 10 + number
-    ages[9], ages[21], ages[22] = 30, ages[20], ages[20]
+    ages[9], ages[5], ages[21], ages[22] = 30, ages[4], ages[20], ages[20]
     genders = number // 2 % 2
     genders[[3, 9]], genders[4], genders[5], genders[20:23] = 1, 0, 1, 0
     table = pd.DataFrame(

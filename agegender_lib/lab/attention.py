@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from agegender_lib import plots
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation import attention_of
 from agegender_lib.plots.style import mark_rendered
 
@@ -44,13 +43,8 @@ class Attention:
         InputError
             When its file is no model of this project, or on another backend than TensorFlow.
         """
-        import keras
+        from agegender_lib.models import explainer, load_model  # Keras takes seconds
 
-        from agegender_lib.models import explainer, load_model
-
-        backend = keras.backend.backend()
-        if backend != "tensorflow":
-            raise InputError(f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}")
         self._explainers[name] = explainer(load_model(self.files[name]))
 
     def maps(self, image: np.ndarray) -> Maps:

@@ -2,7 +2,6 @@
 
 import asyncio
 import html
-import time
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -17,6 +16,7 @@ from agegender_lib.plots.overlaid_curves import MOST
 from .histories import Training, find_trainings, read_history
 from .in_words import InWords
 from .pictures import style_sheet
+from .training_table import training_table
 
 _FIRST = 3  # trainings drawn where none are named
 _WATCHING: WeakValueDictionary = WeakValueDictionary()
@@ -137,7 +137,9 @@ class LearningCurves(InWords):
             shown = dict(list(histories.items())[:MOST])
             self.picture.value = plots.overlaid_curves(shown, self.train.value)._repr_png_()
         self.picture.layout.display = None if histories else "none"
-        self.words.value = _table(read) if read else f"<p>{_nothing(self._places, self._trainings)}</p>"
+        self.words.value = (
+            training_table(read, MOST) if read else f"<p>{_nothing(self._places, self._trainings)}</p>"
+        )
 
     def _history(self, training: Training) -> tuple[pd.DataFrame | None, str]:
         """Its epochs and what is wrong with them, read again only where they have changed."""
@@ -182,31 +184,6 @@ def learning_curves(
     places = [places] if isinstance(places, (str, Path)) and str(places) else list(places)
     places = [Path(place) for place in places] or [folders.RUNS, folders.REPORT / "results" / "runs"]
     return LearningCurves(places, [Path(folder) for folder in chosen], refresh)
-
-
-def _table(read: list[tuple[Training, pd.DataFrame | None, str]]) -> str:
-    rows = []
-    for training, history, problem in read:
-        cells = [training.name, *_progress(training, history)]
-        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-        if problem:
-            rows.append(f"<tr><td colspan='5'>{html.escape(problem)}</td></tr>")
-    heads = ("training", "epochs", "best age error", "best gender accuracy", "")
-    head = "".join(f"<th>{words}</th>" for words in heads)
-    over = f"<p>Only the first {MOST} are drawn.</p>" if len(read) > MOST else ""
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table><p>Of the validation faces, in years and per cent.</p>{over}"
-
-
-def _progress(training: Training, history: pd.DataFrame | None) -> list[str]:
-    if history is None:
-        return ["none finished yet", "", "", "finished" if training.finished else ""]
-    clock = time.strftime("%d %b, %H:%M:%S", time.localtime(training.time))
-    return [
-        f"{len(history)} of {training.epochs}",
-        f"{history['val_age_mae'].min():.2f} years",
-        f"{100 * history['val_gender_accuracy'].max():.1f} %",
-        "finished" if training.finished else f"last epoch {clock}",
-    ]
 
 
 def _nothing(places: Sequence[Path], trainings: list[Training]) -> str:

@@ -11,11 +11,11 @@ from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 
+from .answers_table import answers_table
 from .attention import Attention, attention_figure
-from .face_table import LEVEL, of
+from .face_table import of
 from .gallery import Gallery
 from .pictures import data_uri
-from .selection import SPLITS
 
 TASKS = ("age", "gender")
 _MOST_COPIES = 8
@@ -118,9 +118,8 @@ class FaceDetails(widgets.VBox):
         self._copies = rows[:_MOST_COPIES]
         if not len(rows):
             return
-        differing = [
-            f"{label}s" for label in ("age", "gender") if self._table[label][[self.row, *rows]].nunique() > 1
-        ]
+        labels = self._table.iloc[[self.row, *rows]]
+        differing = [f"{label}s" for label in ("age", "gender") if len(set(labels[label])) > 1]
         which = f"their {' and '.join(differing)} disagree" if differing else "ages and genders agree"
         more = f", of which {_MOST_COPIES} are shown" if len(rows) > _MOST_COPIES else ""
         self.copies_words.value = (
@@ -164,58 +163,6 @@ def captions(rows: pd.DataFrame) -> list[str]:
     return [f"{age} y, {GENDERS[gender]}" for age, gender in zip(rows["age"], rows["gender"], strict=True)]
 
 
-def answers_table(face: pd.Series, models: list[str]) -> str:
-    """What each model says of a face, and how far from its labels, as HTML; a sentence where there is nothing.
-
-    Parameters
-    ----------
-    face : Series
-        A row of ``face_table``.
-    models : list of str
-    """
-    if not models:
-        return "<p>No model has read this face.</p>"
-    rows, sides = [], {}
-    for name in models:
-        if pd.isna(face[of("age_predicted", name)]):
-            rows.append(f"<tr><th>{html.escape(name)}</th><td colspan='4'>has not read this face</td></tr>")
-            continue
-        sides.setdefault(face[of("split", name)], []).append(name)
-        p_female, wrong = face[of("p_female", name)], face[of("gender_wrong", name)]
-        gender = f"{GENDERS[int(p_female >= 0.5)]}, " + (
-            "<span class='wrong'>wrong</span>" if wrong else "right"
-        )
-        rows.append(
-            f"<tr><th>{html.escape(name)}</th><td>{face[of('age_predicted', name)]:.1f}{_interval(face, name)}</td>"
-            f"<td>{_signed(face[of('age_error', name)])}</td><td>{gender}</td><td>{p_female:.3f}</td></tr>"
-        )
-    head = f"<tr><th></th><th>age ({LEVEL:.0%} interval)</th><th>error</th><th>gender</th><th>P(female)</th></tr>"
-    return f"<h4>What the models say</h4><table>{head}{''.join(rows)}</table>" + "".join(
-        f"<p class='quiet'>{_side(split, names, len(models))}</p>" for split, names in sides.items()
-    )
-
-
 def _answer(face: pd.Series, name: str) -> dict:
     said = {column: face[of(column, name)] for column in ("age_predicted", "p_female")}
     return {"model": name, "age": face["age"], "gender": face["gender"], **said}
-
-
-def _interval(face: pd.Series, name: str) -> str:
-    low, high = (face.get(of(end, name)) for end in ("age_low", "age_high"))
-    return "" if low is None or pd.isna(low) else f" ({low:.0f} to {high:.0f})"
-
-
-def _signed(years: float) -> str:
-    return f"{years:+.1f} years".replace("-", "−")
-
-
-def _side(split: str, names: list[str], models: int) -> str:
-    who = "these models" if len(names) == models > 1 else " and ".join(map(html.escape, names))
-    if split == "validation":
-        return f"A {SPLITS[split]} face: {who} never learnt from it."
-    if split == "train":
-        return (
-            f"A {SPLITS[split]} face: {who} learnt from it, so an answer near the label says little about other faces. "
-            "Intervals are kept of validation faces only."
-        )
-    return f"A face that {who} neither learnt from nor was judged by."

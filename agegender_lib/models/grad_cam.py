@@ -76,11 +76,6 @@ def grad_cams(
         raise InputError(
             f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]"
         )
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise InputError(
-            f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}: set KERAS_BACKEND to tensorflow"
-        )
     found, starts = {}, range(0, len(images), batch_size)
     with tqdm(total=len(networks) * len(starts), desc="where it looks", disable=not progress or None) as bar:
         for name, model in networks.items():
@@ -110,7 +105,17 @@ def explainer(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     -------
     callable
         From faces, uint8 [n, 128, 128, 3], to their maps, float32 [2, n, 128, 128]: of the age, of the gender.
+
+    Raises
+    ------
+    InputError
+        On another backend than TensorFlow.
     """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise InputError(
+            f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}: set KERAS_BACKEND to tensorflow"
+        )
     places = last_large_maps(model)
     contributions = _contributions(model, places)
 
