@@ -28,6 +28,7 @@ def test_the_chapters_are_there():
         "06_groups",
         "07_trust",
         "08_labels",
+        "09_explorer",
     ]
 
 

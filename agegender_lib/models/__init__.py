@@ -6,7 +6,7 @@ from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES, stages_of
 from .describe import describe
-from .grad_cam import grad_cam, grad_cams, randomised
+from .grad_cam import explainer, grad_cam, grad_cams, randomised
 from .heads import average_flips, average_members
 from .model_a import build_model_a
 from .model_b import build_model_b, set_trainable
@@ -21,6 +21,7 @@ __all__ = [
     "build_model_a",
     "build_model_b",
     "describe",
+    "explainer",
     "grad_cam",
     "grad_cams",
     "load_model",

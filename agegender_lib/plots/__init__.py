@@ -15,6 +15,7 @@ from agegender_lib.plots.distributions import age_histogram, label_bars, labels_
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
 from agegender_lib.plots.groups import crossings, group_gaps
 from agegender_lib.plots.label_noise import label_noise
+from agegender_lib.plots.overlaid_curves import overlaid_curves
 from agegender_lib.plots.photo import photo, photo_faces
 from agegender_lib.plots.predictions import (
     compare_models,
@@ -53,6 +54,7 @@ __all__ = [
     "label_noise",
     "labels_overview",
     "learning_curves",
+    "overlaid_curves",
     "photo",
     "photo_faces",
     "reliability_diagrams",

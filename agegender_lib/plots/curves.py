@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
 
 # Column, title, y label, and whether the best epoch is the lowest.
-_PANELS = (
+PANELS = (
     ("gender_loss", "Gender: loss", "loss", True),
     ("gender_accuracy", "Gender: accuracy", "share right", False),
     ("age_loss", "Age: loss", "loss", True),
@@ -34,9 +34,9 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
     """
     figure = new_figure(height_cm=11.5)
     colour = look_of([title])[title][0] if title else COLOURS["ModelA"]
-    epochs = _epochs(history)
+    epochs = epochs_of(history)
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
+    for ax, (column, heading, unit, lowest) in zip(axes, PANELS, strict=True):
         train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
         ax.plot(epochs, train, color=COLOURS["train"], lw=1.2, label="training")
         ax.plot(epochs, validation, color=colour, label="validation")
@@ -48,7 +48,7 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
     percent_axis(axes[1].yaxis)
     for ax in axes[2:]:
         ax.set_xlabel("epoch")
-        _count_epochs(ax)
+        count_epochs(ax)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     if title:
@@ -61,7 +61,7 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     """Seconds per epoch, with the median of each stage; ``history`` is a run's ``history.csv``."""
     figure = new_figure(height_cm=5)
     ax = figure.subplots()
-    epochs = _epochs(history)
+    epochs = epochs_of(history)
     seconds = history["seconds"].to_numpy(float)
     ax.bar(epochs, seconds, color=COLOURS["faint"], width=0.85)
     words = []
@@ -73,20 +73,20 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     _stages(ax, history, epochs)
     ax.set(xlabel="epoch", ylabel="seconds per epoch", xlim=(epochs[0] - 0.8, epochs[-1] + 0.8))
     ax.margins(y=0.15)
-    _count_epochs(ax)
+    count_epochs(ax)
     ax.grid(axis="x", visible=False)
     if title:
         figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def _epochs(history: pd.DataFrame) -> np.ndarray:
+def epochs_of(history: pd.DataFrame) -> np.ndarray:
     """Epoch numbers for the x axis; counted through when each stage starts again at one."""
     epochs = history["epoch"].to_numpy()
     return epochs if (np.diff(epochs) > 0).all() else np.arange(1, len(epochs) + 1)
 
 
-def _count_epochs(ax: Axes) -> None:
+def count_epochs(ax: Axes) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
 
 

@@ -1,0 +1,19 @@
+"""Widgets for notebooks: exploring the faces, watching trainings."""
+
+from .curves import LearningCurves, learning_curves
+from .explorer import Explorer, contact_sheet, explorer
+from .face_table import face_table
+from .runs import find_runs
+from .selection import Filter, select
+
+__all__ = [
+    "Explorer",
+    "Filter",
+    "LearningCurves",
+    "contact_sheet",
+    "explorer",
+    "face_table",
+    "find_runs",
+    "learning_curves",
+    "select",
+]

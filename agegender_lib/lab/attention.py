@@ -1,0 +1,85 @@
+"""Where the models look on one face: loaded when first asked for, then kept."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from agegender_lib import plots
+from agegender_lib.evaluation import attention_of
+from agegender_lib.plots.style import mark_rendered
+
+Maps = dict[tuple[str, str], np.ndarray]
+
+
+class Attention:
+    """Grad-CAM maps of faces that are asked for one after the other.
+
+    Nothing is loaded before the first one, which takes seconds: Keras, the files, and tracing each network's graph.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        Model name to a model file.
+    """
+
+    def __init__(self, files: Mapping[str, Path]):
+        self.files = dict(files)
+        self._explainers: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+
+    @property
+    def missing(self) -> list[str]:
+        """The models that are not loaded yet, the smallest file, which is the quickest, first."""
+        left = set(self.files) - set(self._explainers)
+        return sorted(left, key=lambda name: (self.files[name].stat().st_size, name))
+
+    def load(self, name: str) -> None:
+        """Load one of the models.
+
+        Raises
+        ------
+        InputError
+            When its file is no model of this project, or on another backend than TensorFlow.
+        """
+        from agegender_lib.models import explainer, load_model  # Keras takes seconds
+
+        self._explainers[name] = explainer(load_model(self.files[name]))
+
+    def maps(self, image: np.ndarray) -> Maps:
+        """(model, task) to its map of one face, uint8 [128, 128, 3], of every model that is loaded.
+
+        The maps are float32 [1, 128, 128], see ``evaluation.attention_of``.
+        """
+        found = {}
+        for name in self.files:
+            if name in self._explainers:
+                found[name, "age"], found[name, "gender"] = self._explainers[name](np.asarray(image)[None])
+        return attention_of(found)
+
+
+def attention_figure(
+    image: np.ndarray, answers: pd.DataFrame, maps: Maps, task: str, rendered: bool
+) -> Figure:
+    """One task's maps of one face beside it, under what each model says.
+
+    Parameters
+    ----------
+    image : uint8 [128, 128, 3]
+    answers : DataFrame
+        A row per model: model, age, gender (the labels), age_predicted and p_female.
+    maps
+        As :meth:`Attention.maps` returns them.
+    task : {"age", "gender"}
+    rendered : bool
+        The face is drawn, which the figure then says.
+    """
+    right = (answers["p_female"] >= 0.5) == (answers["gender"] == 1)
+    # one face has no thirds of errors, so that no age of it stands out
+    looked_at = answers.assign(face=0, age_answer="middle", gender_answer=np.where(right, "right", "wrong"))
+    shown = {key: each for key, each in maps.items() if key[1] == task}
+    figure = plots.attention_gallery(image[None], looked_at.iloc[:1], looked_at, shown)
+    if rendered:
+        mark_rendered(figure)
+    return figure

@@ -1,0 +1,187 @@
+"""Filter the faces, look through them, click on one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from agegender_lib import plots
+from agegender_lib.data import FaceSet
+from agegender_lib.data.filenames import RACES
+from agegender_lib.data.summary import RENDERED_NOTE
+from agegender_lib.plots.style import mark_rendered, nothing_yet
+
+from .attention import Attention
+from .face_details import NO_RUNS, FaceDetails, captions
+from .face_table import face_table, of
+from .filters import FilterControls
+from .gallery import Gallery
+from .in_words import InWords
+from .pictures import style_sheet
+from .runs import model_file
+from .selection import Filter, select
+
+PAGE = 30
+NOTHING = "No face is like that: widen a filter, or press Reset."
+
+
+class Explorer(InWords):
+    """Filters above, thumbnails below them, and beside these the face that was clicked.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    runs : mapping of str to path, optional
+        Model name to the folder of a finished training of these faces, as ``find_runs`` finds them.
+    page_size : int
+        Thumbnails at once.
+
+    Attributes
+    ----------
+    table : DataFrame
+        See ``face_table``.
+    rows : numpy.ndarray
+        int64: the rows of ``table`` that the filter lets through, in the order shown.
+    filters, count, page, gallery, details : widgets
+    """
+
+    def __init__(self, faces: FaceSet, runs: Mapping[str, str | Path] | None = None, page_size: int = PAGE):
+        runs = {name: Path(folder) for name, folder in (runs or {}).items()}
+        self._faces, self._page_size, self._settling = faces, page_size, False
+        self.table = face_table(faces, runs)
+        found = {name: model_file(folder) for name, folder in runs.items()}
+        attention = Attention({name: path for name, path in found.items() if path})
+        self.filters = FilterControls(self.table, list(runs), lambda _: self._filtered())
+        self.count = widgets.HTML().add_class("agegender-count")
+        self.back = widgets.Button(description="Previous", icon="chevron-left")
+        self.next = widgets.Button(description="Next", icon="chevron-right")
+        self.page = widgets.BoundedIntText(
+            1, 1, 1, description="page", style={"description_width": "initial"}
+        )
+        self.pages = widgets.Label()
+        self.back.on_click(lambda _: self._turn(-1))
+        self.next.on_click(lambda _: self._turn(1))
+        self.page.observe(lambda _: self._settling or self._show(), "value")
+        self.gallery = Gallery(page_size, lambda number: self.choose(self._shown[number]))
+        self.details = FaceDetails(faces, self.table, list(runs), attention, self.choose)
+        pager = widgets.HBox([self.count, self.back, self.page, self.pages, self.next])
+        columns = widgets.HBox([self.gallery, self.details])
+        notes = [f"<p>{RENDERED_NOTE.capitalize()}.</p>"] * faces.rendered + [f"<p>{NO_RUNS}</p>"] * (
+            not runs
+        )
+        super().__init__(
+            [
+                style_sheet(), widgets.HTML("".join(notes)), self.filters, pager.add_class("agegender-pager"),
+                columns.add_class("agegender-columns"),
+            ]
+        )  # fmt: skip
+        self.add_class("agegender-explorer")
+        self.words_instead = f"Explorer of {len(self.table):,} faces of {faces.name}"
+        self._filtered()
+
+    def choose(self, row: int) -> None:
+        """Show a face, given by its row of ``table``, in the details."""
+        self.details.show(int(row))
+        self._mark()
+
+    @property
+    def _shown(self) -> np.ndarray:
+        start = (self.page.value - 1) * self._page_size
+        return self.rows[start : start + self._page_size]
+
+    def _filtered(self) -> None:
+        self.rows = select(self.table, self.filters.filter)
+        pages = max(1, -(-len(self.rows) // self._page_size))
+        self.pages.value = f"of {pages:,}"
+        self._settling = True
+        self.page.value, self.page.max = 1, pages
+        self._settling = False
+        words = f"{len(self.rows):,} of {len(self.table):,} faces"
+        self.count.value = words if len(self.rows) else f"{words}. {NOTHING}"
+        self._show()
+
+    def _turn(self, by: int) -> None:
+        self.page.value += by
+
+    def _show(self) -> None:
+        shown = self._shown
+        rows = self.table.iloc[shown]
+        self.gallery.show(
+            [self._faces.images[row] for row in shown], self._captions(rows), list(rows["file"])
+        )
+        self.back.disabled = self.page.value <= 1
+        self.next.disabled = self.page.value >= self.page.max
+        self._mark()
+
+    def _captions(self, rows: pd.DataFrame) -> list[str]:
+        """The labels, and below them what the faces are ordered by."""
+        wanted = self.filters.filter
+        if not wanted.model:
+            second = [RACES[race] for race in rows["race"]]
+        elif wanted.order.endswith("surprise"):
+            second = [_or_nothing("surprise {:.1f}", x) for x in rows[of(wanted.order, wanted.model)]]
+        else:
+            second = [_or_nothing("read as {:.0f}", x) for x in rows[of("age_predicted", wanted.model)]]
+        return [f"{first}\n{line}" for first, line in zip(captions(rows), second, strict=True)]
+
+    def _mark(self) -> None:
+        places = np.flatnonzero(self._shown == self.details.row) if self.details.row is not None else []
+        self.gallery.mark(int(places[0]) if len(places) else None)
+
+
+def explorer(faces: FaceSet, runs: Mapping[str, str | Path] | None = None, page_size: int = PAGE) -> Explorer:
+    """Look through labelled faces: filter them, page through thumbnails, click on one for all that is known of it.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    runs : mapping of str to path, optional
+        Model name to the folder of a finished training of these faces, as :func:`find_runs` finds them. Without any
+        there are only the labels.
+    page_size : int
+        Thumbnails at once.
+
+    Returns
+    -------
+    Explorer
+        A widget: the last line of a cell shows it.
+
+    Raises
+    ------
+    InputError
+        When a run cannot be read, or was made with other faces.
+    """
+    return Explorer(faces, runs, page_size)
+
+
+def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter, count: int = 16) -> Figure:
+    """The first faces that a filter lets through, as a figure.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    table : DataFrame
+        As ``face_table`` returns it.
+    wanted : Filter
+    count : int
+        At most so many.
+    """
+    rows = select(table, wanted)[:count]
+    if not len(rows):
+        return nothing_yet("No face is like that.")
+    chosen = table.iloc[rows]
+    lines = captions(chosen)
+    if wanted.model:
+        said = chosen[of("age_predicted", wanted.model)]
+        lines = [f"{line}\n{_or_nothing('read as {:.0f}', x)}" for line, x in zip(lines, said, strict=True)]
+    figure = plots.face_grid(faces.images[rows], lines, columns=8)
+    if faces.rendered:
+        mark_rendered(figure)
+    return figure
+
+
+def _or_nothing(words: str, value: float) -> str:
+    return "not read" if pd.isna(value) else words.format(value)

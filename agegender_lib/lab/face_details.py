@@ -1,0 +1,168 @@
+"""All that is known of one face."""
+
+import html
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data import GENDERS, RACES, FaceSet
+from agegender_lib.data.summary import RENDERED_NOTE
+from agegender_lib.errors import InputError
+
+from .answers_table import answers_table
+from .attention import Attention, attention_figure
+from .face_table import of
+from .gallery import Gallery
+from .pictures import data_uri
+
+TASKS = ("age", "gender")
+_MOST_COPIES = 8
+NOT_CHOSEN = "Choose a face to see its labels, its near-duplicates and what the models say of it."
+MEANING = "Grad-CAM: what adds to each answer, 1 being an even share. A wrong gender is red."
+NO_RUNS = (
+    "No model has read these faces: no finished training of them was found. Execute 02_model_a, 03_model_b and "
+    "04_comparison with the same data, or name run folders."
+)
+
+
+class FaceDetails(widgets.VBox):
+    """One face: its picture and labels, its near-duplicates, every model's answers, and where they look.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    table : DataFrame
+        As ``face_table`` returns it.
+    attention : Attention
+        Of the models whose files there are.
+    models : sequence of str
+        Whose answers the table has.
+    on_choose : callable
+        Gets the row of a near-duplicate that was clicked.
+
+    Attributes
+    ----------
+    row : int or None
+        Of the face that is shown.
+    words, answers, copies, look, at_once, attention_words : widgets
+    attention_images : dict
+        Task to image widget.
+    """
+
+    def __init__(
+        self,
+        faces: FaceSet,
+        table: pd.DataFrame,
+        models: list[str],
+        attention: Attention,
+        on_choose: Callable[[int], None],
+    ):
+        self.row: int | None = None
+        self._faces, self._table, self._models, self._attention = faces, table, models, attention
+        self._copies: np.ndarray = np.empty(0, int)
+        self.words = widgets.HTML(f"<p>{NOT_CHOSEN}</p>")
+        self.answers = widgets.HTML()
+        self.copies_words = widgets.HTML()
+        self.copies = Gallery(_MOST_COPIES, lambda number: on_choose(int(self._copies[number])))
+        self.look = widgets.Button(
+            description="Where the models look",
+            icon="eye",
+            tooltip="Grad-CAM of every model, for age and gender",
+        )
+        self.look.on_click(lambda _: self._look())
+        self.at_once = widgets.Checkbox(description="for every face", indent=False)
+        self.at_once.observe(lambda _: self.at_once.value and self._look(), "value")
+        self.attention_words = widgets.HTML()
+        self.attention_images = {task: widgets.Image(format="png") for task in TASKS}
+        for task, image in self.attention_images.items():
+            image.add_class("agegender-attention").add_class(f"agegender-attention-{task}")
+        super().__init__([self.words])
+        self.add_class("agegender-details")
+
+    def show(self, row: int) -> None:
+        """Show the face in this row of the table."""
+        self.row = row
+        face = self._table.iloc[row]
+        self.words.value = self._labels(face)
+        self.answers.value = answers_table(face, self._models)
+        self._show_copies(face)
+        parts = [self.words, self.answers]
+        if len(self._copies):
+            parts += [self.copies_words, self.copies]
+        if self._attention.files:
+            self.attention_words.value = ""
+            parts += [widgets.HBox([self.look, self.at_once]), self.attention_words]
+        elif self._models:
+            self.attention_words.value = (
+                "<p class='quiet'>Their model files are not there to see where they look.</p>"
+            )
+            parts.append(self.attention_words)
+        self.children = parts
+        if self._attention.files and self.at_once.value:
+            self._look()
+
+    def _labels(self, face: pd.Series) -> str:
+        said = f"{face['age']} years, {GENDERS[face['gender']]}, {RACES[face['race']]}"
+        drawn = f"<p class='quiet'>{RENDERED_NOTE}</p>" if self._faces.rendered else ""
+        return (
+            f"<img class='face' src='{data_uri(self._faces.images[self.row])}' alt='face labelled {said}'>"
+            f"<p>labelled <b>{said}</b></p><p class='quiet'>{html.escape(face['file'])}</p>{drawn}"
+        )
+
+    def _show_copies(self, face: pd.Series) -> None:
+        same = self._table["duplicate_group"] == face["duplicate_group"]
+        rows = np.flatnonzero(same) if face["duplicate_group"] >= 0 else np.empty(0, int)
+        rows = rows[rows != self.row]
+        self._copies = rows[:_MOST_COPIES]
+        if not len(rows):
+            return
+        labels = self._table.iloc[[self.row, *rows]]
+        differing = [f"{label}s" for label in ("age", "gender") if len(set(labels[label])) > 1]
+        which = f"their {' and '.join(differing)} disagree" if differing else "ages and genders agree"
+        more = f", of which {_MOST_COPIES} are shown" if len(rows) > _MOST_COPIES else ""
+        self.copies_words.value = (
+            f"<h4>Near-duplicates</h4><p>The same photograph under {len(rows)} other "
+            f"name{'s' if len(rows) > 1 else ''}{more}; {which}.</p>"
+        )
+        copies = self._table.iloc[self._copies]
+        self.copies.show(self._faces.images[self._copies], captions(copies), list(copies["file"]))
+
+    def _look(self) -> None:
+        if self.row is None or not self._attention.files:
+            return
+        self.look.disabled = True
+        try:
+            missing = self._attention.missing
+            for number, name in enumerate(missing, start=1):
+                which = f"{html.escape(name)}, {number} of {len(missing)}"
+                self.attention_words.value = f"<p>Loading {which}: once, in seconds to a minute …</p>"
+                self._attention.load(name)
+                self._draw()
+            if not missing:
+                self._draw()
+            self.attention_words.value = f"<p class='quiet'>{MEANING}</p>"
+        except InputError as error:
+            self.attention_words.value = f"<p class='wrong'>{html.escape(str(error))}</p>"
+        finally:
+            self.look.disabled = False
+
+    def _draw(self) -> None:
+        image, face = np.asarray(self._faces.images[self.row]), self._table.iloc[self.row]
+        maps = self._attention.maps(image)
+        answers = pd.DataFrame([_answer(face, name) for name in self._attention.files])
+        for task, shown in self.attention_images.items():
+            shown.value = attention_figure(image, answers, maps, task, self._faces.rendered)._repr_png_()
+        if self.attention_images["age"] not in self.children:
+            self.children = [*self.children, *self.attention_images.values()]
+
+
+def captions(rows: pd.DataFrame) -> list[str]:
+    """ "24 y, female" of every row, as it stands below a thumbnail."""
+    return [f"{age} y, {GENDERS[gender]}" for age, gender in zip(rows["age"], rows["gender"], strict=True)]
+
+
+def _answer(face: pd.Series, name: str) -> dict:
+    said = {column: face[of(column, name)] for column in ("age_predicted", "p_female")}
+    return {"model": name, "age": face["age"], "gender": face["gender"], **said}

@@ -1,0 +1,123 @@
+"""The controls that say which faces to show."""
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data import GENDERS, RACES
+
+from .face_table import of
+from .selection import DUPLICATES, GENDER_ANSWERS, ORDERS, ORDERS_OF_ANSWERS, SPLITS, Filter
+
+_WIDE = {"description_width": "initial"}
+
+
+class FilterControls(widgets.VBox):
+    """Sliders, ticks and lists for every part of a ``Filter``.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``face_table`` returns it.
+    models : sequence of str
+        Whose answers the table has; where there are none, what needs them is left out.
+    on_change : callable
+        Gets the new ``Filter`` whenever a user changes something.
+
+    Attributes
+    ----------
+    ages, genders, races, duplicates, order, model, split, errors, gender_answer, reset : widgets
+        ``genders`` and ``races`` are lists of ticks.
+    """
+
+    def __init__(self, table: pd.DataFrame, models: Sequence[str], on_change: Callable[[Filter], None]):
+        self._changed, self._quiet = on_change, False
+        youngest, oldest = int(table["age"].min()), int(table["age"].max())
+        self.ages = widgets.IntRangeSlider(
+            value=(youngest, oldest), min=youngest, max=oldest, description="age (years)", continuous_update=False,
+            style=_WIDE,
+        )  # fmt: skip
+        self.genders, self.races = ([_tick(name) for name in names] for names in (GENDERS, RACES))
+        self.duplicates = _list(DUPLICATES, "duplicates")
+        orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_ANSWERS}
+        self.order = _list(orders, "order")
+        self.model = widgets.Dropdown(options=list(models), description="answers of", style=_WIDE)
+        self.split = _list(SPLITS, "split")
+        largest = max((_largest(table, name) for name in models), default=1)
+        self.errors = widgets.FloatRangeSlider(
+            value=(0, largest), min=0, max=largest, step=0.5, readout_format=".1f", description="age error (years)",
+            continuous_update=False, style=_WIDE,
+        )  # fmt: skip
+        self.gender_answer = _list(GENDER_ANSWERS, "gender answer")
+        self.reset = widgets.Button(description="Reset", icon="undo", tooltip="Show all faces again")
+        self.reset.on_click(lambda _: self._reset())
+        self._controls = [
+            self.ages, *self.genders, *self.races, self.duplicates, self.order, self.model, self.split, self.errors,
+            self.gender_answer,
+        ]  # fmt: skip
+        self._first = [control.value for control in self._controls]
+        for control in self._controls:
+            control.observe(lambda _: self._tell(), "value")
+        rows = [
+            [self.ages, _choices("gender", self.genders), _choices("race", self.races), self.duplicates],
+            [self.model, self.split, self.errors, self.gender_answer] if models else [],
+            [self.order, self.reset],
+        ]
+        boxes = [widgets.HBox(row).add_class("agegender-filters") for row in rows if row]
+        super().__init__(boxes)
+
+    @property
+    def filter(self) -> Filter:
+        """What is asked for now."""
+        low, high = self.errors.value
+        everything = low <= self.errors.min and high >= self.errors.max
+        return Filter(
+            ages=self.ages.value,
+            genders=tuple(code for code, tick in enumerate(self.genders) if tick.value),
+            races=tuple(code for code, tick in enumerate(self.races) if tick.value),
+            duplicates=self.duplicates.value,
+            model=self.model.value or "",
+            split=self.split.value,
+            errors=None if everything else (low, high),
+            gender_answer=self.gender_answer.value,
+            order=self.order.value,
+        )
+
+    def _reset(self) -> None:
+        with self._one_change():
+            for control, value in zip(self._controls, self._first, strict=True):
+                control.value = value
+
+    @contextmanager
+    def _one_change(self):
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._quiet:
+            self._changed(self.filter)
+
+
+def _tick(name: str) -> widgets.Checkbox:
+    return widgets.Checkbox(value=True, description=name, indent=False)
+
+
+def _choices(title: str, ticks: list[widgets.Checkbox]) -> widgets.HBox:
+    return widgets.HBox([widgets.Label(title), *ticks]).add_class("agegender-choices")
+
+
+def _list(options: dict[str, str], title: str) -> widgets.Dropdown:
+    words = [(words, key) for key, words in options.items()]
+    return widgets.Dropdown(options=words, description=title, style=_WIDE)
+
+
+def _largest(table: pd.DataFrame, model: str) -> float:
+    """An age error that no face exceeds, in whole years."""
+    return max(1.0, float(np.ceil(np.nan_to_num(table[of("age_error", model)].abs().max()))))

@@ -1,0 +1,107 @@
+"""Which trainings there are to look at, and where their model files lie."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+
+_FINISHED = "metrics.json"  # the file that a training writes last
+
+
+def find_runs(
+    faces: FaceSet, report: str | Path = folders.REPORT, named: Sequence[str | Path] = ()
+) -> dict[str, Path]:
+    """Finished trainings of these very faces, the first of these that there are:
+
+    1. the run folders that are named,
+    2. those that chapter 4 compared, for ``report`` or for the committed report,
+    3. the trainings kept in ``results/runs/`` of ``report`` or of the committed report.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    report : str or Path
+        A report folder, such as ``Outputs.folder``.
+    named : sequence of str or Path
+        Run folders.
+
+    Returns
+    -------
+    dict
+        Model name, such as "ModelA", to run folder; empty where nothing was trained on these faces yet.
+
+    Raises
+    ------
+    InputError
+        When a named folder holds no finished training of these faces.
+    """
+    if named:
+        return _by_model([_checked(Path(folder).expanduser(), faces) for folder in named])
+    reports = [Path(report), folders.REPORT]
+    for results in (folder / "results" for folder in reports):
+        compared = _compared(results)
+        if compared and all(_trained_on(folder, faces) for folder in compared.values()):
+            return compared
+    for results in (folder / "results" for folder in reports):
+        kept = [path.parent for path in sorted((results / "runs").glob(f"*/{_FINISHED}"))]
+        kept = [folder for folder in kept if _trained_on(folder, faces)]
+        if kept:
+            return _by_model(kept)
+    return {}
+
+
+def model_file(folder: str | Path) -> Path | None:
+    """The model of a run folder, or of a training kept in a report's ``results/runs/``; None where it is not kept."""
+    folder = Path(folder)
+    found = [folder / "model.keras"]
+    if folder.parent.name == "runs" and folder.parent.parent.name == "results":
+        name = f"age_gender_{folder.name.removeprefix('model_').upper()}.keras"
+        found.append(folder.parents[2] / "models" / name)
+    return next((path for path in found if path.is_file()), None)
+
+
+def model_name(folder: Path) -> str:
+    """ "ModelA" of a run folder of a ``model_a``; the folder's own name where its settings cannot be read."""
+    config = _json(folder / "config.json")
+    model = (config.get("training") or {}).get("model") if config else None
+    return f"Model{model.removeprefix('model_').upper()}" if isinstance(model, str) else folder.name
+
+
+def _by_model(run_folders: list[Path]) -> dict[str, Path]:
+    names = [model_name(folder) for folder in run_folders]
+    # two of one model are told apart by the end of their folders' names
+    names = [
+        f"{name} {folder.name.rpartition('-')[2]}" if names.count(name) > 1 else name
+        for name, folder in zip(names, run_folders, strict=True)
+    ]
+    return dict(zip(names, run_folders, strict=True))
+
+
+def _checked(folder: Path, faces: FaceSet) -> Path:
+    if not (folder / _FINISHED).is_file():
+        raise InputError(f"{folder} holds no finished training: give run folders, such as runs/model_a-...")
+    if not _trained_on(folder, faces):
+        raise InputError(
+            f"{folder} was trained on other faces than these ({faces.name}): give the data that it was trained with"
+        )
+    return folder
+
+
+def _compared(results: Path) -> dict[str, Path]:
+    kept = _json(results / "compared.json")
+    return {name: folders.RUNS / run for name, run in kept["runs"].items()} if kept else {}
+
+
+def _trained_on(folder: Path, faces: FaceSet) -> bool:
+    data = (_json(folder / "config.json") or {}).get("data") or {}
+    return (folder / _FINISHED).is_file() and data.get("fingerprint") == faces.fingerprint
+
+
+def _json(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,397 @@
+"""Exploring faces: which ones a filter shows, in which order, and what is said of the one that is clicked."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from explorer_tools import faces_of, predictions_of, write_run
+from PIL import Image
+
+from agegender_lib import folders, lab
+from agegender_lib.data import RACES
+from agegender_lib.errors import InputError
+from agegender_lib.lab import Filter, explorer, face_table, find_runs, select
+from agegender_lib.lab.runs import model_file
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return faces_of()
+
+
+@pytest.fixture(scope="module")
+def runs(faces, tmp_path_factory):
+    """ModelA keeps its distributions; ModelF reads every age five years further off and lacks one face."""
+    work = tmp_path_factory.mktemp("runs")
+    far = predictions_of(faces, 5).drop(index=7)
+    return {
+        "ModelA": write_run(work / "model_a-1", faces, distributions=True),
+        "ModelF": write_run(work / "model_f-2", faces, far, model="model_f"),
+    }
+
+
+@pytest.fixture(scope="module")
+def table(faces, runs):
+    return face_table(faces, runs)
+
+
+# The pure part.
+
+
+def test_answers_stand_beside_the_faces_they_are_of(faces, table):
+    assert list(table["file"]) == list(faces.table["file"]) and len(table) == 40
+    number = np.arange(40)
+    wanted = np.where(number % 2 == 0, 1, -1) * number / 4
+    np.testing.assert_allclose(table["age_error ModelA"], wanted)
+    assert list(table.index[table["gender_wrong ModelA"]]) == list(range(0, 40, 5))
+    assert table["age_error ModelF"].isna().to_list() == [n == 7 for n in range(40)]
+    assert table["age_error ModelF"][8] == pytest.approx(7)
+    # surprise and intervals are of faces that were held out
+    held_out = number % 3 == 0
+    for column in ("age_surprise ModelA", "gender_surprise ModelF", "age_low ModelA", "age_high ModelA"):
+        assert (table[column].notna() == held_out).all(), column
+    assert "age_low ModelF" not in table
+    # eight years to either side of the mean, the edge of a year being half of one away
+    assert table["age_high ModelA"][12] - table["age_predicted ModelA"][12] == pytest.approx(8, abs=0.6)
+    assert table["age_predicted ModelA"][12] - table["age_low ModelA"][12] == pytest.approx(8, abs=0.6)
+
+
+def test_runs_of_other_faces_are_refused(runs):
+    with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(made\) than those given"):
+        face_table(faces_of(fingerprint="e" * 64), runs)
+
+
+def test_a_broken_file_of_distributions_is_named(faces, tmp_path):
+    folder = write_run(tmp_path / "model_a-1", faces)
+    (folder / "age_distributions.npz").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"age_distributions.npz cannot be read .*delete it"):
+        face_table(faces, {"ModelA": folder})
+
+
+@pytest.mark.parametrize(
+    "wanted, rows",
+    [
+        (Filter(), range(40)),
+        (Filter(ages=(12, 14)), [2, 3, 4, 5]),
+        (Filter(genders=(1,), ages=(10, 14)), [2, 3, 5]),
+        (Filter(races=(4,)), range(4, 40, 5)),
+        (Filter(races=()), []),
+        (Filter(duplicates="duplicates"), [3, 4, 5, 9, 20, 21, 22]),
+        (Filter(duplicates="conflicts"), [3, 4, 5, 9]),
+        (Filter(duplicates="conflicts", order="duplicates"), [3, 9, 4, 5]),
+        (Filter(model="ModelA", split="validation", ages=(10, 19)), [0, 3, 6]),
+        (Filter(model="ModelA", errors=(9.5, 99)), [38, 39]),
+        (Filter(model="ModelA", errors=(9.5, 9.5)), [38]),
+        (Filter(model="ModelF", errors=(14.5, 99)), [38, 39]),
+        (Filter(model="ModelF", errors=(0, 99), ages=(15, 18)), [6, 8]),
+        (Filter(model="ModelA", gender_answer="wrong"), range(0, 40, 5)),
+        (Filter(model="ModelF", gender_answer="right", ages=(15, 18)), [6, 8]),
+        (Filter(model="ModelA", order="age_error", ages=(40, 60)), [*range(39, 29, -1)]),
+        (Filter(order="age", ages=(28, 31)), [18, 19, 9, 20, 21, 22]),
+    ],
+)
+def test_a_filter_lets_through_what_it_says_in_the_order_it_says(table, wanted, rows):
+    assert select(table, wanted).tolist() == list(rows)
+
+
+@pytest.mark.parametrize("task", ["age", "gender"])
+def test_the_most_surprising_come_first_and_faces_without_an_answer_last(table, task):
+    rows = select(table, Filter(model="ModelA", order=f"{task}_surprise"))
+    surprise = table[f"{task}_surprise ModelA"][rows].to_numpy()
+    held_out = len(range(0, 40, 3))
+    assert np.isfinite(surprise[:held_out]).all() and np.isnan(surprise[held_out:]).all()
+    assert (np.diff(surprise[:held_out]) <= 0).all() and surprise[0] > surprise[held_out - 1]
+    assert len(rows) == 40
+
+
+def test_the_order_of_the_table_does_not_matter(table):
+    turned = table.iloc[::-1].reset_index(drop=True)
+    for order in lab.selection.ORDERS:
+        wanted = Filter(model="ModelA", order=order)
+        names = [list(each["file"].iloc[select(each, wanted)]) for each in (table, turned)]
+        assert names[0] == names[1], order
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"order": "size"}, "order is 'size': choose one of file, age"),
+        ({"split": "test"}, "split is 'test': choose one of all, validation, train"),
+        ({"ages": (30, 20)}, r"ages is \(30, 20\): give the smallest and the largest"),
+        ({"errors": (3,)}, r"errors is \(3,\)"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        Filter(**change)
+
+
+def test_a_model_that_is_not_there_is_named(faces, table):
+    with pytest.raises(InputError, match="names 'ModelB': give one of ModelA, ModelF"):
+        select(table, Filter(model="ModelB", order="age_error"))
+    with pytest.raises(InputError, match="these faces have been read by none yet"):
+        select(face_table(faces), Filter(split="train"))
+
+
+# Which trainings there are.
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(folders, "REPORT", tmp_path / "committed")
+    return tmp_path
+
+
+def compare(report, **runs):
+    (report / "results").mkdir(parents=True)
+    (report / "results" / "compared.json").write_text(json.dumps({"runs": runs}))
+
+
+def test_trainings_are_found_where_chapter_four_compared_them(faces, places):
+    run = write_run(places / "runs" / "model_a-1", faces)
+    assert find_runs(faces, places / "lab") == {}
+    compare(places / "committed", ModelA="model_a-1")
+    assert find_runs(faces, places / "lab") == {"ModelA": run}
+    other = write_run(places / "runs" / "model_a-2", faces)
+    compare(places / "lab", ModelA="model_a-2")
+    assert find_runs(faces, places / "lab") == {"ModelA": other}
+    assert find_runs(faces_of(fingerprint="e" * 64), places / "lab") == {}
+
+
+def test_the_committed_trainings_serve_where_run_folders_are_gone(faces, places):
+    compare(places / "committed", ModelA="model_a-gone")
+    kept = write_run(places / "committed" / "results" / "runs" / "model_a", faces)
+    write_run(places / "committed" / "results" / "runs" / "model_b", faces_of(fingerprint="e" * 64))
+    assert find_runs(faces, places / "lab") == {"ModelA": kept}
+    assert model_file(kept) is None
+    model = places / "committed" / "models" / "age_gender_A.keras"
+    model.parent.mkdir()
+    model.touch()
+    assert model_file(kept) == model
+    (kept / "model.keras").touch()
+    assert model_file(kept) == kept / "model.keras"
+
+
+def test_named_runs_are_taken_or_refused(faces, places):
+    runs = [write_run(places / f"model_a-{n}", faces) for n in (1, 2)]
+    other = write_run(places / "model_f-3", faces, model="model_f")
+    assert find_runs(faces, named=[runs[0], str(other)]) == {"ModelA": runs[0], "ModelF": other}
+    assert find_runs(faces, named=runs) == {"ModelA 1": runs[0], "ModelA 2": runs[1]}
+    with pytest.raises(InputError, match="holds no finished training"):
+        find_runs(faces, named=[write_run(places / "model_a-4", faces, finished=False)])
+    with pytest.raises(InputError, match=r"other faces than these \(made\)"):
+        find_runs(faces_of(fingerprint="e" * 64), named=runs)
+
+
+# The widget.
+
+
+@pytest.fixture
+def shown(faces, runs):
+    return explorer(faces, runs, page_size=12)
+
+
+def pictures(gallery):
+    """By thumbnail, the picture that the browser is given for it."""
+    rules = re.findall(r"\.agegender-face-(\d+) {[^}]*base64,([^)]*)\)", gallery.children[0].value)
+    return {int(n): np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for n, data in rules}
+
+
+def rows_of(gallery, faces):
+    """Which faces are shown, told by their pixels alone."""
+    found = []
+    for number, image in sorted(pictures(gallery).items()):
+        apart = np.abs(faces.images.astype(int) - image.astype(int)).mean(axis=(1, 2, 3))
+        assert np.sort(apart)[0] < 4 < 20 < np.sort(apart)[1]
+        found.append(int(apart.argmin()))
+        assert number == len(found) - 1
+    assert len(gallery.children) == len(found) + 1
+    return found
+
+
+def test_thumbnails_are_the_faces_of_the_page(shown, faces):
+    assert rows_of(shown.gallery, faces) == list(range(12))
+    assert shown.count.value == "40 of 40 faces" and shown.pages.value == "of 4"
+    captions = [button.description for button in shown.gallery.thumbnails]
+    assert captions[0] == "10 y, male\nread as 10" and captions[2] == "12 y, female\nread as 12"
+    assert shown.gallery.thumbnails[3].tooltip == "003_13.jpg"
+    shown.next.click()
+    assert rows_of(shown.gallery, faces) == list(range(12, 24)) and not shown.back.disabled
+    shown.page.value = 4
+    assert rows_of(shown.gallery, faces) == [36, 37, 38, 39] and shown.next.disabled
+    shown.back.click()
+    assert rows_of(shown.gallery, faces) == list(range(24, 36))
+
+
+def test_buttons_and_pages_are_made_once(shown):
+    before = list(shown.gallery.thumbnails)
+    shown.page.value = 4
+    shown.filters.ages.value = (20, 40)
+    assert [a is b for a, b in zip(before, shown.gallery.children[1:], strict=True)] == [True] * 12
+
+
+def test_a_filter_goes_back_to_the_first_page_and_counts(shown, faces):
+    shown.page.value = 4
+    shown.filters.duplicates.value = "conflicts"
+    assert shown.count.value == "4 of 40 faces" and shown.page.value == 1 and shown.pages.value == "of 1"
+    assert rows_of(shown.gallery, faces) == [3, 4, 5, 9] and shown.next.disabled and shown.back.disabled
+    shown.filters.order.value = "duplicates"
+    assert rows_of(shown.gallery, faces) == [3, 9, 4, 5]
+    shown.filters.genders[0].value = False
+    assert rows_of(shown.gallery, faces) == [3, 9, 5]
+    shown.filters.reset.click()
+    assert shown.count.value == "40 of 40 faces" and rows_of(shown.gallery, faces) == list(range(12))
+    assert shown.filters.filter == replace(Filter(), ages=(10, 49), model="ModelA")
+
+
+def test_errors_are_those_of_the_chosen_model(shown, faces):
+    top = shown.filters.errors.max
+    assert top == 15  # ModelF's largest error is 14.75 years
+    shown.filters.errors.value = (9.5, top)
+    assert rows_of(shown.gallery, faces) == [38, 39]
+    shown.filters.model.value = "ModelF"
+    assert shown.count.value == f"{len(range(18, 40))} of 40 faces"
+    shown.filters.split.value = "validation"
+    shown.filters.order.value = "age_error"
+    assert rows_of(shown.gallery, faces) == [39, 36, 33, 30, 27, 24, 21, 18]
+    assert shown.gallery.thumbnails[0].description.endswith("read as 34")
+    shown.filters.gender_answer.value = "wrong"
+    assert rows_of(shown.gallery, faces) == [30]
+    shown.filters.order.value = "age_surprise"
+    surprise = shown.table["age_surprise ModelF"][30]
+    assert shown.gallery.thumbnails[0].description.endswith(f"surprise {surprise:.1f}")
+    # the full range is no filter: the face that ModelF has not read is there again
+    shown.filters.reset.click()
+    shown.filters.model.value = "ModelF"
+    assert shown.count.value == "40 of 40 faces"
+    assert shown.gallery.thumbnails[7].description.endswith("not read")
+
+
+def test_nothing_to_show_is_said_in_words(shown, faces):
+    for tick in shown.filters.races:
+        tick.value = False
+    assert shown.count.value.startswith("0 of 40 faces. No face is like that") and shown.rows.size == 0
+    assert rows_of(shown.gallery, faces) == []
+    shown.filters.races[2].value = True
+    assert set(shown.table["race"].iloc[shown.rows]) == {2} and "No face" not in shown.count.value
+
+
+def test_a_click_shows_the_face_that_was_clicked(shown, faces):
+    assert "Choose a face" in shown.details.words.value
+    shown.next.click()
+    shown.gallery.thumbnails[3].click()
+    words = shown.details.words.value
+    assert shown.details.row == 15 and "015_25.jpg" in words
+    assert f"25 years, female, {RACES[0]}" in words
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^']*)'", words)[1]))))
+    assert np.abs(picture.astype(int) - faces.images[15]).mean() < 4
+    chosen = [n for n, b in enumerate(shown.gallery.thumbnails) if "agegender-chosen" in b._dom_classes]
+    assert chosen == [3]
+    shown.back.click()
+    assert not any("agegender-chosen" in b._dom_classes for b in shown.gallery.thumbnails)
+    shown.next.click()
+    assert "agegender-chosen" in shown.gallery.thumbnails[3]._dom_classes
+
+
+def cells(html):
+    return [re.sub("<[^>]*>", "", cell) for cell in re.findall("<t[hd][^>]*>(.*?)</t[hd]>", html)]
+
+
+def test_details_say_what_every_model_reads(shown, table):
+    shown.choose(15)
+    low, high = table["age_low ModelA"][15], table["age_high ModelA"][15]
+    said = cells(shown.details.answers.value)
+    assert said[5:10] == ["ModelA", f"21.2 ({low:.0f} to {high:.0f})", "−3.8 years", "male, wrong", "0.100"]
+    assert said[10:15] == ["ModelF", "16.2", "−8.8 years", "male, wrong", "0.100"]
+    assert "A validation face: these models never learnt from it." in shown.details.answers.value
+    shown.choose(16)
+    said = cells(shown.details.answers.value)
+    assert said[5:10] == ["ModelA", "30.0", "+4.0 years", "male, right", "0.100"]
+    assert "A training face: these models learnt from it" in shown.details.answers.value
+    shown.choose(7)
+    assert "has not read this face" in shown.details.answers.value
+    assert "A training face: ModelA learnt from it" in shown.details.answers.value
+
+
+def test_copies_of_a_photograph_are_shown_and_lead_to_each_other(shown, faces):
+    shown.choose(20)
+    assert "under 2 other names; ages and genders agree" in shown.details.copies_words.value
+    assert rows_of(shown.details.copies, faces) == [21, 22]
+    shown.details.copies.thumbnails[1].click()
+    assert shown.details.row == 22 and rows_of(shown.details.copies, faces) == [20, 21]
+    shown.choose(3)
+    assert "under 1 other name; their ages disagree" in shown.details.copies_words.value
+    assert rows_of(shown.details.copies, faces) == [9] and shown.details.copies in shown.details.children
+    shown.choose(4)
+    assert "their genders disagree" in shown.details.copies_words.value
+    shown.choose(0)
+    assert shown.details.copies not in shown.details.children
+
+
+def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(faces):
+    shown = explorer(faces, page_size=6)
+    assert "no finished training of them was found" in shown.children[1].value
+    assert rows_of(shown.gallery, faces) == list(range(6))
+    assert shown.gallery.thumbnails[1].description == f"11 y, male\n{RACES[1]}"
+    assert not any("surprise" in key for key in dict(shown.filters.order.options).values())
+    assert shown.filters.errors not in [w for box in shown.filters.children for w in box.children]
+    shown.choose(2)
+    assert "No model has read this face" in shown.details.answers.value
+    assert shown.details.look not in [w for c in shown.details.children for w in getattr(c, "children", ())]
+
+
+def test_missing_model_files_are_said_to_be_missing(shown):
+    shown.choose(1)
+    assert "model files are not there" in shown.details.attention_words.value
+    assert shown.details.attention_words in shown.details.children
+
+
+def test_drawn_faces_are_said_to_be_drawn():
+    shown = explorer(faces_of(rendered=True))
+    shown.choose(1)
+    for words in (shown.children[1].value, shown.details.words.value):
+        assert "rendered stand-in faces, not photographs" in words.lower()
+    sheet = lab.contact_sheet(faces_of(rendered=True), shown.table, Filter())
+    assert any("rendered" in text.get_text() for text in sheet.texts)
+
+
+def test_a_contact_sheet_shows_what_select_gives(faces, table):
+    wanted = Filter(duplicates="conflicts", order="duplicates", model="ModelA")
+    sheet = lab.contact_sheet(faces, table, wanted, count=3)
+    images = [ax.images[0].get_array() for ax in sheet.axes]
+    assert [np.array_equal(image, faces.images[row]) for image, row in zip(images, (3, 9, 4), strict=True)]
+    words = [text.get_text() for ax in sheet.axes for text in ax.texts]
+    assert {"13 y, female", "30 y, female", "read as 12", "read as 28", "read as 15"} <= set(words)
+    assert not lab.contact_sheet(faces, table, Filter(races=())).axes
+
+
+def test_without_widgets_a_sentence_stands_for_the_explorer(shown):
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/plain"] == "Explorer of 40 faces of made: run this notebook in JupyterLab to use it."
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.model_id
+
+
+def test_file_names_and_model_names_cannot_bring_html_along(faces, runs):
+    named = replace(faces, table=faces.table.assign(file=[f"<b>{n}" for n in range(len(faces))]))
+    shown = explorer(named)
+    shown.choose(1)
+    assert "<b>1<" not in shown.details.words.value and "&lt;b&gt;1<" in shown.details.words.value
+    shown = explorer(faces, {"<i>A": runs["ModelA"]})
+    shown.choose(1)
+    assert "<i>A" not in shown.details.answers.value and "&lt;i&gt;A" in shown.details.answers.value
+
+
+def test_predictions_are_of_the_very_faces_whatever_their_order(faces, tmp_path):
+    shuffled = predictions_of(faces).sample(frac=1, random_state=1)
+    found = face_table(faces, {"ModelA": write_run(tmp_path / "model_a-1", faces, shuffled)})
+    pd.testing.assert_series_equal(
+        found["age_error ModelA"],
+        predictions_of(faces).pipe(lambda t: t["age_predicted"] - t["age"]),
+        check_names=False,
+    )

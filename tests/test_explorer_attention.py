@@ -1,0 +1,115 @@
+"""Where the models look on the face that was clicked."""
+
+import agegender_lib.quiet  # noqa: F401  before Keras
+
+# isort: split
+import io
+
+import keras
+import numpy as np
+import pytest
+from explorer_tools import faces_of, write_run
+from model_tools import lived_in
+from PIL import Image
+
+from agegender_lib.lab import attention, explorer
+from agegender_lib.models import build_model_a, grad_cams
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return faces_of(rendered=True)
+
+
+@pytest.fixture(scope="module")
+def runs(faces, tmp_path_factory):
+    """Two tiny networks with other weights, in run folders."""
+    work, found = tmp_path_factory.mktemp("runs"), {}
+    for seed, name in enumerate(("ModelA", "ModelF")):
+        keras.utils.set_random_seed(seed)
+        model = lived_in(
+            build_model_a(widths=(8, 8), stem=8, side=48), faces.images[:8] / np.float32(255), seed
+        )
+        folder = write_run(work / f"model_a-{seed}", faces)
+        model.save(folder / "model.keras")
+        found[name] = folder
+    return found
+
+
+@pytest.fixture
+def shown(faces, runs):
+    return explorer(faces, runs, page_size=6)
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """What was drawn: (model names, task) of every figure, and the figures."""
+    made, draw = [], attention.attention_figure
+    noted = lambda *args: made.append((args[3], draw(*args))) or made[-1][1]  # noqa: E731
+    monkeypatch.setattr("agegender_lib.lab.face_details.attention_figure", noted)
+    return made
+
+
+def overlays(figure):
+    """The maps on the panels of a figure, the face itself left out; the last axes are the colour bar."""
+    return [np.asarray(ax.images[1].get_array()) for ax in figure.axes if len(ax.images) == 2]
+
+
+def test_maps_are_those_of_every_model_and_task(shown, faces, runs, figures):
+    shown.gallery.thumbnails[4].click()
+    assert shown.details.attention_images["age"] not in shown.details.children
+    shown.details.look.click()
+    networks = {name: keras.models.load_model(folder / "model.keras") for name, folder in runs.items()}
+    wanted = grad_cams(networks, faces.images[[4]])
+    last = dict(figures[-2:])
+    found = {task: overlays(figure) for task, figure in last.items()}
+    assert list(last) == ["age", "gender"] and [len(each) for each in found.values()] == [2, 2]
+    for task, each in found.items():
+        for name, one in zip(networks, each, strict=True):
+            own = wanted[name, task][0]
+            np.testing.assert_allclose(one, own / own.mean(), atol=1e-3)
+        assert not np.allclose(*each)
+    assert not np.allclose(found["age"][0], found["gender"][0])
+    pictures = [image.value for image in shown.details.attention_images.values()]
+    assert pictures[0] != pictures[1]
+    assert all(Image.open(io.BytesIO(picture)).format == "PNG" for picture in pictures)
+    assert set(shown.details.attention_images.values()) <= set(shown.details.children)
+    assert "1 being an even share" in shown.details.attention_words.value
+    assert not shown.details.look.disabled
+    words = {text.get_text() for ax in last["age"].axes for text in ax.texts}
+    age = shown.table["age_predicted ModelA"][4]
+    assert {"14 y, male", f"{age:.0f} y", "ModelA\nage"} <= words
+    # faces that are drawn say so
+    assert any("rendered" in text.get_text() for text in last["age"].texts)
+
+
+def test_models_are_loaded_once_and_only_when_asked_for(shown, monkeypatch, figures):
+    loads = []
+    load = attention.Attention.load
+    monkeypatch.setattr(
+        attention.Attention, "load", lambda self, name: loads.append(name) or load(self, name)
+    )
+    shown.choose(1)
+    assert not loads
+    shown.details.look.click()
+    assert sorted(loads) == ["ModelA", "ModelF"]
+    first = shown.details.attention_images["gender"].value
+    # another face: the old maps are gone until they are asked for
+    shown.choose(2)
+    assert shown.details.attention_images["gender"] not in shown.details.children and len(figures) == 4
+    shown.details.at_once.value = True
+    assert len(figures) == 6 and shown.details.attention_images["gender"].value != first
+    shown.choose(3)
+    assert len(figures) == 8 and len(loads) == 2
+    assert shown.details.attention_images["gender"] in shown.details.children
+
+
+def test_a_file_that_is_no_model_is_told(faces, tmp_path):
+    folder = write_run(tmp_path / "model_a-1", faces)
+    (folder / "model.keras").write_text("no")
+    shown = explorer(faces, {"ModelA": folder})
+    shown.choose(0)
+    shown.details.look.click()
+    assert "model.keras is no Keras model that can be loaded" in shown.details.attention_words.value
+    assert not shown.details.look.disabled
+    assert shown.details.attention_images["age"] not in shown.details.children
