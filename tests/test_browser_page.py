@@ -104,7 +104,8 @@ def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(browser, site):
         )
         assert np.abs(shown(page, ".agegender-crop") - crop).mean() > 10
         keep_picture(page, "page-phone-attention")
-        # nothing sticks out to the side
+        # the page scrolls as pages do, and nothing sticks out to the side
+        assert page.evaluate("document.documentElement.scrollHeight") > 1.2 * PHONE["height"]
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         for place in (".agegender-photo", ".agegender-card", ".agegender-choose"):
             box = page.locator(place).bounding_box()
