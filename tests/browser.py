@@ -70,10 +70,10 @@ def visitor(browser, **options):
     assert not abroad, f"asked the internet for {abroad}"
 
 
-def keep_picture(page, name, full=True):
+def keep_picture(page, name):
     """Keep what the visitor sees as build/screenshots/<name>.png."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=full)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 def choose_photo(page, file):

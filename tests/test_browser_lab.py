@@ -78,7 +78,8 @@ def lab(browser, tmp_path_factory):
 @pytest.fixture
 def notebook(browser, lab):
     """Opens a notebook by its name and runs all its cells."""
-    with visitor(browser) as page:
+    # JupyterLab scrolls inside itself: what is to be seen on its pictures needs room
+    with visitor(browser, viewport={"width": 1200, "height": 1500}) as page:
 
         def run(name):
             page.goto(f"{lab[0]}/lab/workspaces/{name}/tree/{name}.ipynb?token={TOKEN}&reset")
