@@ -134,7 +134,9 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     step = images.shape[1] // THUMBNAIL
     for start in range(0, len(images), _BLOCK):
         grey = images[start : start + _BLOCK].astype(np.float32) @ _GREY
-        cells = grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
+        cells = (
+            grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
+        )
         cells -= cells.mean(axis=1, keepdims=True)
         # An image of one flat colour has nothing to correlate: all of those are taken for the same.
         cells[cells.std(axis=1) < 0.1] = 1.0
