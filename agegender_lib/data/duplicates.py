@@ -100,7 +100,7 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
 def _similar(
     thumbnails: np.ndarray, among: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs of rows ``among`` thumbnails that correlate at ``threshold`` or more: smaller row, larger row, how much.
+    """The pairs of rows ``among`` thumbnails that correlate at ``threshold`` or more: smaller row, larger, how much.
 
     All of them, without comparing each with each. Thumbnails are vectors of length one, so that a correlation of c
     is a distance of sqrt(2 - 2 c); an orthonormal transform keeps distances, and leaving coordinates out only
@@ -121,7 +121,7 @@ def _similar(
 
 
 def _lowest_frequencies() -> np.ndarray:
-    """float32 ``[1024, 32]``: orthonormal columns, a thumbnail's lowest waves but for its mean, which is out already."""
+    """float32 ``[1024, 32]``: orthonormal columns, a thumbnail's lowest waves but the mean, which is out already."""
     waves = dctn(np.eye(THUMBNAIL**2).reshape(-1, THUMBNAIL, THUMBNAIL), axes=(1, 2), norm="ortho")
     down, across = np.divmod(np.arange(THUMBNAIL**2), THUMBNAIL)
     lowest = np.argsort(down**2 + across**2, kind="stable")[1 : _FREQUENCIES + 1]
