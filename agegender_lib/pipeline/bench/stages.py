@@ -58,6 +58,9 @@ def split(folder: Path) -> Work:
 
 def train_epoch(folder: Path) -> Work:
     """Train one epoch, with augmentation, and write the run folder, with an answer to every face."""
+    import agegender_lib.quiet  # noqa: F401  before Keras
+
+    # isort: split
     from agegender_lib.training import configure, train
 
     faces, config = _faces(folder), configure("model_a", **TRAINING)
@@ -66,6 +69,9 @@ def train_epoch(folder: Path) -> Work:
 
 def predict_all(folder: Path) -> Work:
     """Ask the trained model about every face."""
+    import agegender_lib.quiet  # noqa: F401  before Keras
+
+    # isort: split
     from agegender_lib.models import load_model, predict
 
     faces, model = _faces(folder), load_model(folder / RUN / "model.keras")
@@ -100,8 +106,6 @@ STAGES: dict[str, Callable[[Path], Work]] = {
 
 def main(stage: str, folder: str) -> None:
     """Do one stage and print how long it took."""
-    import agegender_lib.quiet  # noqa: F401  before Keras
-
     from .timing import now
 
     work = STAGES[stage](Path(folder))
