@@ -106,4 +106,5 @@ def test_a_picture_that_is_there_a_thousand_times_is_compared_once(looked_at):
     assert looked_at == [0]
     assert sorted(np.bincount(groups)) == [2, 500, 500] and groups[0] == 0
     for number in (0, 1):
-        assert len(np.unique(images[groups == number], axis=0)) == 1
+        same = images[groups == number]
+        assert (same == same[0]).all()
