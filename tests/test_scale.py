@@ -55,7 +55,7 @@ def test_a_stage_runs_in_a_process_of_its_own_and_says_how_long_it_took(tiny_arc
     (entry,) = (folder / "cache").glob("faces-*")
     assert len(np.load(entry / "images.npy", mmap_mode="r")) == len(files)
     (folder / stages.ARCHIVE).write_bytes(b"no archive")
-    with pytest.raises(RuntimeError, match=r"'open again' ended with code 1: .*damaged"):
+    with pytest.raises(RuntimeError, match=r"(?s)'open again' ended with code 1: .*damaged"):
         scale.measure_stage("open again", folder)
 
 
