@@ -19,6 +19,7 @@ from .batches import Batches
 #: The last layer that both branches share; its output is what is kept.
 POOLED = "shared_pool_average"
 KEPT = folders.CACHE / "features"
+_ROWS = 1000  # of features that the heads answer at a time
 # Of a layer's configuration, what changes nothing of what it computes, or is said otherwise.
 _OF_THE_MOMENT = ("name", "dtype", "trainable")
 
@@ -55,7 +56,7 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     Returns
     -------
     float32 [n, 2, f]
-        Of the face and of its mirror image.
+        Of the face and of its mirror image; memory-mapped, as those of 100,000 faces can be 1.6 GB.
 
     Raises
     ------
@@ -66,20 +67,22 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
     if path.exists():
         try:
-            return np.load(path)
+            return np.load(path, mmap_mode="r")
         except (OSError, ValueError, EOFError):
             path.unlink()  # damaged, and nothing but time is lost
-    parts = []
-    starts = range(0, len(faces.images), 100)
-    for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
-        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
-        both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
-        parts.append(np.asarray(base.predict_on_batch(both), "float32").reshape(len(images), 2, -1))
-    features = np.concatenate(parts)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, features)
-    return features
+    starts = range(0, len(faces.images), 100)
+    with replacing(path) as temporary:
+        shape = (len(faces.images), 2, *base.output_shape[1:])
+        features = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
+            images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+            both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
+            found = np.asarray(base.predict_on_batch(both), "float32")
+            features[start : start + 100] = found.reshape(len(images), *shape[1:])
+        features.flush()
+        del features  # Windows renames no file that is mapped
+    return np.load(path, mmap_mode="r")
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
@@ -112,9 +115,15 @@ def answers_from_features(network: keras.Model, faces: FaceSet, flip_averaging: 
     features = backbone_features(network, faces)
     heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
     sides = features if flip_averaging else features[:, :1]
-    answers = heads.predict(sides.reshape(-1, sides.shape[-1]), batch_size=1000, verbose=0)
-    gender, age = (np.asarray(answer).reshape(sides.shape[:2]).mean(axis=1) for answer in answers)
-    return pd.DataFrame({"age_predicted": age, "p_female": gender})
+    gender, age = [], []
+    # not heads.predict, which would first make one tensor of all of them
+    step = _ROWS // sides.shape[1]
+    for start in range(0, len(sides), step):
+        part = sides[start : start + step]
+        answers = heads.predict_on_batch(part.reshape(-1, part.shape[-1]))
+        for kept, answer in zip((gender, age), answers, strict=True):
+            kept.append(np.asarray(answer).reshape(part.shape[:2]).mean(axis=1))
+    return pd.DataFrame({"age_predicted": np.concatenate(age), "p_female": np.concatenate(gender)})
 
 
 def _upto_features(network):

@@ -192,7 +192,9 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     if exact.exists():
         held_out = predictions[predictions["split"] == "validation"]
         unrounded = held_out.assign(
-            **predict(load_model(exact), faces.images[held_out.index]).set_index(held_out.index)
+            **predict(load_model(exact), faces.images, rows=held_out.index.to_numpy()).set_index(
+                held_out.index
+            )
         )
         metrics["unrounded_validation"] = _scores(unrounded)
         exact.unlink()
