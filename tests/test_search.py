@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from agegender_lib.training.search import run as search
 from agegender_lib.training.search import trial as search_trial
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
 from agegender_lib.training.search.study import open_study
-from agegender_lib.training.search.trial import NotNow, Objective, alone, objective_value
+from agegender_lib.training.search.trial import NotNow, Objective, objective_value
 from agegender_lib.training.train import training_name
 
 BASE = {
@@ -418,7 +418,7 @@ def study_of(few, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake, monkeypatch):
-    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: pytest.fail("it waits for the other"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits for the other"))
     study, objective = study_of(9)
     for weight in (1.0, 1.0, 2.0):
         study.enqueue_trial({WEIGHT: weight})
@@ -473,23 +473,6 @@ def test_a_worker_that_was_killed_before_its_first_sign_of_life_is_missed(few, t
     open_study("model_a", None, tmp_path, 1, 1, 6).ask()
     table = search_table(run_search(few, space, trials=1, runs=tmp_path, heartbeat=1))
     assert list(table["state"]) == ["failed", "complete"]
-
-
-def test_a_run_folder_is_for_one_process_at_a_time(tmp_path, monkeypatch):
-    order, waiting = [], threading.Event()
-    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: waiting.set())
-
-    def second():
-        with alone(tmp_path / "run.lock"):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with alone(tmp_path / "run.lock"), alone(tmp_path / "other.lock"):
-        thread.start()
-        waiting.wait(20)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
 
 
 WORKER = """

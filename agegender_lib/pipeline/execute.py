@@ -1,6 +1,7 @@
 """Notebooks, executed headless by papermill under one progress bar."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy
 from agegender_lib.pipeline.profiles import declared
+
+_USER_ERRORS = (InputError.__name__, Busy.__name__)
 
 
 class NotebookFailed(RuntimeError):
@@ -44,13 +48,15 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
     executed = executed or folders.EXECUTED
     executed.mkdir(parents=True, exist_ok=True)
     copy = executed / notebook.name
+    # papermill writes it again after every cell, and not atomically
+    running = executed / f".running-{notebook.name}"
     known = declared(notebook)
     chosen = {name: value for name, value in parameters.items() if name in known}
     with _told_live(notebook.stem):
         try:
             papermill.execute_notebook(
                 str(notebook),
-                str(copy),
+                str(running),
                 chosen,
                 cwd=str(notebook.parent),
                 log_output=True,
@@ -58,11 +64,14 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
                 extra_arguments=["--log-level=ERROR"],
             )
         except PapermillExecutionError as error:
-            if error.ename == "InputError":
+            if error.ename in _USER_ERRORS:
                 raise InputError(error.evalue) from None
             raise NotebookFailed(
                 f"{notebook.name} failed with {error.ename}: {error.evalue} (its traceback is in {copy})"
             ) from None
+        finally:
+            if running.exists():
+                os.replace(running, copy)
     return copy
 
 

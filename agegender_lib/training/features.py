@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import keras
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.files import replacing
+from agegender_lib.files import clear_left_over, replacing
+from agegender_lib.lock import alone
 
 from .batches import Batches
 
@@ -64,22 +66,33 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     """
     base = _upto_features(network)
     path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
-    if path.exists():
-        try:
-            return np.load(path)
-        except (OSError, ValueError, EOFError):
-            path.unlink()  # damaged, and nothing but time is lost
+    if (features := _read(path)) is None:
+        # of two trainings that need the same features one computes them, and the other waits
+        with alone(path.with_name(f".{path.stem}.lock"), f"computing the features {path}", math.inf):
+            clear_left_over(path.parent, path.stem)
+            if (features := _read(path)) is None:
+                features = _computed(base, faces)
+                with replacing(path) as temporary, open(temporary, "wb") as file:
+                    np.save(file, features)
+    return features
+
+
+def _read(path):
+    try:
+        return np.load(path) if path.exists() else None
+    except (OSError, ValueError, EOFError):
+        path.unlink()  # damaged, and nothing but time is lost
+        return None
+
+
+def _computed(base, faces):
     parts = []
     starts = range(0, len(faces.images), 100)
     for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
         images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
         both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
         parts.append(np.asarray(base.predict_on_batch(both), "float32").reshape(len(images), 2, -1))
-    features = np.concatenate(parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, features)
-    return features
+    return np.concatenate(parts)
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
