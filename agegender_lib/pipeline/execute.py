@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
@@ -61,8 +62,14 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
                 cwd=str(notebook.parent),
                 log_output=True,
                 progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
-                extra_arguments=["--log-level=ERROR"],
+                # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own
+                extra_arguments=["--log-level=CRITICAL"],
             )
+        except DeadKernelError:
+            raise NotebookFailed(
+                f"{notebook.name} was cut off, because its kernel was killed, most often for want of memory: close "
+                "other programs; the same command goes on where it stopped"
+            ) from None
         except PapermillExecutionError as error:
             if error.ename in _USER_ERRORS:
                 raise InputError(error.evalue) from None
