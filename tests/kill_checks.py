@@ -83,12 +83,14 @@ def _csv(path):
     text = path.read_text(encoding="utf-8")
     if not text.endswith("\n"):
         raise ValueError("its last line has no end")
-    rows = list(csv.DictReader(io.StringIO(text), strict=True, restkey="too many"))
-    if any("too many" in row or None in row.values() for row in rows):
+    head, *rows = csv.reader(io.StringIO(text), strict=True)
+    if any(len(row) != len(head) for row in rows):
         raise ValueError("a row has too many or too few fields")
+    columns = zip(head, *rows, strict=True)
     return {
-        number: {key: value for key, value in row.items() if not _OF_THE_MOMENT.search(key)}
-        for number, row in enumerate(rows)
+        name: _digest("\n".join(column).encode())
+        for name, *column in columns
+        if not _OF_THE_MOMENT.search(name)
     }
 
 

@@ -30,6 +30,7 @@ from optuna.trial import TrialState, create_trial
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES, load_faces, render_faces
 from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy
 from agegender_lib.pipeline import cli
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
@@ -436,6 +437,23 @@ def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake, monk
     assert objective(theirs) == pytest.approx(3.8)
     assert asked == [1, 2, 3] and len(fake.begun) == 2
     assert study.trials[1].user_attrs["note"] == "trial 0 is training the same settings"
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_settings_that_somebody_else_trains_outside_of_the_search_are_put_off(
+    few, tmp_path, fake, monkeypatch
+):
+    monkeypatch.setattr(search.time, "sleep", lambda seconds: None)
+
+    def busy(config, epoch):
+        if len(fake.begun) == 1:
+            raise Busy("the training x is being worked on by process 7")
+
+    fake.disturb = busy
+    space = space_of(gender_weight=dict(low=1, high=9))
+    table = search_table(run_search(few, space, trials=1, runs=tmp_path))
+    assert list(table["state"]) == ["skipped", "complete"]
+    assert table["note"][0] == "the training x is being worked on by process 7"
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
