@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import keras
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.files import replacing
+from agegender_lib.files import clear_left_over, replacing
+from agegender_lib.lock import alone
 
 from .batches import Batches
 
@@ -65,24 +67,36 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     """
     base = _upto_features(network)
     path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
-    if path.exists():
-        try:
-            return np.load(path, mmap_mode="r")
-        except (OSError, ValueError, EOFError):
-            path.unlink()  # damaged, and nothing but time is lost
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if (features := _read(path)) is None:
+        # of two trainings that need the same features one computes them, and the other waits
+        with alone(path.with_name(f".{path.stem}.lock"), f"computing the features {path}", math.inf):
+            clear_left_over(path.parent, path.stem)
+            if (features := _read(path)) is None:
+                with replacing(path) as temporary:
+                    _compute(base, faces, temporary)
+                features = np.load(path, mmap_mode="r")
+    return features
+
+
+def _read(path):
+    try:
+        return np.load(path, mmap_mode="r") if path.exists() else None
+    except (OSError, ValueError, EOFError):
+        path.unlink()  # damaged, and nothing but time is lost
+        return None
+
+
+def _compute(base, faces, path):
+    shape = (len(faces.images), 2, *base.output_shape[1:])
+    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     starts = range(0, len(faces.images), 100)
-    with replacing(path) as temporary:
-        shape = (len(faces.images), 2, *base.output_shape[1:])
-        features = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
-            images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
-            both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
-            found = np.asarray(base.predict_on_batch(both), "float32")
-            features[start : start + 100] = found.reshape(len(images), *shape[1:])
-        features.flush()
-        del features  # Windows renames no file that is mapped
-    return np.load(path, mmap_mode="r")
+    for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
+        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+        both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
+        found = np.asarray(base.predict_on_batch(both), "float32")
+        features[start : start + 100] = found.reshape(len(images), *shape[1:])
+    features.flush()
+    del features  # Windows renames no file that is mapped
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
