@@ -106,7 +106,7 @@ def test_the_faces_of_a_photo_get_the_answers_that_their_crops_get(reader, place
     ]  # fmt: skip
     np.testing.assert_allclose(photo.faces["width"], [157.5, 105], atol=0.5)  # the larger one first
     np.testing.assert_array_equal(photo.faces["left"], [35, 260])
-    np.testing.assert_array_equal(photo.crops[1], FACES[0])
+    np.testing.assert_allclose(photo.crops[1].astype(int), FACES[0], atol=1)
     for number, face in ((1, photo.faces.iloc[0]), (0, photo.faces.iloc[1])):
         for column in ("age", "age_low", "age_high", "p_female"):
             assert face[column] == pytest.approx(alone(reader, number)[column], rel=0.03, abs=0.03)
