@@ -9,7 +9,7 @@ WEIGHTS_F ?=
 OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report pdf test lint lab audit clean
+.PHONY: help setup report pdf test lint lab app audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -30,7 +30,7 @@ pdf: setup  ## set the PDF anew from the figures and numbers in report/
 	$(BIN)/python -m agegender_lib report --pdf-only
 
 test: setup lint  ## all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -rs
 
 lint: setup
 	$(BIN)/ruff check .
@@ -39,6 +39,9 @@ lint: setup
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+app: setup  ## a web page that reads your own photo, on this machine only
+	$(BIN)/python -m agegender_lib app
 
 audit:  ## known vulnerabilities of the pinned packages, asked of PyPI
 	$(PYTHON) -m venv build/audit

@@ -29,6 +29,7 @@ def test_the_chapters_are_there():
         "07_trust",
         "08_labels",
         "09_explorer",
+        "10_try_a_photo",
     ]
 
 

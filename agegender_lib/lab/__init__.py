@@ -1,8 +1,9 @@
-"""Widgets for notebooks: exploring the faces, watching trainings."""
+"""Widgets for notebooks: exploring the faces, watching trainings, reading one's own photo."""
 
 from .curves import LearningCurves, learning_curves
 from .explorer import Explorer, contact_sheet, explorer
 from .face_table import face_table
+from .photo_page import PhotoPage, photo_page
 from .runs import find_runs
 from .selection import Filter, select
 
@@ -10,10 +11,12 @@ __all__ = [
     "Explorer",
     "Filter",
     "LearningCurves",
+    "PhotoPage",
     "contact_sheet",
     "explorer",
     "face_table",
     "find_runs",
     "learning_curves",
+    "photo_page",
     "select",
 ]

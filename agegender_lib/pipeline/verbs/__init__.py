@@ -4,6 +4,7 @@ Keras is imported only inside those functions that need it: it takes seconds.
 """
 
 from agegender_lib.pipeline.verbs import (
+    app,
     bench,
     convert,
     data,
@@ -16,4 +17,4 @@ from agegender_lib.pipeline.verbs import (
 )
 
 # in the order of the help: from faces to the report
-VERBS = (data, train, study, search, evaluate, predict, convert, bench, report)
+VERBS = (data, train, study, search, evaluate, predict, app, convert, bench, report)

@@ -1,0 +1,106 @@
+"""One found face as a card: its crop, what the model says of it with its doubt, and where the model looks."""
+
+import html
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib as mpl
+import numpy as np
+from PIL import Image
+
+#: What a card can show of a face, by what its buttons say.
+LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}
+_TOOLTIPS = ["the face alone", "where the model looks for the age", "where the model looks for the gender"]
+OLDEST = 100  # years; where the scale under an age ends
+_TICKS = (0, 20, 40, 60, 80, 100)
+_MAP, _COVER = "inferno", 0.6  # as in plots/attention.py
+_TO_GREY = (0.299, 0.587, 0.114)
+
+
+def face_card(
+    number: int, face: Mapping[str, Any], crop: np.ndarray, attention: Callable[[str], np.ndarray]
+) -> widgets.Box:
+    """A card of one face.
+
+    Parameters
+    ----------
+    number : int
+        Of its box in the photograph.
+    face : mapping
+        A row of ``photo.faces``.
+    crop : uint8 [128, 128, 3]
+    attention : callable
+        Takes "age" or "gender" and returns float [128, 128] in [0, 1]; called when it is asked for first.
+
+    Returns
+    -------
+    widgets.Box
+        CSS class ``agegender-card``; in it ``agegender-crop``, ``agegender-answer`` and ``agegender-look``.
+    """
+    picture = widgets.Image(value=png(crop), format="png")
+    picture.add_class("agegender-crop")
+    picture.layout = widgets.Layout(width=None)
+    answer = widgets.HTML(answer_html(number, face))
+    answer.add_class("agegender-answer")
+    words = widgets.HTML(
+        '<div class="quiet">Show the face, or in bright colours where the model looks for age or gender:</div>'
+    )
+    look = widgets.ToggleButtons(options=list(LOOKS), tooltips=_TOOLTIPS)
+    look.add_class("agegender-look")
+
+    def show(change: dict) -> None:
+        task = LOOKS[change["new"]]
+        picture.value = png(crop if task is None else overlay(crop, attention(task)))
+
+    look.observe(show, names="value")
+    card = widgets.Box([picture, widgets.VBox([answer, words, look])])
+    card.add_class("agegender-card")
+    return card
+
+
+def answer_html(number: int, face: Mapping[str, Any]) -> str:
+    """What the model says of a face: age with its 80 % interval on a scale, P(female), warnings."""
+    age, low, high = (float(face[name]) for name in ("age", "age_low", "age_high"))
+    known = low <= high  # not so where they are NaN
+    words = (
+        f"80&nbsp;% interval {low:.0f} to {high:.0f} years"
+        if known
+        else "no interval is known for this model"
+    )
+    range_ = f'<span class="range" style="left: {_place(low)}; right: calc(100% - {_place(high)})"></span>'
+    ticks = "".join(f'<span class="tick" style="left: {_place(tick)}">{tick}</span>' for tick in _TICKS)
+    warnings = str(face["warnings"])
+    return (
+        f'<div class="age">Face {number}: {age:.0f} years</div><div>{words}</div>'
+        f'<div class="scale" role="img" aria-label="age {age:.0f}, {words}"><span class="line"></span>'
+        f'{range_ if known else ""}<span class="answer" style="left: {_place(age)}"></span>{ticks}</div>'
+        f"<div>P(female) {_percent(float(face['p_female']))}</div>"
+        + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
+    )
+
+
+def overlay(crop: np.ndarray, attention: np.ndarray) -> np.ndarray:
+    """A map of attention in colour over the grey crop; uint8 [h, w, 3]."""
+    grey = (crop @ np.array(_TO_GREY))[..., None]
+    colour = mpl.colormaps[_MAP](np.clip(attention, 0, 1))[..., :3] * 255
+    return ((1 - _COVER) * grey + _COVER * colour).round().astype(np.uint8)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _percent(share: float) -> str:
+    if share < 0.005:
+        return "below 1&nbsp;%"
+    return "above 99&nbsp;%" if share > 0.995 else f"{100 * share:.0f}&nbsp;%"
+
+
+def _place(age: float) -> str:
+    """Where an age lies on the scale."""
+    return f"{100 * min(max(age, 0), OLDEST) / OLDEST:.1f}%"

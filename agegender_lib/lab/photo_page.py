@@ -1,0 +1,225 @@
+"""One's own photo: a page of widgets that reads it, shows what the model says, and keeps nothing."""
+
+import functools
+import html
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import Javascript, display
+from matplotlib.cbook import get_sample_data
+
+from agegender_lib import photos, plots
+from agegender_lib.errors import InputError
+
+from .face_card import face_card
+from .in_words import InWords
+
+if TYPE_CHECKING:
+    from agegender_lib.photos import PhotoReader
+
+LIMIT_MB = 10  # tornado closes the connection at a message of 10 MiB, with nothing said
+MOST_CARDS = 12
+UNCORRECTED = (
+    "The intervals are this model's own, not corrected on faces it did not learn from: likely too narrow."
+)
+_DPI = 110
+
+
+def photo_page(model: str | Path = "", limit_mb: float = LIMIT_MB) -> "PhotoPage":
+    """A page on which a visitor chooses a photo and reads ages and genders, in JupyterLab or under Voila.
+
+    Parameters
+    ----------
+    model : str or Path
+        A ``.keras`` or ``.h5`` model; empty for ``report/models/age_gender_F.keras``.
+    limit_mb : float
+        Larger files (in 10^6 bytes) are refused before anything decodes them.
+
+    Returns
+    -------
+    PhotoPage
+    """
+    limit = {"bytes": int(limit_mb * 1e6), "message": _error(_too_large(limit_mb))}
+    script = files(__package__).joinpath("photo_page.js").read_text(encoding="utf-8")
+    display(Javascript(f"{script}\nwindow.agegenderLimit = {json.dumps(limit)};"))
+    return PhotoPage(model, limit_mb)
+
+
+class PhotoPage(InWords):
+    """The page's widgets; :func:`photo_page` also has the browser refuse what is too large to be sent.
+
+    The photo's bytes are dropped as soon as they are decoded. What is shown (a picture of at most some 700 pixels, the
+    crops) stays in the memory of the notebook's process until the next photo, "Forget it", or the end of the process;
+    nothing is written to disk.
+
+    Parameters
+    ----------
+    model, limit_mb
+        See :func:`photo_page`.
+    reader : PhotoReader, optional
+        Instead of the one that is made of ``model`` when a photo is read first.
+
+    Attributes
+    ----------
+    upload, framed, example, forget : widgets
+        What the visitor uses.
+    status, answer : widgets
+        What the visitor is told.
+    """
+
+    words_instead = "A page that reads one's own photo"
+
+    def __init__(
+        self, model: str | Path = "", limit_mb: float = LIMIT_MB, reader: "PhotoReader | None" = None
+    ):
+        self._model = Path(model) if str(model) else photos.DEFAULT_MODEL
+        self._limit_mb = limit_mb
+        if reader is not None:
+            self.reader = reader
+        self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+        self.example = widgets.Button(description="Show an example", icon="picture-o")
+        self.framed = widgets.Checkbox(
+            description="It is one face, already cropped like UTKFace's", indent=False, value=False
+        )
+        self.forget = widgets.Button(description="Forget it", icon="trash")
+        self.status = widgets.HTML()
+        self.answer = widgets.VBox()
+        choose = widgets.Box([self.upload, self.example, self.framed])
+        style = files(__package__).joinpath("photo_page.css").read_text(encoding="utf-8")
+        super().__init__(
+            [
+                widgets.HTML(f"<style>{style}</style>{_introduction(limit_mb)}"),
+                choose,
+                self.status,
+                self.answer,
+            ]
+        )
+        for widget, name in (
+            (self, "page"), (choose, "choose"), (self.status, "status"), (self.answer, "photo-answer"),
+        ):  # fmt: skip
+            widget.add_class(f"agegender-{name}")
+        self.upload.observe(self._uploaded, names="value")
+        self.example.on_click(lambda _: self.show(_example(), framed=False))
+        self.forget.on_click(lambda _: self._say(""))
+
+    @functools.cached_property
+    def reader(self) -> "PhotoReader":
+        """Made when it is needed first: detector and model take some seconds to load."""
+        return photos.PhotoReader(model=self._model)
+
+    def show(self, source: Any, framed: bool | None = None) -> None:
+        """Read a photo and show the answer, or say why there is none.
+
+        Parameters
+        ----------
+        source : path, bytes or PIL.Image.Image
+        framed : bool, optional
+            The picture is one face framed like UTKFace's (default: what the visitor ticked).
+        """
+        framed = self.framed.value if framed is None else framed
+        first = "" if "reader" in vars(self) else " The first time takes some ten seconds."
+        self._say(f'<p role="status">Reading the photo …{first}</p>')
+        self._choosing(False)
+        try:
+            photo = self.reader.read(source, framed=framed)
+            self.answer.children = self._answer(photo)
+            self.status.value = _found(len(photo.faces))
+        except InputError as error:
+            words = str(error)
+            self._say(_error(words[:1].upper() + words[1:]))
+        except BaseException as error:  # told to the visitor here, and to the log by raising it again
+            self._say(
+                _error(f"Something failed on our side ({type(error).__name__}); please try another photo.")
+            )
+            raise
+        finally:
+            self._choosing(True)
+
+    def _uploaded(self, change: dict[str, Any]) -> None:
+        if not change["new"]:
+            return
+        content = bytes(change["new"][0]["content"])
+        # the observer is called again with the empty value, and returns
+        self.upload.value = ()
+        if len(content) > self._limit_mb * 1e6:
+            self._say(_error(_too_large(self._limit_mb)))
+            return
+        self.show(content)
+
+    def _answer(self, photo: Any) -> list[widgets.Widget]:
+        maps = functools.cache(lambda task: self.reader.attention(photo, task=task))
+        picture = widgets.Image(value=_jpeg(plots.photo(photo)), format="jpeg")
+        picture.layout = widgets.Layout(width=None)
+        picture.add_class("agegender-photo")
+        cards = [
+            face_card(number + 1, face, photo.crops[number], lambda task, number=number: maps(task)[number])
+            for number, face in enumerate(photo.faces.head(MOST_CARDS).to_dict("records"))
+        ]
+        notes = []
+        if len(photo.faces) > len(cards):
+            notes.append(f"The {len(photo.faces) - len(cards)} smallest faces have no card here.")
+        if cards and not photo.corrected:
+            notes.append(UNCORRECTED)
+        return [picture, *cards, *[widgets.HTML(f"<p>{note}</p>") for note in notes], self.forget]
+
+    def _say(self, words: str) -> None:
+        for shown in self.answer.children:
+            if shown is not self.forget:
+                _close(shown)
+        self.answer.children = ()
+        self.status.value = words
+
+    def _choosing(self, possible: bool) -> None:
+        for widget in (self.upload, self.example, self.framed):
+            widget.disabled = not possible
+
+
+def _close(widget: widgets.Widget) -> None:
+    """Take a widget and all inside it out of memory, here and in the browser; closing a box spares its children."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
+
+
+def _introduction(limit_mb: float) -> str:
+    return (
+        "<h2>Your own photo</h2><p>Faces are found in the photo, and a network trained on UTKFace says of each how old "
+        "it looks and how an annotator would have labelled its gender. It is wrong by years on average.</p>"
+        '<div class="note"><p><b>What the numbers must not be used for.</b> '
+        f"{html.escape(photos.EXCLUDED_USES)}</p></div>"
+        '<p class="quiet">No photo is kept: it is read by the computer that serves this page, written to no disk, sent '
+        f"nowhere else, and forgotten when you choose another or close the page. At most {limit_mb:g} MB.</p>"
+    )
+
+
+def _found(count: int) -> str:
+    if not count:
+        return (
+            '<p role="status">No face was found. Faces should look towards the camera and be at least some 30 pixels '
+            "wide; if the picture is one tightly cropped face, tick the box.</p>"
+        )
+    found = "1 face found." if count == 1 else f"{count} faces found, numbered from the largest."
+    return f'<p role="status">{found}</p>'
+
+
+def _too_large(limit_mb: float) -> str:
+    return f"This file is too large: at most {limit_mb:g} MB can be read here. Save the photo smaller and try again."
+
+
+def _error(words: str) -> str:
+    return f'<p class="error" role="alert">{html.escape(words)}</p>'
+
+
+def _jpeg(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="jpeg", dpi=_DPI, pil_kwargs={"quality": 88})
+    return buffer.getvalue()
+
+
+def _example() -> str:
+    """A portrait in the public domain that matplotlib brings along: Grace Hopper, 1984."""
+    return get_sample_data("grace_hopper.jpg", asfileobj=False)

@@ -1,0 +1,37 @@
+"""``app``: the photo notebook as a web page."""
+
+from argparse import Namespace, _SubParsersAction
+
+from agegender_lib.pipeline.verbs.shared import (
+    new_verb,
+)
+
+
+def add(verbs: _SubParsersAction) -> None:
+    """Put the verb and its options on the command line."""
+    verb = new_verb(
+        verbs,
+        "app",
+        run,
+        "a web page that reads one's own photo",
+        "Serve the photo notebook as a page for a browser, by Voila, until Ctrl+C. It needs no internet and keeps no "
+        "photo.",
+    )
+    verb.add_argument(
+        "--model",
+        default="",
+        metavar="FILE",
+        help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
+    )
+    verb.add_argument("--port", type=int, default=8866, help="(default: %(default)s)")
+    verb.add_argument(
+        "--network", action="store_true", help="answer to other machines, too (they need the printed token)"
+    )
+    verb.add_argument("--no-browser", action="store_true", help="only serve")
+
+
+def run(options: Namespace) -> None:
+    """Serve the page until it is interrupted."""
+    from agegender_lib.pipeline.app import serve
+
+    serve(options.model, options.port, options.network, browser=not options.no_browser)

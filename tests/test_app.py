@@ -1,0 +1,112 @@
+"""What `make app` serves and to whom, without a browser."""
+
+import os
+import re
+import socket
+import urllib.error
+import urllib.request
+
+import nbformat
+import pytest
+from browser import free_port, server
+from traitlets.config import Config
+from voila.app import Voila
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.lab.photo_page import LIMIT_MB
+from agegender_lib.pipeline import app
+from agegender_lib.pipeline.cli import main
+
+
+def code_of(notebook):
+    return "\n".join(cell.source for cell in notebook.cells)
+
+
+def test_only_the_page_of_the_notebook_is_served():
+    served = app.page_notebook()
+    assert all(cell.cell_type == "code" for cell in served.cells)
+    assert "lab.photo_page(model_file)" in code_of(served) and 'model_file = ""' in code_of(served)
+    assert "grace_hopper" not in code_of(served) and served.metadata["title"] == app.TITLE
+
+
+def test_another_model_reaches_the_page(tmp_path):
+    names, code = {}, code_of(app.page_notebook(model=tmp_path / "own.keras"))
+    before = code[: code.index("from agegender_lib import lab")]
+    exec(before, names)
+    assert names["model_file"] == str(tmp_path / "own.keras")
+
+
+def test_without_being_told_it_answers_to_this_machine_only(monkeypatch, tmp_path):
+    served = {}
+
+    class Stub:
+        def __init__(self, config):
+            served.update(config["Voila"])
+
+        def initialize(self, arguments):
+            pass
+
+        def start(self):
+            pass
+
+    monkeypatch.setattr("voila.app.Voila", Stub)
+    monkeypatch.setattr(folders, "BUILD", tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", "")
+    assert main(["app", "--no-browser", "--port", str(free_port())]) == 0
+    assert served["ip"] == "localhost" and not served["token"]
+    assert main(["app", "--network", "--port", str(free_port())]) == 0
+    # a token that nobody guesses, another one every time
+    first = served["token"]
+    assert served["ip"] == "0.0.0.0" and len(first) >= 20 and not served["open_browser"]
+    main(["app", "--network", "--port", str(free_port())])
+    assert served["token"] != first
+
+
+def test_what_cannot_be_served_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"no model at .*none\.keras"):
+        app.serve(model=tmp_path / "none.keras", port=free_port())
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} cannot be used .*--port"):
+            app.serve(port=port)
+
+
+def test_kernels_of_pages_that_vanished_end(tmp_path, monkeypatch):
+    path = tmp_path / "page.ipynb"
+    nbformat.write(app.page_notebook(), path)
+    monkeypatch.setenv("JUPYTER_PATH", str(app.TEMPLATES))
+    voila = Voila(config=Config(app.settings("localhost", 0, "", False)))
+    voila.initialize([str(path)])
+    voila.connection_dir = str(tmp_path)
+    kernels = voila.init_settings()["kernel_manager"]
+    assert kernels.cull_idle_timeout == app.IDLE_SECONDS == 600 and kernels.cull_interval == 60
+    assert "execute_request" not in kernels.allowed_message_types
+
+
+def test_a_photo_at_the_pages_limit_passes_the_connections():
+    # tornado's own limit, which JupyterLab has
+    assert LIMIT_MB * 1e6 + 10_000 < 10 * 1024**2 < app.MESSAGE_BYTES
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are ended by their group")
+def test_other_machines_need_the_printed_token(tmp_path):
+    port = free_port()
+    address, log = f"http://localhost:{port}/", tmp_path / "log"
+    command = ["agegender_lib", "app", "--network", "--port", port]
+    with server(command, address, log, {"AGEGENDER_WORK": str(tmp_path)}):
+        printed = re.search(rf"http://\S+:{port}/(\?token=\S+)", log.read_text())[1]
+        for wrong in ("", "?token=guessed"):
+            assert "agegender-page" not in answer(address + wrong)
+        assert "agegender-page" in answer(address + printed)
+
+
+def answer(address):
+    try:
+        with urllib.request.urlopen(address, timeout=120) as page:
+            return page.read().decode()
+    except urllib.error.HTTPError as refused:
+        assert refused.code in (401, 403)
+        return ""

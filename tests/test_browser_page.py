@@ -1,0 +1,203 @@
+"""The web page of `make app`, used by visitors in a real browser."""
+
+import io
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from browser import PHONE, SECOND, choose_photo, chromium, free_port, keep_picture, server, visitor
+from matplotlib.cbook import get_sample_data
+from PIL import Image
+
+from agegender_lib import photos
+
+PORTRAIT = get_sample_data("grace_hopper.jpg", asfileobj=False)
+ANSWER = re.compile(r"Face 1: (\d+) years\s+80\s%.* (\d+) to (\d+) years")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    """The page's address, its folders, and its process."""
+    work, temporary, port = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("temporary"), free_port()
+    address = f"http://localhost:{port}/"
+    places = {"AGEGENDER_WORK": str(work), "TMPDIR": str(temporary), "IPYTHONDIR": str(work / "ipython")}
+    # a page for a person is asked for by `page`, and this address only answers whether there is a server
+    probe = f"{address}voila/static/voila.js"
+    with server(
+        ["agegender_lib", "app", "--no-browser", "--port", port], probe, work / "log", places
+    ) as process:
+        yield address, work, temporary, process
+
+
+@pytest.fixture
+def page(browser, site):
+    with visitor(browser) as page:
+        opened(page, site[0])
+        yield page
+
+
+def opened(page, address):
+    page.goto(address)
+    page.wait_for_selector(".agegender-choose")
+
+
+def answered(page):
+    page.wait_for_selector(".agegender-card", timeout=120 * SECOND)
+    return page.inner_text(".agegender-page")
+
+
+def message(page):
+    page.wait_for_selector(".agegender-status [role=alert]")
+    return page.inner_text(".agegender-status")
+
+
+def a_file(name, content):
+    return {"name": name, "mimeType": "image/png", "buffer": content}
+
+
+def shown(page, place):
+    """The pixels of a picture, as the browser has it."""
+    source = page.get_attribute(place, "src")
+    data = page.evaluate(
+        "async (source) => [...new Uint8Array(await (await fetch(source)).arrayBuffer())]", source
+    )
+    return np.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGB")).astype(int)
+
+
+def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(browser, site):
+    address, work, temporary, _ = site
+    with visitor(browser, viewport=PHONE, has_touch=True, is_mobile=True) as page:
+        opened(page, address)
+        # before any answer, and without scrolling: what it must not be used for
+        box = page.locator(".agegender-page .note").bounding_box()
+        assert box["y"] + box["height"] < PHONE["height"]
+        assert photos.EXCLUDED_USES in page.inner_text(".agegender-page .note")
+        assert "No photo is kept" in page.inner_text(".agegender-page")
+        assert (
+            not page.locator("text=photo_page(").count()
+            and page.title() == "Age and gender from your own photo"
+        )
+        keep_picture(page, "page-phone-before")
+        before = everything_in(work, temporary)
+        choose_photo(page, PORTRAIT)
+        age, low, high = map(int, ANSWER.search(answered(page)).groups())
+        assert low <= age <= high and high - low < 60
+        assert page.locator(".agegender-card").count() == 1
+        crop = shown(page, ".agegender-crop")
+        keep_picture(page, "page-phone-answer")
+        page.get_by_role("button", name="Age", exact=True).click()
+        page.wait_for_function(
+            "before => document.querySelector('.agegender-crop').src !== before",
+            arg=page.get_attribute(".agegender-crop", "src"),
+            timeout=120 * SECOND,
+        )
+        assert np.abs(shown(page, ".agegender-crop") - crop).mean() > 10
+        keep_picture(page, "page-phone-attention")
+        # the page scrolls as pages do, and nothing sticks out to the side
+        assert page.evaluate("document.documentElement.scrollHeight") > 1.2 * PHONE["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        for place in (".agegender-photo", ".agegender-card", ".agegender-choose"):
+            box = page.locator(place).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+        assert everything_in(work, temporary) == before
+        page.get_by_role("button", name="Forget it").click()
+        page.wait_for_selector(".agegender-card", state="detached")
+        assert not page.locator(".agegender-page img").count()
+
+
+def everything_in(*folders):
+    """Names and sizes of all files, but the server's log, and connections of other visitors' kernels."""
+    return {
+        path: path.stat().st_size
+        for folder in folders
+        for path in Path(folder).rglob("*")
+        if path.is_file() and path.name != "log" and not path.name.startswith("kernel-")
+    }
+
+
+def test_a_broken_file_and_one_too_large_are_refused_in_words_and_the_page_goes_on(page, tmp_path):
+    choose_photo(page, a_file("broken.jpg", Path(PORTRAIT).read_bytes()[:20_000]))
+    # the busy state goes first
+    assert "damaged" in message(page) or "no picture" in message(page)
+    choose_photo(page, a_file("letter.png", b"Dear reader"))
+    page.wait_for_function("document.querySelector('.agegender-status').innerText.includes('no picture')")
+    keep_picture(page, "page-broken")
+    huge = tmp_path / "huge.png"
+    for size in (10_000_001, 40_000_000):  # the larger one could not even be sent
+        with open(huge, "wb") as file:
+            file.truncate(size)
+        # the earlier message goes first
+        page.evaluate("document.querySelector('.agegender-status .widget-html-content').innerHTML = ''")
+        choose_photo(page, huge)
+        page.wait_for_function("document.querySelector('.agegender-status').innerText.includes('too large')")
+        assert "at most 10 MB" in message(page)
+    keep_picture(page, "page-too-large")
+    choose_photo(page, a_file("nobody.png", png(np.full((300, 300, 3), 127, "uint8"))))
+    page.wait_for_function("document.querySelector('.agegender-status').innerText.includes('No face')")
+    assert not page.locator(".agegender-card").count()
+    choose_photo(page, PORTRAIT)
+    assert ANSWER.search(answered(page))
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def test_two_visitors_do_not_see_each_others_photo(browser, page, site):
+    with visitor(browser) as other:
+        opened(other, site[0])
+        choose_photo(page, PORTRAIT)
+        answered(page)
+        keep_picture(page, "page-desk-answer")
+        assert not other.locator(".agegender-page img").count() and "Face 1" not in other.inner_text("body")
+        mine = shown(page, ".agegender-crop")
+        # red and blue swapped, so that the two can be told apart
+        swapped = np.asarray(Image.open(PORTRAIT).convert("RGB"))[..., ::-1]
+        choose_photo(other, a_file("other.png", png(swapped)))
+        answered(other)
+        theirs = shown(other, ".agegender-crop")
+        assert (mine[..., 0] - mine[..., 2]).mean() > 10 > -10 > (theirs[..., 0] - theirs[..., 2]).mean()
+        assert (shown(page, ".agegender-crop") == mine).all()
+        # a page that is opened anew starts empty
+        page.reload()
+        page.wait_for_selector(".agegender-choose")
+        assert not page.locator(".agegender-page img").count()
+
+
+def test_a_page_that_is_closed_ends_its_process_and_what_was_shown(browser, site):
+    server = psutil.Process(site[3].pid)
+
+    def kernels():
+        return {one.pid for one in server.children() if "ipykernel_launcher" in one.cmdline()}
+
+    before = kernels()
+    with visitor(browser) as page:
+        opened(page, site[0])
+        own = kernels() - before
+        page.close(run_before_unload=True)
+        end = time.monotonic() + 30
+        while own & kernels() and time.monotonic() < end:
+            time.sleep(0.2)
+    assert own and not own & kernels()
+
+
+@pytest.mark.parametrize(
+    "path", ["api/kernels", "api/sessions", "api/contents", "voila/files/10_try_a_photo.ipynb", "voila/tree"]
+)
+def test_the_server_gives_nothing_else_away(site, path):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(site[0] + path)
+    assert refused.value.code in (403, 404)

@@ -1,0 +1,257 @@
+"""The photo page without a browser: what it says, and that nothing of a photo stays."""
+
+import io
+import os
+import sys
+import tempfile
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from ipywidgets import HTML
+from ipywidgets import Image as ImageWidget
+from PIL import Image
+
+from agegender_lib import lab, photos
+from agegender_lib.errors import InputError
+from agegender_lib.lab.face_card import LOOKS, answer_html, overlay, png
+
+# the package's name for it is the function's
+module = sys.modules["agegender_lib.lab.photo_page"]
+
+FACE = dict(left=10.0, top=10.0, width=60.0, height=60.0, confidence=0.99)
+YOUNG = dict(FACE, age=23.4, age_low=18.2, age_high=29.6, p_female=0.81, warnings="")
+OLD = dict(FACE, age=71.6, age_low=55.0, age_high=83.0, p_female=0.002, warnings="small; blurred")
+
+
+class Reader:
+    """Reads what PIL reads, and finds the faces that were planted."""
+
+    def __init__(self, *faces):
+        self.faces, self.sources, self.asked, self.corrected = faces, [], [], True
+
+    def read(self, source, framed=False):
+        self.sources.append((type(source), framed))
+        try:
+            pixels = np.asarray(Image.open(io.BytesIO(source)).convert("RGB"))
+        except OSError as error:
+            raise InputError("this is <no> picture") from error
+        crops = np.stack([np.full((128, 128, 3), 10 * k, "uint8") for k in range(len(self.faces) + 1)])[:-1]
+        return SimpleNamespace(pixels=pixels, faces=pd.DataFrame(list(self.faces)), crops=crops,
+                               corrected=self.corrected)  # fmt: skip
+
+    def attention(self, photo, task):
+        self.asked.append(task)
+        value = {"age": 1.0, "gender": 0.0}[task]
+        return np.full((len(photo.faces), 128, 128), value, "float32")
+
+
+def a_photo(seed=0, side=160):
+    noise = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype="uint8")
+    return png(noise)
+
+
+def choose(page, content, name="me.png"):
+    """What the browser sends when a visitor chooses a file."""
+    file = dict(name=name, type="image/png", size=len(content), content=memoryview(content), last_modified=0)
+    page.upload.set_state({"value": [file]})
+
+
+def page_with(*faces, **options):
+    return lab.PhotoPage(reader=Reader(*faces), **options)
+
+
+def cards(page):
+    return [child for child in page.answer.children if "agegender-card" in child._dom_classes]
+
+
+def test_a_photo_is_answered_face_by_face():
+    page = page_with(YOUNG, OLD)
+    choose(page, a_photo())
+    assert "2 faces found" in page.status.value
+    first, second = (card.children[1].children[0].value for card in cards(page))
+    assert (
+        "23 years" in first
+        and "18 to 30 years" in first
+        and "81&nbsp;%" in first
+        and "Take care" not in first
+    )
+    assert "72 years" in second and "55 to 83 years" in second and "below 1&nbsp;%" in second
+    assert "Take care: small; blurred." in second
+    assert page.reader.sources == [(bytes, False)]
+    picture = Image.open(io.BytesIO(page.answer.children[0].value))
+    assert picture.format == "JPEG" and max(picture.size) < 1200
+
+
+def test_the_scale_puts_interval_and_answer_where_they_belong():
+    text = answer_html(1, YOUNG)
+    assert 'class="range" style="left: 18.2%; right: calc(100% - 29.6%)"' in text
+    assert 'class="answer" style="left: 23.4%"' in text
+    # ages beyond the scale stay on it
+    assert "left: 95.0%; right: calc(100% - 100.0%)" in answer_html(1, dict(YOUNG, age_low=95, age_high=110))
+    unknown = answer_html(1, dict(YOUNG, age_low=np.nan, age_high=np.nan))
+    assert "no interval is known" in unknown and "nan" not in unknown and 'class="range"' not in unknown
+
+
+def test_what_the_numbers_must_not_be_used_for_is_there_before_any_answer():
+    page = page_with(YOUNG)
+    assert photos.EXCLUDED_USES.split(".")[0] in page.children[0].value
+    assert "No photo is kept" in page.children[0].value and "At most 10 MB" in page.children[0].value
+    assert not page.answer.children and not page.status.value
+
+
+def test_where_it_looks_is_computed_once_and_only_when_asked():
+    page = page_with(YOUNG, OLD)
+    choose(page, a_photo())
+    assert page.reader.asked == []
+    (picture, side), face = cards(page)[1].children, png(np.full((128, 128, 3), 10, "uint8"))
+    look, shown = side.children[-1], {}
+    for task in (*LOOKS, *LOOKS):
+        look.value = task
+        shown[task] = picture.value
+    assert page.reader.asked == ["age", "gender"]
+    assert picture.value == shown[list(LOOKS)[-1]] != face == shown["Face"]
+    assert len(set(shown.values())) == 3
+    # a bright map is bright on the crop, too
+    crop = np.full((4, 4, 3), 100, "uint8")
+    assert overlay(crop, np.ones((4, 4))).mean() > overlay(crop, np.zeros((4, 4))).mean() + 50
+
+
+def test_intervals_that_nobody_corrected_say_so():
+    page = page_with(YOUNG)
+    for corrected in (True, False):
+        page.reader.corrected = corrected
+        choose(page, a_photo())
+        said = [child.value for child in page.answer.children if isinstance(child, HTML)]
+        assert any("not corrected" in words for words in said) == (not corrected)
+
+
+def test_no_face_is_said_in_words():
+    page = page_with()
+    choose(page, a_photo())
+    assert "No face was found" in page.status.value and not cards(page)
+
+
+def test_a_broken_file_is_refused_in_the_readers_words_and_the_page_goes_on():
+    page = page_with(YOUNG)
+    choose(page, b"GIF87a nothing")
+    # escaped: a message may quote a file
+    assert 'role="alert"' in page.status.value and "This is &lt;no&gt; picture" in page.status.value
+    assert not page.upload.disabled
+    choose(page, a_photo())
+    assert len(cards(page)) == 1
+
+
+def test_a_file_too_large_is_refused_before_it_is_decoded():
+    page = page_with(YOUNG, limit_mb=0.01)
+    choose(page, a_photo())
+    assert "at most 0.01 MB" in page.status.value and page.reader.sources == []
+    assert page.upload.value == ()
+
+
+def test_a_fault_of_ours_is_told_to_both_and_frees_the_page(monkeypatch):
+    page = page_with(YOUNG)
+
+    def fails(source, framed):
+        raise MemoryError
+
+    monkeypatch.setattr(page.reader, "read", fails)
+    with pytest.raises(MemoryError):
+        page.show(a_photo())
+    assert "MemoryError" in page.status.value and not page.upload.disabled
+
+
+def test_the_page_is_busy_while_it_reads(monkeypatch):
+    page, seen, read = page_with(YOUNG), [], Reader.read
+
+    def watched(self, source, framed=False):
+        seen.append((page.status.value, page.upload.disabled, page.answer.children))
+        return read(self, source, framed)
+
+    monkeypatch.setattr(Reader, "read", watched)
+    choose(page, a_photo())
+    choose(page, a_photo(1))
+    # the second photo's answer cannot be mistaken for the first one's, which is gone
+    assert [("Reading" in words, disabled, shown) for words, disabled, shown in seen] == [
+        (True, True, ())
+    ] * 2
+
+
+def test_a_framed_crop_goes_to_the_reader_as_such_and_the_example_never_does(monkeypatch):
+    page = page_with(YOUNG)
+    page.framed.value = True
+    choose(page, a_photo())
+    monkeypatch.setattr(module, "_example", a_photo)
+    page.example.click()
+    assert page.reader.sources == [(bytes, True), (bytes, False)]
+
+
+def test_many_faces_are_cut_off_with_a_word():
+    page = page_with(*[YOUNG] * (module.MOST_CARDS + 3))
+    choose(page, a_photo())
+    assert len(cards(page)) == module.MOST_CARDS
+    assert any("3 smallest faces" in getattr(child, "value", "") for child in page.answer.children[1:-1]
+               if isinstance(getattr(child, "value", ""), str))  # fmt: skip
+
+
+@pytest.fixture
+def written():
+    """Every file that was opened for writing in the meantime, also one that was removed again."""
+    paths, watching = [], [True]
+
+    def hook(event, arguments):
+        if watching and event == "open" and isinstance(arguments[0], (str, bytes)):
+            mode, flags = arguments[1] or "", arguments[2] or 0
+            if set(mode) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR):
+                paths.append(arguments[0])
+
+    sys.addaudithook(hook)  # cannot be removed
+    yield paths
+    watching.clear()
+
+
+def test_nothing_of_a_photo_is_written(written):
+    page = page_with(YOUNG, OLD)
+    choose(page, a_photo())
+    cards(page)[0].children[1].children[-1].value = "Age"
+    page.forget.click()
+    assert [path for path in written if path != os.devnull] == []
+    # the watch is awake
+    with tempfile.TemporaryFile():
+        pass
+    assert written
+
+
+def test_no_widget_holds_the_file_and_none_anything_when_it_is_forgotten():
+    page, content = page_with(YOUNG, OLD), a_photo(seed=7)
+    choose(page, content)
+    cards(page)[0].children[1].children[-1].value = "Age"
+    part = content[len(content) // 2 :][:64]
+    shown = [page, *inside(page)]
+    assert not any(part in flat(widget.get_state()) for widget in shown)
+    pictures = [widget for widget in shown if isinstance(widget, ImageWidget)]
+    assert len(pictures) == 3 and all(widget.comm for widget in pictures)
+    page.forget.click()
+    assert page.answer.children == () and page.status.value == ""
+    assert not any(widget.comm for widget in pictures)
+    # and the next photo closes what the last one showed
+    choose(page, content)
+    first = page.answer.children[0]
+    choose(page, a_photo(seed=8))
+    assert first.comm is None and page.answer.children[0].comm is not None
+
+
+def inside(widget):
+    for child in getattr(widget, "children", ()):
+        yield child
+        yield from inside(child)
+
+
+def flat(value):
+    """All bytes and texts in a widget's state."""
+    if isinstance(value, dict):
+        return b"".join(map(flat, value.values()))
+    if isinstance(value, (list, tuple)):
+        return b"".join(map(flat, value))
+    return bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()
