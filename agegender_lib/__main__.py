@@ -9,6 +9,8 @@ except ModuleNotFoundError as error:
         f"agegender: the package {error.name} is not installed for {sys.executable}: "
         "run `make setup` and use .venv/bin/python (see the README)"
     )
+except KeyboardInterrupt:  # the imports take seconds
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,6 +11,7 @@ from tiny_faces import FACES, WRITE, everything_below, pixels, reasons, write_fo
 
 from agegender_lib.data import cache, decode, importer, load_faces
 from agegender_lib.errors import InputError
+from agegender_lib.lock import alone
 
 
 @pytest.fixture
@@ -147,13 +148,15 @@ def test_what_a_killed_import_left_is_ignored_and_cleared_away(tmp_path, store):
     folder = write_folder(tmp_path / "f", FACES)
     load_faces(folder, store)
     (entry,) = store.iterdir()
-    old, young = store / ".import-old", store / ".import-young"
-    shutil.copytree(entry, young)
-    entry.rename(old)
-    os.utime(old, (0, 0))
-    faces = load_faces(folder, store)
+    killed, running = store / ".import-killed", store / ".import-running"
+    shutil.copytree(entry, running)
+    entry.rename(killed)
+    # however old either looks
+    os.utime(running, (0, 0))
+    with alone(store / ".import-running.lock", "another import"):
+        faces = load_faces(folder, store)
     assert Path(faces.images.filename).parent == entry
-    assert not old.exists() and young.exists()
+    assert not killed.exists() and running.exists()
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import ImageFilter
+from scipy.fft import idctn
 from tiny_faces import FACES, STAMP, jpeg, picture, write_folder
 
 from agegender_lib.data import duplicate_groups, duplicate_pairs, duplicates, load_faces
@@ -47,3 +48,63 @@ def test_groups_reach_across_blocks_and_are_numbered_in_order(monkeypatch):
 def test_flat_images_are_alike_but_like_no_other():
     images = np.stack([np.full((128, 128, 3), 40), np.asarray(picture(1)), np.full((128, 128, 3), 200)])
     assert list(duplicate_groups(images.astype(np.uint8))) == [0, -1, 0]
+
+
+def alike(rng, count, low):
+    """Unit vectors without mean, many of them near one another; in waves up to ``low`` of 32, or in all."""
+    waves = np.zeros((count, 32, 32))
+    first = rng.standard_normal((count // 4 + 1, low, low))
+    step = rng.choice([0.0, 0.05, 0.15, 0.2, 0.3, 1.0], count)[:, None, None]
+    waves[:, :low, :low] = first[rng.integers(len(first), size=count)] + step * rng.standard_normal(
+        (count, low, low)
+    )
+    waves[:, 0, 0] = 0
+    pixels = idctn(waves, axes=(1, 2), norm="ortho").reshape(count, -1)
+    return (pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.9, 0.98, 0.995])
+@pytest.mark.parametrize("low", [3, 6, 32])
+def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold):
+    thumbnails = alike(np.random.default_rng([low, int(1000 * threshold)]), 400, low)
+    correlation = thumbnails.astype(float) @ thumbnails.T.astype(float)
+    # a pair within rounding of the threshold may fall on either side
+    sure = np.abs(correlation - threshold) > 1e-5
+    wanted = set(zip(*np.nonzero(np.triu(correlation >= threshold, 1) & sure), strict=True))
+    one, other, similarity = duplicates._similar(thumbnails, np.arange(400), threshold)
+    found = {(a, b): value for a, b, value in zip(one, other, similarity, strict=True) if sure[a, b]}
+    assert set(found) == wanted and 50 < len(wanted) < 40_000
+    np.testing.assert_allclose(list(found.values()), [correlation[pair] for pair in found], atol=1e-5)
+    assert (np.diff(one) >= 0).all() and similarity.max() <= 1
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """How many pairs were compared in full, call by call."""
+    counts = []
+
+    class Tree(duplicates.KDTree):
+        def query_pairs(self, *given, **options):
+            pairs = super().query_pairs(*given, **options)
+            counts.append(len(pairs))
+            return pairs
+
+    monkeypatch.setattr(duplicates, "KDTree", Tree)
+    return counts
+
+
+def test_few_pairs_of_different_faces_are_compared_in_full(drawn, looked_at):
+    groups = duplicate_groups(drawn.images)
+    assert list(groups) == drawn.table["duplicate_group"].tolist() and (groups >= 0).sum() >= 10
+    assert 5 <= looked_at[0] < 600 * 599 / 2 / 1000
+
+
+def test_a_picture_that_is_there_a_thousand_times_is_compared_once(looked_at):
+    pictures = np.stack([np.asarray(picture(seed)) for seed in range(3)])
+    images = pictures[np.random.default_rng(5).permutation(np.arange(1002) // 500)]
+    groups = duplicate_groups(images)
+    assert looked_at == [0]
+    assert sorted(np.bincount(groups)) == [2, 500, 500] and groups[0] == 0
+    for number in (0, 1):
+        same = images[groups == number]
+        assert (same == same[0]).all()

@@ -235,12 +235,12 @@ def test_the_seed_decides_an_interval(monkeypatch):
     other = summarise(faces, seed=2, resamples=300)
     assert other["value"].equals(first["value"]) and not other["low"].equals(first["low"])
     # Neither does it matter how many resamples fit into memory at a time.
-    monkeypatch.setattr(bootstrapping, "_CHUNK", 60 * 7)
+    monkeypatch.setattr(bootstrapping, "CHUNK", 60 * 7)
     pd.testing.assert_frame_equal(summarise(faces, seed=1, resamples=300), first)
 
 
 def test_as_many_resamples_as_asked_for(monkeypatch):
-    monkeypatch.setattr(bootstrapping, "_CHUNK", 40)
+    monkeypatch.setattr(bootstrapping, "CHUNK", 40)
     draws = bootstrap({"mean": mean_of(np.arange(10.0))}, np.full(10, -1), resamples=33)
     assert draws["mean"].shape == (33,) and len(np.unique(draws["mean"])) > 20
 

@@ -56,7 +56,7 @@ def test_features_are_the_pooled_maps_of_a_face_and_its_mirror_image(tiny_b, few
 
 def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, kept, monkeypatch):
     network = build_network(*tiny_b)
-    once = backbone_features(network, few)
+    once = np.array(backbone_features(network, few))  # the file they are mapped from is damaged below
     (path,) = kept.iterdir()
     calls, real = [], keras.Model.predict_on_batch
     monkeypatch.setattr(

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from optuna.trial import TrialState, create_trial
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES, load_faces, render_faces
 from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy
 from agegender_lib.pipeline import cli
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
@@ -40,7 +41,7 @@ from agegender_lib.training.search import run as search
 from agegender_lib.training.search import trial as search_trial
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
 from agegender_lib.training.search.study import open_study
-from agegender_lib.training.search.trial import NotNow, Objective, alone, objective_value
+from agegender_lib.training.search.trial import NotNow, Objective, objective_value
 from agegender_lib.training.train import training_name
 
 BASE = {
@@ -418,7 +419,7 @@ def study_of(few, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake, monkeypatch):
-    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: pytest.fail("it waits for the other"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits for the other"))
     study, objective = study_of(9)
     for weight in (1.0, 1.0, 2.0):
         study.enqueue_trial({WEIGHT: weight})
@@ -436,6 +437,23 @@ def test_settings_that_another_worker_trains_are_left_to_it(study_of, fake, monk
     assert objective(theirs) == pytest.approx(3.8)
     assert asked == [1, 2, 3] and len(fake.begun) == 2
     assert study.trials[1].user_attrs["note"] == "trial 0 is training the same settings"
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_settings_that_somebody_else_trains_outside_of_the_search_are_put_off(
+    few, tmp_path, fake, monkeypatch
+):
+    monkeypatch.setattr(search.time, "sleep", lambda seconds: None)
+
+    def busy(config, epoch):
+        if len(fake.begun) == 1:
+            raise Busy("the training x is being worked on by process 7")
+
+    fake.disturb = busy
+    space = space_of(gender_weight=dict(low=1, high=9))
+    table = search_table(run_search(few, space, trials=1, runs=tmp_path))
+    assert list(table["state"]) == ["skipped", "complete"]
+    assert table["note"][0] == "the training x is being worked on by process 7"
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
@@ -473,23 +491,6 @@ def test_a_worker_that_was_killed_before_its_first_sign_of_life_is_missed(few, t
     open_study("model_a", None, tmp_path, 1, 1, 6).ask()
     table = search_table(run_search(few, space, trials=1, runs=tmp_path, heartbeat=1))
     assert list(table["state"]) == ["failed", "complete"]
-
-
-def test_a_run_folder_is_for_one_process_at_a_time(tmp_path, monkeypatch):
-    order, waiting = [], threading.Event()
-    monkeypatch.setattr(search_trial.time, "sleep", lambda seconds: waiting.set())
-
-    def second():
-        with alone(tmp_path / "run.lock"):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with alone(tmp_path / "run.lock"), alone(tmp_path / "other.lock"):
-        thread.start()
-        waiting.wait(20)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
 
 
 WORKER = """

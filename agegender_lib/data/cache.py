@@ -13,24 +13,26 @@ every file in the folder. While these stay the same the source counts as unchang
 without reading a face; a file changed in place with its size and time kept goes unnoticed. Delete the
 entry to import anew.
 
-Everything is written to a hidden folder first and renamed when complete, so a killed import leaves no entry.
+Everything is written to a hidden folder first and renamed when complete, so a killed import leaves no entry. Of two
+processes that import the same source one waits and opens the other's entry.
 """
 
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import is_full, no_room
+from agegender_lib.lock import Busy, alone
 
 from .archives import list_folder
 from .faceset import FaceSet
@@ -73,23 +75,52 @@ def open_entry(folder: Path, rejected: str) -> FaceSet | None:
 
 
 @contextmanager
-def work_folder(cache: Path) -> Iterator[Path]:
-    """A hidden folder in the cache to write an entry in; gone afterwards unless it was renamed."""
-    try:
+def work_folder(cache: Path, key: str) -> Iterator[Path]:
+    """A hidden folder in the cache to write a source's entry in; gone afterwards unless it was renamed.
+
+    One process at a time has a source's; another waits here.
+    """
+    folder = cache / f"{_WORK}{key}"  # not mkdtemp, whose folders nobody else may read
+    with _trouble(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        for left_over in cache.glob(f"{_WORK}*"):  # of a killed import; a day spares one that still runs
-            if time.time() - left_over.stat().st_mtime > 86400:
-                shutil.rmtree(left_over, ignore_errors=True)
-        folder = cache / f"{_WORK}{uuid4().hex}"  # not mkdtemp, whose folders nobody else may read
-        folder.mkdir()
-    except OSError as error:
-        raise InputError(f"the cache folder {cache} cannot be written ({error.strerror})") from None
-    try:
-        yield folder
-    except OSError as error:
-        raise InputError(f"the cache folder {cache} cannot be written ({error.strerror})") from None
-    finally:
+    with _trouble(cache), alone(_lock(folder), f"importing faces into {cache}", math.inf):
+        _clear(cache)
         shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        except OSError as error:
+            if is_full(error, cache):
+                # as much again as there was room for
+                needed = sum(file.stat().st_size for file in folder.glob("*"))
+                raise no_room(cache, needed) from None
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(cache: Path) -> None:
+    """Remove what killed imports left: the folders that no process has locked."""
+    for left_over in cache.glob(f"{_WORK}*"):
+        if left_over.is_dir():
+            with suppress(Busy), alone(_lock(left_over), "an import"):
+                shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+@contextmanager
+def _trouble(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if is_full(error, cache):
+            raise no_room(cache) from None
+        raise InputError(
+            f"the cache folder {cache} cannot be written ({error.strerror or error}): allow writing there"
+        ) from None
 
 
 def save_entry(
@@ -111,12 +142,14 @@ def save_entry(
     _write_csv(rejected, work / record)
     meta = {**meta, "images": len(table), "version": VERSION}
     (work / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-    if open_entry(entry, "rejected.csv"):
-        # The same faces from another source, or another process was quicker: only the record is new.
-        os.replace(work / record, entry / record)
-    else:
-        shutil.rmtree(entry, ignore_errors=True)
-        work.rename(entry)
+    # the same faces may be coming from another source at this moment
+    with alone(cache / f".{entry.name}.lock", f"the cache entry {entry}", math.inf):
+        if open_entry(entry, "rejected.csv"):
+            # The same faces from another source: only the record is new.
+            os.replace(work / record, entry / record)
+        else:
+            shutil.rmtree(entry, ignore_errors=True)
+            work.rename(entry)
     opened = open_entry(entry, record)
     if opened is None:
         raise InputError(f"the cache entry {entry} cannot be read back; delete it and import again")

@@ -11,15 +11,20 @@ follow at 0.969, 0.958 and 0.947, where different people begin. Missed are about
 without joining strangers.
 """
 
-from collections.abc import Iterator
+import hashlib
 
 import numpy as np
 import pandas as pd
+from scipy.fft import dctn
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 
 THRESHOLD = 0.98
 THUMBNAIL = 32
-_BLOCK = 1024  # rows compared at once: 1,024 x 24,000 correlations are 100 MB
+_BLOCK = 1024  # images or pairs looked at at once: their pixels as floats are 200 MB
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
 
 
 def duplicate_groups(images: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
@@ -38,20 +43,22 @@ def duplicate_groups(images: np.ndarray, threshold: float = THRESHOLD) -> np.nda
         int64 ``[n]``: -1 for an image without duplicate, otherwise its group, counted from 0 in order of
         first appearance. Groups are connected components: the first and the last of a chain share one.
     """
-    leader = np.arange(len(images))
-
-    def find(image: int) -> int:
-        while leader[image] != image:
-            leader[image] = leader[leader[image]]
-            image = leader[image]
-        return image
-
-    for first, second, _ in _similar(images, threshold):
-        a, b = sorted((find(first), find(second)))
-        leader[b] = a
-    leaders = np.array([find(image) for image in range(len(images))], dtype=np.int64)
-    several = np.flatnonzero(np.bincount(leaders, minlength=len(images)) > 1)
-    return np.where(np.isin(leaders, several), np.searchsorted(several, leaders), -1)
+    thumbnails = _thumbnails(images)
+    # a picture that is there a thousand times would make half a million pairs: its copies only follow the first
+    seen: dict[bytes, int] = {}
+    digests = (hashlib.blake2b(thumbnail, digest_size=16).digest() for thumbnail in thumbnails)
+    first = np.array([seen.setdefault(key, image) for image, key in enumerate(digests)], dtype=np.int64)
+    one, other, _ = _similar(thumbnails, np.unique(first), threshold)
+    links = np.concatenate([one, first]), np.concatenate([other, np.arange(len(images))])
+    graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(images), len(images)))
+    _, component = connected_components(graph, directed=False)
+    _, appears, component, sizes = np.unique(
+        component, return_index=True, return_inverse=True, return_counts=True
+    )
+    several = np.flatnonzero(sizes > 1)
+    number = np.full(len(sizes), -1, dtype=np.int64)
+    number[several[np.argsort(appears[several])]] = np.arange(len(several))
+    return number[component]
 
 
 def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = THRESHOLD) -> pd.DataFrame:
@@ -72,15 +79,15 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
         A row per pair, the most alike first: file_a, file_b, identical (same pixels), similarity
         (correlation, at most 1), age_a, age_b, gender_a, gender_b, age_gap (years, 0 or more).
     """
-    pairs = list(_similar(images, threshold))
-    first = np.array([pair[0] for pair in pairs], dtype=np.int64)
-    second = np.array([pair[1] for pair in pairs], dtype=np.int64)
+    first, second, similarity = _similar(_thumbnails(images), np.arange(len(images)), threshold)
     found = {
         "file_a": table["file"].to_numpy()[first],
         "file_b": table["file"].to_numpy()[second],
-        "identical": np.array([np.array_equal(images[a], images[b]) for a, b, _ in pairs], dtype=bool),
+        "identical": np.array(
+            [np.array_equal(images[a], images[b]) for a, b in zip(first, second, strict=True)], dtype=bool
+        ),
         # Rounded: the last digits of a matrix product depend on the machine.
-        "similarity": np.array([pair[2] for pair in pairs], dtype=float).round(4),
+        "similarity": similarity.astype(float).round(4),
     }
     for label in ("age", "gender"):
         found[f"{label}_a"] = table[label].to_numpy()[first]
@@ -90,13 +97,35 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
     return pd.DataFrame(found).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 
 
-def _similar(images: np.ndarray, threshold: float) -> Iterator[tuple[int, int, float]]:
-    thumbnails = _thumbnails(images)
-    for start in range(0, len(thumbnails), _BLOCK):
-        correlation = thumbnails[start : start + _BLOCK] @ thumbnails[start:].T
-        rows, columns = np.nonzero(correlation >= threshold)
-        for row, column in zip(rows[rows < columns], columns[rows < columns], strict=True):
-            yield int(start + row), int(start + column), min(1.0, float(correlation[row, column]))
+def _similar(
+    thumbnails: np.ndarray, among: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of rows ``among`` thumbnails that correlate at ``threshold`` or more: smaller row, larger, how much.
+
+    All of them, without comparing each with each. Thumbnails are vectors of length one, so that a correlation of c
+    is a distance of sqrt(2 - 2 c); an orthonormal transform keeps distances, and leaving coordinates out only
+    shortens them. So no pair is lost when only those are compared in full whose few lowest frequencies lie
+    within that distance (Agrawal, Faloutsos and Swami 1993), which a k-d tree finds.
+    """
+    # what single precision rounds off is far smaller than this allowance
+    reach = np.sqrt(max(0.0, 2 - 2 * threshold) + 1e-5) + 1e-4
+    near = KDTree((thumbnails @ _lowest_frequencies())[among]).query_pairs(reach, output_type="ndarray")
+    pairs = among[np.sort(near, axis=1)].reshape(-1, 2)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    correlation = np.empty(len(pairs), dtype=np.float32)
+    for start in range(0, len(pairs), _BLOCK):
+        one, other = pairs[start : start + _BLOCK].T
+        correlation[start : start + _BLOCK] = np.einsum("ij,ij->i", thumbnails[one], thumbnails[other])
+    alike = correlation >= threshold
+    return *pairs[alike].T, np.minimum(correlation[alike], 1)
+
+
+def _lowest_frequencies() -> np.ndarray:
+    """float32 ``[1024, 32]``: orthonormal columns, a thumbnail's lowest waves but the mean, which is out already."""
+    waves = dctn(np.eye(THUMBNAIL**2).reshape(-1, THUMBNAIL, THUMBNAIL), axes=(1, 2), norm="ortho")
+    down, across = np.divmod(np.arange(THUMBNAIL**2), THUMBNAIL)
+    lowest = np.argsort(down**2 + across**2, kind="stable")[1 : _FREQUENCIES + 1]
+    return waves.reshape(len(waves), -1)[:, lowest].astype(np.float32)
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
@@ -105,10 +134,11 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     step = images.shape[1] // THUMBNAIL
     for start in range(0, len(images), _BLOCK):
         grey = images[start : start + _BLOCK].astype(np.float32) @ _GREY
-        cells = grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4))
-        small[start : start + _BLOCK] = cells.reshape(len(grey), -1)
-    small -= small.mean(axis=1, keepdims=True)
-    # An image of one flat colour has nothing to correlate: all of those are taken for the same.
-    flat = small.std(axis=1) < 0.1
-    small[flat] = 1.0
-    return small / np.linalg.norm(small, axis=1, keepdims=True)
+        cells = (
+            grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
+        )
+        cells -= cells.mean(axis=1, keepdims=True)
+        # An image of one flat colour has nothing to correlate: all of those are taken for the same.
+        cells[cells.std(axis=1) < 0.1] = 1.0
+        small[start : start + _BLOCK] = cells / np.linalg.norm(cells, axis=1, keepdims=True)
+    return small

@@ -79,7 +79,9 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
-    with work_folder(cache) as work:
+    with work_folder(cache, key) as work:
+        if faces := find_entry(cache, key):  # of another process that was at it already
+            return faces
         arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
         with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool:
             found, rejected = _read(source, pool, pixels)
@@ -89,11 +91,10 @@ def _import(source: Path, cache: Path, key: str) -> FaceSet:
             raise InputError(_nothing_found(source, rejected))
         labels = [(face.name, *face.label) for face in faces]
         table = pd.DataFrame(labels, columns=["file", *FaceName._fields])
-        # The array is not kept in a variable: Windows renames no folder of which a file is mapped.
-        table["duplicate_group"] = duplicate_groups(
-            _sort_pixels(arrived, work / "images.npy", [face.slot for face in faces])
-        )
+        _sort_pixels(arrived, work / "images.npy", [face.slot for face in faces])
         arrived.unlink()
+        # The array is not kept in a variable: Windows renames no folder of which a file is mapped.
+        table["duplicate_group"] = duplicate_groups(np.load(work / "images.npy", mmap_mode="r"))
         lines = "".join(f"{face.name}\0{face.sha256}\n" for face in faces)
         meta = {
             "name": source_name(source),
@@ -162,14 +163,14 @@ def _one_per_name(found: list[_Found]) -> tuple[list[_Found], list[tuple[str, st
     return faces, again
 
 
-def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> np.ndarray:
+def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> None:
     by_arrival = np.memmap(arrived, np.uint8, "r").reshape(-1, SIZE, SIZE, 3)
-    shape = (len(slots), SIZE, SIZE, 3)
-    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
-    for start in range(0, len(slots), _BATCH):
-        images[start : start + _BATCH] = by_arrival[slots[start : start + _BATCH]]
-    images.flush()
-    return images
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(slots), SIZE, SIZE, 3)}
+    # Not a mapped file: where the disk is full, writing to one ends the process without a word.
+    with open(file, "wb") as images:
+        np.lib.format.write_array_header_1_0(images, header)
+        for start in range(0, len(slots), _BATCH):
+            images.write(by_arrival[slots[start : start + _BATCH]].tobytes())
 
 
 def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:

@@ -7,7 +7,8 @@ different ages, because real face data has such pairs too.
 """
 
 import io
-import tempfile
+import math
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from agegender_lib.errors import InputError
+from agegender_lib.lock import alone
 
 from .drawing import draw_face, imagine
 from .planted import Planted
@@ -129,9 +131,9 @@ def render_faces(
 ) -> Path:
     """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
 
-    The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. For the
-    parameters and for what is planted, see `plan_faces`. Faces with faults are drawn into new folders only, because
-    their names do not tell which faults they have.
+    The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. Of two processes
+    that draw the same one waits and finds the other's. For the parameters and for what is planted, see `plan_faces`.
+    Faces with faults are drawn into new folders only, because their names do not tell which faults they have.
 
     Raises
     ------
@@ -140,23 +142,32 @@ def render_faces(
     """
     folder = Path(folder)
     plan = plan_faces(count, seed, duplicates, planted)
-    if _holds(folder, plan):
-        if planted != _NO_FAULTS:
-            raise InputError(
-                f"{folder} already holds faces with faults, nobody knows which: name a new folder."
-            )
+    if _drawn(folder, plan, planted):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(suffix=f".{folder.name}.part", dir=folder.parent) as temporary:
-        drawn = Path(temporary) / "faces"
+    drawn = folder.with_name(f".{folder.name}.part")
+    with alone(folder.with_name(f".{folder.name}.lock"), f"drawing faces into {folder}", math.inf):
+        if _drawn(folder, plan, planted):
+            return folder
+        shutil.rmtree(drawn, ignore_errors=True)  # what a killed process left
         drawn.mkdir()
-        for row in tqdm(plan.itertuples(), total=count, desc="drawing faces", unit="face"):
-            (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
-        if not _holds(folder, plan):  # someone else may have drawn the same meanwhile
+        try:
+            for row in tqdm(plan.itertuples(), total=count, desc="drawing faces", unit="face"):
+                (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
             if folder.exists():
                 folder.rmdir()  # it is empty; not every system renames over an empty folder
             drawn.rename(folder)
+        finally:
+            shutil.rmtree(drawn, ignore_errors=True)
     return folder
+
+
+def _drawn(folder: Path, plan: pd.DataFrame, planted: Planted) -> bool:
+    """Whether there is nothing left to do."""
+    if not _holds(folder, plan):
+        return False
+    if planted != _NO_FAULTS:
+        raise InputError(f"{folder} already holds faces with faults, nobody knows which: name a new folder.")
+    return True
 
 
 def _holds(folder: Path, plan: pd.DataFrame) -> bool:

@@ -7,8 +7,8 @@ import numpy as np
 # Takes how often each image was drawn, float64 [resamples, images]; gives one value per resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.95
-# Bounds memory: this many image weights (8 bytes each) are held at a time.
-_CHUNK = 2_000_000
+#: Bounds memory: of all resamples together, or shuffles, this many images (8 bytes each) are held at a time.
+CHUNK = 2_000_000
 
 
 def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
@@ -118,7 +118,7 @@ def bootstrap(
     images, units = len(unit_of_image), int(unit_of_image.max(initial=-1)) + 1
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
-    step = max(1, _CHUNK // images)
+    step = max(1, CHUNK // images)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         picks = rng.integers(units, size=(rows, units)) + np.arange(rows)[:, None] * units

@@ -9,7 +9,7 @@ import pandas as pd
 from agegender_lib.data.bands import age_band
 from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap
 from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
-from agegender_lib.evaluation.permutation import shuffled
+from agegender_lib.evaluation.permutation import shuffled_blocks
 from agegender_lib.evaluation.tables import check_predictions, predicted_gender
 
 Grouping = str | tuple[str, ...]
@@ -81,12 +81,18 @@ def gaps(
         keys = group_keys(predictions, [grouping] if isinstance(grouping, str) else list(grouping))
         groups = keys.groupby(list(keys), observed=True, sort=True)
         names, codes = [" ".join(name) for name, _ in groups], groups.ngroup().to_numpy()
-        shuffles = {"": shuffled(codes, duplicate_group, None, seed, resamples)}
+        kept = {"": None}
         if not {"age_band", "young"} & set(keys):
-            shuffles["_ages"] = shuffled(codes, duplicate_group, bands, seed, resamples)
+            kept["_ages"] = bands
+        dealt = {
+            end: _dealt_means(
+                scores, shuffled_blocks(codes, duplicate_group, strata, seed, resamples), len(names)
+            )
+            for end, strata in kept.items()
+        }
         for measure, score in scores.items():
             row = {"grouping": " x ".join(keys), "measure": measure}
-            large, found = _gap(score, codes, names, shuffles)
+            large, found = _gap(score, codes, names, {end: means[measure] for end, means in dealt.items()})
             rows[row["grouping"], measure] = row | found
             if len(large) > 1:
                 deviations[row["grouping"], measure] = _deviation_of(score, codes, large)
@@ -138,7 +144,16 @@ def _scores(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     return dict(zip(MEASURES, (np.abs(error), error, right, old_enough), strict=True))
 
 
-def _gap(score, codes, names, shuffles):
+def _dealt_means(scores, blocks, groups):
+    """By measure: means of each group under every shuffle, float [shuffles, groups]."""
+    found = {measure: [] for measure in scores}
+    for codes in blocks:
+        for measure, score in scores.items():
+            found[measure].append(_means(score, codes, groups))
+    return {measure: np.concatenate(parts) for measure, parts in found.items()}
+
+
+def _gap(score, codes, names, dealt):
     """The codes of the groups that are large enough, and what is known of their gap without a bootstrap."""
     counts = np.bincount(codes[np.isfinite(score)], minlength=len(names))
     large = np.flatnonzero(counts >= SMALL)
@@ -151,8 +166,8 @@ def _gap(score, codes, names, shuffles):
     low, high = means.argmin(), means.argmax()
     found |= {"lowest": names[large[low]], "lowest_value": means[low]}
     found |= {"highest": names[large[high]], "highest_value": means[high], "gap": np.ptp(means)}
-    for end, dealt in shuffles.items():
-        by_chance = np.ptp(_means(score, dealt, len(names))[:, large], axis=1)
+    for end, by_shuffle in dealt.items():
+        by_chance = np.ptp(by_shuffle[:, large], axis=1)
         # sums in another order differ in their last bits
         reached = (by_chance >= found["gap"] - 1e-9).sum()
         found[f"by_chance{end}"] = np.nanquantile(by_chance, LEVEL)

@@ -1,8 +1,10 @@
 """Labels dealt anew among images, as chance would: what a permutation test compares with."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from agegender_lib.evaluation.bootstrap import units_of
+from agegender_lib.evaluation.bootstrap import CHUNK, units_of
 
 
 def shuffled(
@@ -33,6 +35,28 @@ def shuffled(
     ndarray
         [shuffles, images], of the labels' kind.
     """
+    return np.concatenate(list(shuffled_blocks(labels, duplicate_group, strata, seed, shuffles)))
+
+
+def shuffled_blocks(
+    labels: np.ndarray,
+    duplicate_group: np.ndarray,
+    strata: np.ndarray | None = None,
+    seed: int = 0,
+    shuffles: int = 2000,
+) -> Iterator[np.ndarray]:
+    """The rows of :func:`shuffled`, some at a time, so that memory does not grow with the number of shuffles.
+
+    Parameters
+    ----------
+    labels, duplicate_group, strata, seed, shuffles
+        See :func:`shuffled`.
+
+    Yields
+    ------
+    ndarray
+        [rows, images], of the labels' kind; all of them below each other are what :func:`shuffled` returns.
+    """
     strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)
     group = units_of(duplicate_group)
     images = np.lexsort((strata, group))  # a unit's images side by side, in the order of their strata
@@ -47,12 +71,15 @@ def shuffled(
         ]
     )
     home = np.argsort(kind, kind="stable")
-    rng = np.random.default_rng(seed)
-    swapped = np.empty((shuffles, len(kind)), dtype=np.int64)
-    # sorting by the kind plus a random share of 1 shuffles every kind in its own places
-    swapped[:, home] = np.argsort(kind + rng.random((shuffles, len(kind))), axis=1)
     place = np.arange(len(images)) - first[unit]
     labels = np.asarray(labels)
-    dealt = np.empty((shuffles, len(images)), dtype=labels.dtype)
-    dealt[:, images] = labels[images[first[swapped[:, unit]] + place]]
-    return dealt
+    rng = np.random.default_rng(seed)
+    step = max(1, CHUNK // max(1, len(images)))
+    for start in range(0, shuffles, step):
+        rows = min(step, shuffles - start)
+        swapped = np.empty((rows, len(kind)), dtype=np.int64)
+        # sorting by the kind plus a random share of 1 shuffles every kind in its own places
+        swapped[:, home] = np.argsort(kind + rng.random((rows, len(kind))), axis=1)
+        dealt = np.empty((rows, len(images)), dtype=labels.dtype)
+        dealt[:, images] = labels[images[first[swapped[:, unit]] + place]]
+        yield dealt

@@ -1,7 +1,7 @@
 """Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
 
 from .detector import FaceDetector, Found
-from .detour import detour, detour_summary
+from .detour import detour, detour_summary, quote_detour
 from .intervals import write_corrections
 from .measure import measure_frames
 from .pictures import SUFFIXES, open_picture
@@ -20,5 +20,6 @@ __all__ = [
     "detour_summary",
     "measure_frames",
     "open_picture",
+    "quote_detour",
     "write_corrections",
 ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -154,6 +155,26 @@ def detour_summary(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) ->
             row[f"gender_{way}"] = ((seen[f"p_female_{way}"] >= 0.5) == seen["gender"]).mean()
         rows.append(row | {"shift": seen["shift"].median()})
     return pd.DataFrame(rows)
+
+
+def quote_detour(summary: pd.DataFrame) -> dict[str, Any]:
+    """What a report says about the way through a photograph.
+
+    Parameters
+    ----------
+    summary
+        As :func:`detour_summary` returns it.
+
+    Returns
+    -------
+    dict
+        The columns of the row of all faces by name, with `most`: the ``group`` and its ``difference`` where the way
+        costs the most years.
+    """
+    rows = summary.set_index("group")
+    parts = rows["difference"].drop("all").dropna()
+    most = {} if parts.empty else {"group": parts.idxmax(), "difference": float(parts.max())}
+    return rows.loc["all"].to_dict() | {"most": most}
 
 
 def _groups(table: pd.DataFrame) -> Mapping[str, pd.Series]:

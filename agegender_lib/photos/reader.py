@@ -98,6 +98,7 @@ class PhotoReader:
 
         self.model = load_model(model)
         self._detector = detector
+        self._explained = None
         self._correction = read_corrections(model, self.model)
         self._network = _with_distribution(self.model, age_distribution(self.model))
         self.interval_note = self._note(Path(model))
@@ -159,7 +160,7 @@ class PhotoReader:
     def attention(self, photo: Photo, task: str = "age") -> np.ndarray:
         """Where on each face the model finds its answer, by Grad-CAM; see ``models.grad_cam``.
 
-        Both tasks are computed at once, in some seconds, and kept with the photo.
+        Both tasks are computed at once and kept with the photo. The first face of all takes some seconds.
 
         Parameters
         ----------
@@ -177,15 +178,18 @@ class PhotoReader:
         InputError
             For another task, or another backend than TensorFlow.
         """
-        from agegender_lib.models.grad_cam import TASKS, grad_cams
+        from agegender_lib.models import explainer
+        from agegender_lib.models.grad_cam import TASKS
 
         if task not in TASKS:
             raise InputError(f"there is no task {task!r} to look at: choose one of {', '.join(TASKS)}")
         if not photo._attention:
-            # no faces: no map, and nothing to trace a graph for
-            maps = grad_cams({"": self.model}, photo.crops, batch_size=16) if len(photo.crops) else {}
-            for name in TASKS:
-                each = maps.get(("", name), np.zeros((0, SIDE, SIDE), np.float32))
+            if len(photo.crops) and self._explained is None:
+                self._explained = explainer(self.model)
+            # one at a time: the graph that is traced for the first face serves all
+            maps = [self._explained(one[None]) for one in photo.crops]
+            both = np.concatenate([np.zeros((2, 0, SIDE, SIDE), np.float32), *maps], axis=1)
+            for name, each in zip(TASKS, both, strict=True):
                 most = each.max(axis=(1, 2), keepdims=True, initial=0)
                 photo._attention[name] = np.divide(each, most, out=np.zeros_like(each), where=most > 0)
         return photo._attention[task]

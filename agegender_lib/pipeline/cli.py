@@ -2,19 +2,34 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.files import is_full, no_room
 from agegender_lib.pipeline.execute import NotebookFailed
 from agegender_lib.pipeline.verbs import VERBS
 
+INTERRUPTED = "interrupted; the same command goes on where it stopped"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a fault of ours, 2 bad input, 130 interrupted."""
+    """Run one command.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 a fault of ours, 2 bad input or no room, 130 interrupted (SIGINT), 143 asked to end
+        (SIGTERM).
+    """
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
+    before = _end_like_an_interrupt()
     try:
         options.command(options)
     except InputError as error:
@@ -23,10 +38,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NotebookFailed as error:
         print(f"agegender: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nagegender: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"\nagegender: {INTERRUPTED}", file=sys.stderr)
+        return 143 if isinstance(stop, Terminated) else 130
+    except OSError as error:
+        if not is_full(error, folders.WORK):
+            raise
+        print(f"agegender: {no_room(Path(str(error.filename or folders.WORK)))}", file=sys.stderr)
+        return 2
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as Python reports SIGINT: everything that is open is closed, and processes started here end too."""
+
+
+def _end_like_an_interrupt():
+    """Let SIGTERM raise; returns its earlier handler, or None where nothing was changed."""
+
+    def end(number, frame):
+        raise Terminated
+
+    # a thread of a notebook, say, may set no handler
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, end)
 
 
 def _parser() -> argparse.ArgumentParser:

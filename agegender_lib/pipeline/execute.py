@@ -1,16 +1,21 @@
 """Notebooks, executed headless by papermill under one progress bar."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy
 from agegender_lib.pipeline.profiles import declared
+
+_USER_ERRORS = (InputError.__name__, Busy.__name__)
 
 
 class NotebookFailed(RuntimeError):
@@ -44,25 +49,36 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
     executed = executed or folders.EXECUTED
     executed.mkdir(parents=True, exist_ok=True)
     copy = executed / notebook.name
+    # papermill writes it again after every cell, and not atomically
+    running = executed / f".running-{notebook.name}"
     known = declared(notebook)
     chosen = {name: value for name, value in parameters.items() if name in known}
     with _told_live(notebook.stem):
         try:
             papermill.execute_notebook(
                 str(notebook),
-                str(copy),
+                str(running),
                 chosen,
                 cwd=str(notebook.parent),
                 log_output=True,
                 progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
-                extra_arguments=["--log-level=ERROR"],
+                # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own
+                extra_arguments=["--log-level=CRITICAL"],
             )
+        except DeadKernelError:
+            raise NotebookFailed(
+                f"{notebook.name} was cut off, because its kernel was killed, most often for want of memory: close "
+                "other programs; the same command goes on where it stopped"
+            ) from None
         except PapermillExecutionError as error:
-            if error.ename == "InputError":
+            if error.ename in _USER_ERRORS:
                 raise InputError(error.evalue) from None
             raise NotebookFailed(
                 f"{notebook.name} failed with {error.ename}: {error.evalue} (its traceback is in {copy})"
             ) from None
+        finally:
+            if running.exists():
+                os.replace(running, copy)
     return copy
 
 

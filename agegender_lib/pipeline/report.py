@@ -9,16 +9,16 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.files import copy_file, replacing
+from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
+from agegender_lib.lock import alone
 from agegender_lib.pipeline.execute import execute
-from agegender_lib.pipeline.model_card import PAGES, write_cards
+from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
+from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.pipeline.report_export import export_report
 
 SOURCES = ("report.ipynb", "references.bib")
-#: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
-GENERATED = ("figures", "results")
 
 
 def make_report(
@@ -32,8 +32,8 @@ def make_report(
     """Run all notebooks and export the report.
 
     Everything gathers in `build/report/` and moves to `output` at the end, so that a run that fails or is killed
-    leaves the previous report whole. Trainings that are finished already are not repeated, and a killed one
-    goes on from its last epoch.
+    leaves the previous report whole; one that was killed while it moved is completed by the next call. Trainings that
+    are finished already are not repeated, and a killed one goes on from its last epoch.
 
     Parameters
     ----------
@@ -57,7 +57,10 @@ def make_report(
     Raises
     ------
     InputError
-        When something given cannot be used; see also `execute`.
+        When something given cannot be used, or a folder cannot be written, which is found before the first training;
+        see also `execute`.
+    Busy
+        An InputError: while another process makes a report here.
     """
     values = read_profile(profile) | (parameters or {})
     if str(data):
@@ -66,21 +69,33 @@ def make_report(
     default = "pretrained" if values.get("data") else "none"
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
         values[parameter] = _located(given if given is not None else values.get(parameter, default))
+    output = Path(output)
+    for folder in (output, folders.BUILD, folders.RUNS, folders.CACHE):
+        check_writable(
+            folder, "allow writing there" + (", or give another --output" if folder == output else "")
+        )
     _check_early(values)
+    with _alone(folders.BUILD), _alone(output):
+        finish_publishing(output)
+        return _made(values, output)
 
+
+def _made(values, output):
+    """Run the notebooks, export and publish."""
     staging = folders.BUILD / "report"
     for name in (*GENERATED, "models"):
         shutil.rmtree(staging / name, ignore_errors=True)
+    clear_left_over(staging)
     values["output"] = str(staging)
     todo = notebooks()
     for number, notebook in enumerate(todo, start=1):
         tqdm.write(f"[{number}/{len(todo) + 1}] {notebook.name}")
         execute(notebook, values)
     tqdm.write(f"[{len(todo) + 1}/{len(todo) + 1}] report.pdf")
-    pdf = export(staging)
-    published = publish(pdf.parent, Path(output))
-    results = Path(output) / "results"
-    if Path(output).resolve() == folders.REPORT and not is_rendered(results):
+    pdf = _export(staging)
+    published = publish(pdf.parent, output)
+    results = output / "results"
+    if output.resolve() == folders.REPORT and not is_rendered(results):
         readme = folders.ROOT / "README.md"
         text = with_headline(readme.read_text(encoding="utf-8"), results)
         with replacing(readme) as temporary:
@@ -89,41 +104,33 @@ def make_report(
 
 
 def export(folder: Path = folders.REPORT) -> Path:
-    """Set the report's PDF, model card and data sheet from what is in `folder`; returns the PDF's path."""
+    """Set the report's PDF, model card and data sheet from what is in `folder`; returns the PDF's path.
+
+    Raises
+    ------
+    InputError
+        When a result is missing, or the report would have a hole, see `export_report`.
+    Busy
+        An InputError: while another process makes a report there.
+    """
     folder = Path(folder)
+    check_writable(folder, "allow writing there, or give another --output")
+    with _alone(folder):
+        return _export(folder)
+
+
+def _export(folder):
+    finish_publishing(folder)
     if folder.resolve() != folders.REPORT:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in SOURCES:
-            shutil.copyfile(folders.REPORT / name, folder / name)
+            copy_file(folders.REPORT / name, folder / name)
     write_cards(folder)
     return export_report(folder / "report.ipynb", folder / "report.pdf")
 
 
-def publish(staging: Path, output: Path) -> Path:
-    """Move a finished report into its folder; what an earlier report left there and this one lacks goes."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        for name in GENERATED:
-            fresh, old = output / f".{name}.part", output / f".{name}.old"
-            for leftover in (fresh, old):
-                shutil.rmtree(leftover, ignore_errors=True)
-            shutil.copytree(staging / name, fresh)
-            if (output / name).exists():
-                (output / name).rename(old)
-            fresh.rename(output / name)
-            shutil.rmtree(old, ignore_errors=True)
-        if (staging / "models").is_dir():
-            for model in sorted((staging / "models").iterdir()):
-                copy_file(model, output / "models" / model.name)
-        for page in PAGES:
-            if (staging / page).is_file():
-                copy_file(staging / page, output / page)
-        return copy_file(staging / "report.pdf", output / "report.pdf")
-    except OSError as error:
-        raise InputError(
-            f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
-            f"--output; it is complete in {staging}"
-        ) from error
+def _alone(folder):
+    """One report at a time in a folder."""
+    return alone(folder / ".report.lock", f"a report in {folder}")
 
 
 def _check_early(values: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from traitlets import Unicode
 from traitlets.config import Config
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import replacing
 from agegender_lib.pipeline.report_checks import Document, read_document
 from agegender_lib.pipeline.report_numbers import FillNumbers
 from agegender_lib.pipeline.report_source import read_notebook, read_source
@@ -143,10 +144,8 @@ def export_report(notebook: Path, pdf: Path, results: Path | None = None) -> Pat
     config = Config({"FillNumbers": {"results": str(results)}}) if results else Config()
     resources = {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}}
     content, _ = ReportPDFExporter(config=config).from_notebook_node(read_notebook(notebook), resources)
-    pdf.parent.mkdir(parents=True, exist_ok=True)
-    part = pdf.with_name(pdf.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, pdf)
+    with replacing(pdf) as temporary:
+        temporary.write_bytes(content)
     return pdf
 
 

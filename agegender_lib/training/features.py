@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import keras
@@ -12,13 +13,15 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.files import replacing
+from agegender_lib.files import clear_left_over, replacing
+from agegender_lib.lock import alone
 
 from .batches import Batches
 
 #: The last layer that both branches share; its output is what is kept.
 POOLED = "shared_pool_average"
 KEPT = folders.CACHE / "features"
+_ROWS = 1000  # of features that the heads answer at a time
 # Of a layer's configuration, what changes nothing of what it computes, or is said otherwise.
 _OF_THE_MOMENT = ("name", "dtype", "trainable")
 
@@ -55,7 +58,7 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     Returns
     -------
     float32 [n, 2, f]
-        Of the face and of its mirror image.
+        Of the face and of its mirror image; memory-mapped, as those of 100,000 faces can be 1.6 GB.
 
     Raises
     ------
@@ -64,22 +67,36 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     """
     base = _upto_features(network)
     path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
-    if path.exists():
-        try:
-            return np.load(path)
-        except (OSError, ValueError, EOFError):
-            path.unlink()  # damaged, and nothing but time is lost
-    parts = []
+    if (features := _read(path)) is None:
+        # of two trainings that need the same features one computes them, and the other waits
+        with alone(path.with_name(f".{path.stem}.lock"), f"computing the features {path}", math.inf):
+            clear_left_over(path.parent, path.stem)
+            if (features := _read(path)) is None:
+                with replacing(path) as temporary:
+                    _compute(base, faces, temporary)
+                features = np.load(path, mmap_mode="r")
+    return features
+
+
+def _read(path):
+    try:
+        return np.load(path, mmap_mode="r") if path.exists() else None
+    except (OSError, ValueError, EOFError):
+        path.unlink()  # damaged, and nothing but time is lost
+        return None
+
+
+def _compute(base, faces, path):
+    shape = (len(faces.images), 2, *base.output_shape[1:])
+    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     starts = range(0, len(faces.images), 100)
     for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
         images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
         both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
-        parts.append(np.asarray(base.predict_on_batch(both), "float32").reshape(len(images), 2, -1))
-    features = np.concatenate(parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, features)
-    return features
+        found = np.asarray(base.predict_on_batch(both), "float32")
+        features[start : start + 100] = found.reshape(len(images), *shape[1:])
+    features.flush()
+    del features  # Windows renames no file that is mapped
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
@@ -112,9 +129,15 @@ def answers_from_features(network: keras.Model, faces: FaceSet, flip_averaging: 
     features = backbone_features(network, faces)
     heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
     sides = features if flip_averaging else features[:, :1]
-    answers = heads.predict(sides.reshape(-1, sides.shape[-1]), batch_size=1000, verbose=0)
-    gender, age = (np.asarray(answer).reshape(sides.shape[:2]).mean(axis=1) for answer in answers)
-    return pd.DataFrame({"age_predicted": age, "p_female": gender})
+    gender, age = [], []
+    # not heads.predict, which would first make one tensor of all of them
+    step = _ROWS // sides.shape[1]
+    for start in range(0, len(sides), step):
+        part = sides[start : start + step]
+        answers = heads.predict_on_batch(part.reshape(-1, part.shape[-1]))
+        for kept, answer in zip((gender, age), answers, strict=True):
+            kept.append(np.asarray(answer).reshape(part.shape[:2]).mean(axis=1))
+    return pd.DataFrame({"age_predicted": np.concatenate(age), "p_female": np.concatenate(gender)})
 
 
 def _upto_features(network):

@@ -10,8 +10,8 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
 
-def held_out_faces(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
-    """A run's validation rows of predictions.csv, and those faces' pixels, uint8 [n, 128, 128, 3], in that order.
+def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
+    """A run's validation rows of predictions.csv, and the rows of ``faces.images`` with their pixels, int64 [n].
 
     Raises
     ------
@@ -30,4 +30,4 @@ def held_out_faces(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame
     predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
     held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
     place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
-    return held_out, faces.images[place[held_out["file"]].to_numpy()]
+    return held_out, place[held_out["file"]].to_numpy()

@@ -13,7 +13,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
 
-from .held_out import held_out_faces
+from .held_out import held_out_rows
 
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
@@ -73,10 +73,10 @@ def corrupted_predictions(
 
 def _drawn(folder: Path, faces: FaceSet, count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Labels and images of the faces that are drawn, in the order of their hashes."""
-    held_out, images = held_out_faces(folder, faces)
+    held_out, place = held_out_rows(folder, faces)
     draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:robustness:{file}".encode()).hexdigest())
     rows = draw.sort_values().index[:count]
-    return held_out.loc[rows, _LABELS].reset_index(drop=True), np.asarray(images[rows])
+    return held_out.loc[rows, _LABELS].reset_index(drop=True), np.asarray(faces.images[place[rows]])
 
 
 def _version() -> str:

@@ -12,7 +12,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.models import age_distribution, load_model
 
-from .held_out import held_out_faces
+from .held_out import held_out_rows
 
 _NAME = "age_distributions.npz"
 # Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
@@ -48,7 +48,7 @@ def age_distributions(
         predictions.csv, because one of both files was exchanged.
     """
     folder = Path(run_folder)
-    held_out, images = held_out_faces(folder, faces)
+    held_out, rows = held_out_rows(folder, faces)
     kept = folder / _NAME
     if kept.is_file():
         table = _read(kept)
@@ -56,7 +56,7 @@ def age_distributions(
         model = age_distribution(load_model(folder / "model.keras"))
         if model is None:
             return None
-        values = _distributions(model, images, batch_size)
+        values = _distributions(model, faces.images, rows, batch_size)
         table = pd.DataFrame(values, index=pd.Index(held_out["file"], name="file"))
     _check(table, held_out, folder)
     if keep and not kept.is_file():
@@ -65,11 +65,11 @@ def age_distributions(
     return table
 
 
-def _distributions(model: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
+def _distributions(model: keras.Model, images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
     parts = []
-    starts = range(0, len(images), batch_size)
+    starts = range(0, len(rows), batch_size)
     for start in tqdm(starts, desc="age distributions", unit="batch", disable=None, mininterval=1):
-        batch = np.asarray(images[start : start + batch_size], dtype="float32") / 255.0
+        batch = np.asarray(images[rows[start : start + batch_size]], dtype="float32") / 255.0
         # a full batch every time, so that the graph is traced once
         padded = np.concatenate([batch, np.zeros((batch_size - len(batch), *batch.shape[1:]), "float32")])
         parts.append(np.asarray(model.predict_on_batch(padded))[: len(batch)])

@@ -1,6 +1,8 @@
 """Studies: many trainings that differ in one thing each, so that a recipe is found by measuring."""
 
 import json
+import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
+from agegender_lib.lock import Busy
 
 from .config import TrainingConfig, configure
 from .network import build_network, check_stages
@@ -19,6 +22,7 @@ from .train import train, training_name
 
 RUNS = folders.RUNS / "ablations"
 KEPT = folders.REPORT / "results" / "ablations"
+_PAUSE = 5.0  # seconds between two looks at a training that another worker has
 _MERGED = ("builder", "augmentation")
 
 
@@ -101,6 +105,8 @@ def run_study(
 ) -> pd.DataFrame:
     """Train what is not yet trained, one after the other; the same call goes on with a killed study.
 
+    The same call in another process is a second worker: neither trains what the other has at hand.
+
     Parameters
     ----------
     study : Study
@@ -131,17 +137,37 @@ def run_study(
         # an argument that a builder refuses shows in building only: better before the first hour than after it
         check_stages(build_network(training.config), training.config)
         keras.utils.clear_session()
-    for number, (name, training) in enumerate(missing.items(), start=1):
-        print(
-            f"{number}/{len(missing)}  {training.group}: {training.choice}, seed {training.seed}", flush=True
-        )
-        places[name] = train(training.config, faces, weights, runs)
-        keras.utils.clear_session()
+    places |= _train(missing, faces, weights, runs)
     rows = [
         (training.group, training.choice, training.seed, training.reference, name, places[name])
         for name, training in zip(names, study.trainings, strict=True)
     ]
     return pd.DataFrame(rows, columns=["group", "choice", "seed", "reference", "run", "folder"])
+
+
+def _train(missing, faces, weights, runs):
+    """Train one after the other; what another worker has at hand comes last, in case that one is killed."""
+    todo, done, told = deque(missing), {}, set()
+    passed_over = 0
+    while todo:
+        name = todo.popleft()
+        training = missing[name]
+        if name not in told:
+            what = f"{training.group}: {training.choice}, seed {training.seed}"
+            print(f"{len(told) + 1}/{len(missing)}  {what}", flush=True)
+        try:
+            done[name] = train(training.config, faces, weights, runs)
+            passed_over = 0
+        except Busy:
+            if name not in told:
+                print("  another process is training this one: later", flush=True)
+            todo.append(name)
+            passed_over += 1
+            if passed_over >= len(todo):
+                time.sleep(_PAUSE)
+        told.add(name)
+        keras.utils.clear_session()
+    return done
 
 
 def _finished(name, places):

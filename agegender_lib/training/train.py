@@ -18,7 +18,8 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, fewer_to_train, split_faces, split_fold
 from agegender_lib.errors import InputError
-from agegender_lib.files import write_csv, write_json
+from agegender_lib.files import clear_left_over, write_csv, write_json
+from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
 
 from .checkpoint import State
@@ -76,11 +77,12 @@ def train(
     ------
     InputError
         If the settings cannot be built, or the folder holds a training with other settings or other data.
+    Busy
+        An InputError: if another process is training into this folder.
     """
     identity = _identity(config, faces, weights)
     folder = Path(runs) / (name or _name(config, identity))
-    _refuse_another(folder, identity)
-    if (folder / "metrics.json").exists():
+    if _finished(folder, identity):
         return folder
     split = split_as_configured(config, faces.table)
     if config.members > 1:
@@ -94,17 +96,20 @@ def train(
     check_stages(network, config)
     check_gradients(config, int((split == "train").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
-    _claim(folder, identity)
-    state = State.read(folder / "checkpoint.npz")
-    # a training that goes on began with the weights of then, whatever could be downloaded just now
-    state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
-    fit(graph, network, config, faces, split, state, folder, on_epoch)
-    _save(network_to_save(network, config), config, folder)
-    answers = None
-    if config.weight_bits is None and all(stage.on_features for stage in config.stages):
-        answers = answers_from_features(in_float32(network, config), faces, config.flip_averaging)
-    _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
-    state.path.unlink(missing_ok=True)
+    with _alone(folder):
+        if _finished(folder, identity):
+            return folder
+        _claim(folder, identity)
+        state = State.read(_checkpoint(folder))
+        # a training that goes on began with the weights of then, whatever could be downloaded just now
+        state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
+        fit(graph, network, config, faces, split, state, folder, on_epoch)
+        _save(network_to_save(network, config), config, folder)
+        answers = None
+        if config.weight_bits is None and all(stage.on_features for stage in config.stages):
+            answers = answers_from_features(in_float32(network, config), faces, config.flip_averaging)
+        _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
+        state.path.unlink(missing_ok=True)
     return folder
 
 
@@ -130,16 +135,19 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch):
     """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
     single = replace(config, members=1, weight_bits=None)
     members = [replace(single, seed=config.seed + number) for number in range(config.members)]
-    parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch) for member in members]
-    _claim(folder, identity)
-    _save(average_members([load_model(part / "model.keras") for part in parts]), config, folder)
-    histories = pd.concat([pd.read_csv(part / "history.csv") for part in parts])
-    history = histories.groupby("epoch", as_index=False).mean().astype({"stage": int})
-    # an epoch of the whole is an epoch of each member
-    history["seconds"] *= config.members
-    first = json.loads((parts[0] / "metrics.json").read_text(encoding="utf-8"))
-    facts = {key: first[key] for key in ("weights_origin", "precision")}
-    _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
+    with _alone(folder):
+        if _finished(folder, identity):
+            return folder
+        parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch) for member in members]
+        _claim(folder, identity)
+        _save(average_members([load_model(part / "model.keras") for part in parts]), config, folder)
+        histories = pd.concat([pd.read_csv(part / "history.csv") for part in parts])
+        history = histories.groupby("epoch", as_index=False).mean().astype({"stage": int})
+        # an epoch of the whole is an epoch of each member
+        history["seconds"] *= config.members
+        first = json.loads((parts[0] / "metrics.json").read_text(encoding="utf-8"))
+        facts = {key: first[key] for key in ("weights_origin", "precision")}
+        _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
     return folder
 
 
@@ -192,7 +200,9 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     if exact.exists():
         held_out = predictions[predictions["split"] == "validation"]
         unrounded = held_out.assign(
-            **predict(load_model(exact), faces.images[held_out.index]).set_index(held_out.index)
+            **predict(load_model(exact), faces.images, rows=held_out.index.to_numpy()).set_index(
+                held_out.index
+            )
         )
         metrics["unrounded_validation"] = _scores(unrounded)
         exact.unlink()
@@ -228,11 +238,29 @@ def _name(config, identity):
     return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
+def _alone(folder):
+    """One process at a time: a second one would train the same epochs again into the same files."""
+    # a kernel whose report was killed lives on for a moment
+    return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", ORPHANED)
+
+
+def _finished(folder, identity):
+    """Whether this training is done; refuses a folder that holds another one."""
+    _refuse_another(folder, identity)
+    done = (folder / "metrics.json").exists()
+    if done and _checkpoint(folder).exists():  # killed between the last two lines of train
+        _checkpoint(folder).unlink(missing_ok=True)
+    return done
+
+
+def _checkpoint(folder):
+    return folder / "checkpoint.npz"
+
+
 def _claim(folder, identity):
     """Make the folder this training's, without what a killed one was just writing."""
     folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob(".writing-*"):
-        left_over.unlink(missing_ok=True)
+    clear_left_over(folder)
     if not (folder / "config.json").exists():
         write_json(folder / "config.json", identity)
 

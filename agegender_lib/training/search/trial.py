@@ -1,10 +1,6 @@
 """One trial of a search: a training that reports its epochs, is pruned, and shares its run folder with no other."""
 
 import math
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -14,6 +10,7 @@ from optuna.trial import Trial, TrialState
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy, alone
 
 from ..train import train, training_name
 from .space import Space
@@ -115,7 +112,8 @@ class Objective:
                 return self._same_as(trial, other)
             if other.state == TrialState.RUNNING and other.number < trial.number:
                 raise NotNow(f"trial {other.number} is training the same settings")
-        with alone(self.runs / "search" / "locks" / f"{run}.lock"):
+        # the study knows who trains what, but takes a worker that slept for dead
+        with alone(self.runs / "search" / "locks" / f"{run}.lock", f"the training {run}", math.inf):
             return self._trained(trial, config, self.runs / run)
 
     def _same_as(self, trial, other):
@@ -141,6 +139,8 @@ class Objective:
 
         try:
             train(config, self.faces, self.weights, self.runs, on_epoch=report)
+        except Busy as busy:
+            raise NotNow(str(busy)) from None
         finally:
             history = _history(folder)
             if len(history):
@@ -159,32 +159,6 @@ class Objective:
         trial.set_user_attr("gender_accuracy", float(last["val_gender_accuracy"]))
         trial.set_user_attr("epochs", len(history))
         trial.set_user_attr("seconds", float(history["seconds"].sum()))
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait for a lock and hold it in the block; it ends with this process, whatever ends that.
-
-    The study knows who trains what, but takes a worker that slept for dead. SQLite locks a file on every system.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
-    said = False
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN EXCLUSIVE")
-                break
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    raise
-            if not said:
-                print(f"{path.stem}: another process has this run folder, waiting for it", flush=True)
-            said = True
-            time.sleep(1)
-        yield
-    finally:
-        connection.close()
 
 
 def _history(folder):

@@ -1,0 +1,69 @@
+"""A finished report moves into its folder: all of it, or nothing yet."""
+
+import os
+import shutil
+from pathlib import Path
+
+from agegender_lib.errors import InputError
+from agegender_lib.files import clear_left_over, is_full
+from agegender_lib.pipeline.model_card import PAGES
+
+#: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
+GENERATED = ("figures", "results")
+PDF = "report.pdf"
+# The new report inside the report folder: first while it is copied, then whole.
+_COPYING, _WHOLE, _OLD = ".next.part", ".next", ".next.old"
+
+
+def publish(staging: Path, output: Path) -> Path:
+    """Move a finished report into its folder; what an earlier report left there and this one lacks goes.
+
+    It is copied beside the earlier one first. Only then, by renaming, is that replaced: a kill leaves either the
+    earlier report, or one that :func:`finish_publishing` makes whole.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written there.
+    """
+    try:
+        fresh = output / _COPYING
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        for name in GENERATED:
+            shutil.copytree(staging / name, fresh / name)
+        if (staging / "models").is_dir():
+            shutil.copytree(staging / "models", fresh / "models")
+        for page in (*PAGES, PDF):
+            if (staging / page).is_file():
+                shutil.copyfile(staging / page, fresh / page)
+        os.replace(fresh, output / _WHOLE)
+        finish_publishing(output)
+        return output / PDF
+    except OSError as error:
+        reason = "no space left" if is_full(error, output) else error.strerror or error
+        raise InputError(
+            f"the report cannot be written to {output} ({reason}): make room or give another "
+            f"--output; it is complete in {staging}"
+        ) from error
+
+
+def finish_publishing(output: Path) -> None:
+    """Put what :func:`publish` had copied in the place of the earlier report; does nothing where all is done."""
+    clear_left_over(output)
+    clear_left_over(output / "models")
+    fresh, old = output / _WHOLE, output / _OLD
+    if fresh.is_dir():
+        for name in GENERATED:
+            if (fresh / name).is_dir():
+                shutil.rmtree(old, ignore_errors=True)
+                if (output / name).exists():
+                    os.replace(output / name, old)
+                os.replace(fresh / name, output / name)
+        files = sorted(file for file in fresh.rglob("*") if file.is_file())
+        for file in files:
+            target = output / file.relative_to(fresh)
+            target.parent.mkdir(exist_ok=True)
+            os.replace(file, target)
+        shutil.rmtree(fresh)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,231 @@
+"""Killed at any moment, everything is whole, and the same command again comes to what it would have come to.
+
+Each test goes through every moment at which the disk changes, see kill_points; `python tests/kill_anywhere.py` kills
+real processes at random moments.
+"""
+
+import hashlib
+import os
+import shutil
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from kill_checks import UNFINISHED, broken, differences, finished, left_over
+from kill_points import kill_points
+from tiny_faces import FACES, truncated, write_folder, write_tar
+
+from agegender_lib import files
+from agegender_lib.data import cache, importer, load_faces, rendered
+from agegender_lib.data.faceset import FaceSet
+from agegender_lib.data.fetch import part_path
+from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.outputs import Outputs
+from agegender_lib.pipeline.publish import finish_publishing, publish
+from agegender_lib.pipeline.report_export import export_report
+
+
+@pytest.fixture
+def work(tmp_path):
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def moments(work, tmp_path):
+    """Runs an action that writes in ``work``; gives the folders that kills would have left."""
+
+    def run(action, fewest):
+        states, written = kill_points(work, tmp_path / "states", action)
+        # or what is tried here would be next to nothing
+        assert len(states) >= fewest
+        for name in written:
+            assert any(UNFINISHED.search(part) for part in name.split(os.sep)), f"{name} is written in place"
+        for state in states:
+            assert broken(state) == []
+        assert left_over(states[-1]) == []
+        return states
+
+    return run
+
+
+def in_place_of(state, work):
+    """Make ``work`` what a kill left, because absolute paths count."""
+    shutil.rmtree(work)
+    shutil.copytree(state, work)
+    return work
+
+
+def test_an_import(work, moments, tmp_path, monkeypatch):
+    monkeypatch.setattr(importer, "_BATCH", 2)
+    source = write_tar(
+        tmp_path / "f.tar",
+        {**FACES, "notes.txt": b"", f"copy/{min(FACES)}": FACES[min(FACES)], "b.jpg": truncated()},
+    )
+    states = moments(lambda: load_faces(source, work / "cache"), 10)
+    for state in states:
+        faces = load_faces(source, in_place_of(state, work) / "cache")
+        assert len(faces) == 5 and differences(work, states[-1]) == [] and left_over(work) == []
+        del faces
+
+
+def test_an_import_into_a_cache_that_knows_the_faces_from_elsewhere(work, moments, tmp_path):
+    load_faces(write_folder(tmp_path / "folder", FACES), work / "cache")
+    source = write_tar(tmp_path / "f.tar", FACES)
+    states = moments(lambda: load_faces(source, work / "cache"), 8)
+    for state in states:
+        load_faces(source, in_place_of(state, work) / "cache")
+        assert differences(work, states[-1]) == [] and left_over(work) == []
+
+
+def test_drawing_faces(work, moments):
+    states = moments(lambda: rendered.render_faces(work / "faces", 4), 6)
+    for state in states:
+        rendered.render_faces(in_place_of(state, work) / "faces", 4)
+        assert differences(work, states[-1]) == [] and left_over(work) == []
+
+
+@pytest.fixture
+def faces():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"file": [f"{n}.jpg" for n in range(4)], "age": [3, 20, 30, 70]})
+    images = rng.integers(0, 256, (4, 128, 128, 3), dtype=np.uint8)
+    return FaceSet(table, images, pd.DataFrame(columns=["file", "reason"]), "f" * 64, "four", False)
+
+
+def run_folder(folder):
+    """Every file that a run folder has, with next to nothing in it."""
+    folder.mkdir()
+    for name in ("config.json", "provenance.json", "metrics.json"):
+        (folder / name).write_text("{}\n")
+    for name in ("history.csv", "predictions.csv"):
+        (folder / name).write_text("epoch\n1\n")
+    for name in ("model.keras", "model.h5"):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
+    # the models of this test are none
+    monkeypatch.setattr(
+        "kill_checks._READERS", {k: v for k, v in _readers().items() if k not in (".h5", ".keras")}
+    )
+    run = run_folder(tmp_path / "run")
+
+    def chapter():
+        out = Outputs(work / "report", faces)
+        figure = plt.figure()
+        figure.add_subplot().plot([1, 2])
+        out.figure(figure, "line")
+        plt.close(figure)
+        out.table(faces.table, "ages")
+        out.numbers("data", {"images": 4})
+        out.run(run, "model_a", "age_gender_A")
+
+    chapter()  # the second time there is something to lose
+    states = moments(chapter, 20)
+    for state in states[::4]:  # drawing takes its time
+        in_place_of(state, work)
+        for path in work.rglob("*"):
+            # a report clears its folder of what killed ones left
+            if path.is_dir():
+                files.clear_left_over(path)
+        chapter()
+        assert differences(work, states[-1]) == [] and left_over(work) == []
+
+
+def _readers():
+    import kill_checks
+
+    return kill_checks._READERS
+
+
+def report_folder(folder, word):
+    for name in (
+        f"figures/{word}.txt",
+        f"results/{word}.json",
+        "results/same.json",
+        "models/a.txt",
+        "MODEL_CARD.md",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'"{word}"\n')
+    (folder / "models" / f"{word}.txt").write_text(word)
+    (folder / "report.pdf").write_text(word)
+    return folder
+
+
+def test_a_report_that_moves_into_its_folder(work, moments, tmp_path, monkeypatch):
+    monkeypatch.setattr("kill_checks._READERS", {k: v for k, v in _readers().items() if k != ".pdf"})
+    old = report_folder(tmp_path / "old", "old")
+    (old / "report.ipynb").write_text('{"cells": []}')
+    shutil.copytree(old, work)
+    new = report_folder(tmp_path / "new", "new")
+    # what no report makes, and models of other names, stay
+    wanted = shutil.copytree(old, tmp_path / "wanted", ignore=shutil.ignore_patterns("figures", "results"))
+    shutil.copytree(new, wanted, dirs_exist_ok=True)
+    states = moments(lambda: publish(new, work), 12)
+    came_of = set()
+    for state in states:
+        again = in_place_of(state, tmp_path / "again") if (tmp_path / "again").exists() else None
+        again = again or shutil.copytree(state, tmp_path / "again")
+        finish_publishing(again)
+        whole = [name for name, folder in (("old", old), ("new", wanted)) if not differences(again, folder)]
+        assert len(whole) == 1, differences(again, wanted)
+        came_of.add(whole[0])
+        publish(new, again)
+        assert differences(again, wanted) == [] and left_over(again) == []
+    assert came_of == {"old", "new"}
+
+
+def test_an_export(work, moments, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    notebook = tmp_path / "report.ipynb"
+    cell = nbformat.v4.new_markdown_cell("# A title\n\nA sentence.")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    work.mkdir()
+    (work / "report.pdf").write_bytes(export_report(notebook, tmp_path / "other.pdf").read_bytes())
+    before = hashlib.sha256((work / "report.pdf").read_bytes()).hexdigest()
+    cell.source += " Another."
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    states = moments(lambda: export_report(notebook, work / "report.pdf"), 3)
+    found = {hashlib.sha256((state / "report.pdf").read_bytes()).hexdigest() for state in states}
+    assert len(found) == 2 and before in found
+
+
+def test_an_executed_notebook(work, moments, tmp_path):
+    cells = [
+        nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("x"),
+    ]
+    notebook = tmp_path / "01_small.ipynb"
+    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), notebook)
+    states = moments(lambda: execute(notebook, {"x": 2}, work), 3)
+    assert [path.name for path in finished(states[-1])] == ["01_small.ipynb"]
+    (path,) = work.iterdir()
+    assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"
+
+
+def test_what_a_kill_leaves_is_told_from_what_is_whole(tmp_path):
+    """The checks above see damage: a file that is cut short is broken under its final name, and not under another."""
+    work = tmp_path / "work"
+    (work / cache._WORK).mkdir(parents=True)
+    for name in (
+        "metrics.json",
+        "history.csv",
+        ".writing-metrics-x.json",
+        f"{cache._WORK}/meta.json",
+        "a.csv.part",
+    ):
+        (work / name).write_text('{"epoch')
+    (work / "images.npy").write_bytes(b"\x93NUMPY")
+    for name in ("model.keras", "model.h5", "a.png", "report.pdf", "a.svg"):
+        (work / name).write_bytes(b"PK\x03\x04")
+    named = [line.split(":")[0] for line in broken(work)]
+    assert named == [
+        "a.png", "a.svg", "history.csv", "images.npy", "metrics.json", "model.h5", "model.keras", "report.pdf",
+    ]  # fmt: skip
+    assert UNFINISHED.search(part_path(work / "faces.tar.gz", "a" * 64).name)

@@ -1,0 +1,185 @@
+"""A full disk and a folder that cannot be written are said in a sentence, and nothing that was there is lost."""
+
+import errno
+import gc
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from kill_checks import broken, left_over
+from tiny_faces import jpeg, write_tar
+
+from agegender_lib import files, folders
+from agegender_lib.data import load_faces, render_faces
+from agegender_lib.errors import InputError
+from agegender_lib.files import check_writable, replacing, write_csv, write_json
+from agegender_lib.pipeline import cli, report
+
+
+def mounted(folder, options):
+    """Mount a file system in memory there, or skip the test."""
+    folder.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk, and only Linux has this one")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A disk of 1 MB."""
+    yield mounted(tmp_path / "small", "size=1m")
+    subprocess.run(["umount", "-l", str(tmp_path / "small")], check=True)
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A folder on a disk that is read-only, for root too."""
+    yield mounted(tmp_path / "closed", "ro,size=1m")
+    subprocess.run(["umount", "-l", str(tmp_path / "closed")], check=True)
+
+
+def refused(error, *parts):
+    """A sentence that says how much to free, and that the same command goes on."""
+    text = str(error.value)
+    assert "no space left in " in text and text.endswith("MB there and run the same command again")
+    for part in parts:
+        assert str(part) in text
+
+
+def test_an_import_onto_a_full_disk(small, tmp_path):
+    # 0.24 MB of pixels as they come, and as much again in order, fit; 0.5 MB do not fit twice
+    names = {f"{age}_0_0_2017011618403976{age:02}.jpg.chip.jpg": jpeg(age) for age in range(1, 13)}
+    source = write_tar(tmp_path / "f.tar", names)
+    with pytest.raises(InputError) as error:
+        load_faces(source, small / "cache")
+    refused(error, small / "cache", "at least 1 MB")
+    del error  # it holds on to the array, and that to its place on the disk
+    gc.collect()
+    assert list((small / "cache").iterdir()) == []
+    kept = write_tar(tmp_path / "few.tar", dict(list(names.items())[:5]))
+    assert len(load_faces(kept, small / "cache")) == 5
+
+
+def test_drawing_onto_a_full_disk(small, capsys):
+    (small / "filler").write_bytes(bytes(2**20 - 3 * 4096))
+    assert cli.main(["data", "render", str(small / "faces"), "--count", "9"]) == 2
+    assert "agegender: no space left in " in capsys.readouterr().err
+    assert [path.name for path in small.iterdir()] == ["filler"]
+    (small / "filler").unlink()
+    assert len(list(render_faces(small / "faces", 9).iterdir())) == 9
+
+
+WAYS = {
+    "json": lambda path: write_json(path, ["x" * 1000] * 2000),
+    "csv": lambda path: write_csv(path, pd.DataFrame({"x": range(300_000)})),
+    "npy": lambda path: _save(path, np.save),
+    "npz": lambda path: _save(path, lambda file, array: np.savez(file, a=array)),
+}
+
+
+def _save(path, save):
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        save(file, np.zeros(400_000))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_that_does_not_fit_leaves_the_earlier_one(small, way):
+    path = small / f"file.{way}"
+    path.write_text("[]\n")
+    with pytest.raises(InputError) as error:
+        WAYS[way](path)
+    refused(error, small)
+    assert path.read_text() == "[]\n" and list(small.iterdir()) == [path]
+
+
+def test_a_training_on_a_full_disk_goes_on_once_there_is_room(tiny_b, few, small, tmp_path):
+    import agegender_lib.quiet  # noqa: F401
+    from agegender_lib.training import train
+
+    config, weights = tiny_b
+    (small / "filler").write_bytes(bytes(2**20 - 60 * 1024))
+    with pytest.raises(InputError) as error:
+        train(config, few, weights, small, "run")
+    refused(error, small / "run")
+    assert broken(small) == [] and left_over(small) == [] and not (small / "run" / "metrics.json").exists()
+    (small / "filler").unlink()
+    train(config, few, weights, small, "run")
+    assert (small / "run" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["full", "quota"])
+def test_a_disk_that_fills_up_while_a_library_writes(tmp_path, number):
+    """Without mounting: the error comes from inside, dressed as another."""
+    write_json(tmp_path / "a.json", "x" * 3 * 2**20)
+    with pytest.raises(InputError) as error, replacing(tmp_path / "a.json"):
+        try:
+            raise OSError(number, os.strerror(number))
+        except OSError:
+            raise ValueError("can't close the file while it is written") from None
+    refused(error, tmp_path, "at least 4 MB")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_error_that_is_no_full_disk_stays_what_it_is(tmp_path):
+    for problem in (ValueError("something else"), OSError(errno.EIO, "Input/output error"), KeyError("x")):
+        with pytest.raises(type(problem)) as error, replacing(tmp_path / "a.json"):
+            raise problem
+        assert error.value is problem
+
+
+def test_a_report_that_could_not_be_kept_is_refused_before_anything_else(
+    closed, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(report, "_check_early", lambda values: pytest.fail("too late"))
+    monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(folders, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(folders, "CACHE", tmp_path / "cache")
+    places = {
+        "report": lambda: cli.main(["report", "--output", str(closed / "report")]),
+        "set": lambda: cli.main(["report", "--pdf-only", "--output", str(closed / "set")]),
+    }
+    for name in ("BUILD", "RUNS", "CACHE"):
+
+        def elsewhere(name=name):
+            with monkeypatch.context() as patch:
+                patch.setattr(folders, name, closed / name)
+                return cli.main(["report", "--output", str(tmp_path / "report")])
+
+        places[name] = elsewhere
+    for name, tried in places.items():
+        assert tried() == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"agegender: {closed / name} cannot be written (Read-only file system): allow")
+        assert ("give another --output" in said) == name.islower()
+    assert list(tmp_path.iterdir()) == [closed]
+
+
+def test_folders_that_may_not_be_written(closed, tmp_path):
+    with pytest.raises(InputError, match=r"closed.* cannot be written \(Read-only file system\)"):
+        write_json(closed / "runs" / "a.json", {})
+    with pytest.raises(InputError, match=r"closed.* cannot be written \(Read-only file system\)"):
+        load_faces(write_tar(tmp_path / "f.tar", {"1_0_0_20170116184039760.jpg": jpeg(1)}), closed / "cache")
+    check_writable(tmp_path / "not" / "there", "")
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_cache_that_is_complete_need_not_be_written(tmp_path, monkeypatch):
+    source = write_tar(tmp_path / "f.tar", {"1_0_0_20170116184039760.jpg": jpeg(1)})
+    load_faces(source, tmp_path / "cache")
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+    assert len(load_faces(source, tmp_path / "cache")) == 1

@@ -1,0 +1,175 @@
+"""One process at a time: a lock says who has it, lets go with its process, and is waited for where that helps."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from tiny_faces import FACES, write_folder
+
+from agegender_lib import files, folders, lock
+from agegender_lib.data import importer, load_faces
+from agegender_lib.errors import InputError
+from agegender_lib.lock import Busy, alone
+
+HOLDER = """
+import sys, time
+from agegender_lib.lock import alone
+with alone(sys.argv[1], "it"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process, which holds the lock."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "a.lock")],
+        env={**os.environ, "PYTHONPATH": str(folders.ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout.readline() == "held\n"
+    yield child
+    child.kill()
+    child.wait()
+
+
+def test_the_second_is_told_who_has_it(holder, tmp_path):
+    with pytest.raises(Busy) as told, alone(tmp_path / "a.lock", "the training x"):
+        pass
+    said = rf"the training x is being worked on by process {holder.pid} on \S+ since \d{{4}}-\d\d-\d\d \S+: "
+    assert re.match(said + "wait until it has finished, or stop it$", str(told.value))
+    assert isinstance(told.value, InputError)
+
+
+def test_what_a_killed_process_leaves_locks_nothing(holder, tmp_path):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / "a.lock").exists()
+    with alone(tmp_path / "a.lock", "it"), pytest.raises(Busy, match=f"process {os.getpid()} on"):
+        with alone(tmp_path / "a.lock", "it"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_that_wait_each_has_it_alone(tmp_path):
+    inside, most, done = [], [], []
+
+    def work():
+        for _ in range(5):
+            with alone(tmp_path / "folder" / "a.lock", "it", math.inf):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.pop()
+        done.append(1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_PAUSE", 0.001)
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert set(most) == {1} and len(most) == 30 and len(done) == 6
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_who_waits_has_it_next(tmp_path):
+    order, waiting = [], threading.Event()
+
+    def second():
+        waiting.set()
+        with alone(tmp_path / "a.lock", "it", 20):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "other.lock", "something else"):
+        thread.start()
+        waiting.wait(20)
+        time.sleep(0.3)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_an_error_in_the_block_lets_go(tmp_path):
+    with pytest.raises(KeyError), alone(tmp_path / "a.lock", "it"):
+        raise KeyError
+    with alone(tmp_path / "a.lock", "it"):
+        pass
+
+
+def test_a_file_system_without_locks_does_without(tmp_path, monkeypatch):
+    if lock.fcntl is None:
+        pytest.skip("flock is Unix's")
+
+    def refuse(*_):
+        raise OSError(lock.errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "a.lock", "it"):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"file cannot be written"),
+        alone(tmp_path / "file" / "a.lock", "it"),
+    ):
+        pass
+
+
+def test_two_imports_of_one_source_decode_it_once(tmp_path, monkeypatch):
+    folder, decoded, found = write_folder(tmp_path / "f", FACES), [], []
+    inside = threading.Event()
+    real = importer.decode_face
+
+    def slow(data):
+        inside.set()
+        decoded.append(1)
+        time.sleep(0.05)
+        return real(data)
+
+    monkeypatch.setattr(importer, "decode_face", slow)
+    first = threading.Thread(target=lambda: found.append(load_faces(folder, tmp_path / "cache")))
+    first.start()
+    inside.wait(20)
+    found.append(load_faces(folder, tmp_path / "cache"))
+    first.join()
+    assert len(decoded) == 5 and [len(faces) for faces in found] == [5, 5]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_left_overs_of_one_file_are_not_those_of_another(tmp_path):
+    for name in (".writing-a-x1.npy", ".writing-a[b]-x2.npy", ".writing-b-x3.npy", "a.npy"):
+        (tmp_path / name).touch()
+    files.clear_left_over(tmp_path, "a[b]")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".writing-a-x1.npy",
+        ".writing-b-x3.npy",
+        "a.npy",
+    ]
+    files.clear_left_over(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_no_duration_is_a_difference_of_clocks_that_can_jump():
+    """Seconds are counted by clocks that only go forward; what the wall clock says is at most written down."""
+    allowed = {"training/search/run.py"}  # the moment at which a worker on another machine began
+    library = folders.ROOT / "agegender_lib"
+    found = {
+        path.relative_to(library).as_posix()
+        for path in library.rglob("*.py")
+        if re.search(
+            r"\btime\.time\(|\btime\.time_ns\(|datetime\.(now|utcnow|today)\(\)\s*-", path.read_text("utf-8")
+        )
+    }
+    assert found == allowed
