@@ -114,7 +114,10 @@ def work(tmp_path_factory):
     space = {
         "model": "model_a",
         "base": SHORT,
-        "parameters": {"stages.0.learning_rate": {"low": 0.0005, "high": 0.01, "log": True}},
+        "parameters": {
+            "stages.0.learning_rate": {"low": 0.0005, "high": 0.01, "log": True},
+            "optimizer": {"choices": ["adamw", "muon"]},
+        },
     }
     profile = written(work, "tiny", {**TINY, **studies, "search_space": written(work, "space", space)})
     for attempt, home, hashes in (("first", work, "1"), ("second", work / "elsewhere", "2")):

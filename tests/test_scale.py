@@ -162,7 +162,8 @@ def test_the_power_of_growth_is_the_slope_of_the_logarithms():
 
 def test_the_conclusions_name_the_worst():
     table = pd.concat(
-        [measured([1, 10, 100], [100, 200, 3071]), measured([1, 100, 10_000], [1] * 3, "train")]
+        [measured([1, 10, 100], [100, 200, 3071]), measured([1, 100, 10_000], [1] * 3, "train")],
+        ignore_index=True,
     )
     kept, steepest = scale.conclusions(table, scale.growth(table))
     assert "3,071 MiB, is held by 'import' at 100,000" in kept and kept.endswith("is kept.")
