@@ -30,7 +30,7 @@ from .cache import find_entry, save_entry, source_key, work_folder
 from .decode import SIZE, NotAFace, decode_face
 from .duplicates import duplicate_groups
 from .faceset import FaceSet
-from .filenames import FaceName, parse_name
+from .filenames import FaceName, parse_name, printable
 
 _BATCH = 256
 
@@ -72,10 +72,17 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
         When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
         of it, or holds no usable face at all; when the cache cannot be written.
     """
-    source, cache = Path(source).expanduser(), Path(cache).expanduser()
+    source, cache = _at_home(source), _at_home(cache)
     check_source(source)
     key = source_key(source)
     return find_entry(cache, key) or _import(source, cache, key)
+
+
+def _at_home(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
@@ -122,10 +129,10 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
         for key, (path, data) in zip(hashes, batch, strict=True):
             outcome = decoded[key] if key else data
             if isinstance(outcome, str):
-                rejected.append((_printable(path), outcome))
+                rejected.append((printable(path), outcome))
             else:
                 name = _base_name(path)
-                found.append(_Found(name, _printable(path), parse_name(name), key, *outcome))
+                found.append(_Found(name, printable(path), parse_name(name), key, *outcome))
     return found, rejected
 
 
@@ -181,7 +188,3 @@ def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
 
 def _base_name(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/")).name
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()  # file names need not be text
