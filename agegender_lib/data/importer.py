@@ -15,7 +15,7 @@ import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -139,7 +139,7 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
 def _objection(path: str) -> str | None:
     """Why a file is not worth reading, from its path alone."""
     name = _base_name(path)
-    if name.startswith("._") or "__MACOSX" in PurePosixPath(path).parts:
+    if name.startswith("._") or "__MACOSX" in path.split("/"):
         return "not a JPEG: metadata of macOS"
     if not name.lower().rstrip().endswith(("jpg", "jpeg")):
         return "not a JPEG"
@@ -187,4 +187,4 @@ def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
 
 
 def _base_name(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).name
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -122,7 +122,7 @@ def _tar(rng, path, files) -> Source:
     form = rng.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
     members = []
     mode = "w:gz" if path.name.endswith("gz") else "w"
-    encoding = rng.choice(("utf-8", "utf-8", "latin-1", "cp1251"))
+    encoding = "utf-8" if form == tarfile.PAX_FORMAT else rng.choice(("utf-8", "latin-1", "cp1251"))
     with tarfile.open(path, mode, format=form, encoding=encoding, errors="replace") as archive:
         for name, data in files:
             member = tarfile.TarInfo(name)

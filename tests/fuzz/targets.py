@@ -224,7 +224,7 @@ def _a_weights_file(seed, folder):
 
 
 def _load_weights(path, _):
-    from agegender_lib.models import load_weights
+    from agegender_lib.models.weights import load_weights
 
     from . import model_files
 
