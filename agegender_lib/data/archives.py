@@ -217,7 +217,9 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
 
 def _refuse_many(source: Path, count: int) -> None:
     if count > MOST_FILES:
-        raise InputError(f"{source} holds more than {MOST_FILES:,} files; give one of fewer, or a folder of them")
+        raise InputError(
+            f"{source} holds more than {MOST_FILES:,} files; give one of fewer, or a folder of them"
+        )
 
 
 def _bomb(source: Path, most: int) -> InputError:

@@ -55,7 +55,9 @@ def parse_name(name: str) -> FaceName:
     FaceName(age=26, gender=1, race=2, timestamp='20170116184039763')
     """
     if len(name) > LONGEST_NAME:
-        raise InputError(f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes")
+        raise InputError(
+            f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes"
+        )
     ending = _ENDING.search(name)
     if ending is None:
         raise InputError(f"{name!r} does not end in .jpg or .jpeg, so it is not taken for a face")

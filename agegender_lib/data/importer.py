@@ -82,7 +82,9 @@ def _at_home(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
+        raise InputError(
+            f"{path} begins in the home of somebody unknown here; write the whole path"
+        ) from None
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:

@@ -54,7 +54,9 @@ def check_model_file(path: Path) -> None:
         with h5py.File(io.BytesIO(archive.read(_WEIGHTS)), "r") as file:
             stored = sum(math.prod(shape) for _, shape in stored_shapes(file, path))
     config["compile_config"] = None
-    _check_layers(_without_values(lambda: keras.saving.deserialize_keras_object(config, safe_mode=True)), stored, path)
+    _check_layers(
+        _without_values(lambda: keras.saving.deserialize_keras_object(config, safe_mode=True)), stored, path
+    )
 
 
 def stored_shapes(file: h5py.File, path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -66,7 +68,9 @@ def stored_shapes(file: h5py.File, path: Path) -> Iterator[tuple[str, tuple[int,
         If one claims to be far larger than the file, or lies in another file.
     """
     datasets: list[tuple[str, h5py.Dataset]] = []
-    file.visititems(lambda name, item: datasets.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+    file.visititems(
+        lambda name, item: datasets.append((name, item)) if isinstance(item, h5py.Dataset) else None
+    )
     claimed = sum(math.prod(item.shape) * item.dtype.itemsize for _, item in datasets)
     if claimed > max(SMALL, MOST_EXPANSION * _size(path)):
         raise InputError(
@@ -86,7 +90,10 @@ def _size(path: Path) -> int:
 def _check_archive(archive: zipfile.ZipFile, path: Path) -> None:
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    if unpacked > max(SMALL, MOST_EXPANSION * _size(path)) or archive.getinfo(_CONFIG).file_size > LARGEST_CONFIG:
+    if (
+        unpacked > max(SMALL, MOST_EXPANSION * _size(path))
+        or archive.getinfo(_CONFIG).file_size > LARGEST_CONFIG
+    ):
         raise InputError(
             f"{path} unpacks to {unpacked / 1e6:,.0f} MB from {_size(path) / 1e6:.1f} MB, which no model does: "
             "get it again, from a source you trust"

@@ -25,7 +25,9 @@ def model_settings(profile: dict[str, Any], model: str) -> dict[str, Any]:
     """
     own = profile.get(model) or {}
     if "model" in own:
-        raise InputError(f"the profile sets model in the settings of {model}: a model stays what it is, leave it out")
+        raise InputError(
+            f"the profile sets model in the settings of {model}: a model stays what it is, leave it out"
+        )
     # 0.2 is what the notebooks themselves say
     return {"validation": profile.get("validation", 0.2), **own}
 
@@ -85,7 +87,9 @@ def _defaults(notebook: Path) -> dict[str, Any]:
 def _check_kind(path: Path, name: str, value: Any, kind: type) -> None:
     kinds = (int, float) if kind is float else kind
     # the settings of a model may be left empty, and true is a number only for Python
-    fits = (value is None and kind is dict) or (isinstance(value, kinds) and isinstance(value, bool) == (kind is bool))
+    fits = (value is None and kind is dict) or (
+        isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
+    )
     if not fits:
         raise InputError(f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS[kind]}")
 

@@ -230,7 +230,7 @@ _NAMES = [f"{number % 117}_0_0_{number}.jpg" for number in range(3000)]
 
 def zip_of_zeros(folder: Path) -> Path:
     """3 MB that unpack to 3 GB, each member small enough to be read."""
-    return write_zip(folder / "bomb.zip", dict.fromkeys(_NAMES, bytes(1_000_000)))
+    return _raw_zip(folder / "bomb.zip", [(name, _deflated(1_000_000), 1_000_000) for name in _NAMES])
 
 
 def zip_of_one_giant(folder: Path) -> Path:
@@ -242,8 +242,7 @@ def zip_of_one_giant(folder: Path) -> Path:
 
 def zip_of_overlapping_members(folder: Path) -> Path:
     """Thousands of entries that all point to the same compressed megabyte."""
-    piece = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = piece.compress(bytes(1_000_000)) + piece.flush()
+    data = _deflated(1_000_000)
     return _raw_zip(folder / "bomb.zip", [(name, data, 1_000_000) for name in _NAMES], shared=True)
 
 
@@ -253,8 +252,8 @@ def zip_of_many_entries(folder: Path) -> Path:
 
 
 def zip_bzip2(folder: Path) -> Path:
-    """600 MB in a few hundred bytes; Python's zipfile unpacks all of it at the first read."""
-    (folder / "bomb.zip").write_bytes(zip_bytes({NAME: bytes(600_000_000)}, zipfile.ZIP_BZIP2))
+    """200 MB in a few hundred bytes; Python's zipfile unpacks all of it at the first read."""
+    (folder / "bomb.zip").write_bytes(zip_bytes({NAME: bytes(200_000_000)}, zipfile.ZIP_BZIP2))
     data = bytearray((folder / "bomb.zip").read_bytes())
     claimed = data.rindex(b"PK\x01\x02") + 24
     data[claimed : claimed + 4] = (1000).to_bytes(4, "little")
@@ -269,7 +268,7 @@ def zip_link_bzip2(folder: Path) -> Path:
         link = zipfile.ZipInfo(NAME)
         link.compress_type = zipfile.ZIP_BZIP2
         link.external_attr = 0o120777 << 16
-        archive.writestr(link, bytes(600_000_000))
+        archive.writestr(link, bytes(200_000_000))
     (folder / "bomb.zip").write_bytes(memory.getvalue())
     return folder / "bomb.zip"
 
@@ -350,7 +349,7 @@ def tar_xz(folder: Path) -> Path:
     path = folder / "bomb.tar"
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 4096, "nice_len": 64}]
     path.write_bytes(
-        lzma.compress(_header(b"L", 10**9, "././@LongLink") + bytes(300_000_000), filters=filters)
+        lzma.compress(_header(b"L", 10**9, "././@LongLink") + bytes(30_000_000), filters=filters)
     )
     return path
 
@@ -360,6 +359,12 @@ BOMBS = (
     tar_of_one_giant, tar_with_a_giant_name, tar_with_giant_pax, tar_of_many_members, tar_backwards,
     tar_of_names_backwards, tar_in_depth, tar_of_deep_folders, tar_of_a_dotted_name, tar_sparse, tar_sparse_cut, tar_xz,
 )  # fmt: skip
+
+
+@cache
+def _deflated(size: int) -> bytes:
+    piece = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return piece.compress(bytes(size)) + piece.flush()
 
 
 def _raw_zip(path: Path, members, shared=False) -> Path:

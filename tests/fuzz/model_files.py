@@ -313,9 +313,9 @@ def _odd_archive(path, rng):
     elif kind == 3:
         _write(path, method=rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))
     elif kind == 4:
-        _write(path, config=b" " * 900_000_000, method=zipfile.ZIP_DEFLATED)
+        _write(path, config=b" " * 100_000_000, method=zipfile.ZIP_DEFLATED)
     elif kind == 5:
-        _write(path, weights=bytes(900_000_000), method=rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)))
+        _write(path, weights=bytes(100_000_000), method=rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)))
     elif kind == 6:
         _write(
             path,

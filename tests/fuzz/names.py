@@ -61,4 +61,6 @@ _long = st.builds(
 )
 
 #: Text of every kind, near misses and very long names.
-NAMES = st.one_of(st.text(st.characters(codec=None), max_size=60), _near, _near, _good, _touched, _touched, _long)
+NAMES = st.one_of(
+    st.text(st.characters(codec=None), max_size=60), _near, _near, _good, _touched, _touched, _long
+)

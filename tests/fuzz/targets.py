@@ -142,7 +142,9 @@ def check_import(source: archives.Source, cache: Path) -> str:
     assert faces.table["file"].is_unique
     if source.members is not None:
         assert len(faces) + len(rejected) == len(source.members), (faces.table, rejected, source.members)
-        if all(member.isascii() and member.isprintable() and 0 < len(member) < 300 for member in source.members):
+        if all(
+            member.isascii() and member.isprintable() and 0 < len(member) < 300 for member in source.members
+        ):
             lost = Counter(source.members) - Counter(rejected["file"])
             bases = Counter(member.replace("\\", "/").rpartition("/")[2] for member in lost.elements())
             assert bases == Counter(faces.table["file"]), (bases, faces.table)
@@ -277,11 +279,11 @@ def _of_seed(make):
 
 
 TARGETS = {
-    "file names": Target(names.NAMES, lambda name, _: name, _parse, 0.46, seconds=1, megabytes=50),
+    "file names": Target(names.NAMES, lambda name, _: name, _parse, 0.45, seconds=1, megabytes=50),
     "JPEGs": Target(
         SEEDS, lambda seed, _: pictures.a_picture(Random(seed)), _decode, 0.25, seconds=2, megabytes=100
     ),
-    "sources": Target(SEEDS, _of_seed(archives.a_source), _import, 0.13),
+    "sources": Target(SEEDS, _of_seed(archives.a_source), _import, 0.14),
     "bombs": Target(st.integers(0, len(archives.BOMBS) - 1), _bomb, _import, 0, seconds=10),
     "profiles": Target(
         SEEDS,
@@ -294,9 +296,9 @@ TARGETS = {
         SEEDS,
         _of_seed(lambda rng, at: settings.a_settings_file(rng, at, "study")),
         _study,
-        0.03,
+        0.05,
         warm=_warm_settings,
     ),
-    "weights": Target(SEEDS, _a_weights_file, _load_weights, 0.025, seconds=10, warm=_warm_models),
-    "predictions": Target(SEEDS, _prediction, _command, 0.025, seconds=20, warm=_warm_models),
+    "weights": Target(SEEDS, _a_weights_file, _load_weights, 0.02, seconds=10, warm=_warm_models),
+    "predictions": Target(SEEDS, _prediction, _command, 0.01, seconds=20, warm=_warm_models),
 }
