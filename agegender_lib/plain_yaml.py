@@ -50,9 +50,10 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
         return known[id(node)]
     known[id(node)] = 0  # for as long as its children are counted
     if node.tag not in _PLAIN:
+        what = node.tag.removeprefix(_PREFIX)[:60]
         raise yaml.YAMLError(
-            f"line {line} holds a {node.tag.removeprefix(_PREFIX)[:60]}, but known are only texts, numbers, true, false, "
-            "null, lists and mappings; a text that looks like another thing goes in quotes"
+            f"line {line} holds a {what}, but known are only texts, numbers, true, false, null, lists and mappings; "
+            "a text that looks like another thing goes in quotes"
         )
     if isinstance(node, yaml.ScalarNode):
         size = 1 + len(node.value)

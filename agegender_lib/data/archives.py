@@ -23,8 +23,8 @@ LARGEST_FILE = 1024 * 1024
 # times its size is a bomb, unless that is little in itself (a table of labels, say).
 MOST_EXPANSION = 20
 SMALL = 64 * 1024 * 1024
-# UTKFace with its two other cuts has 60,000 files, twice that with the metadata of a Mac. Each takes a few hundred bytes
-# and twenty microseconds, if only to say why it was rejected.
+# UTKFace with its two other cuts has 60,000 files, twice that with the metadata of a Mac. Each takes a few hundred
+# bytes and twenty microseconds, if only to say why it was rejected.
 MOST_FILES = 250_000
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 

@@ -12,6 +12,7 @@ the common duplicate_group says so.
 
 import hashlib
 import os
+import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -90,7 +91,12 @@ def _at_home(path: str | Path) -> Path:
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
     with work_folder(cache) as work:
         arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
-        with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with (
+            open(arrived, "wb") as pixels,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata, which nobody reads here
             found, rejected = _read(source, pool, pixels)
         faces, again = _one_per_name(found)
         rejected = pd.DataFrame(sorted(rejected + again), columns=["file", "reason"], dtype=str)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of cases
 """Model and weights files: small real ones, damaged, and such as carry code."""
 
 import base64
@@ -147,19 +148,17 @@ def _changed(config, rng, folder):
 
 # Code in a file. All of it would make a file of the name EXECUTED, or open what nobody may.
 
-_SHELL = "touch executed ../executed"
+_SHELL = "touch executed; touch ../executed"
 _PICKLE = pickle.dumps(Exception)[:0] + b"cos\nsystem\n(S'" + _SHELL.encode() + b"'\ntR."
 
 
 def _code(legacy=False):
     source = f"lambda x: [__import__('os').system({_SHELL!r}), x][1]"
-    code = eval(source).__code__
-    text = base64.b64encode(marshal.dumps(code)).decode()
-    return (
-        [text, None, None]
-        if legacy
-        else {"class_name": "__lambda__", "config": {"code": text, "value": [text, None, None]}}
-    )
+    text = base64.b64encode(marshal.dumps(eval(source).__code__)).decode()
+    if legacy:
+        return [text, None, None]
+    parts = {"code": text, "defaults": None, "closure": None}
+    return {"class_name": "__lambda__", "config": {**parts, "value": [text, None, None]}}
 
 
 _GADGETS = (

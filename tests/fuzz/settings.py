@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of cases
 """Profiles, studies and search spaces: real ones with something changed, and YAML made to hurt."""
 
 import copy

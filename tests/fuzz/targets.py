@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import traceback
 from collections import Counter
@@ -251,10 +252,11 @@ def _prediction(seed, folder):
     else:
         model = folder / "model.keras"
         model.write_bytes(model_files.originals()[".keras"])
-    return ["predict", str(folder / "faces"), "--model", str(model)]
+    found = str(folder / "found.json")
+    return ["predict", str(folder / "faces"), "--framed", "--json", found, "--model", str(model)]
 
 
-def _command(arguments, _):
+def _command(arguments, folder):
     import keras
 
     from agegender_lib.pipeline import cli
@@ -266,7 +268,10 @@ def _command(arguments, _):
     assert "Traceback" not in said.getvalue() + out.getvalue(), said.getvalue()
     assert keras.src.saving.serialization_lib.in_safe_mode() is None, "safe mode was switched off"
     if code == 0:
-        assert re.search(r"age_predicted +p_female", out.getvalue()), out.getvalue()
+        photos = json.loads((folder / "found.json").read_text())["photos"]
+        given = sorted(str(file) for file in (folder / "faces").iterdir())
+        assert sorted(photo["file"] for photo in photos) == given, (photos, given)
+        assert all(photo.get("error") or photo["faces"] for photo in photos), photos
         return ""
     assert code == 2, (code, said.getvalue())
     sentences = [line for line in said.getvalue().splitlines() if line.startswith("agegender: ")]
