@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from agegender_lib.errors import InputError
+from agegender_lib.plain_yaml import load_plain
 
 #: What names of files begin with that are not whole yet.
 WRITING = ".writing-"
@@ -167,10 +168,10 @@ def read_yaml(path: Path, what: str) -> Any:
     Raises
     ------
     InputError
-        If it cannot be read, or is no YAML.
+        If it cannot be read, or is no plain YAML, see :func:`load_plain`.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
+        return load_plain(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())[:300]
         raise InputError(f"the {what} {path} cannot be read ({problem}): mend it") from None

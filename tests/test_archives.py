@@ -33,7 +33,7 @@ def test_a_huge_file_is_not_read(tmp_path, store, monkeypatch, kind):
     monkeypatch.setattr(archives, "LARGEST_FILE", 50_000)
     files = {**FACES, NAME: jpeg(3) + bytes(50_000)}
     source = WRITE[kind](tmp_path / f"f.{kind}", files)
-    assert reasons(load_faces(source, store)) == {NAME: "larger than 64 MB, not read"}
+    assert reasons(load_faces(source, store)) == {NAME: "larger than 1 MB, not read"}
 
 
 def test_a_zip_member_that_lies_about_its_size_is_damage(tmp_path, store):

@@ -127,7 +127,7 @@ ODD_FILES = {
     "text": (NAME, b"this is not a picture", "not a JPEG"),
     "empty": (NAME, b"", "not a JPEG"),
     "png inside": (NAME, png(), "not a JPEG"),
-    "bomb": (NAME, bomb(), "far too large for a face"),
+    "bomb": (NAME, bomb(), "size 30000x30000, expected"),
     "large": (NAME, bomb(8000), "size 8000x8000, expected"),
     "age": (f"117_1_2_{STAMP}.jpg", jpeg(3), "age field is '117'"),
     "gender": (f"26_2_2_{STAMP}.jpg", jpeg(3), "gender field is '2'"),
@@ -150,7 +150,7 @@ def test_an_odd_file_is_rejected_and_the_import_goes_on(tmp_path, store, kind):
     for faces in (load_faces(source, store), load_faces(source, store)):
         assert len(faces) == 5
         ((file, given),) = reasons(faces).items()
-        assert file == f"sub/{name}".encode("utf-8", "backslashreplace").decode()
+        assert file == f"sub/{name}".replace("\udcff", r"\udcff").replace("\n", r"\n")
         assert reason in given
 
 

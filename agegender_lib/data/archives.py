@@ -1,20 +1,31 @@
 """Files out of a folder, a tar or a zip, one after the other, without unpacking anything to disk."""
 
+import gzip
+import io
 import os
 import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from agegender_lib.errors import InputError
 
-LARGEST_FILE = 64 * 1024 * 1024  # a face is some kilobytes: whatever claims more than this is not read
+from .filenames import printable
+
+# The pixels of the larger of both sizes are 120 KB; the rest is for what cameras and editors write beside them.
+# Hundreds of files are in memory at a time: with this limit a quarter of a gigabyte, whatever they are.
+LARGEST_FILE = 1024 * 1024
+# JPEGs hardly shrink any more: an archive of them is about as large as they are. What unpacks to more than this many
+# times its size is a bomb, unless that is little in itself (a table of labels, say).
+MOST_EXPANSION = 20
+SMALL = 64 * 1024 * 1024
+# UTKFace with its two other cuts has 60,000 files, twice that with the metadata of a Mac. Each takes a few hundred
+# bytes and twenty microseconds, if only to say why it was rejected.
+MOST_FILES = 250_000
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 
 Objection = Callable[[str], str | None]
@@ -31,7 +42,11 @@ def source_name(source: Path) -> str:
 
 def check_source(source: Path) -> None:
     """Raise InputError unless the source exists and is a folder or a file named like a supported archive."""
-    if not source.exists():
+    try:
+        exists = source.exists()
+    except OSError as error:  # a name that is too long, a folder that is closed
+        raise InputError(f"{source} cannot be opened ({error.strerror}); give another path") from None
+    if not exists:
         raise InputError(f"{source} does not exist; give a folder of faces or an archive of one")
     if not source.is_dir() and not (source.is_file() and source.name.lower().endswith(ENDINGS)):
         raise InputError(f"{source} is not a supported source; give a folder or one of {', '.join(ENDINGS)}")
@@ -103,8 +118,19 @@ def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, byte
 
 
 def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
-    with tarfile.open(source, "r:*") as archive:
-        for member in archive:
+    with open(source, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    opened = gzip.open(source) if packed else open(source, "rb")
+    with opened as unpacked, tarfile.open(fileobj=_Bounded(unpacked, source), mode="r:") as archive:
+        count, end = 0, 0
+        # not `for member in archive`, which keeps every member in memory
+        while (member := archive.next()) is not None:
+            archive.members.clear()
+            _refuse_many(source, count := count + 1)
+            # A size below zero leads back, to the same members again for ever (CVE-2025-8194).
+            if archive.offset <= end or member.size < 0:
+                raise tarfile.ReadError("a member begins before the end of another")
+            end = archive.offset
             _refuse_outside(source, member.name, member.name)
             if member.issym():
                 _refuse_outside(source, member.name, join(dirname(member.name), member.linkname))
@@ -126,24 +152,61 @@ def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             raise tarfile.ReadError("it breaks off before its end mark")
 
 
+class _Bounded(io.RawIOBase):
+    """An unpacked tar that nobody reads gigabytes of at once, or goes gigabytes ahead in when it is a bomb."""
+
+    def __init__(self, unpacked: io.BufferedIOBase, source: Path):
+        self._unpacked = unpacked
+        self._source = source
+        self._most = max(SMALL, MOST_EXPANSION * source.stat().st_size)
+
+    def read(self, size: int = -1) -> bytes:
+        # Long names and extended headers are read as a whole, however large they claim to be; below zero means all.
+        if not 0 <= size <= LARGEST_FILE + tarfile.BLOCKSIZE:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        self._refuse_bomb(self._unpacked.tell() + size)
+        return self._unpacked.read(size)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        self._refuse_bomb(place)
+        return self._unpacked.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._unpacked.tell()
+
+    def _refuse_bomb(self, place: int) -> None:
+        if isinstance(self._unpacked, gzip.GzipFile) and place > self._most:
+            raise _bomb(self._source, self._most)
+
+
 def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
     with zipfile.ZipFile(source) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        _refuse_many(source, len(members))
+        most = max(SMALL, MOST_EXPANSION * source.stat().st_size)
+        if sum(member.file_size for member in members if member.file_size <= LARGEST_FILE) > most:
+            raise _bomb(source, most)
+        for member in members:
             path = member.filename
             _refuse_outside(source, path, path)
+            readable = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             is_link = stat.S_ISLNK(member.external_attr >> 16)
-            if is_link:
+            if is_link and readable:
                 with archive.open(member) as file:
                     target = file.read(4096).decode("utf-8", "replace")
                 _refuse_outside(source, path, join(dirname(path), target))
             if member.is_dir():
-                continue
-            if is_link:
+                if member.file_size:
+                    yield path, "a folder by its name, but with content"
+            elif is_link:
                 yield path, "a link, not a file"
             elif reason := objection(path):
                 yield path, reason
             elif member.flag_bits & 1:
                 yield path, "encrypted"
+            elif not readable:
+                # zipfile unpacks all of such a member at the first read: a kilobyte of bzip2 can be gigabytes
+                yield path, "compressed in an unusual way; only stored and deflated files of a zip are read"
             elif member.file_size > LARGEST_FILE:
                 yield path, _TOO_LARGE
             else:
@@ -152,27 +215,39 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
                     yield path, file.read(member.file_size + 1)
 
 
+def _refuse_many(source: Path, count: int) -> None:
+    if count > MOST_FILES:
+        raise InputError(
+            f"{source} holds more than {MOST_FILES:,} files; give one of fewer, or a folder of them"
+        )
+
+
+def _bomb(source: Path, most: int) -> InputError:
+    return InputError(
+        f"{source} unpacks to more than {most // 1024**2:,} MB, far more than faces in an archive of its size do; "
+        "none of it was used, unpack it yourself if you trust it and give the folder"
+    )
+
+
 def _refuse_outside(source: Path, member: str, leads_to: str) -> None:
     path = leads_to.replace("\\", "/")
     # The plain name may not climb at all; a link may, as long as it ends inside.
-    climbs = ".." in PurePosixPath(path).parts if leads_to == member else normpath(path).split("/")[0] == ".."
+    climbs = ".." in path.split("/") if leads_to == member else normpath(path).split("/")[0] == ".."
     if climbs or path.startswith("/") or re.match(r"[A-Za-z]:", path):
         raise InputError(
-            f"{source} holds {member!r}, which leads outside the archive ({leads_to}); "
+            f"{source} holds {printable(member)!r}, which leads outside the archive ({printable(leads_to)}); "
             "none of it was used, get it from a source you trust"
         )
 
 
 @contextmanager
 def _damage_reported(source: Path) -> Iterator[None]:
-    damage = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError)
-    # An unknown compression, an encrypted link, absurd numbers in a header.
-    odd = (NotImplementedError, RuntimeError, ValueError, OverflowError)
     try:
         yield
     except InputError:
         raise
-    except (*damage, *odd) as error:
+    except Exception as error:  # both modules raise whatever a damaged byte leads them to
+        problem = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"the archive {source} is damaged or unreadable ({error}); copy or download it again"
+            f"the archive {source} is damaged or unreadable ({problem}); copy or download it again"
         ) from None

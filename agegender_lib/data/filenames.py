@@ -11,7 +11,12 @@ OLDEST = 116
 
 # UTKFace holds names with a stray space (`24_0_1_20170116220224657 .jpg.chip.jpg`) and without the first dot
 # (`55_0_0_20170116232725357jpg.chip.jpg`): the fields before them are clear, so both are read.
-_ENDING = re.compile(r"[ .]*jpe?g([ .]+chip[ .]*jpe?g)? *$", re.IGNORECASE)
+_ENDING = re.compile(r"[ .]*jpe?g([ .]+chip[ .]*jpe?g)? *\Z", re.IGNORECASE | re.ASCII)
+
+# What file systems take. Archives can hold far longer names, and a pattern that begins with any number of dots goes
+# over half a million of them for hours.
+LONGEST_NAME = 255
+_LONGEST_SHOWN = 300
 
 
 class FaceName(NamedTuple):
@@ -42,13 +47,17 @@ def parse_name(name: str) -> FaceName:
     Raises
     ------
     InputError
-        When the name is of another form, or a field is missing or out of range.
+        When the name is of another form or longer than ``LONGEST_NAME``, or a field is missing or out of range.
 
     Examples
     --------
     >>> parse_name("26_1_2_20170116184039763.jpg.chip.jpg")
     FaceName(age=26, gender=1, race=2, timestamp='20170116184039763')
     """
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes"
+        )
     ending = _ENDING.search(name)
     if ending is None:
         raise InputError(f"{name!r} does not end in .jpg or .jpeg, so it is not taken for a face")
@@ -65,6 +74,14 @@ def parse_name(name: str) -> FaceName:
     if not _is_number(fields[3]):
         raise InputError(f"{name!r}: the datetime field is {fields[3]!r}, expected digits only")
     return FaceName(age, gender, race, fields[3])
+
+
+def printable(path: str) -> str:
+    """A path as tables and messages show it: of bounded length, without what a terminal takes for a command."""
+    if len(path) > _LONGEST_SHOWN:
+        path = f"{path[: _LONGEST_SHOWN // 2]}...{path[-_LONGEST_SHOWN // 2 :]}"
+    # File names need not be text: what could not be decoded is shown by its code.
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in path)
 
 
 def _is_number(text: str) -> bool:

@@ -12,10 +12,11 @@ the common duplicate_group says so.
 
 import hashlib
 import os
+import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -30,7 +31,7 @@ from .cache import find_entry, save_entry, source_key, work_folder
 from .decode import SIZE, NotAFace, decode_face
 from .duplicates import duplicate_groups
 from .faceset import FaceSet
-from .filenames import FaceName, parse_name
+from .filenames import FaceName, parse_name, printable
 
 _BATCH = 256
 
@@ -72,10 +73,19 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
         When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
         of it, or holds no usable face at all; when the cache cannot be written.
     """
-    source, cache = Path(source).expanduser(), Path(cache).expanduser()
+    source, cache = _at_home(source), _at_home(cache)
     check_source(source)
     key = source_key(source)
     return find_entry(cache, key) or _import(source, cache, key)
+
+
+def _at_home(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{path} begins in the home of somebody unknown here; write the whole path"
+        ) from None
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
@@ -83,7 +93,12 @@ def _import(source: Path, cache: Path, key: str) -> FaceSet:
         if faces := find_entry(cache, key):  # of another process that was at it already
             return faces
         arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
-        with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool:
+        with (
+            open(arrived, "wb") as pixels,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata, which nobody reads here
             found, rejected = _read(source, pool, pixels)
         faces, again = _one_per_name(found)
         rejected = pd.DataFrame(sorted(rejected + again), columns=["file", "reason"], dtype=str)
@@ -123,17 +138,17 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
         for key, (path, data) in zip(hashes, batch, strict=True):
             outcome = decoded[key] if key else data
             if isinstance(outcome, str):
-                rejected.append((_printable(path), outcome))
+                rejected.append((printable(path), outcome))
             else:
                 name = _base_name(path)
-                found.append(_Found(name, _printable(path), parse_name(name), key, *outcome))
+                found.append(_Found(name, printable(path), parse_name(name), key, *outcome))
     return found, rejected
 
 
 def _objection(path: str) -> str | None:
     """Why a file is not worth reading, from its path alone."""
     name = _base_name(path)
-    if name.startswith("._") or "__MACOSX" in PurePosixPath(path).parts:
+    if name.startswith("._") or "__MACOSX" in path.split("/"):
         return "not a JPEG: metadata of macOS"
     if not name.lower().rstrip().endswith(("jpg", "jpeg")):
         return "not a JPEG"
@@ -181,8 +196,4 @@ def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
 
 
 def _base_name(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).name
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()  # file names need not be text
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

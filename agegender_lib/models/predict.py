@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from agegender_lib.errors import InputError
 
+from .file_checks import check_model_file, reason
+
 
 def load_model(path: str | Path) -> keras.Model:
     """A model file as the marker loads it, or a clear refusal.
@@ -21,7 +23,8 @@ def load_model(path: str | Path) -> keras.Model:
     Raises
     ------
     InputError
-        If the file is missing, is no Keras model, or does not keep the contract: input [n, 128, 128, 3], outputs
+        If the file is missing, is no Keras model, is a bomb (see :mod:`.file_checks`), holds weights that are no
+        numbers, or does not keep the contract: input [n, 128, 128, 3], outputs
         ``gender_output`` and ``age_output`` of one unit each.
     """
     path = Path(path)
@@ -30,10 +33,12 @@ def load_model(path: str | Path) -> keras.Model:
     if path.suffix not in (".keras", ".h5"):
         raise InputError(f"{path} is no model file: give one that ends in .keras or .h5")
     try:
+        check_model_file(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
     except Exception as error:  # Keras raises whatever its loader stumbles over
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{path} is no Keras model that can be loaded: {reason[0]}") from error
+        raise InputError(f"{path} is no Keras model that can be loaded: {reason(error)}") from error
     shape, names, answers = (
         getattr(model, key, None) for key in ("input_shape", "output_names", "output_shape")
     )
@@ -43,6 +48,8 @@ def load_model(path: str | Path) -> keras.Model:
             f"{path} has input {shape} and outputs {names} of shapes {answers}: needed are input {wanted[0]} and "
             f"outputs {wanted[1]} of shapes {wanted[2]}"
         )
+    if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in model.weights):
+        raise InputError(f"{path} holds weights that are no numbers: it is damaged, or its training failed")
     return model
 
 

@@ -14,6 +14,7 @@ import keras
 from agegender_lib.errors import InputError
 
 from .face_weights import ORIGIN as FACE_ORIGIN
+from .file_checks import reason, stored_shapes
 
 # Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
 KNOWN_FILES = {
@@ -60,21 +61,18 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the file is no Keras weights file or holds another network's weights.
+        If the file is no Keras weights file, holds another network's weights, or claims to be far larger than it is.
     """
     path = Path(path)
+    shapes: dict[str, list[tuple[int, ...]]] = {}
     try:
         with h5py.File(path, "r") as file:
-            shapes = {}
-            file.visititems(
-                lambda name, item: (
-                    shapes.setdefault(name.split("/vars/")[0], []).append(item.shape)
-                    if isinstance(item, h5py.Dataset)
-                    else None
-                )
-            )
-    except OSError as error:
-        raise InputError(f"{path} is no Keras weights file (.weights.h5): {error}") from error
+            for name, shape in stored_shapes(file, path):
+                shapes.setdefault(name.split("/vars/")[0], []).append(shape)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file leads HDF5 to errors of many kinds
+        raise InputError(f"{path} is no Keras weights file (.weights.h5): {reason(error)}") from error
     try:
         with warnings.catch_warnings():
             # Keras warns of every layer it misses; the refusal below names the first
@@ -101,8 +99,3 @@ def _first_difference(model, shapes, fallback):
             found = shapes.get(key, "nothing")
             return f"layer {layer.name!r} needs {wanted}, the file holds {found}"
     return fallback
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an error says; some say nothing but their name."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -218,7 +218,7 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     InputError
         If a setting is unknown or of the wrong kind.
     """
-    if model not in DEFAULTS:
+    if not isinstance(model, str) or model not in DEFAULTS:
         raise InputError(f"model {model!r} is unknown: choose one of {', '.join(DEFAULTS)}")
     known = {item.name for item in fields(TrainingConfig)} - {"model"}
     _refuse_unknown(settings, known, f"setting of {model}")

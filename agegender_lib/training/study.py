@@ -210,7 +210,8 @@ def _checked(group, seeds):
     choices, seeds = group.get("choices"), group.get("seeds", seeds)
     if not isinstance(choices, dict) or not choices:
         raise InputError(f"group {label!r} has no choices: give a mapping of labels to settings")
-    if not isinstance(seeds, list) or not seeds or len(set(seeds)) < len(seeds):
+    whole = isinstance(seeds, list) and seeds and all(type(seed) is int for seed in seeds)
+    if not whole or len(set(seeds)) < len(seeds):
         raise InputError(f"group {label!r}: seeds is {seeds!r}: give a list of different whole numbers")
     return label, choices, seeds
 
@@ -220,6 +221,11 @@ def _laid(base, changes):
     if not isinstance(base, dict) or not isinstance(changes, dict):
         raise InputError(f"settings are {changes!r}: give a mapping")
     laid = {**base, **changes}
+    for key in ("model", "seed"):
+        if key in laid:
+            raise InputError(
+                f"{key} is set among other settings: give {key if key == 'model' else 'seeds'} beside them"
+            )
     for key in _MERGED:
         if isinstance(base.get(key), dict) and isinstance(changes.get(key), dict):
             laid[key] = {**base[key], **changes[key]}
