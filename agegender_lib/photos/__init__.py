@@ -2,6 +2,7 @@
 
 from .detector import FaceDetector, Found
 from .detour import detour, detour_summary, quote_detour
+from .held_out import held_out_detour
 from .intervals import write_corrections
 from .measure import measure_frames
 from .pictures import SUFFIXES, open_picture
@@ -18,6 +19,7 @@ __all__ = [
     "PhotoReader",
     "detour",
     "detour_summary",
+    "held_out_detour",
     "measure_frames",
     "open_picture",
     "quote_detour",

@@ -1,5 +1,6 @@
 """The faces that a finished training held out."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -31,3 +32,23 @@ def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame,
     held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
     place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
     return held_out, place[held_out["file"]].to_numpy()
+
+
+def drawn_rows(
+    run_folder: str | Path, faces: FaceSet, count: int, seed: int, purpose: str
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Some of :func:`held_out_rows`, drawn by a hash of seed, purpose and file name; all where there are fewer.
+
+    The faces of a smaller count are among those of a larger one, and all runs of one split get the same.
+
+    Raises
+    ------
+    InputError
+        If ``count`` is no whole number from 1; or see :func:`held_out_rows`.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"{purpose} was asked for with {count!r} faces: give a whole number from 1")
+    held_out, place = held_out_rows(run_folder, faces)
+    draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:{purpose}:{file}".encode()).hexdigest())
+    rows = draw.sort_values().index[:count]
+    return held_out.loc[rows].reset_index(drop=True), place[rows]

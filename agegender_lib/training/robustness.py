@@ -9,11 +9,10 @@ from tqdm import tqdm
 
 from agegender_lib.data import CORRUPTIONS, REGIONS, FaceSet, corrupt
 from agegender_lib.data.corruptions import CLEAN
-from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
 
-from .held_out import held_out_rows
+from .held_out import drawn_rows
 
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
@@ -33,8 +32,7 @@ def corrupted_predictions(
     faces : FaceSet
         Those that the run was made with.
     count : int
-        How many validation faces, drawn by a hash of seed and file name, so that the faces of a smaller count are
-        among those of a larger one and all runs of one split get the same. All where there are fewer.
+        How many validation faces, see ``held_out.drawn_rows``.
     seed : int
         Of the draw and of the noise.
 
@@ -49,13 +47,12 @@ def corrupted_predictions(
     InputError
         If ``count`` is no whole number from 1, the folder lacks a file, or the run was made with other faces.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise InputError(f"robustness was asked for with {count!r} faces: give a whole number from 1")
     folder = Path(run_folder)
     kept = folder / f"robustness_{count}_{seed}_{_version()}.csv"
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
-    labels, images = _drawn(folder, faces, count, seed)
+    held_out, place = drawn_rows(folder, faces, count, seed, "robustness")
+    labels, images = held_out[_LABELS], np.asarray(faces.images[place])
     model = load_model(folder / "model.keras")
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
@@ -69,14 +66,6 @@ def corrupted_predictions(
     write_csv(kept, table, float_format="%.5f")
     # the same digits at the first call as at every later one
     return pd.read_csv(kept, dtype={"file": str, "corruption": str})
-
-
-def _drawn(folder: Path, faces: FaceSet, count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Labels and images of the faces that are drawn, in the order of their hashes."""
-    held_out, place = held_out_rows(folder, faces)
-    draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:robustness:{file}".encode()).hexdigest())
-    rows = draw.sort_values().index[:count]
-    return held_out.loc[rows, _LABELS].reset_index(drop=True), np.asarray(faces.images[place[rows]])
 
 
 def _version() -> str:
