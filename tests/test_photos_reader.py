@@ -392,3 +392,33 @@ def test_without_the_detectors_package_the_message_says_what_to_install(monkeypa
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     with pytest.raises(InputError, match="pip install mtcnn"):
         FaceDetector()
+
+
+# Of a training's held-out faces, once
+
+
+def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path, faceset, monkeypatch):
+    kept_module = sys.modules["agegender_lib.photos.held_out"]
+    table = faceset.table.assign(split="validation")
+    table.loc[table.index[::2], "split"] = "train"
+    table.iloc[::-1].to_csv(tmp_path / "predictions.csv", index=False)
+    (tmp_path / "config.json").write_text(
+        json.dumps({"data": {"name": faceset.name, "fingerprint": faceset.fingerprint}})
+    )
+    calls = []
+
+    def walked(faces, files, reader, seed, progress):
+        calls.append((reader, seed))
+        known = faces.table.set_index("file").loc[files].reset_index()
+        return known.assign(found=True, age_photo=1 / 3, warnings=["", *["small"] * (len(files) - 1)])
+
+    monkeypatch.setattr(kept_module, "detour", walked)
+    monkeypatch.setattr(kept_module, "PhotoReader", lambda path: path)
+    first = photos.held_out_detour(tmp_path, faceset, 2, seed=5)
+    assert calls == [(tmp_path / "model.keras", 5)]
+    held_out = set(table.loc[table["split"] == "validation", "file"])
+    assert len(first) == 2 and set(first["file"]) <= held_out
+    pd.testing.assert_frame_equal(photos.held_out_detour(tmp_path, faceset, 2, seed=5), first)
+    assert len(calls) == 1 and first["warnings"].tolist() == ["", "small"] and first["found"].dtype == bool
+    all_of_them = photos.held_out_detour(tmp_path, faceset, 99, seed=5)
+    assert set(all_of_them["file"]) == held_out >= set(first["file"]) and len(calls) == 2
