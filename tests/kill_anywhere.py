@@ -134,7 +134,13 @@ def _chapter_2(work):
     from agegender_lib.pipeline.verbs import report
 
     # the command line around it, so that a failure is told as users see it
-    report.run = lambda options: execute(folders.NOTEBOOKS / "02_model_a.ipynb", _values(work))
+    values = _values(work)
+    values["model_a"]["builder"] = {
+        "widths": [8, 8],
+        "stem": 8,
+        "side": 48,
+    }  # the chapter shows the stem's filters
+    report.run = lambda options: execute(folders.NOTEBOOKS / "02_model_a.ipynb", values)
     return cli.main(["report"])
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -114,6 +115,29 @@ def test_a_training_on_a_full_disk_goes_on_once_there_is_room(tiny_b, few, small
     (small / "filler").unlink()
     train(config, few, weights, small, "run")
     assert (small / "run" / "metrics.json").exists()
+
+
+class _Backbone:
+    """Of 1,024 features, and without a network."""
+
+    output_shape = (None, 1024)
+
+    def predict_on_batch(self, images):
+        return np.full((len(images), 1024), images.mean(axis=(1, 2, 3))[:, None])
+
+
+def test_features_onto_a_full_disk(few, small, tmp_path):
+    from agegender_lib.training import features
+
+    more = replace(few, images=np.concatenate([few.images] * 4))
+    with pytest.raises(InputError) as error, replacing(small / "f.npy") as temporary:
+        features._compute(_Backbone(), more, temporary)
+    refused(error, small)
+    assert list(small.iterdir()) == []
+    features._compute(_Backbone(), more, tmp_path / "f.npy")
+    found = np.load(tmp_path / "f.npy")
+    assert found.shape == (240, 2, 1024) and found.dtype == np.float32
+    np.testing.assert_allclose(found[:, :, 0].mean(axis=1), more.images.mean(axis=(1, 2, 3)) / 255, rtol=1e-4)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["full", "quota"])

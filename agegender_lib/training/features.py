@@ -88,15 +88,20 @@ def _read(path):
 
 def _compute(base, faces, path):
     shape = (len(faces.images), 2, *base.output_shape[1:])
-    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype("float32")),
+        "fortran_order": False,
+        "shape": shape,
+    }
     starts = range(0, len(faces.images), 100)
-    for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
-        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
-        both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
-        found = np.asarray(base.predict_on_batch(both), "float32")
-        features[start : start + 100] = found.reshape(len(images), *shape[1:])
-    features.flush()
-    del features  # Windows renames no file that is mapped
+    # Not a mapped file: where the disk is full, writing to one ends the process without a word.
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
+            images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+            both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
+            # a face's own features and those of its mirror image follow each other, as in the array
+            file.write(np.asarray(base.predict_on_batch(both), "float32").tobytes())
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
