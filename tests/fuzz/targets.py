@@ -24,9 +24,7 @@ from .guard import Sandbox, Watch
 
 SEEDS = st.integers(0, 2**64 - 1)
 #: What an error says that a smaller machine, or a larger file, would have turned into harm.
-OUT_OF_MEMORY = re.compile(
-    "MemoryError|Unable to allocate|OOM|ResourceExhausted|failed to allocate", re.IGNORECASE
-)
+OUT_OF_MEMORY = re.compile(r"MemoryError|[Uu]nable to allocate|\bOOM\b|ResourceExhausted|failed to allocate")
 
 
 @dataclass(frozen=True)
