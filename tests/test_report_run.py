@@ -77,16 +77,21 @@ STUDIES = {
     "faces_study": (SHORT, "ModelA", {"180": {}, "60": {"training_faces": 60}}),
     "heads_study": (SHORT, "dropout", {"0.3": {}, "none": {"builder": {"dropout": 0}}}),
     "folds_study": (
-        SHORT,
+        {name: value for name, value in SHORT.items() if name != "validation"},
         "ModelA",
-        {"single split": {}} | {f"fold {n}": {"fold": f"{n}/3"} for n in (1, 2, 3)},
+        {
+            "single split": {"validation": HELD_OUT},
+            "fold 1": {"fold": "1/3"},
+            "fold 2": {"fold": "2/3"},
+            "fold 3": {"fold": "3/3"},
+        },
     ),
 }
 
 
 def written(folder, name, content):
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))  # the first choice is the reference
     return str(path)
 
 

@@ -138,4 +138,5 @@ def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 20) 
         if len(near) >= fewest:
             low, median, high = np.quantile(near, [0.1, 0.5, 0.9])
             rows.append((centre, median, low, high, len(near)))
-    return pd.DataFrame(rows, columns=["age", "median", "low", "high", "count"])
+    kinds = {"age": int, "median": float, "low": float, "high": float, "count": int}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)  # numbers also where there are none
