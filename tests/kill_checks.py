@@ -16,7 +16,8 @@ from PIL import Image
 #: Parts of names that say "not whole yet": of files, and of folders with all that is in them.
 UNFINISHED = re.compile(r"(^\.writing-|^\.running-|^\.import-|\.part$|^\.next$|\.old$|^\.[^/]*\.lock$)")
 # what a run says of the time it took and of the machine; the packed size follows the moment of saving
-_OF_THE_MOMENT = re.compile(r"second|file_bytes|^commit$")
+_OF_THE_MOMENT = re.compile(r"second|file_bytes|megabytes|^commit$")
+_FIGURES_OF_TIME = ("epoch_times",)
 
 
 def finished(folder: Path) -> list[Path]:
@@ -127,18 +128,23 @@ def _keras(path):
 
 def _notebook(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return [cell["source"] for cell in cells]
+    # the parameters name the folder
+    return [cell["source"] for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", ())]
 
 
 def _picture(path):
     with Image.open(path) as picture:
         picture.load()
-    return _digest(path.read_bytes())
+    return _drawn(path)
 
 
 def _svg(path):
     xml.etree.ElementTree.parse(path)
-    return _digest(path.read_bytes())
+    return _drawn(path)
+
+
+def _drawn(path):
+    return "" if path.name.startswith(_FIGURES_OF_TIME) else _digest(path.read_bytes())
 
 
 def _pdf(path):
