@@ -1,10 +1,11 @@
 """Notebooks in JupyterLab, run and used in a real browser.
 
-Of the chapters that train, the second stands for all: another five would take many minutes, and test_report_run.py
-executes every one of them.
+Of the chapters that train, the second stands for all: the others take many minutes, and test_report_run.py executes
+every one of them. ``AGEGENDER_ALL_NOTEBOOKS=1`` runs them in the browser, too.
 """
 
 import json
+import os
 import re
 import shutil
 import time
@@ -15,7 +16,7 @@ from browser import SECOND, choose_photo, chromium, free_port, keep_picture, ser
 from matplotlib.cbook import get_sample_data
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
-from test_report_run import TINY
+from test_report_run import TINY, tiny_studies
 
 from agegender_lib import folders
 from agegender_lib.data import open_faces
@@ -48,7 +49,7 @@ def lab(browser, tmp_path_factory):
     work = tmp_path_factory.mktemp("lab")
     copies = work / "notebooks"
     shutil.copytree(folders.NOTEBOOKS, copies, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    values = {**VALUES, "output": str(work / "report")}
+    values = {**VALUES, **tiny_studies(work), "output": str(work / "report")}
     for path in ALL.values():
         chosen = {name: value for name, value in values.items() if name in declared(path)}
         content = parameterize_notebook(load_notebook_node(str(path)), chosen)
@@ -133,7 +134,21 @@ def check_figures(page):
     assert seen and all(width > 100 and height > 50 for width, height in seen)
 
 
-@pytest.mark.parametrize("name", ["01_exploration", "02_model_a"])
+LONG = pytest.mark.skipif(
+    not os.environ.get("AGEGENDER_ALL_NOTEBOOKS"),
+    reason="minutes each: AGEGENDER_ALL_NOTEBOOKS=1 runs them, too",
+)
+
+
+# the others have tests of their own below
+@pytest.mark.parametrize(
+    "name",
+    [
+        "01_exploration",
+        "02_model_a",
+        *(pytest.param(name, marks=LONG) for name in sorted(ALL) if "03" <= name < "09"),
+    ],
+)
 def test_a_notebook_runs_from_top_to_bottom(notebook, name):
     page = notebook(name)
     check_figures(page)

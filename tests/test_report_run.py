@@ -55,6 +55,7 @@ TINY = {
     "attention_faces": 12,
     "random_networks": 1,
     "robustness_faces": 5,
+    "detour_faces": 4,
 }
 # Studies share trainings with equal settings, so most of these are there already when a later one asks for them.
 SHORT = {
@@ -106,6 +107,20 @@ def a_study(base, name, choices):
     }
 
 
+def tiny_studies(folder):
+    """Parameters of the chapters that name studies: files in the folder, of trainings of seconds."""
+    space = {
+        "model": "model_a",
+        "base": SHORT,
+        "parameters": {
+            "stages.0.learning_rate": {"low": 0.0005, "high": 0.01, "log": True},
+            "optimizer": {"choices": ["adamw", "muon"]},
+        },
+    }
+    studies = {name: written(folder, name, a_study(*study)) for name, study in STUDIES.items()}
+    return {**studies, "search_space": written(folder, "space", space)}
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder in which `python -m agegender_lib report` was run, and run again elsewhere, on copies of its trainings.
@@ -115,16 +130,7 @@ def work(tmp_path_factory):
     they write holds times. That they would give the same is in test_determinism.py.
     """
     work = tmp_path_factory.mktemp("work")
-    studies = {name: written(work, name, a_study(*study)) for name, study in STUDIES.items()}
-    space = {
-        "model": "model_a",
-        "base": SHORT,
-        "parameters": {
-            "stages.0.learning_rate": {"low": 0.0005, "high": 0.01, "log": True},
-            "optimizer": {"choices": ["adamw", "muon"]},
-        },
-    }
-    profile = written(work, "tiny", {**TINY, **studies, "search_space": written(work, "space", space)})
+    profile = written(work, "tiny", {**TINY, **tiny_studies(work)})
     for attempt, home, hashes in (("first", work, "1"), ("second", work / "elsewhere", "2")):
         if attempt == "second":
             shutil.copytree(work / "runs", home / "runs")
