@@ -157,7 +157,7 @@ def _bomb(seed, folder):
     return archives.Source(archives.BOMBS[seed % len(archives.BOMBS)](folder), None)
 
 
-# Profiles, studies and search spaces
+# Profiles and studies
 
 
 def _profile(path, _):
@@ -180,16 +180,6 @@ def _study(path, _):
 
     try:
         assert read_study(path).trainings
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-def _space(path, _):
-    from agegender_lib.training.search import read_space
-
-    try:
-        read_space(path)
     except InputError as error:
         return str(error)
     return ""
