@@ -53,9 +53,11 @@ def test_framed_faces_of_files_and_folders_get_what_the_model_says(predict, tiny
     files = {"b.jpg": jpeg(1), "a.JPG": jpeg(2), "deeper/c.jpeg": jpeg(4), "notes.txt": b"no picture"}
     folder = write_folder(tmp_path / "faces", files)
     picture(3, 200).save(tmp_path / "large.png")
-    code, out, _ = predict(
+    code, out, said = predict(
         folder, tmp_path / "large.png", folder / "b.jpg", "--framed", "--csv", tmp_path / "o.csv"
     )
+    left_out = [line for line in said.splitlines() if line.startswith("left out: ")]
+    assert left_out == [f"left out: {folder / 'notes.txt'} has no picture's ending"]
     assert code == 0 and EXCLUDED_USES in out and "80 % intervals" in out
     found = pd.read_csv(tmp_path / "o.csv")
     wanted = [folder / "a.JPG", folder / "b.jpg", folder / "deeper" / "c.jpeg", tmp_path / "large.png"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib import folders
+from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.pipeline.verbs.shared import new_verb, print_table
@@ -138,12 +139,13 @@ def _picture_files(given: list[str]) -> list[Path]:
     for name in given:
         path = Path(name)
         if path.is_dir():
-            inside = [
-                file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()
-            ]
+            there = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            inside = [file for file in there if file.suffix.lower() in SUFFIXES]
             if not inside:
                 raise InputError(f"{path} holds no picture: give a folder with {', '.join(SUFFIXES)} files")
             files |= dict.fromkeys(inside)
+            for other in sorted(set(there) - set(inside)):
+                print(f"left out: {printable(str(other))} has no picture's ending", file=sys.stderr)
         else:
             files[path] = None
     return list(files)
