@@ -20,8 +20,8 @@ import yaml
 
 from agegender_lib import folders
 
-# What a training says of the time it took and of the machine.
-TIMES = {"seconds", "seconds_per_epoch", "answers_per_second", "machine", "commit"}
+# What a training says of the time it took and of the machine; a .keras file holds the date, packed.
+TIMES = {"file_bytes", "seconds", "seconds_per_epoch", "answers_per_second", "machine", "commit"}
 PROFILE = {
     "rendered_faces": 120,
     "validation": 40,
