@@ -3,6 +3,7 @@
 Import this module before Keras. What an import that fails had to say is still said.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -24,3 +25,6 @@ if "keras" not in sys.modules:
         finally:
             os.dup2(before, 2)
             os.close(before)
+
+# many small trainings in one notebook are meant, and each has a graph of its own
+logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())

@@ -54,6 +54,8 @@ def long(tmp_path):
             stdout=said,
             stderr=said,
             start_new_session=True,
+            # who starts the tests in the background may have told them to ignore control-C, and children inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     number = tmp_path / "build" / "report" / "kernel.pid"
     assert within(60, lambda: number.exists() or child.poll() is not None) and child.poll() is None
