@@ -1,5 +1,6 @@
 """The web page of `make app`, used by visitors in a real browser."""
 
+import contextlib
 import io
 import re
 import time
@@ -181,7 +182,12 @@ def test_a_page_that_is_closed_ends_its_process_and_what_was_shown(browser, site
     server = psutil.Process(site[3].pid)
 
     def kernels():
-        return {one.pid for one in server.children() if "ipykernel_launcher" in one.cmdline()}
+        found = set()
+        for one in server.children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now, and may still be a zombie
+                if "ipykernel_launcher" in one.cmdline():
+                    found.add(one.pid)
+        return found
 
     before = kernels()
     with visitor(browser) as page:
