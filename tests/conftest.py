@@ -91,3 +91,12 @@ def tiny_b(monkeypatch, tmp_path):
         batch_size=8,
     )
     return config, tmp_path / "tiny.weights.h5"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, for one test file; its tests are skipped where there is none."""
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser

@@ -12,7 +12,7 @@ import time
 
 import nbformat
 import pytest
-from browser import SECOND, choose_photo, chromium, free_port, keep_picture, server, visitor
+from browser import SECOND, choose_photo, free_port, keep_picture, server, visitor
 from matplotlib.cbook import get_sample_data
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
@@ -35,12 +35,6 @@ LAB_SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none", "recordTiming": False},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from browser import PHONE, SECOND, choose_photo, chromium, free_port, keep_picture, server, visitor
+from browser import PHONE, SECOND, choose_photo, free_port, keep_picture, server, visitor
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
@@ -19,12 +19,6 @@ from agegender_lib import photos
 
 PORTRAIT = get_sample_data("grace_hopper.jpg", asfileobj=False)
 ANSWER = re.compile(r"Face 1: (\d+) years\s+80\s%.* (\d+) to (\d+) years")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

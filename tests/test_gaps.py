@@ -8,7 +8,12 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import errors_by, gaps, gaps_of, quote_gaps
-from agegender_lib.evaluation.permutation import shuffled
+from agegender_lib.evaluation.permutation import shuffled_blocks
+
+
+def shuffled(*given, **options):
+    """All shuffles below each other."""
+    return np.concatenate(list(shuffled_blocks(*given, **options)))
 
 
 def answers(rng, count=300, **columns):

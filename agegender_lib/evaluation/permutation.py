@@ -7,13 +7,13 @@ import numpy as np
 from agegender_lib.evaluation.bootstrap import CHUNK, units_of
 
 
-def shuffled(
+def shuffled_blocks(
     labels: np.ndarray,
     duplicate_group: np.ndarray,
     strata: np.ndarray | None = None,
     seed: int = 0,
     shuffles: int = 2000,
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
     """The labels dealt anew many times; near-duplicates are one observation and swap theirs together.
 
     What may be exchanged under the null hypothesis is a whole duplicate group with another of its size; with
@@ -30,32 +30,10 @@ def shuffled(
     seed, shuffles
         Seed of the shuffles and how many there are.
 
-    Returns
-    -------
-    ndarray
-        [shuffles, images], of the labels' kind.
-    """
-    return np.concatenate(list(shuffled_blocks(labels, duplicate_group, strata, seed, shuffles)))
-
-
-def shuffled_blocks(
-    labels: np.ndarray,
-    duplicate_group: np.ndarray,
-    strata: np.ndarray | None = None,
-    seed: int = 0,
-    shuffles: int = 2000,
-) -> Iterator[np.ndarray]:
-    """The rows of :func:`shuffled`, some at a time, so that memory does not grow with the number of shuffles.
-
-    Parameters
-    ----------
-    labels, duplicate_group, strata, seed, shuffles
-        See :func:`shuffled`.
-
     Yields
     ------
     ndarray
-        [rows, images], of the labels' kind; all of them below each other are what :func:`shuffled` returns.
+        [rows, images], of the labels' kind: some shuffles at a time, so that memory does not grow with their number.
     """
     strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)
     group = units_of(duplicate_group)
