@@ -169,6 +169,12 @@ def test_jpegs(sandbox, seed):
     assert not fault_of(sandbox, "JPEGs", seed)
 
 
+@examples(max_examples=80, **few)
+@given(targets.SEEDS)
+def test_pictures(sandbox, seed):
+    assert not fault_of(sandbox, "pictures", seed)
+
+
 @examples(max_examples=60, **few)
 @given(targets.SEEDS)
 def test_sources(sandbox, seed):

@@ -14,6 +14,7 @@ from fuzz.guard import Sandbox
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from keras import layers
+from PIL import Image
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
@@ -48,6 +49,35 @@ def test_weights(sandbox, seed):
 @given(targets.SEEDS)
 def test_predictions(sandbox, seed):
     assert not fault_of(sandbox, "predictions", seed)
+
+
+@examples(max_examples=10, **few)
+@given(targets.SEEDS)
+def test_search_spaces(sandbox, seed):
+    assert not fault_of(sandbox, "spaces", seed)
+
+
+@examples(max_examples=8, **few)
+@given(targets.SEEDS)
+def test_photos(sandbox, seed):
+    targets._detector()
+    assert not fault_of(sandbox, "photos", seed)
+
+
+def test_a_long_narrow_picture_is_not_drawn_miles_long(sandbox):
+    folder = sandbox.emptied()
+    (folder / "faces").mkdir()
+    for number, size in enumerate(((25, 3000), (3000, 25))):
+        Image.new("RGB", size).save(folder / "faces" / f"{number}.png")
+    (folder / "model.keras").write_bytes(model_files.originals()[".keras"])
+    arguments = ["predict", str(folder / "faces"), "--json", str(folder / "found.json")]
+    arguments += ["--annotate", str(folder / "annotated"), "--model", str(folder / "model.keras")]
+    targets._detector()
+    with sandbox.watching(20, 300) as watch:
+        assert targets._annotating(arguments, folder) == ""
+    assert watch.faults == []
+    sizes = [Image.open(folder / "annotated" / f"{number}.png").size for number in (0, 1)]
+    assert np.abs(np.subtract(sizes, [(25, 3000), (3000, 25)])).max() <= 1
 
 
 @examples(max_examples=40, **few)

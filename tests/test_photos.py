@@ -1,10 +1,12 @@
 """Pictures to upright pixels, faces into UTKFace's frame, warnings, intervals: everything that needs no network."""
 
 import io
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from fuzz.pictures import many_scans
 from PIL import Image
 from tiny_faces import bomb, jpeg, picture, truncated
 
@@ -138,6 +140,60 @@ def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=words) as refused:
             open_picture(source)
         assert "\n" not in str(refused.value)
+
+
+def test_what_would_take_gigabytes_or_minutes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 5_000)
+    for kind in ("PNG", "TIFF", "WEBP", "GIF"):
+        with pytest.raises(InputError, match="has 80 x 80 pixels, and 0 million are the most"):
+            open_picture(saved(picture(1, 80), kind))
+    # which is decoded at a fraction of its size
+    assert open_picture(saved(picture(1, 80), "JPEG")).shape == (80, 80, 3)
+    with pytest.raises(InputError, match=r"3,\d\d\d scans over 2,000 x 2,000 pixels"):
+        open_picture(many_scans(50_000, 2000))
+    monkeypatch.setattr(pictures, "MOST_BYTES", 1000)
+    (tmp_path / "large.jpg").write_bytes(bytes(1001))
+    with pytest.raises(InputError, match=r"large\.jpg has 0 MB, and 0 MB are the most"):
+        open_picture(tmp_path / "large.jpg")
+    assert open_picture(saved(picture(1, 80), "JPEG")).shape == (80, 80, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="is a pipe or device"):
+        open_picture(tmp_path / "pipe.jpg")
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "PNG"),
+        ("L", "TIFF"),
+        ("F", "TIFF"),
+        ("I;16", "TIFF"),
+        ("1", "PNG"),
+    ],
+)
+def test_what_is_shrunk_strip_by_strip_is_what_is_shrunk_whole(monkeypatch, mode, kind):
+    monkeypatch.setattr(pictures, "LONGEST_SIDE", 50)
+    monkeypatch.setattr(pictures, "_STRIP", 7)
+    image = picture(3, 400).resize((301, 407))
+    if mode == "RGBA":
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    elif mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    data = saved(image, kind)
+    found = open_picture(data)
+    assert found.shape == (50, 37, 3)
+    monkeypatch.setattr(pictures, "LONGEST_SIDE", 407)  # nothing is shrunk
+    whole = Image.fromarray(open_picture(data)).reduce(4)
+    whole.thumbnail((50, 50), Image.Resampling.LANCZOS)
+    np.testing.assert_allclose(found, np.asarray(whole), atol=2)
 
 
 def test_postscript_is_not_run():

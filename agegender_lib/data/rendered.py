@@ -151,7 +151,8 @@ def render_faces(
         shutil.rmtree(drawn, ignore_errors=True)  # what a killed process left
         drawn.mkdir()
         try:
-            for row in tqdm(plan.itertuples(), total=count, desc="drawing faces", unit="face"):
+            bar = tqdm(plan.itertuples(), "drawing faces", count, unit="face", mininterval=0.5, delay=2)
+            for row in bar:
                 (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
             if folder.exists():
                 folder.rmdir()  # it is empty; not every system renames over an empty folder

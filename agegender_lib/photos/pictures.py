@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from agegender_lib.errors import InputError
 
@@ -17,6 +17,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", "
 LONGEST_SIDE = 2048
 #: Pixels of the shorter side below which there is no face to see.
 SHORTEST_SIDE = 24
+#: Of the formats that are decoded whole, which takes up to 8 bytes a pixel. A JPEG is decoded at a fraction of its
+#: size, so that ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million, will do.
+MOST_PIXELS = 50_000_000
+#: Pixels times scans of a JPEG: each scan of a progressive one is decoded over the whole picture, and has about ten.
+MOST_SCANNED = 2_000_000_000
+#: Of a file: a picture of MOST_PIXELS with nothing packed.
+MOST_BYTES = 500_000_000
+_JPEG = ("JPEG", "MPO")
+_STRIP = 64  # rows of the smaller picture
+_SCAN = b"\xff\xda"  # stands nowhere else in a JPEG but, by chance, in metadata
 
 Source = str | Path | bytes | Image.Image | np.ndarray
 
@@ -39,26 +49,31 @@ def open_picture(source: Source) -> np.ndarray:
     Raises
     ------
     InputError
-        If it cannot be read, is no picture of ``FORMATS``, is cut short, has more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS`` (89 million) or a side shorter than ``SHORTEST_SIDE``.
+        If it cannot be read, is no picture of ``FORMATS``, is cut short, has more pixels than ``MOST_PIXELS`` (a JPEG:
+        than ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million), more than ``MOST_SCANNED`` or ``MOST_BYTES``, or a side
+        shorter than ``SHORTEST_SIDE``.
     """
-    name, image = _opened(source)
+    name, image, content = _opened(source)
     width, height = image.size
-    if width * height > Image.MAX_IMAGE_PIXELS:
+    most = Image.MAX_IMAGE_PIXELS if image.format in _JPEG else MOST_PIXELS
+    if width * height > most:
         raise InputError(
-            f"{name} has {width:,} x {height:,} pixels, and {Image.MAX_IMAGE_PIXELS / 1e6:.0f} million are the most: "
-            "make it smaller"
+            f"{name} has {width:,} x {height:,} pixels, and {most / 1e6:.0f} million are the most: make it smaller"
         )
     if min(width, height) < SHORTEST_SIDE:
         raise InputError(
             f"{name} has {width} x {height} pixels: give a picture of {SHORTEST_SIDE} x {SHORTEST_SIDE} at least"
         )
+    if image.format in _JPEG and (scans := content.count(_SCAN)) * width * height > MOST_SCANNED:
+        raise InputError(
+            f"{name} is a JPEG of {scans:,} scans over {width:,} x {height:,} pixels, which would take minutes to "
+            "decode: save it anew"
+        )
     try:
-        if image.format == "JPEG":  # a JPEG is decoded at a half, a quarter, an eighth of its size at once
+        if image.format in _JPEG:  # decoded at a half, a quarter, an eighth of its size at once
             image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         image.load()
-        image = ImageOps.exif_transpose(image)
-        image = _rgb(image)
+        image = _upright(_shrunk_rgb(image), image.getexif().get(ExifTags.Base.Orientation))
     except Exception as error:  # damaged data surfaces from PIL as many kinds of exception
         raise InputError(f"{name} is damaged or cut short ({error}): save it anew") from None
     if max(image.size) > LONGEST_SIDE:
@@ -67,33 +82,24 @@ def open_picture(source: Source) -> np.ndarray:
 
 
 def _opened(source):
-    """What to call the picture in a message, and the picture, of which only the header is read."""
+    """What to call the picture in a message, the picture, of which only the header is read, and the file's content."""
     if isinstance(source, Image.Image):
-        return "the picture", source
+        return "the picture", source, b""
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
             raise InputError(
                 f"a picture is {source.dtype} {list(source.shape)}: give uint8 [height, width, 3], a file or bytes"
             )
-        return "the picture", Image.fromarray(source)
+        return "the picture", Image.fromarray(source), b""
     if isinstance(source, bytes):
         name, content = "the picture", source
     else:
-        path = Path(source)
-        name = str(path)
-        if path.is_dir():
-            raise InputError(f"{name} is a folder: give a picture file")
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            raise InputError(f"{name} does not exist: give a picture file") from None
-        except OSError as error:
-            raise InputError(f"{name} cannot be read ({error.strerror}): give a picture file") from None
+        name, content = str(source), _content(Path(source))
     try:
         with warnings.catch_warnings():
             # what is too large is refused below, in a sentence
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return name, Image.open(io.BytesIO(content), formats=FORMATS)
+            return name, Image.open(io.BytesIO(content), formats=FORMATS), content
     except Image.DecompressionBombError:
         limit = Image.MAX_IMAGE_PIXELS / 1e6
         raise InputError(
@@ -105,15 +111,68 @@ def _opened(source):
         raise InputError(f"{name} is no picture that can be read: give a {kinds} file") from None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _content(path: Path) -> bytes:
+    """What a file holds."""
+    try:
+        # a pipe would be waited for, and a device may never end
+        if path.exists() and not path.is_file():
+            raise InputError(
+                f"{path} is a {'folder' if path.is_dir() else 'pipe or device'}: give a picture file"
+            )
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise InputError(
+                f"{path} has {size / 1e6:,.0f} MB, and {MOST_BYTES / 1e6:.0f} MB are the most: make it smaller"
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give a picture file") from None
+    except (OSError, ValueError) as error:  # a ValueError: a name with a null character
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be read ({reason}): give a picture file") from None
+
+
+def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    """Turned as the camera said."""
+    if orientation:
+        image.getexif()[ExifTags.Base.Orientation] = orientation
+    return ImageOps.exif_transpose(image)
+
+
+def _shrunk_rgb(image: Image.Image) -> Image.Image:
+    """Red, green and blue; a picture much larger than wanted becomes smaller, each pixel the mean of a block.
+
+    That is done strip by strip, because on its way to eight bits a pixel can take 8 bytes four times over.
+    """
+    white = _white(image)
+    factor = max(1, max(image.size) // (2 * LONGEST_SIDE))
+    width, height = image.size
+    shrunk = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, _STRIP * factor):
+        strip = image.crop((0, top, width, min(top + _STRIP * factor, height)))
+        shrunk.paste(_rgb(strip, white).reduce(factor), (0, top // factor))
+    return shrunk
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether its greys have more than eight bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _white(image: Image.Image) -> int:
+    """The value of white in a picture of greys of more than eight bits: such files do not say it."""
+    if not _is_deep(image):
+        return 255
+    brightest = np.asarray(image).max()
+    # floating-point greys are 0 to 1 or 0 to 255, whole numbers of more than 8 bits 0 to 65,535
+    return (1 if brightest <= 1 else 255) if image.mode == "F" else (65535 if brightest > 255 else 255)
+
+
+def _rgb(image: Image.Image, white: int) -> Image.Image:
     """Eight bits of red, green and blue each, whatever the picture has."""
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(image, dtype=np.float64)
-        # floating-point greys are 0 to 1 or 0 to 255, whole numbers of more than 8 bits 0 to 65,535
-        most = (1 if grey.max() <= 1 else 255) if image.mode == "F" else (65535 if grey.max() > 255 else 255)
-        image = Image.fromarray(np.clip(np.nan_to_num(grey) / most * 255, 0, 255).round().astype(np.uint8))
+    if _is_deep(image):
+        grey = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        image = Image.fromarray(np.clip(grey / white * 255, 0, 255).round().astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")

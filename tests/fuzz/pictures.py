@@ -1,6 +1,7 @@
-"""Pictures: drawn faces, and what can be wrong with a JPEG."""
+"""Pictures: drawn faces, what can be wrong with a JPEG of one, and photographs of every format."""
 
 import io
+import struct
 from functools import cache
 from random import Random
 
@@ -137,3 +138,78 @@ _KINDS = (
     (_good,) * 6 + (_mutated,) * 8 + (_cut,) * 2
     + (_progressive, _other_format, _other_mode, _other_size, _huge, _tagged, _many_frames, _garbage, _padded)
 )  # fmt: skip
+
+
+# Photographs
+
+#: Each with modes in which Pillow writes it.
+_FORMATS = {
+    "JPEG": ("RGB", "L", "CMYK"),
+    "PNG": ("RGB", "RGBA", "L", "LA", "P", "1", "I;16"),
+    "WEBP": ("RGB", "RGBA"),
+    "TIFF": ("RGB", "RGBA", "L", "LA", "P", "1", "I;16", "I", "F", "CMYK"),
+    "BMP": ("RGB", "RGBA", "L", "P", "1"),
+    "GIF": ("RGB", "L", "P"),
+    "MPO": ("RGB",),
+    "PPM": ("RGB", "L", "1", "I;16"),
+    "AVIF": ("RGB", "RGBA"),
+}
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+
+
+def a_photo(rng: Random, largest: int = 9000) -> bytes:
+    """The content of a picture file: a good one in about a third of the cases.
+
+    ``largest`` is the longest side of those of one colour, of which a few bytes make very many.
+    """
+    choice = rng.random()
+    if choice < 0.65:
+        form = rng.choice(tuple(_FORMATS))
+        data = _photo(form, rng.choice(_FORMATS[form]), rng.choice((64, 200, 300)), rng.choice((1, 2)))
+        return data if rng.random() < 0.5 else mutated(data, rng)
+    if choice < 0.85:
+        return a_picture(rng)
+    if choice < 0.95:
+        sides = [side for side in (1, 23, 24, 25, 128, 3000, 6000, 9000, 16_000) if side <= largest]
+        form = rng.choice(tuple(_FORMATS))
+        return _one_colour(form, rng.choice(_FORMATS[form]), rng.choice(sides), rng.choice(sides))
+    return _animation(rng)
+
+
+def a_photo_name(rng: Random) -> str:
+    """Such as a camera, a user, or an enemy gives."""
+    stem = rng.choice(
+        ("IMG_0001", "photo", "Größe 1", "-x", "a.b", "$(touch executed)", "%s", "'", "photo\n2", "λ" * 80)
+    )
+    return stem + rng.choice(_SUFFIXES)
+
+
+@cache
+def _photo(form: str, mode: str, side: int, people: int) -> bytes:
+    picture = Image.new("RGB", (side * people, side + 10), (90, 120, 90))
+    for person in range(people):
+        drawn = render_face(30, person, 1, np.random.default_rng(person)).resize((side * 3 // 4,) * 2)
+        picture.paste(drawn, (person * side + side // 8, side // 8))
+    return _saved(_in_mode(picture, mode), form)
+
+
+@cache
+def _one_colour(form: str, mode: str, width: int, height: int) -> bytes:
+    try:
+        return _saved(_in_mode(Image.new("RGB", (width, height), (200, 160, 140)), mode), form)
+    except (OSError, ValueError, struct.error):  # not every format has such pictures
+        return b""
+
+
+def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    if mode in ("I;16", "I"):
+        grey = np.asarray(picture.convert("L"), dtype=np.uint16 if mode == "I;16" else np.int32)
+        return Image.fromarray(grey * 257)
+    return picture.convert(mode)
+
+
+def _animation(rng):
+    frames = [picture(number) for number in range(rng.choice((2, 60)))]
+    form = rng.choice(("GIF", "WEBP", "TIFF", "PNG", "AVIF"))
+    data = _saved(frames[0], form, save_all=True, append_images=frames[1:])
+    return data if rng.random() < 0.5 else mutated(data, rng)

@@ -8,9 +8,11 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 from hypothesis import strategies as st
 
@@ -185,6 +187,19 @@ def _study(path, _):
     return ""
 
 
+def _space(path, _):
+    from agegender_lib.training.search import read_space
+
+    try:
+        space = read_space(path)
+    except InputError as error:
+        return str(error)
+    for parameter in space.parameters:
+        for value in parameter.edges():
+            assert space.configure({parameter.path: value}).epochs > 0
+    return ""
+
+
 # Weights and models
 
 
@@ -198,6 +213,16 @@ def _warm_models():
     model = model_files.tiny_model()
     models.predict(model, np.zeros((1, 128, 128, 3), "uint8"), batch_size=4)
     model_files.originals()
+
+
+def _warm_photos():
+    import tempfile
+
+    _warm_models()
+    with tempfile.TemporaryDirectory() as folder:  # fonts, the detector, and the graphs of a first photograph
+        given = _photos(1, Path(folder))
+        (Path(folder) / "faces" / "good.png").write_bytes(pictures._photo("PNG", "RGB", 200, 2))
+        assert not _annotating(given, Path(folder))
 
 
 def _warm_settings():
@@ -244,6 +269,60 @@ def _prediction(seed, folder):
     return ["predict", str(folder / "faces"), "--framed", "--json", found, "--model", str(model)]
 
 
+def _photos(seed, folder):
+    """Whole photographs, in which faces are looked for, and which come back with what was found written on them."""
+    from . import model_files
+
+    rng = Random(seed)
+    (folder / "faces").mkdir()
+    for _ in range(rng.choice((1, 2, 3))):
+        # larger ones are the door before this one's
+        (folder / "faces" / pictures.a_photo_name(rng)).write_bytes(pictures.a_photo(rng, largest=3000))
+    model = folder / "model.keras"
+    model.write_bytes(model_files.originals()[".keras"])
+    written = ["--json", str(folder / "found.json"), "--annotate", str(folder / "annotated")]
+    return ["predict", str(folder / "faces"), *written, "--model", str(model)]
+
+
+@cache
+def _detector():
+    """One for all cases, loaded before the first: its weights are a pickle, which cases may not have."""
+    from agegender_lib.photos.detector import FaceDetector
+
+    return FaceDetector()
+
+
+def _annotating(arguments, folder):
+    from PIL import Image
+
+    with mock.patch("agegender_lib.photos.reader.FaceDetector", _detector):
+        refusal = _command(arguments, folder)
+    drawn = sorted((folder / "annotated").glob("*")) if (folder / "annotated").exists() else []
+    read = []
+    if not refusal:
+        photos = json.loads((folder / "found.json").read_text())["photos"]
+        read = [photo for photo in photos if "faces" in photo]
+        for face in (face for photo in read for face in photo["faces"]):
+            assert face["width"] > 0 and face["height"] > 0 and 0 <= face["p_female"] <= 1, face
+    assert len(drawn) == len(read), (drawn, read)
+    for file in drawn:
+        with Image.open(file, formats=["PNG"]) as image:
+            image.load()
+    return refusal
+
+
+def _open_picture(data, _):
+    from agegender_lib.photos import open_picture
+
+    try:
+        pixels = open_picture(data)
+    except InputError as error:
+        return str(error)
+    assert pixels.dtype == "uint8" and pixels.ndim == 3 and pixels.shape[2] == 3, pixels.shape
+    assert 1 <= min(pixels.shape[:2]) and max(pixels.shape[:2]) <= 2048, pixels.shape
+    return ""
+
+
 def _command(arguments, folder):
     import keras
 
@@ -259,7 +338,8 @@ def _command(arguments, folder):
         photos = json.loads((folder / "found.json").read_text())["photos"]
         given = sorted(str(file) for file in (folder / "faces").iterdir())
         assert sorted(photo["file"] for photo in photos) == given, (photos, given)
-        assert all(photo.get("error") or photo["faces"] for photo in photos), photos
+        framed = "--framed" in arguments  # what is one face already is one; elsewhere there may be none
+        assert all(photo.get("error") or photo["faces"] or not framed for photo in photos), photos
         return ""
     assert code == 2, (code, said.getvalue())
     sentences = [line for line in said.getvalue().splitlines() if line.startswith("agegender: ")]
@@ -292,6 +372,23 @@ TARGETS = {
         0.05,
         warm=_warm_settings,
     ),
+    "spaces": Target(
+        SEEDS,
+        _of_seed(lambda rng, at: settings.a_settings_file(rng, at, "space")),
+        _space,
+        0.01,
+        seconds=60,  # a space in order builds a network of every choice
+        warm=_warm_settings,
+    ),
     "weights": Target(SEEDS, _a_weights_file, _load_weights, 0.02, seconds=10, warm=_warm_models),
     "predictions": Target(SEEDS, _prediction, _command, 0.01, seconds=20, warm=_warm_models),
+    "pictures": Target(
+        SEEDS,
+        lambda seed, _: pictures.a_photo(Random(seed)),
+        _open_picture,
+        0.05,
+        seconds=10,
+        megabytes=1000,
+    ),
+    "photos": Target(SEEDS, _photos, _annotating, 0.01, seconds=40, warm=_warm_photos),
 }

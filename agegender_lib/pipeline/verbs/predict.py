@@ -173,9 +173,10 @@ def _annotate(found, file: Path) -> None:
     figure = plots.photo(found, answers=True)
     try:
         with replacing(file) as temporary:
-            # small photos are enlarged, or their letters could not be read
-            across = max(found.pixels.shape[1], 600)
-            figure.savefig(temporary, format="png", dpi=across / figure.get_figwidth())
+            # small photos are enlarged, or their letters could not be read; a narrow one would become miles long
+            height, width = found.pixels.shape[:2]
+            enlarged = max(1.0, min(600 / width, 2048 / height))
+            figure.savefig(temporary, format="png", dpi=enlarged * width / figure.get_figwidth())
     except OSError as error:
         raise InputError(
             f"{file} cannot be written ({error.strerror}): give another --annotate folder"
