@@ -65,7 +65,10 @@ def alike(rng, count, low):
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.98, 0.995])
 @pytest.mark.parametrize("low", [3, 6, 32])
-def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold):
+@pytest.mark.parametrize(("strip", "chunk"), [(1024, 256), (57, 16)])
+def test_no_pair_is_lost_by_not_comparing_each_with_each(monkeypatch, low, threshold, strip, chunk):
+    monkeypatch.setattr(duplicates, "_STRIP", strip)
+    monkeypatch.setattr(duplicates, "_CHUNK", chunk)
     thumbnails = alike(np.random.default_rng([low, int(1000 * threshold)]), 400, low)
     correlation = thumbnails.astype(float) @ thumbnails.T.astype(float)
     # a pair within rounding of the threshold may fall on either side
@@ -83,13 +86,14 @@ def looked_at(monkeypatch):
     """How many pairs were compared in full, call by call."""
     counts = []
 
-    class Tree(duplicates.KDTree):
-        def query_pairs(self, *given, **options):
-            pairs = super().query_pairs(*given, **options)
-            counts.append(len(pairs))
-            return pairs
+    real = duplicates._pairs_within
 
-    monkeypatch.setattr(duplicates, "KDTree", Tree)
+    def counting(*given):
+        pairs = real(*given)
+        counts.append(len(pairs))
+        return pairs
+
+    monkeypatch.setattr(duplicates, "_pairs_within", counting)
     return counts
 
 
