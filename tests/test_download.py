@@ -25,6 +25,7 @@ from agegender_lib.data import download, web
 from agegender_lib.data.download import ARCHIVE, HUGGING_FACE, KAGGLE, download_faces
 from agegender_lib.data.fetch import fetch, part_path
 from agegender_lib.errors import InputError
+from agegender_lib.pipeline import cli
 
 FACES = 12
 JPEG = b"\xff\xd8\xff"  # how every JPEG begins
@@ -401,7 +402,7 @@ def test_interruption_keeps_what_came(home, noise, tmp_path, monkeypatch):
         patch.setattr(
             "agegender_lib.data.fetch.tqdm.update", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
-        with pytest.raises(InputError, match=r"interrupted.*weights\.h5.*goes on from there"):
+        with pytest.raises(KeyboardInterrupt, match=r"interrupted.*weights\.h5.*goes on from there"):
             fetch(noise, path, NOISE_SHA)
     part = part_path(path, NOISE_SHA)
     assert left_in(tmp_path) == [part.name]
@@ -471,7 +472,7 @@ def test_kaggle_copy_that_was_interrupted(kaggle, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(download.shutil, "copyfile", stop)
-        with pytest.raises(InputError, match="interrupted; run the same again"):
+        with pytest.raises(KeyboardInterrupt, match="interrupted; run the same again"):
             download_faces("kaggle", tmp_path / "data")
     assert left_in(tmp_path / "data") == ["UTKFace.part"]
     path = download_faces("kaggle", tmp_path / "data")
@@ -520,7 +521,6 @@ def refusal(status: int) -> kaggle_errors.KaggleApiHTTPError:
         (requests.Timeout("long story"), "no connection, or it was cut; check the network"),
         (kaggle_errors.DataCorruptionError("checksum"), "DataCorruptionError: checksum; run the same again"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room or let KAGGLEHUB_CACHE"),
-        (KeyboardInterrupt(), "was interrupted; run the same again"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -530,6 +530,15 @@ def test_kaggle_errors(kaggle, tmp_path, error, said):
         download_faces("kaggle", tmp_path / "data")
     assert "\n" not in str(caught.value)
     assert left_in(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (cli.Terminated, 143)])
+def test_the_command_says_how_an_interrupted_download_goes_on(kaggle, tmp_path, capsys, kind, code):
+    kaggle.error = kind()
+    arguments = ["data", "download", "--source", "kaggle", "--folder", str(tmp_path / "data")]
+    assert cli.main(arguments) == code
+    said = f"\nagegender: the download of {download.KAGGLE} was interrupted; run the same again to go on\n"
+    assert capsys.readouterr().err == said
 
 
 def test_without_kagglehub(tmp_path, monkeypatch):

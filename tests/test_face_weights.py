@@ -240,7 +240,7 @@ def test_who_interrupts_the_download_gets_no_random_weights(offer, tensors, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr("agegender_lib.data.fetch.patiently", interrupted)
-    with pytest.raises(InputError, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted"):
         build_backbone("mobilenet_vggface2", "pretrained")
 
 

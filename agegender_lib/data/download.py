@@ -154,8 +154,9 @@ def _from_kaggle(folder: Path) -> None:
         for face in faces.iterdir():
             shutil.copyfile(face, partial / face.name)  # without its permissions: on Kaggle all is read-only
         os.replace(partial, folder)
-    except KeyboardInterrupt:
-        raise InputError(f"copying {faces} to {folder} was interrupted; run the same again") from None
+    except KeyboardInterrupt as stop:
+        stop.args = (f"copying {faces} to {folder} was interrupted; run the same again",)
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise InputError(

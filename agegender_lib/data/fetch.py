@@ -42,7 +42,7 @@ def fetch(
     Raises
     ------
     InputError
-        No network, an error status, a wrong size or checksum, a refused file, no room, or an interruption;
+        No network, an error status, a wrong size or checksum, a refused file, or no room;
         also if another file is already there under this name.
     """
     path = Path(path)
@@ -60,8 +60,9 @@ def fetch(
         patiently(lambda: _receive(url, part, path.name, size), url)
         _verify(part, url, sha256, size, check)
         os.replace(part, path)
-    except KeyboardInterrupt:
-        raise InputError(f"interrupted; what came of {path.name} is in {part}: {again}") from None
+    except KeyboardInterrupt as stop:
+        stop.args = (f"interrupted; what came of {path.name} is in {part}: {again}",)
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{part} cannot be written: {reason}; make room, then {again}") from error

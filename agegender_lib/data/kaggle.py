@@ -31,8 +31,9 @@ def kaggle_dataset(handle: str) -> Path:
         ) from error
     try:
         return Path(kagglehub.dataset_download(handle))
-    except KeyboardInterrupt:
-        raise InputError(f"the download of {handle} was interrupted; run the same again to go on") from None
+    except KeyboardInterrupt as stop:
+        stop.args = (f"the download of {handle} was interrupted; run the same again to go on",)
+        raise
     except Exception as error:  # a dozen types without a common ancestor
         raise InputError(f"Kaggle did not send {handle}: {_reason(error)}") from error
 

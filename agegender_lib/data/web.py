@@ -96,7 +96,7 @@ def fetch_json(url: str) -> Any:
     Raises
     ------
     InputError
-        No network, an error status, an interruption, or an answer that is no JSON.
+        No network, an error status, or an answer that is no JSON.
     """
 
     def read() -> bytes:
@@ -105,7 +105,8 @@ def fetch_json(url: str) -> Any:
 
     try:
         return json.loads(patiently(read, url))
-    except KeyboardInterrupt:
-        raise InputError(f"interrupted while reading {url}; run the same again") from None
+    except KeyboardInterrupt as stop:
+        stop.args = (f"interrupted while reading {url}; run the same again",)
+        raise
     except json.JSONDecodeError as error:
         raise InputError(f"{url} did not answer with JSON; is there a login page in between?") from error

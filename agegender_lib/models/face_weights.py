@@ -47,7 +47,7 @@ def load_face_weights(model: keras.Model) -> None:
     DownloadFailed
         A file cannot be fetched, or is another one than announced.
     InputError
-        The files do not fit the network, or the user interrupted.
+        The files do not fit the network.
     """
     address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
     folder = folders.CACHE / "weights"
@@ -55,8 +55,6 @@ def load_face_weights(model: keras.Model) -> None:
         for name, (sha256, size) in FILES.items():
             fetch(f"{address.rstrip('/')}/{name}", folder / name, sha256=sha256, size=size)
     except InputError as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise  # who interrupts wants to stop, not to go on without weights
         raise DownloadFailed(str(error)) from error
     put_tensors(model, read_tensors(*(folder / name for name in FILES)))
 

@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"agegender: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        print(f"\nagegender: {INTERRUPTED}", file=sys.stderr)
+        # who was at something that goes on in another way has said how
+        print(f"\nagegender: {str(stop) or INTERRUPTED}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
     except OSError as error:
         if not is_full(error, folders.WORK):
