@@ -18,6 +18,7 @@ from agegender_lib.models import (
     build_model_b,
     load_model,
     predict,
+    sides,
 )
 from agegender_lib.models.heads import AGES, age_output
 from agegender_lib.training.export import round_weights, rounded, save_model
@@ -95,6 +96,7 @@ def test_the_feature_map_before_the_dense_layers_is_smaller_than_10(name, networ
     for layer in collecting:
         _, height, width, channels = layer.input.shape
         assert height == width < 10 and channels > 10
+        assert sides(networks[name]) == {"side": 96 if name == "a" else 128, "map": height}
 
 
 # ModelA.

@@ -737,6 +737,19 @@ def test_a_search_is_drawn_in_the_project_s_style(tmp_path):
     assert widths["learning rate"] > widths["optimizer"]
 
 
+@pytest.mark.parametrize("only", [RATE, "optimizer"])
+def test_a_search_of_one_setting_is_drawn(only):
+    study = optuna.create_study(study_name="one")
+    for trial in study_with(6).trials:
+        alone = {"params": {only: trial.params[only]}, "distributions": {only: trial.distributions[only]}}
+        study.add_trial(
+            create_trial(value=trial.value, intermediate_values=trial.intermediate_values, **alone)
+        )
+    figure = plots.search_figures(study)["search_slices"]
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [ax.get_xlabel() for ax in figure.axes[:-1]] == [{RATE: "learning rate"}.get(only, only)]
+
+
 def test_pictures_that_need_more_trials_are_left_out_with_a_sentence(capsys):
     assert plots.search_figures(study_with(0, pruned=2)) == {}
     said = capsys.readouterr().out.splitlines()

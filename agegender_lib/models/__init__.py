@@ -5,7 +5,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES, stages_of
-from .describe import describe
+from .describe import describe, sides
 from .grad_cam import explainer, grad_cam, grad_cams, randomised
 from .heads import average_flips, average_members
 from .model_a import build_model_a
@@ -28,5 +28,6 @@ __all__ = [
     "predict",
     "randomised",
     "set_trainable",
+    "sides",
     "stages_of",
 ]

@@ -69,6 +69,19 @@ def describe(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(rows + _flush(parts))
 
 
+def sides(model: keras.Model) -> dict[str, int]:
+    """How large the picture is where it counts, in a network as its builder returns it.
+
+    Returns
+    -------
+    dict
+        side: pixels of a side of what the first convolution sees; map: places of a side of the last feature map.
+    """
+    first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
+    maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
+    return {"side": first.input.shape[1], "map": maps[-1][1]}
+
+
 def _is_model(layer):
     return isinstance(layer, keras.Model)
 

@@ -97,6 +97,10 @@ def search_slices(study: optuna.Study) -> Figure:
             points.set(sizes=[16], linewidths=0.4)
     figure.supylabel(_VALUE, size=STYLE["axes.labelsize"])
     figure.suptitle(f"By setting: {VALUE_MEANING}", x=0.01, ha="left")
+    if len(axes) == 1:  # beside one alone, Optuna lays out the colours in a way that ours cannot take over
+        points = axes[0].collections[0]
+        points.colorbar.remove()
+        figure.colorbar(points, ax=axes)
     colours = figure.axes[-1]
     colours.set_box_aspect(30)
     colours.set_ylabel("trial")
