@@ -23,9 +23,9 @@ from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.fetch import part_path
 from agegender_lib.pipeline import outputs
 from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.pipeline.publish import finish_publishing, publish
-from agegender_lib.pipeline.report_export import export_report
 
 
 @pytest.fixture

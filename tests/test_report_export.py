@@ -14,10 +14,10 @@ from PIL import Image
 from pypdf import PdfReader
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_export import ReportPDFExporter, export_report
-from agegender_lib.pipeline.report_formats import FORMATS
-from agegender_lib.pipeline.report_numbers import NumbersEnvironment
-from agegender_lib.pipeline.report_words import count_words
+from agegender_lib.pipeline.export.exporter import ReportPDFExporter, export_report
+from agegender_lib.pipeline.export.formats import FORMATS
+from agegender_lib.pipeline.export.numbers import NumbersEnvironment
+from agegender_lib.pipeline.export.words import count_words
 
 YAML = """---
 title: "Ages from {{ data.images | count }} faces"
@@ -292,9 +292,9 @@ Five words {{ data.images | count }} are here [@zhang2017], and @fig-ages is two
 
 
 def test_nbconvert_finds_the_exporter(tmp_path):
-    assert get_exporter("agegender_lib.pipeline.report_export.ReportPDFExporter") is ReportPDFExporter
+    assert get_exporter("agegender_lib.pipeline.export.exporter.ReportPDFExporter") is ReportPDFExporter
     notebook = write(tmp_path, INTRODUCTION, TABLE)
-    to = "agegender_lib.pipeline.report_export.ReportPDFExporter"
+    to = "agegender_lib.pipeline.export.exporter.ReportPDFExporter"
     subprocess.run([sys.executable, "-m", "nbconvert", "--to", to, notebook], check=True, capture_output=True)
     assert "Figure 1" in text_of(notebook.with_suffix(".pdf"))
 

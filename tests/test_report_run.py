@@ -17,8 +17,8 @@ from agegender_lib import folders
 from agegender_lib.evaluation import read_run
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
+from agegender_lib.pipeline.export.words import count_words
 from agegender_lib.pipeline.readme import BEGIN, END, with_headline
-from agegender_lib.pipeline.report_words import count_words
 
 FACES, HELD_OUT = 240, 60
 TINY = {

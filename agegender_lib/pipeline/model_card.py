@@ -12,9 +12,9 @@ from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.groups import group_keys
 from agegender_lib.files import replacing
 from agegender_lib.photos import EXCLUDED_USES
-from agegender_lib.pipeline.report_formats import FORMATS
-from agegender_lib.pipeline.report_numbers import Group, NumbersEnvironment
-from agegender_lib.pipeline.report_tables import MISSING
+from agegender_lib.pipeline.export.formats import FORMATS
+from agegender_lib.pipeline.export.numbers import Group, NumbersEnvironment
+from agegender_lib.pipeline.export.tables import MISSING
 
 #: File in the report folder: the template it is made from, beside this module.
 PAGES = {"MODEL_CARD.md": "model_card.md", "DATA_SHEET.md": "data_sheet.md"}

@@ -9,7 +9,7 @@ import papermill
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
-from agegender_lib.pipeline.report_wording import nearest
+from agegender_lib.pipeline.export.wording import nearest
 
 #: The parameter that says what a pre-trained model starts from.
 WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}

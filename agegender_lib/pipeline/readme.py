@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_formats import percent, years
+from agegender_lib.pipeline.export.formats import percent, years
 
 BEGIN, END = "<!-- headline: made by make report, do not edit -->", "<!-- headline ends -->"
 

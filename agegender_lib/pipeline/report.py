@@ -12,11 +12,11 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
-from agegender_lib.pipeline.report_export import export_report
 
 SOURCES = ("report.ipynb", "references.bib")
 

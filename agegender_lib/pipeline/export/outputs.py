@@ -16,7 +16,7 @@ import yaml
 from nbformat import NotebookNode
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_wording import nearest, place_of
+from agegender_lib.pipeline.export.wording import nearest, place_of
 
 OPTIONS = ("label", "fig-cap", "tbl-cap", "width", "alt", "placement", "echo", "output", "include")
 PICTURES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}  # the sharpest first

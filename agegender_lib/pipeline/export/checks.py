@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_files import collect_bibliography, collect_image
-from agegender_lib.pipeline.report_source import TEXTS, Source
-from agegender_lib.pipeline.report_tree import nodes, read_tree
-from agegender_lib.pipeline.report_wording import nearest
+from agegender_lib.pipeline.export.files import collect_bibliography, collect_image
+from agegender_lib.pipeline.export.source import TEXTS, Source
+from agegender_lib.pipeline.export.tree import nodes, read_tree
+from agegender_lib.pipeline.export.wording import nearest
 
 REFERENCES = {"fig": "figure", "tbl": "table", "eq": "equation", "sec": "section"}
 ENVIRONMENTS = {"align": "aligned", "gather": "gathered", "equation": ""}

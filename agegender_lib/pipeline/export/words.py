@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from agegender_lib.pipeline.report_checks import REFERENCES, read_document
-from agegender_lib.pipeline.report_numbers import FillNumbers
-from agegender_lib.pipeline.report_source import read_notebook, read_source
+from agegender_lib.pipeline.export.checks import REFERENCES, read_document
+from agegender_lib.pipeline.export.numbers import FillNumbers
+from agegender_lib.pipeline.export.source import read_notebook, read_source
 
 PROSE = ("Para", "Plain", "BlockQuote", "BulletList", "OrderedList", "DefinitionList", "LineBlock", "Div")
 PLAIN = (*PROSE, "Note", "Emph", "Strong", "Strikeout", "Underline", "SmallCaps", "Superscript", "Subscript")

@@ -16,10 +16,10 @@ from traitlets.config import Config
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
-from agegender_lib.pipeline.report_checks import Document, read_document
-from agegender_lib.pipeline.report_numbers import FillNumbers
-from agegender_lib.pipeline.report_source import read_notebook, read_source
-from agegender_lib.pipeline.report_tree import pandoc
+from agegender_lib.pipeline.export.checks import Document, read_document
+from agegender_lib.pipeline.export.numbers import FillNumbers
+from agegender_lib.pipeline.export.source import read_notebook, read_source
+from agegender_lib.pipeline.export.tree import pandoc
 
 HERE = Path(__file__).parent
 
@@ -50,7 +50,7 @@ class ReportPDFExporter(Exporter):
         Raises
         ------
         InputError
-            For anything that would leave a hole: see report_numbers, report_outputs and report_checks.
+            For anything that would leave a hole: see its neighbours numbers, outputs and checks.
         """
         meta = (resources or {}).get("metadata", {})
         name = f"{meta.get('name') or 'notebook'}.ipynb"

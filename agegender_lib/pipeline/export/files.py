@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_source import Source
-from agegender_lib.pipeline.report_wording import nearest
+from agegender_lib.pipeline.export.source import Source
+from agegender_lib.pipeline.export.wording import nearest
 
 IMAGES = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf")
 ENTRY = re.compile(r"^\s*@(?!comment|string|preamble)\w+\s*\{\s*([^,\s]+)\s*,", re.M | re.I)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pypandoc
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_source import TEXTS, Source
+from agegender_lib.pipeline.export.source import TEXTS, Source
 
 # Jupyter's habits (lists and headings straight after text) added, pandoc's surprises (~x~, tables of dashes)
 # left out; without native_divs and native_spans all HTML shows up as raw, where it can be refused

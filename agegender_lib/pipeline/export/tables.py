@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_wording import nearest
+from agegender_lib.pipeline.export.wording import nearest
 
 SPECIAL = str.maketrans({character: "\\" + character for character in "\\`*_{}[]<>()#+!|~^$@\"'"})
 MISSING = "–"

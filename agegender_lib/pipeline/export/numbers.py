@@ -24,10 +24,10 @@ from nbformat import NotebookNode
 from traitlets import Unicode
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_formats import FORMATS
-from agegender_lib.pipeline.report_source import front_matter
-from agegender_lib.pipeline.report_tables import markdown_table
-from agegender_lib.pipeline.report_wording import nearest, place_of
+from agegender_lib.pipeline.export.formats import FORMATS
+from agegender_lib.pipeline.export.source import front_matter
+from agegender_lib.pipeline.export.tables import markdown_table
+from agegender_lib.pipeline.export.wording import nearest, place_of
 
 
 class Group(dict):

@@ -9,8 +9,8 @@ import yaml
 from nbformat import NotebookNode
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.report_outputs import PICTURES, cell_pieces, picture_bytes
-from agegender_lib.pipeline.report_wording import nearest, place_of
+from agegender_lib.pipeline.export.outputs import PICTURES, cell_pieces, picture_bytes
+from agegender_lib.pipeline.export.wording import nearest, place_of
 
 TEXTS = (
     "title",
