@@ -390,5 +390,6 @@ TARGETS = {
         seconds=10,
         megabytes=1000,
     ),
-    "photos": Target(SEEDS, _photos, _annotating, 0.01, seconds=40, warm=_warm_photos),
+    # any photo is searched for faces at 1,024 x 1,024 pixels, whose convolutions take 600 MB
+    "photos": Target(SEEDS, _photos, _annotating, 0.01, seconds=40, megabytes=1000, warm=_warm_photos),
 }
