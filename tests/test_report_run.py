@@ -76,7 +76,7 @@ STUDIES = {
         },
     ),
     "faces_study": (SHORT, "ModelA", {"180": {}, "60": {"training_faces": 60}}),
-    "heads_study": (SHORT, "dropout", {"0.3": {}, "none": {"builder": {"dropout": 0}}}),
+    "heads_study": (SHORT, "heads", {"Muon": {}, "AdamW": {"optimizer": "adamw"}}),
     "folds_study": (
         {name: value for name, value in SHORT.items() if name != "validation"},
         "ModelA",
@@ -98,11 +98,10 @@ def written(folder, name, content):
 
 def a_study(base, name, choices):
     group = {"name": name, "question": "Which?", "choices": choices}
-    # two seeds where their spread is looked at
     return {
         "model": "model_a",
         "base": base,
-        "seeds": [1, 2] if name == "dropout" else [1],
+        "seeds": [1, 2] if name == "heads" else [1],  # two where their spread is looked at
         "groups": [group],
     }
 
