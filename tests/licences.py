@@ -10,8 +10,9 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "THIRD_PARTY.md"
 
-#: What the packages' own metadata do not say, or say of their Python code only.
+#: What the packages' own metadata do not say, or say of their Python code only, or not in every pinned version.
 SAID_ELSEWHERE = {
+    "contourpy": "BSD-3-Clause",
     "namex": "Apache-2.0 (its repository)",
     "pypandoc-binary": "MIT; the pandoc program inside: GPL-2.0-or-later, started as a program of its own",
 }
@@ -87,11 +88,11 @@ def licence(package: importlib.metadata.Distribution) -> str:
     classified = [
         line.split(" :: ")[-1] for line in data.get_all("Classifier") or [] if line.startswith("License ::")
     ]
-    text = (data["License"] or "").strip()
+    text = (data.get("License") or "").strip()
     # a whole licence text is no name of one
     short = text if text and "\n" not in text and len(text) < 60 and text != "UNKNOWN" else ""
     named = classified or [short or "unknown"]
-    return data["License-Expression"] or " AND ".join(_SHORT.get(name, name) for name in named)
+    return data.get("License-Expression") or " AND ".join(_SHORT.get(name, name) for name in named)
 
 
 def installed() -> dict[str, str]:
