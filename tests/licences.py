@@ -16,6 +16,20 @@ SAID_ELSEWHERE = {
     "namex": "Apache-2.0 (its repository)",
     "pypandoc-binary": "MIT; the pandoc program inside: GPL-2.0-or-later, started as a program of its own",
 }
+#: Pinned for other Pythons or systems than those on which the list is made: read there, or on PyPI.
+NOT_HERE = {
+    "aiohappyeyeballs": "PSF",
+    "aiohttp": "Apache-2.0 AND MIT",
+    "aiosignal": "Apache-2.0",
+    "appnope": "BSD-2-Clause",
+    "colorama": "BSD",
+    "frozenlist": "Apache-2.0",
+    "multidict": "Apache-2.0",
+    "propcache": "Apache-2.0",
+    "pywinpty": "MIT",
+    "tensorflow": "Apache-2.0",
+    "yarl": "Apache-2.0",
+}
 _SHORT = {
     "3-Clause BSD License": "BSD-3-Clause",
     "Apache License": "Apache-2.0",
@@ -113,12 +127,17 @@ def listed() -> dict[str, str]:
 def page() -> str:
     """THIRD_PARTY.md, of what is installed here."""
     wanted, here = pinned(), installed()
+    here = {name: text for name, text in NOT_HERE.items() if name in wanted} | here
     rows = [f"| `{name}` | {wanted[name]} | {here[name]} |" for name in sorted(here)]
     elsewhere = ", ".join(f"`{name}`" for name in sorted(set(wanted) - set(here)))
     return (
         HEAD
         + "\n".join(["| package | version | licence |", "|---|---|---|", *rows])
-        + f"\n\nPinned for other systems or Pythons, and not on the machine that made this list: {elsewhere}.\n"
+        + (
+            f"\n\nPinned for other systems or Pythons, and unknown here: {elsewhere}.\n"
+            if elsewhere
+            else "\n"
+        )
     )
 
 
