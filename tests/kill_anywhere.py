@@ -18,7 +18,6 @@ all in the command's own work. Only papermill's kernel starts from nothing.
 """
 
 import argparse
-import itertools
 import os
 import random
 import shutil
@@ -343,9 +342,8 @@ def main() -> int:
         tally = undisturbed(stage, base, whole)
         moments = random.Random(f"{options.seed} {stage.name}")
         end = time.monotonic() + 60 * options.minutes
-        for kill in itertools.count():
-            if len(tally.moments) == options.kills or time.monotonic() > end:
-                break
+        while len(tally.moments) < options.kills and time.monotonic() <= end:
+            kill = len(tally.moments) + tally.too_late
             work = base / f"{stage.name}-{kill}"
             prepare(stage, work, whole)
             before = len(tally.broken) + len(tally.failed) + len(tally.differing)

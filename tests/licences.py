@@ -16,7 +16,7 @@ SAID_ELSEWHERE = {
     "namex": "Apache-2.0 (its repository)",
     "pypandoc-binary": "MIT; the pandoc program inside: GPL-2.0-or-later, started as a program of its own",
 }
-#: Pinned for other Pythons or systems than those on which the list is made: read there, or on PyPI.
+#: Pinned for some Pythons or systems only: read there, or on PyPI.
 NOT_HERE = {
     "aiohappyeyeballs": "PSF",
     "aiohttp": "Apache-2.0 AND MIT",
@@ -25,6 +25,7 @@ NOT_HERE = {
     "colorama": "BSD",
     "frozenlist": "Apache-2.0",
     "multidict": "Apache-2.0",
+    "overrides": "Apache-2.0",
     "propcache": "Apache-2.0",
     "pywinpty": "MIT",
     "tensorflow": "Apache-2.0",
@@ -125,20 +126,10 @@ def listed() -> dict[str, str]:
 
 
 def page() -> str:
-    """THIRD_PARTY.md, of what is installed here."""
-    wanted, here = pinned(), installed()
-    here = {name: text for name, text in NOT_HERE.items() if name in wanted} | here
-    rows = [f"| `{name}` | {wanted[name]} | {here[name]} |" for name in sorted(here)]
-    elsewhere = ", ".join(f"`{name}`" for name in sorted(set(wanted) - set(here)))
-    return (
-        HEAD
-        + "\n".join(["| package | version | licence |", "|---|---|---|", *rows])
-        + (
-            f"\n\nPinned for other systems or Pythons, and unknown here: {elsewhere}.\n"
-            if elsewhere
-            else "\n"
-        )
-    )
+    """THIRD_PARTY.md, of what is pinned."""
+    known = NOT_HERE | installed()
+    rows = [f"| `{name}` | {version} | {known[name]} |" for name, version in sorted(pinned().items())]
+    return HEAD + "\n".join(["| package | version | licence |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":

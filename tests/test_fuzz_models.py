@@ -28,6 +28,7 @@ few = {"derandomize": True, "deadline": None, "suppress_health_check": [HealthCh
 @pytest.fixture(scope="module", autouse=True)
 def warm():
     targets._warm_models()
+    targets._detector()
 
 
 @pytest.fixture
@@ -60,7 +61,6 @@ def test_search_spaces(sandbox, seed):
 @examples(max_examples=8, **few)
 @given(targets.SEEDS)
 def test_photos(sandbox, seed):
-    targets._detector()
     assert not fault_of(sandbox, "photos", seed)
 
 
@@ -69,10 +69,7 @@ def test_a_long_narrow_picture_is_not_drawn_miles_long(sandbox):
     (folder / "faces").mkdir()
     for number, size in enumerate(((25, 3000), (3000, 25))):
         Image.new("RGB", size).save(folder / "faces" / f"{number}.png")
-    (folder / "model.keras").write_bytes(model_files.originals()[".keras"])
-    arguments = ["predict", str(folder / "faces"), "--json", str(folder / "found.json")]
-    arguments += ["--annotate", str(folder / "annotated"), "--model", str(folder / "model.keras")]
-    targets._detector()
+    arguments = targets.annotate(folder)
     with sandbox.watching(20, 300) as watch:
         assert targets._annotating(arguments, folder) == ""
     assert watch.faults == []

@@ -10,6 +10,7 @@ from PIL import Image
 from tiny_faces import bomb, jpeg, picture
 
 from agegender_lib.data.rendered import render_face
+from agegender_lib.photos import SUFFIXES
 
 
 def a_picture(rng: Random) -> bytes:
@@ -154,7 +155,6 @@ _FORMATS = {
     "PPM": ("RGB", "L", "1", "I;16"),
     "AVIF": ("RGB", "RGBA"),
 }
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 
 
 def a_photo(rng: Random, largest: int = 9000) -> bytes:
@@ -181,7 +181,7 @@ def a_photo_name(rng: Random) -> str:
     stem = rng.choice(
         ("IMG_0001", "photo", "Größe 1", "-x", "a.b", "$(touch executed)", "%s", "'", "photo\n2", "λ" * 80)
     )
-    return stem + rng.choice(_SUFFIXES)
+    return stem + rng.choice(SUFFIXES)
 
 
 @cache

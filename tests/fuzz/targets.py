@@ -271,13 +271,18 @@ def _prediction(seed, folder):
 
 def _photos(seed, folder):
     """Whole photographs, in which faces are looked for, and which come back with what was found written on them."""
-    from . import model_files
-
     rng = Random(seed)
     (folder / "faces").mkdir()
     for _ in range(rng.choice((1, 2, 3))):
         # larger ones are the door before this one's
         (folder / "faces" / pictures.a_photo_name(rng)).write_bytes(pictures.a_photo(rng, largest=3000))
+    return annotate(folder)
+
+
+def annotate(folder):
+    """The arguments that have the photographs in ``folder/faces`` read by the tiny model and written on."""
+    from . import model_files
+
     model = folder / "model.keras"
     model.write_bytes(model_files.originals()[".keras"])
     written = ["--json", str(folder / "found.json"), "--annotate", str(folder / "annotated")]
