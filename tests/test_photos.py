@@ -196,6 +196,16 @@ def test_what_is_shrunk_strip_by_strip_is_what_is_shrunk_whole(monkeypatch, mode
     np.testing.assert_allclose(found, np.asarray(whole), atol=2)
 
 
+@pytest.mark.parametrize("content", [None, b"text", saved(picture(1, 20), "PNG")])
+def test_names_are_told_without_what_moves_a_terminal(tmp_path, content):
+    path = tmp_path / "red\x1b[31m\n.jpg"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"red\\x1b\[31m\\n\.jpg") as refused:
+        open_picture(path)
+    assert str(refused.value).isprintable()
+
+
 def test_postscript_is_not_run():
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\nshowpage\n"
     with pytest.raises(InputError, match="no picture"):

@@ -11,10 +11,8 @@ from .rendered import COMMENT
 SIZE = 128
 UTKFACE_SIZE = 200
 _EXPECTED = f"expected {SIZE}x{SIZE} or {UTKFACE_SIZE}x{UTKFACE_SIZE}"
-# A progressive JPEG has about ten. Each is decoded over the whole picture, so that a small file of very many takes
-# minutes; the two bytes that begin one stand nowhere else but, by chance, in metadata.
+# A progressive JPEG has about ten.
 MOST_SCANS = 100
-_SCAN = b"\xff\xda"
 _MODES = {"L": "greyscale", "CMYK": "CMYK"}
 
 
@@ -57,7 +55,7 @@ def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
         raise NotAFace(f"size {width}x{height}, {_EXPECTED}")
     if image.mode != "RGB":
         raise NotAFace(f"mode {_MODES.get(image.mode, image.mode)}, expected RGB")
-    if (scans := data.count(_SCAN)) > MOST_SCANS:
+    if (scans := count_scans(data)) > MOST_SCANS:
         raise NotAFace(f"a JPEG of {scans:,} scans, expected at most {MOST_SCANS}")
     try:
         image.load()
@@ -67,6 +65,14 @@ def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
     if image.size != (SIZE, SIZE):
         image = _like_the_coursework(image)
     return np.asarray(image), rendered
+
+
+def count_scans(data: bytes) -> int:
+    """Scans of a JPEG, of which each is decoded over the whole picture: a small file of very many takes minutes.
+
+    The two bytes that begin one stand nowhere else but, by chance, in metadata.
+    """
+    return data.count(b"\xff\xda")
 
 
 def _like_the_coursework(image: Image.Image) -> Image.Image:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from agegender_lib.data.decode import count_scans
+from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
 #: What can be opened. EPS and the like run other programs, so they are not asked.
@@ -20,13 +22,12 @@ SHORTEST_SIDE = 24
 #: Of the formats that are decoded whole, which takes up to 8 bytes a pixel. A JPEG is decoded at a fraction of its
 #: size, so that ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million, will do.
 MOST_PIXELS = 50_000_000
-#: Pixels times scans of a JPEG: each scan of a progressive one is decoded over the whole picture, and has about ten.
+#: Pixels times scans of a JPEG, of which a progressive one has about ten.
 MOST_SCANNED = 2_000_000_000
 #: Of a file: a picture of MOST_PIXELS with nothing packed.
 MOST_BYTES = 500_000_000
 _JPEG = ("JPEG", "MPO")
 _STRIP = 64  # rows of the smaller picture
-_SCAN = b"\xff\xda"  # stands nowhere else in a JPEG but, by chance, in metadata
 
 Source = str | Path | bytes | Image.Image | np.ndarray
 
@@ -64,7 +65,7 @@ def open_picture(source: Source) -> np.ndarray:
         raise InputError(
             f"{name} has {width} x {height} pixels: give a picture of {SHORTEST_SIDE} x {SHORTEST_SIDE} at least"
         )
-    if image.format in _JPEG and (scans := content.count(_SCAN)) * width * height > MOST_SCANNED:
+    if image.format in _JPEG and (scans := count_scans(content)) * width * height > MOST_SCANNED:
         raise InputError(
             f"{name} is a JPEG of {scans:,} scans over {width:,} x {height:,} pixels, which would take minutes to "
             "decode: save it anew"
@@ -94,7 +95,7 @@ def _opened(source):
     if isinstance(source, bytes):
         name, content = "the picture", source
     else:
-        name, content = str(source), _content(Path(source))
+        name, content = printable(str(source)), _content(Path(source))
     try:
         with warnings.catch_warnings():
             # what is too large is refused below, in a sentence
@@ -113,22 +114,23 @@ def _opened(source):
 
 def _content(path: Path) -> bytes:
     """What a file holds."""
+    name = printable(str(path))
     try:
         # a pipe would be waited for, and a device may never end
         if path.exists() and not path.is_file():
             raise InputError(
-                f"{path} is a {'folder' if path.is_dir() else 'pipe or device'}: give a picture file"
+                f"{name} is a {'folder' if path.is_dir() else 'pipe or device'}: give a picture file"
             )
         if (size := path.stat().st_size) > MOST_BYTES:
             raise InputError(
-                f"{path} has {size / 1e6:,.0f} MB, and {MOST_BYTES / 1e6:.0f} MB are the most: make it smaller"
+                f"{name} has {size / 1e6:,.0f} MB, and {MOST_BYTES / 1e6:.0f} MB are the most: make it smaller"
             )
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: give a picture file") from None
+        raise InputError(f"{name} does not exist: give a picture file") from None
     except (OSError, ValueError) as error:  # a ValueError: a name with a null character
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path} cannot be read ({reason}): give a picture file") from None
+        raise InputError(f"{name} cannot be read ({reason}): give a picture file") from None
 
 
 def _upright(image: Image.Image, orientation: int | None) -> Image.Image:

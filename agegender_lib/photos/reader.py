@@ -11,6 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from agegender_lib import folders
+from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
 from .detector import FaceDetector
@@ -273,4 +274,4 @@ def _table(photo: _Framed, answers: np.ndarray) -> pd.DataFrame:
 
 
 def _name(source: Source) -> str:
-    return str(source) if isinstance(source, (str, Path)) else "the picture"
+    return printable(str(source)) if isinstance(source, (str, Path)) else "the picture"

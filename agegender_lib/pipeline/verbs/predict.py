@@ -111,10 +111,11 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
     if options.csv or options.json:
         return
     if len(faces):
-        print_table(faces.drop(columns=["left", "top", "width", "height"]).round(_DIGITS))
+        shown = faces.drop(columns=["left", "top", "width", "height"]).round(_DIGITS)
+        print_table(shown.assign(file=shown["file"].map(printable)))
     for file, table in read:
         if isinstance(table, pd.DataFrame) and table.empty:
-            print(f"{file}: no face found")
+            print(f"{printable(str(file))}: no face found")
 
 
 def _entries(read: list) -> list[dict]:
@@ -142,7 +143,9 @@ def _picture_files(given: list[str]) -> list[Path]:
             there = [file for file in sorted(path.rglob("*")) if file.is_file()]
             inside = [file for file in there if file.suffix.lower() in SUFFIXES]
             if not inside:
-                raise InputError(f"{path} holds no picture: give a folder with {', '.join(SUFFIXES)} files")
+                raise InputError(
+                    f"{printable(name)} holds no picture: give a folder with {', '.join(SUFFIXES)} files"
+                )
             files |= dict.fromkeys(inside)
             for other in sorted(set(there) - set(inside)):
                 print(f"left out: {printable(str(other))} has no picture's ending", file=sys.stderr)
@@ -169,15 +172,16 @@ def _annotate(found, file: Path) -> None:
     """Write a photo with boxes and answers, at its own size."""
     from agegender_lib import plots
     from agegender_lib.files import replacing
+    from agegender_lib.photos.pictures import LONGEST_SIDE
 
     figure = plots.photo(found, answers=True)
     try:
         with replacing(file) as temporary:
             # small photos are enlarged, or their letters could not be read; a narrow one would become miles long
             height, width = found.pixels.shape[:2]
-            enlarged = max(1.0, min(600 / width, 2048 / height))
+            enlarged = max(1.0, min(600 / width, LONGEST_SIDE / height))
             figure.savefig(temporary, format="png", dpi=enlarged * width / figure.get_figwidth())
     except OSError as error:
         raise InputError(
-            f"{file} cannot be written ({error.strerror}): give another --annotate folder"
+            f"{printable(str(file))} cannot be written ({error.strerror}): give another --annotate folder"
         ) from None
