@@ -3,9 +3,10 @@
 import importlib.metadata
 import re
 
-import licences
 import pytest
 from packaging.requirements import Requirement
+
+from tests import licences
 
 #: They ask nothing of who uses this project but to keep a notice; MPL-2.0 asks it of changed files only.
 FREE = {

@@ -10,7 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "helpers")]  # as pytest does
 
 STALLED = 300  # seconds without a word from a worker, after which it hangs where no alarm is heard
 COLUMNS = ("target", "cases", "accepted", "refused", "seconds", "worst s", "peak MB")

@@ -9,8 +9,6 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from fuzz import model_files, pictures, settings, targets
-from fuzz.guard import Sandbox
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from keras import layers
@@ -21,6 +19,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.models import file_checks, load_model
 from agegender_lib.models.weights import load_weights
 from agegender_lib.pipeline.profiles import model_settings, read_profile
+from tests.fuzz import model_files, pictures, settings, targets
+from tests.fuzz.guard import Sandbox
 
 few = {"derandomize": True, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 

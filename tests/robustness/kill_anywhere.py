@@ -1,6 +1,6 @@
 """Kill the commands at random moments, run them again, and compare with an undisturbed run.
 
-    python tests/kill_anywhere.py --stage import train --kills 50 --seed 1
+    python tests/robustness/kill_anywhere.py --stage import train --kills 50 --seed 1
 
 For each stage the command runs once to its end. Then, as often as asked, it starts in a fresh working folder and in a
 process group of its own, is killed with SIGKILL at a seeded random moment of the time it needs, what is on disk is
@@ -28,8 +28,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("SOURCE_DATE_EPOCH", "1700000000")
 

@@ -9,7 +9,6 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
-from test_plots import check_layout
 from tiny_faces import picture
 
 from agegender_lib import data, plots
@@ -18,6 +17,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import quote_robustness, robustness_summary, robustness_table
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, settle
+from tests.plots.test_plots import check_layout
 
 NAMES = pytest.mark.parametrize("name", CORRUPTIONS)
 FLAT = 118

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
-from test_plots import check_layout, drawn
 
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
@@ -20,6 +19,7 @@ from agegender_lib.evaluation import (
     region_shares,
 )
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM
+from tests.plots.test_plots import check_layout, drawn
 
 MASKS = region_masks()
 CM = 2.54

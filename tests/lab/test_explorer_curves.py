@@ -12,12 +12,12 @@ import pytest
 from explorer_tools import faces_of, history_of, write_run
 from matplotlib.colors import to_hex
 from PIL import Image
-from test_plots import check_layout, drawn
 
 from agegender_lib import lab, plots
 from agegender_lib.errors import InputError
 from agegender_lib.lab.histories import find_trainings, read_history
 from agegender_lib.plots.style import COLOURS
+from tests.plots.test_plots import check_layout, drawn
 
 
 @pytest.fixture(scope="module")

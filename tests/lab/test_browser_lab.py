@@ -16,11 +16,11 @@ from browser import SECOND, choose_photo, free_port, keep_picture, server, visit
 from matplotlib.cbook import get_sample_data
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
-from test_report_run import TINY, tiny_studies
 
 from agegender_lib import folders
 from agegender_lib.data import open_faces
 from agegender_lib.pipeline.profiles import declared, notebooks
+from tests.pipeline.test_report_run import TINY, tiny_studies
 
 TOKEN = "of-this-test"
 ALL = {path.stem: path for path in notebooks()}

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_split import faces
 
 from agegender_lib.data import age_band, assign_folds, split_faces, split_fold
 from agegender_lib.errors import InputError
+from tests.data.test_split import faces
 
 
 @pytest.mark.parametrize(("count", "folds"), [(2000, 5), (2003, 5), (500, 2), (97, 10)])

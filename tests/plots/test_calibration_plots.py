@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
-from test_age_intervals import faces
-from test_calibration import answers
-from test_plots import check_layout
 
 from agegender_lib import plots
 from agegender_lib.evaluation import age_abstention, age_coverage, gender_abstention, reliability
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, look_of, settle
+from tests.evaluation.test_age_intervals import faces
+from tests.evaluation.test_calibration import answers
+from tests.plots.test_plots import check_layout
 
 MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
 

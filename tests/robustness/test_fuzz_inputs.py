@@ -12,9 +12,6 @@ from random import Random
 
 import pytest
 import yaml
-from fuzz import archives, pictures, settings, targets
-from fuzz.guard import PLANTED, SECRET, Sandbox
-from fuzz.names import NAMES
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -26,6 +23,9 @@ from agegender_lib.data.decode import NotAFace, decode_face
 from agegender_lib.data.filenames import parse_name, printable
 from agegender_lib.errors import InputError
 from agegender_lib.plain_yaml import load_plain
+from tests.fuzz import archives, pictures, settings, targets
+from tests.fuzz.guard import PLANTED, SECRET, Sandbox
+from tests.fuzz.names import NAMES
 
 # the sandbox is emptied before every case, so the same one will do
 few = {"derandomize": True, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}

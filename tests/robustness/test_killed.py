@@ -1,7 +1,7 @@
 """Killed at any moment, everything is whole, and the same command again comes to what it would have come to.
 
-Each test goes through every moment at which the disk changes, see kill_points; `python tests/kill_anywhere.py` kills
-real processes at random moments.
+Each test goes through every moment at which the disk changes, see kill_points; kill_anywhere.py kills real processes
+at random moments.
 """
 
 import hashlib
