@@ -15,3 +15,7 @@ class InputError(ValueError):
     def __init__(self, message: str = ""):
         half = _LONGEST // 2
         super().__init__(message if len(message) <= _LONGEST else f"{message[:half]} [...] {message[-half:]}")
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook stopped with an error that is not the user's; the message says where to read on."""

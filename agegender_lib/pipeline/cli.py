@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agegender_lib import folders
-from agegender_lib.errors import InputError
+from agegender_lib.errors import InputError, NotebookFailed
 from agegender_lib.files import is_full, no_room
-from agegender_lib.pipeline.execute import NotebookFailed
 from agegender_lib.pipeline.verbs import VERBS
 
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
@@ -71,9 +70,9 @@ def _end_like_an_interrupt():
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m agegender_lib",
+        prog="agegender",
         description="Age estimation and gender classification from face images: data, training, evaluation, report.",
-        epilog="Help on one verb: python -m agegender_lib VERB --help",
+        epilog="Help on one verb: agegender VERB --help",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in VERBS:

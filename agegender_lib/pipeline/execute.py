@@ -11,15 +11,11 @@ from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.errors import InputError
+from agegender_lib.errors import InputError, NotebookFailed
 from agegender_lib.lock import Busy
 from agegender_lib.pipeline.profiles import declared
 
 _USER_ERRORS = (InputError.__name__, Busy.__name__)
-
-
-class NotebookFailed(RuntimeError):
-    """A notebook stopped with an error that is not the user's; the message says where to read on."""
 
 
 def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:

@@ -47,6 +47,20 @@ def one_sentence(answer, *found):
         assert part in lines[0], lines[0]
 
 
+def test_help_imports_nothing_heavy():
+    """Help is there at once: importing pandas takes half a second, TensorFlow five."""
+    asked = (
+        "import sys; from agegender_lib.pipeline import cli\n"
+        "for words in (['--help'], ['predict', '--help'], ['train', 'model_a', '--epoch', '3']):\n"
+        "    try: cli.main(words)\n"
+        "    except SystemExit: pass\n"
+        "heavy = {'numpy', 'pandas', 'PIL', 'keras', 'papermill', 'optuna'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
 def test_every_verb_explains_itself():
     answer = subprocess.run([sys.executable, "-m", "agegender_lib", "--help"], capture_output=True, text=True)
     assert answer.returncode == 0

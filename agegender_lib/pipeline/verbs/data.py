@@ -3,8 +3,7 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib import data, folders
-from agegender_lib.files import write_csv
+from agegender_lib import folders
 from agegender_lib.pipeline.verbs.shared import DATA_HELP, new_verb, print_table
 
 
@@ -36,7 +35,7 @@ def add(verbs: _SubParsersAction) -> None:
     )
     action.add_argument("folder", metavar="FOLDER")
     action.add_argument(
-        "--count", type=int, default=data.RENDERED_FACES, help="how many (default: %(default)s)"
+        "--count", type=int, help="how many (default: as many as a report without data draws)"
     )
     action.add_argument(
         "--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"
@@ -62,6 +61,8 @@ def add(verbs: _SubParsersAction) -> None:
 
 def _check(options: Namespace) -> None:
     """Import faces; print what was found and what was rejected."""
+    from agegender_lib import data
+
     faces = data.load_faces(options.data)
     table = faces.table
     in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
@@ -77,6 +78,8 @@ def _check(options: Namespace) -> None:
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
     if options.rejected:
+        from agegender_lib.files import write_csv
+
         write_csv(Path(options.rejected), faces.rejected)
         print(f"rejected files with their reasons: {options.rejected}")
     elif len(faces.rejected):
@@ -87,8 +90,11 @@ def _check(options: Namespace) -> None:
 
 def _render(options: Namespace) -> None:
     """Draw stand-in faces."""
-    folder = data.render_faces(options.folder, options.count, options.seed)
-    print(f"{folder}: {options.count:,} drawn faces")
+    from agegender_lib import data
+
+    count = data.RENDERED_FACES if options.count is None else options.count
+    folder = data.render_faces(options.folder, count, options.seed)
+    print(f"{folder}: {count:,} drawn faces")
 
 
 def _download(options: Namespace) -> None:

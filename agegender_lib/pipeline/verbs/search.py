@@ -3,7 +3,6 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib import data
 from agegender_lib.pipeline.verbs.shared import (
     WEIGHTS_HELP,
     data_option,
@@ -44,6 +43,7 @@ def add(verbs: _SubParsersAction) -> None:
 
 def run(options: Namespace) -> None:
     """Work on a hyper-parameter search and print its trials."""
+    from agegender_lib.data import open_faces
     from agegender_lib.training.search import (
         SPACE,
         VALUE_MEANING,
@@ -57,7 +57,7 @@ def run(options: Namespace) -> None:
     file = space_file(options.space or SPACE)
     space = read_space(file)
     study = run_search(
-        data.open_faces(options.data, data.RENDERED_FACES),
+        open_faces(options.data),
         space,
         options.study or file.stem,
         options.storage,

@@ -3,10 +3,12 @@
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from agegender_lib import folders
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATA_HELP = (
     "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
@@ -64,7 +66,9 @@ def print_metrics(folder: str | Path):
     return run
 
 
-def print_table(table: pd.DataFrame) -> None:
+def print_table(table: "pd.DataFrame") -> None:
     """Print a whole table, none of its rows and columns left out."""
+    import pandas as pd
+
     with pd.option_context(*(item for pair in _SHOWN.items() for item in pair)):
         print(table.to_string(index=False))

@@ -2,17 +2,17 @@
 
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from agegender_lib import data
-from agegender_lib.files import write_csv
 from agegender_lib.pipeline.verbs.shared import (
     WEIGHTS_HELP,
     data_option,
     new_verb,
     print_table,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add(verbs: _SubParsersAction) -> None:
@@ -36,11 +36,15 @@ def add(verbs: _SubParsersAction) -> None:
 
 def run(options: Namespace) -> None:
     """Train what a study lacks, and print its comparison."""
+    import pandas as pd
+
     from agegender_lib import evaluation
+    from agegender_lib.data import open_faces
+    from agegender_lib.files import write_csv
     from agegender_lib.training.study import read_study, run_study
 
     wanted = read_study(options.study)
-    faces = data.open_faces(options.data, data.RENDERED_FACES)
+    faces = open_faces(options.data)
     trainings = run_study(wanted, faces, weights=options.weights)
     runs = evaluation.read_trainings(trainings)
     folded = {training.group for training in wanted.trainings if training.config.fold}
@@ -61,7 +65,7 @@ def run(options: Namespace) -> None:
         write_csv(Path(options.csv), pd.concat(tables, ignore_index=True), float_format="%.6g")
 
 
-def _brief(found: pd.DataFrame) -> pd.DataFrame:
+def _brief(found: "pd.DataFrame") -> "pd.DataFrame":
     """A study's comparison as it fits into a terminal: years, and points of accuracy."""
     brief = found[["choice", "seeds"]].copy()
     for measure, scale, digits, unit in (("age_mae", 1, 2, "age"), ("gender_accuracy", 100, 1, "gender")):

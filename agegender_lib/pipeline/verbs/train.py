@@ -3,7 +3,6 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib import data
 from agegender_lib.pipeline.verbs.shared import (
     new_verb,
     print_metrics,
@@ -35,12 +34,11 @@ def add(verbs: _SubParsersAction) -> None:
 
 def run(options: Namespace) -> None:
     """Train one model as the profile says."""
+    from agegender_lib.data import RENDERED_FACES, open_faces
     from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
-    faces = data.open_faces(
-        options.data or profile.get("data", ""), profile.get("rendered_faces", data.RENDERED_FACES)
-    )
+    faces = open_faces(options.data or profile.get("data", ""), profile.get("rendered_faces", RENDERED_FACES))
     settings = model_settings(profile, options.model)
     if options.seed is not None:
         settings["seed"] = options.seed
