@@ -29,6 +29,8 @@ MOST_FILES = 250_000
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 
 Objection = Callable[[str], str | None]
+#: How a reason begins that says something about the moment, not about the file.
+UNREADABLE = "cannot be read"
 _TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, not read"
 
 
@@ -114,7 +116,7 @@ def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, byte
             else:
                 yield path, file.read_bytes()
         except OSError as error:
-            yield path, f"cannot be read ({error.strerror})"
+            yield path, f"{UNREADABLE} ({error.strerror})"
 
 
 def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:

@@ -11,7 +11,8 @@ An entry is a folder ``<name>-<first 12 digits of the fingerprint>`` in the cach
 The key of a source is a hash of its full path and of sizes and modification times: of the archive, or of
 every file in the folder. While these stay the same the source counts as unchanged and its entry is used
 without reading a face; a file changed in place with its size and time kept goes unnoticed. Delete the
-entry to import anew.
+entry to import anew. A source some of whose files could not be read is read again the next time, because neither a
+file's permission nor a drive that failed for a moment shows in its key.
 
 Everything is written to a hidden folder first and renamed when complete, so a killed import leaves no entry. Of two
 processes that import the same source one waits and opens the other's entry.
@@ -25,6 +26,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import is_full, no_room
 from agegender_lib.lock import Busy, alone
 
-from .archives import list_folder
+from .archives import UNREADABLE, list_folder
 from .faceset import FaceSet
 
 VERSION = 1  # raise it when an import would give other pixels, rows or groups for the same files
@@ -137,23 +139,26 @@ def save_entry(
     """
     entry = cache / f"{meta['name']}-{meta['fingerprint'][:12]}"
     record = f"source-{key}.csv"
+    lasting = not rejected["reason"].str.startswith(UNREADABLE).any()
     _write_csv(table, work / "table.csv")
     _write_csv(rejected, work / "rejected.csv")
-    _write_csv(rejected, work / record)
+    if lasting:
+        _write_csv(rejected, work / record)
     meta = {**meta, "images": len(table), "version": VERSION}
     (work / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
     # the same faces may be coming from another source at this moment
     with alone(cache / f".{entry.name}.lock", f"the cache entry {entry}", math.inf):
         if open_entry(entry, "rejected.csv"):
             # The same faces from another source: only the record is new.
-            os.replace(work / record, entry / record)
+            if lasting:
+                os.replace(work / record, entry / record)
         else:
             shutil.rmtree(entry, ignore_errors=True)
             work.rename(entry)
-    opened = open_entry(entry, record)
+    opened = open_entry(entry, "rejected.csv")
     if opened is None:
         raise InputError(f"the cache entry {entry} cannot be read back; delete it and import again")
-    return opened
+    return replace(opened, rejected=rejected)
 
 
 def _write_csv(table: pd.DataFrame, file: Path) -> None:

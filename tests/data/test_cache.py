@@ -73,6 +73,28 @@ def test_a_changed_source_is_read_again(tmp_path, store, decodes, kind, sign):
     assert after.fingerprint != before.fingerprint
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the same faces"])
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path, store, monkeypatch, beside):
+    """As after `chmod`, or when a mounted drive failed for a moment: nothing of either shows in sizes and times."""
+    folder, closed = write_folder(tmp_path / "f", FACES), min(FACES)
+    if beside:
+        load_faces(write_folder(tmp_path / "g", {n: data for n, data in FACES.items() if n != closed}), store)
+    read = Path.read_bytes
+    with monkeypatch.context() as failing:
+
+        def fail(file):
+            if file.name == closed:
+                raise PermissionError(13, "Permission denied")
+            return read(file)
+
+        failing.setattr(Path, "read_bytes", fail)
+        for _ in range(2):
+            faces = load_faces(folder, store)
+            assert len(faces) == 4 and reasons(faces) == {closed: "cannot be read (Permission denied)"}
+    faces = load_faces(folder, store)
+    assert len(faces) == 5 and reasons(faces) == {}
+
+
 def test_a_removed_file_is_missed(tmp_path, store):
     folder = write_folder(tmp_path / "f", FACES)
     load_faces(folder, store)
