@@ -14,7 +14,7 @@ OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-setup: $(VENV)/installed  ## create .venv with everything pinned in requirements.txt
+setup: $(VENV)/installed  ## create .venv with what requirements.txt pins
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.12 ...")'
@@ -23,16 +23,21 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+# --no-deps: the list is complete, and tf_keras would ask for a second TensorFlow
+$(VENV)/installed-test: $(VENV)/installed requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements-test.txt
+	@touch $@
+
 report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=... WEIGHTS_F=...]
 	$(BIN)/python -m agegender_lib report $(OPTIONS)
 
 pdf: setup  ## set the PDF anew from the figures and numbers in report/
 	$(BIN)/python -m agegender_lib report --pdf-only
 
-test: setup lint  ## all tests
+test: $(VENV)/installed-test lint  ## all tests, with what requirements-test.txt pins
 	$(BIN)/python -m pytest -n 2 -rs
 
-lint: setup
+lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/nbstripout --verify notebooks/*.ipynb report/*.ipynb
@@ -46,7 +51,7 @@ app: setup  ## a web page that reads your own photo, on this machine only
 audit:  ## known vulnerabilities of the pinned packages, asked of PyPI
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
-	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
+	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements-test.txt
 
 clean:  ## remove everything made on the way: .venv, cache, runs, build
 	rm -rf $(VENV) cache runs build

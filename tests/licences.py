@@ -9,6 +9,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "THIRD_PARTY.md"
+#: What is installed to run the project, and all of it with what its tests need.
+RUN, ALL = "requirements.txt", "requirements-test.txt"
 
 #: What the packages' own metadata do not say, or say of their Python code only, or not in every pinned version.
 SAID_ELSEWHERE = {
@@ -71,10 +73,10 @@ def _name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def pinned() -> dict[str, str]:
-    """Every package of requirements.txt and its version; of several, the one for this system and Python."""
+def pinned(file: str = ALL) -> dict[str, str]:
+    """Every package of a list and its version; of several, the one for this system and Python."""
     versions: dict[str, str] = {}
-    for wanted in requirements():
+    for wanted in requirements(file):
         (specifier,) = wanted.specifier
         if wanted.marker is None or wanted.marker.evaluate():
             versions[_name(wanted.name)] = specifier.version
@@ -83,14 +85,14 @@ def pinned() -> dict[str, str]:
     return versions
 
 
-def requirements() -> list[Requirement]:
-    """The lines of requirements.txt, without their hashes."""
-    return [Requirement(line.split(" --hash=")[0].strip(" \\")) for line in lines()]
+def requirements(file: str = ALL) -> list[Requirement]:
+    """The lines of a list, without their hashes."""
+    return [Requirement(line.split(" --hash=")[0].strip(" \\")) for line in lines(file)]
 
 
-def lines() -> list[str]:
-    """The logical lines of requirements.txt, without comments."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+def lines(file: str = ALL) -> list[str]:
+    """The logical lines of a list of pinned packages, without comments."""
+    text = (ROOT / file).read_text(encoding="utf-8")
     text = re.sub(r"^\s*#.*$", "", text, flags=re.M).replace("\\\n", " ")
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
@@ -101,7 +103,9 @@ def licence(package: importlib.metadata.Distribution) -> str:
     if said := SAID_ELSEWHERE.get(_name(data["Name"])):
         return said
     classified = [
-        line.split(" :: ")[-1] for line in data.get_all("Classifier") or [] if line.startswith("License ::")
+        line.split(" :: ")[-1]
+        for line in data.get_all("Classifier") or []
+        if line.startswith("License ::") and not line.endswith(" approved")
     ]
     text = (data.get("License") or "").strip()
     # a whole licence text is no name of one
