@@ -1,23 +1,34 @@
-"""Imports Keras without TensorFlow's greetings, which no setting silences and every notebook would keep.
+"""Imports Keras as this library needs it: without greetings, and set up by nobody's `keras.json` but for the backend.
 
-Import this module before Keras. What an import that fails had to say is still said.
+Import this module before Keras. An InputError names the `keras.json` or the variable with which Keras cannot start.
 """
 
 import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agegender_lib.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Keras 2 in TensorFlow's name, which mtcnn would take, and limits that somebody set to try something out
+for _name in ("TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(_name, None)
 
-if "keras" not in sys.modules:
+
+@contextmanager
+def _without_greetings() -> Iterator[None]:
+    """Keep TensorFlow's greetings from every notebook; no setting silences them. What a failure said is still said."""
     sys.stderr.flush()
-    # TensorFlow writes from C++, past sys.stderr, so the file descriptor itself has to lead elsewhere
+    # they are written from C++, past sys.stderr, so the file descriptor itself has to lead elsewhere
     with tempfile.TemporaryFile() as said:
         before = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
-            import keras  # noqa: F401
+            yield
         except BaseException:
             said.seek(0)
             os.write(before, said.read())
@@ -25,6 +36,27 @@ if "keras" not in sys.modules:
         finally:
             os.dup2(before, 2)
             os.close(before)
+
+
+def _cure() -> str | None:
+    """What the user can mend where Keras does not start; None where nobody set anything up."""
+    settings = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
+    if backend := os.environ.get("KERAS_BACKEND"):
+        return f"KERAS_BACKEND is {backend!r}, install it or take the variable away"
+    return f"mend or remove {settings}" if settings.is_file() else None
+
+
+try:
+    with _without_greetings():
+        import keras
+except Exception as error:
+    if cure := _cure():
+        raise InputError(f"Keras cannot start ({error}): {cure}") from error
+    raise
+
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
 
 # many small trainings in one notebook are meant, and each has a graph of its own
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())

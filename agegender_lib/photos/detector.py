@@ -44,7 +44,7 @@ class FaceDetector:
     Raises
     ------
     InputError
-        If the package ``mtcnn`` is not installed.
+        If the package ``mtcnn`` cannot be imported.
     """
 
     def __init__(self):
@@ -52,10 +52,11 @@ class FaceDetector:
 
         try:
             from mtcnn import MTCNN
-        except ImportError:
+        except ImportError as error:
             raise InputError(
-                "faces in photos are found by the package mtcnn, which is not installed: run `pip install mtcnn`"
-            ) from None
+                f"faces in photos are found by the package mtcnn, which cannot be imported ({error}): run "
+                "`pip install mtcnn`, or mend what is named"
+            ) from error
         self._network = MTCNN()
 
     def find(self, pixels: np.ndarray) -> Found:

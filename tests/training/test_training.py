@@ -4,7 +4,6 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
 import json
-import logging
 import os
 import shutil
 import signal
@@ -753,17 +752,3 @@ def test_an_unknown_model_is_refused():
 def test_none_switches_off_what_can_be_switched_off():
     config = configure("model_b", ema_momentum=None, early_stopping=None, weight_bits=None)
     assert config.ema_momentum is config.early_stopping is config.weight_bits is None
-
-
-def test_graphs_traced_again_are_no_news_and_other_warnings_are():
-    heard = []
-    handler = logging.Handler()
-    handler.emit = lambda record: heard.append(record.getMessage())
-    logger = logging.getLogger("tensorflow")
-    logger.addHandler(handler)
-    try:
-        logger.warning("5 out of the last %d calls to f triggered tf.function retracing.", 9)
-        logger.warning("the disk is full")
-    finally:
-        logger.removeHandler(handler)
-    assert heard == ["the disk is full"]
