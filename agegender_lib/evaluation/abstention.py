@@ -9,7 +9,7 @@ import pandas as pd
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
 from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+from agegender_lib.evaluation.tables import check_predictions, scores
 
 # Shares of the faces that are answered; below a tenth a curve is noise.
 ANSWERED = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
@@ -50,7 +50,7 @@ def age_abstention(
     """
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
-    error = np.abs(predictions["age_predicted"] - predictions["age"]).to_numpy(np.float64)
+    error = scores(predictions)["age_mae"].to_numpy()
     return _curve("age_mae", predictions, doubt, error, error, answered, seed, resamples)
 
 
@@ -72,7 +72,7 @@ def gender_abstention(
     """
     check_predictions(predictions)
     doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
-    right = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(np.float64)
+    right = scores(predictions)["gender_accuracy"].to_numpy()
     return _curve("gender_accuracy", predictions, doubt, right, 1 - right, answered, seed, resamples)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from agegender_lib.data.bands import AGE_BANDS, age_band
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.conformal import CORRECTIONS, Bounds, corrected
 from agegender_lib.evaluation.grouped_folds import grouped_folds
 from agegender_lib.evaluation.groups import SMALL
@@ -72,19 +72,16 @@ def age_coverage(
     measured = _measured(predictions, distributions, levels, splits, seed)
     rows = []
     for by, name, own in _groups(predictions):
-        statistics = {
-            (key, measure): mean_of(values[own])
+        values = {
+            (key, measure): each[own]
             for key, (held, width, _) in measured.items()
-            for measure, values in (("coverage", held), ("width", width))
-            # an infinitely wide interval has no mean
-            if np.isfinite(values).all()
+            for measure, each in (("coverage", held), ("width", width))
         }
-        draws = bootstrap(statistics, group[own], seed, resamples)
-        for key, (held, width, change) in measured.items():
+        found = estimates(values, group[own], seed, resamples)
+        for key, (*_, change) in measured.items():
             row = {"interval": key[0], "level": key[1], "by": by, "group": name, "n": int(own.sum())}
-            for measure, values in (("coverage", held), ("width", width)):
-                ends = interval(draws[key, measure]) if (key, measure) in draws else (np.nan, np.nan)
-                row |= {measure: values[own].mean(), f"{measure}_low": ends[0], f"{measure}_high": ends[1]}
+            for measure in ("coverage", "width"):
+                row |= found[key, measure].columns(measure)
             rows.append(row | {"change": change, "small": row["n"] < SMALL})
     return pd.DataFrame(rows)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
-from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval, mean_of
-from agegender_lib.evaluation.tables import check_predictions
+from agegender_lib.evaluation.bootstrap import Statistic, estimates, mean_of
+from agegender_lib.evaluation.tables import check_predictions, scores
 
 
 def age_spread(
@@ -33,7 +33,7 @@ def age_spread(
     """
     check_predictions(predictions)
     spread = standard_deviation(*aligned(distributions, predictions))
-    error = np.abs(predictions["age_predicted"] - predictions["age"]).to_numpy()
+    error = scores(predictions)["age_mae"].to_numpy()
     squares, errors = mean_of(spread**2), mean_of(error**2)
     statistics: dict[str, Statistic] = {
         "spread": lambda weights: np.sqrt(squares(weights)),
@@ -41,12 +41,8 @@ def age_spread(
         "ratio": lambda weights: np.sqrt(squares(weights) / errors(weights)),
         "rank_correlation": spearman_of(spread, error),
     }
-    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
-    one = np.ones((1, len(error)))
-    rows = [
-        (name, float(statistic(one)[0]), *interval(draws[name]), len(error))
-        for name, statistic in statistics.items()
-    ]
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    rows = [(name, *each[:3], len(error)) for name, each in found.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "n"])
 
 

@@ -1,12 +1,14 @@
 """Percentile bootstrap over images, in which near-duplicates are drawn together or not at all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 # Takes how often each image was drawn, float64 [resamples, images]; gives one value per resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.95
+Key = TypeVar("Key", bound=Hashable)
 #: Bounds memory: of all resamples together, or shuffles, this many images (8 bytes each) are held at a time.
 CHUNK = 2_000_000
 
@@ -92,8 +94,8 @@ def units_of(duplicate_group: np.ndarray) -> np.ndarray:
 
 
 def bootstrap(
-    statistics: Mapping[str, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
-) -> dict[str, np.ndarray]:
+    statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
+) -> dict[Key, np.ndarray]:
     """Values of several statistics over the same bootstrap resamples (Efron and Tibshirani 1993, chapter 13).
 
     Two pictures of one person are not two independent observations, so the unit drawn with replacement is the
@@ -117,7 +119,7 @@ def bootstrap(
     unit_of_image = units_of(duplicate_group)
     images, units = len(unit_of_image), int(unit_of_image.max(initial=-1)) + 1
     rng = np.random.default_rng(seed)
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    drawn: dict[Key, list[np.ndarray]] = {name: [] for name in statistics}
     step = max(1, CHUNK // images)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
@@ -136,3 +138,46 @@ def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval, and the bootstrap's draws that it comes from, float64 [resamples]."""
+
+    value: float
+    low: float
+    high: float
+    draws: np.ndarray
+
+    def columns(self, name: str) -> dict[str, float]:
+        """The value as ``name``, its interval as ``name_low`` and ``name_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+def estimates(
+    quantities: Mapping[Key, np.ndarray | Statistic],
+    duplicate_group: np.ndarray,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> dict[Key, Estimate]:
+    """Several values of the same images, each with its 95 % interval from the same bootstrap resamples.
+
+    Parameters
+    ----------
+    quantities
+        Name to float [images], whose mean is estimated, or to a statistic.
+    duplicate_group, seed, resamples
+        See :func:`bootstrap`.
+
+    Returns
+    -------
+    dict
+        Name to estimate.
+    """
+    once = np.ones((1, len(duplicate_group)))
+    statistics = {name: each if callable(each) else mean_of(each) for name, each in quantities.items()}
+    draws = bootstrap(statistics, duplicate_group, seed, resamples)
+    found = {}
+    for name, each in quantities.items():
+        value = each(once)[0] if callable(each) else np.mean(each)
+        found[name] = Estimate(float(value), *interval(draws[name]), draws[name])
+    return found

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval, units_of
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+from agegender_lib.evaluation.bootstrap import LEVEL, estimates, interval, mean_of, units_of
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender, scores
 
 # Score: where its values begin. The confidence of a choice between two is never below one half.
 SCORES = {"p_female": 0.0, "confidence": 0.5}
@@ -43,14 +43,13 @@ def reliability(
     score, right = scored(predictions, of)
     place, edges = _bins(score, of, bins)
     chance = _simulated(predictions, of, seed, resamples)
-    statistics = {number: _share(right, place == number) for number in np.unique(place)}
-    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    statistics = {number: mean_of(right, among=place == number) for number in np.unique(place)}
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
     rows = []
-    for number, found in draws.items():
+    for number, share in found.items():
         own = place == number
         row = {"low": edges[number], "high": edges[number + 1], "count": int(own.sum())}
-        row |= {"predicted": score[own].mean(), "observed": right[own].mean()}
-        row["observed_low"], row["observed_high"] = interval(found)
+        row |= {"predicted": score[own].mean()} | share.columns("observed")
         row["chance_low"], row["chance_high"] = interval(chance[:, own].mean(axis=1))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -91,12 +90,10 @@ def expected_calibration_error(
     def error(weights: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.abs((weights * (score - right)) @ in_bin).sum(axis=1) / weights.sum(axis=1)
 
-    one = np.ones((1, len(score)))
-    value = float(error(one, right)[0])
     group = predictions["duplicate_group"].to_numpy()
-    draws = bootstrap({"ece": lambda weights: error(weights, right)}, group, seed, resamples)
-    low, high = interval(draws["ece"])
-    by_chance = error(one, _simulated(predictions, of, seed, resamples))
+    found = estimates({"ece": lambda weights: error(weights, right)}, group, seed, resamples)
+    value, low, high, _ = found["ece"]
+    by_chance = error(np.ones((1, len(score))), _simulated(predictions, of, seed, resamples))
     p = float((by_chance >= value).mean())
     return {
         "value": value,
@@ -116,7 +113,7 @@ def scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
     p_female, female = predictions["p_female"].to_numpy(np.float64), predictions["gender"].to_numpy()
     if of == "p_female":
         return p_female, female.astype(np.float64)
-    return np.maximum(p_female, 1 - p_female), (predicted_gender(predictions) == female).astype(np.float64)
+    return np.maximum(p_female, 1 - p_female), scores(predictions)["gender_accuracy"].to_numpy()
 
 
 def _bins(score, of, bins):
@@ -127,16 +124,6 @@ def _bins(score, of, bins):
         )
     edges = np.linspace(SCORES[of], 1, bins + 1)
     return np.searchsorted(edges[1:-1], score), edges
-
-
-def _share(right, own):
-    def share(weights: np.ndarray) -> np.ndarray:
-        drawn = weights[:, own].sum(axis=1)
-        return np.divide(
-            weights[:, own] @ right[own], drawn, out=np.full(len(weights), np.nan), where=drawn > 0
-        )
-
-    return share
 
 
 def _simulated(predictions, of, seed, count):

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import brier_score_loss
 
-from agegender_lib.evaluation.bootstrap import LEVEL, bootstrap, interval, mean_of
+from agegender_lib.evaluation.bootstrap import LEVEL, estimates
 from agegender_lib.evaluation.calibration import expected_calibration_error, scored
 from agegender_lib.evaluation.temperature import temperature_of, temperature_scaled
 
@@ -39,16 +38,13 @@ def calibration_summary(
     scaled = temperature_scaled(predictions, seed=seed)
     rows = _measures(predictions, "", bins, seed, resamples)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
-    draws = bootstrap(
-        {"t": lambda weights: np.array([temperature_of(p_female, female, row) for row in weights])},
+    found = estimates(
+        {"temperature": lambda weights: np.array([temperature_of(p_female, female, row) for row in weights])},
         predictions["duplicate_group"].to_numpy(),
         seed,
         resamples,
     )
-    low, high = interval(draws["t"])
-    rows.append(
-        {"measure": "temperature", "value": temperature_of(p_female, female), "low": low, "high": high}
-    )
+    rows += _rows(found, "")
     return pd.DataFrame(rows + _measures(scaled, "_scaled", bins, seed, resamples))
 
 
@@ -80,20 +76,17 @@ def quote_calibration(summaries: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
 def _measures(predictions, ending, bins, seed, resamples):
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
     confidence, right = scored(predictions, "confidence")
-    statistics = {
-        "overconfidence": mean_of(confidence - right),
-        "brier": mean_of((p_female - female) ** 2),
-    }
-    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
-    values = {
-        "overconfidence": float((confidence - right).mean()),
-        "brier": float(brier_score_loss(female, p_female)),
-    }
+    means = {"overconfidence": confidence - right, "brier": (p_female - female) ** 2}
+    found = estimates(means, predictions["duplicate_group"].to_numpy(), seed, resamples)
     rows = [
         {"measure": name + ending} | expected_calibration_error(predictions, bins, of, seed, resamples)
         for name, of in (("ece", "p_female"), ("ece_confidence", "confidence"))
     ]
-    for name, value in values.items():
-        low, high = interval(draws[name])
-        rows.append({"measure": name + ending, "value": value, "low": low, "high": high})
-    return rows
+    return rows + _rows(found, ending)
+
+
+def _rows(found, ending):
+    return [
+        {"measure": name + ending, "value": each.value, "low": each.low, "high": each.high}
+        for name, each in found.items()
+    ]

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.runs import Run
-from agegender_lib.evaluation.tables import PREDICTION_COLUMNS, predicted_gender
+from agegender_lib.evaluation.tables import MEASURES, PREDICTION_COLUMNS, scores
 
-MEASURES = ("age_mae", "gender_accuracy")
 ALL, SINGLE = "all folds", "single split"
 _ENDS = ("", "_low", "_high", "_se")
 
@@ -94,7 +93,7 @@ def cross_validation_table(runs: Iterable[Run], seed: int = 0, resamples: int = 
         _check_alike(next(run for run in runs if _fold(run)[0]), single[0])
         parts[SINGLE] = single[0].validation
     rows = [
-        {"part": part, "images": len(rows)} | _scores(rows, seed, resamples) for part, rows in parts.items()
+        {"part": part, "images": len(rows)} | _reached(rows, seed, resamples) for part, rows in parts.items()
     ]
     return pd.DataFrame(rows)[columns]
 
@@ -213,16 +212,9 @@ def _check_whole(table: pd.DataFrame, images: int) -> None:
         )
 
 
-def _scores(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, float]:
-    values = {
-        "age_mae": (rows["age_predicted"] - rows["age"]).abs().to_numpy(),
-        "gender_accuracy": (predicted_gender(rows) == rows["gender"].to_numpy()).astype(float),
-    }
-    statistics = {name: mean_of(each) for name, each in values.items()}
-    draws = bootstrap(statistics, rows["duplicate_group"].to_numpy(), seed, resamples)
-    found = {}
-    for name, each in values.items():
-        low, high = interval(draws[name])
-        numbers = (each.mean(), low, high, draws[name].std(ddof=1))
-        found |= {f"{name}{end}": float(number) for end, number in zip(_ENDS, numbers, strict=True)}
-    return found
+def _reached(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, float]:
+    values = {name: scores(rows)[name].to_numpy() for name in MEASURES}
+    reached = {}
+    for name, found in estimates(values, rows["duplicate_group"].to_numpy(), seed, resamples).items():
+        reached |= found.columns(name) | {f"{name}_se": float(found.draws.std(ddof=1))}
+    return reached

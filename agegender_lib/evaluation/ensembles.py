@@ -8,7 +8,7 @@ import pandas as pd
 
 from agegender_lib.evaluation.metrics import compare
 from agegender_lib.evaluation.runs import Run
-from agegender_lib.evaluation.tables import check_same_images, predicted_gender
+from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 
 _ANSWERS = ["age_predicted", "p_female"]
 
@@ -52,7 +52,7 @@ def compare_averages(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for count in range(2, len(predictions) + 1):
         for names in combinations(predictions, count):
             members = [predictions[name] for name in names]
-            best = min(names, key=lambda name: _age_error(predictions[name]))
+            best = min(names, key=lambda name: scores(predictions[name])["age_mae"].mean())
             table = compare(predictions[best], averaged(members))
             table.insert(0, "members", " + ".join(names))
             table.insert(1, "best", best)
@@ -77,22 +77,13 @@ def average_seeds(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFr
         ``gender_accuracy`` (0 to 1), means of the single trainings; ``age_mae_averaged`` and
         ``gender_accuracy_averaged``, of the mean of their answers.
     """
-    measures = ("age_mae", "age_mae_averaged", "gender_accuracy", "gender_accuracy_averaged")
     rows = []
     for (group, choice), members in trainings.groupby(["group", "choice"], sort=False):
         tables = [runs[name].validation for name in members["run"] if name in runs]
         if len(tables) < 2:
             continue
-        together = averaged(tables)
-        ages, genders = map(_age_error, tables), map(_accuracy, tables)
-        found = (np.mean([*ages]), _age_error(together), np.mean([*genders]), _accuracy(together))
-        rows.append((group, choice, len(tables), *found))
-    return pd.DataFrame(rows, columns=["group", "choice", "seeds", *measures])
-
-
-def _age_error(predictions):
-    return float((predictions["age_predicted"] - predictions["age"]).abs().mean())
-
-
-def _accuracy(predictions):
-    return float((predicted_gender(predictions) == predictions["gender"].to_numpy()).mean())
+        alone = np.mean([scores(table)[[*MEASURES]].mean() for table in tables], axis=0)
+        together = scores(averaged(tables))[[*MEASURES]].mean()
+        rows.append((group, choice, len(tables), *np.ravel([*zip(alone, together, strict=True)])))
+    columns = [f"{measure}{end}" for measure in MEASURES for end in ("", "_averaged")]
+    return pd.DataFrame(rows, columns=["group", "choice", "seeds", *columns])

@@ -10,7 +10,7 @@ from agegender_lib.data.bands import age_band
 from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap
 from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
 from agegender_lib.evaluation.permutation import shuffled_blocks
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+from agegender_lib.evaluation.tables import check_predictions, scores
 
 Grouping = str | tuple[str, ...]
 GAP_GROUPINGS: tuple[Grouping, ...] = (
@@ -20,7 +20,6 @@ GAP_GROUPINGS: tuple[Grouping, ...] = (
     ("race", "gender"),
     ("age_band", "gender"),
 )
-MEASURES = ("age_mae", "age_bias", "gender_accuracy", "gender_accuracy_from_3")
 _COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest_value", "gap", "low", "high",
             "by_chance", "p", "by_chance_ages", "p_ages", "groups", "left_out")  # fmt: skip
 
@@ -74,7 +73,7 @@ def gaps(
     size, p can be too large or too small for a difference of means; the interval does not suppose equal spreads.
     """
     check_predictions(predictions)
-    scores, bands = _scores(predictions), age_band(predictions["age"]).codes
+    measured, bands = _measured(predictions), age_band(predictions["age"]).codes
     duplicate_group = predictions["duplicate_group"].to_numpy()
     rows, deviations = {}, {}
     for grouping in groupings:
@@ -86,11 +85,11 @@ def gaps(
             kept["_ages"] = bands
         dealt = {
             end: _dealt_means(
-                scores, shuffled_blocks(codes, duplicate_group, strata, seed, resamples), len(names)
+                measured, shuffled_blocks(codes, duplicate_group, strata, seed, resamples), len(names)
             )
             for end, strata in kept.items()
         }
-        for measure, score in scores.items():
+        for measure, score in measured.items():
             row = {"grouping": " x ".join(keys), "measure": measure}
             large, found = _gap(score, codes, names, {end: means[measure] for end, means in dealt.items()})
             rows[row["grouping"], measure] = row | found
@@ -136,19 +135,18 @@ def quote_gaps(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _scores(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+def _measured(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every measure as the mean of a float per image; NaN for an image that does not count."""
-    error = (predictions["age_predicted"] - predictions["age"]).to_numpy(dtype=float)
-    right = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(float)
-    old_enough = np.where(predictions["age"] >= YOUNG, right, np.nan)
-    return dict(zip(MEASURES, (np.abs(error), error, right, old_enough), strict=True))
+    table = scores(predictions)
+    table["gender_accuracy_from_3"] = table["gender_accuracy"].where(predictions["age"] >= YOUNG)
+    return {measure: values.to_numpy() for measure, values in table.items()}
 
 
-def _dealt_means(scores, blocks, groups):
+def _dealt_means(measured, blocks, groups):
     """By measure: means of each group under every shuffle, float [shuffles, groups]."""
-    found = {measure: [] for measure in scores}
+    found = {measure: [] for measure in measured}
     for codes in blocks:
-        for measure, score in scores.items():
+        for measure, score in measured.items():
             found[measure].append(_means(score, codes, groups))
     return {measure: np.concatenate(parts) for measure, parts in found.items()}
 

@@ -8,8 +8,8 @@ import pandas as pd
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender
+from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.tables import check_predictions, predicted_gender, scores
 
 # Below this age a picture hardly shows the gender.
 YOUNG = 3
@@ -48,23 +48,17 @@ def errors_by(
     """
     table = group_keys(predictions, by)
     by = list(table)
-    error = (predictions["age_predicted"] - predictions["age"]).to_numpy()
-    table["age_mae"], table["age_bias"] = np.abs(error), error
-    table["gender_accuracy"] = (predicted_gender(predictions) == predictions["gender"].to_numpy()).astype(
-        float
-    )
-    table["duplicate_group"] = predictions["duplicate_group"].to_numpy()
+    measured = scores(predictions).to_dict("series")
+    duplicate_group = predictions["duplicate_group"].to_numpy()
 
     rows = []
-    for names, group in table.groupby(by, observed=True, sort=True):
-        row = dict(zip(by, names, strict=True)) | {"count": len(group)}
-        measures = ("age_mae", "age_bias", "gender_accuracy")
-        statistics = {measure: mean_of(group[measure].to_numpy()) for measure in measures}
-        draws = bootstrap(statistics, group["duplicate_group"].to_numpy(), seed, resamples)
-        for measure in measures:
-            row[measure] = group[measure].mean()
-            row[f"{measure}_low"], row[f"{measure}_high"] = interval(draws[measure])
-        rows.append(row | {"small": len(group) < SMALL})
+    for names, own in table.groupby(by, observed=True, sort=True).indices.items():
+        names = names if len(by) > 1 else (names,)
+        row = dict(zip(by, names, strict=True)) | {"count": len(own)}
+        values = {measure: each.to_numpy()[own] for measure, each in measured.items()}
+        for measure, found in estimates(values, duplicate_group[own], seed, resamples).items():
+            row |= found.columns(measure)
+        rows.append(row | {"small": len(own) < SMALL})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
 
 
@@ -105,7 +99,7 @@ def group_keys(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFra
 def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
     """The ``k`` images with the largest absolute age error, worst first, with ``age_error`` (years, signed)."""
     check_predictions(predictions, one_split=False)
-    table = predictions.assign(age_error=predictions["age_predicted"] - predictions["age"])
+    table = predictions.assign(age_error=scores(predictions)["age_bias"])
     return table.sort_values("age_error", key=np.abs, ascending=False, kind="stable").head(k)
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
-from agegender_lib.evaluation.tables import check_columns, check_predictions, predicted_gender
+from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.tables import MEASURES, check_columns, check_predictions, scores
 
 # Floor of the age's mean absolute error as a share of the mean difference of two labels.
 AGE_SHARES = {
@@ -66,10 +66,9 @@ def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd
         return pd.DataFrame(columns=columns)
     group = own["duplicate_group"].to_numpy()
     gap, disagreement = (_difference_to_others(own[label].to_numpy(), group) for label in ("age", "gender"))
-    draws = bootstrap({"gap": mean_of(gap), "gender": mean_of(disagreement)}, group, seed, resamples)
-    # interval() before the formula: they are monotonic, so that the ends go through them as well
-    ages = np.array([gap.mean(), *interval(draws["gap"])])
-    differ = np.array([disagreement.mean(), *interval(draws["gender"])])
+    means = estimates({"age": gap, "gender": disagreement}, group, seed, resamples)
+    # the formulas are monotonic, so that the intervals' ends go through them as well
+    ages, differ = np.array(means["age"][:3]), np.array(means["gender"][:3])
     found = {"age_gap": ages} | {name: share * ages for name, share in AGE_SHARES.items()}
     found["gender_disagreement"] = differ
     ceiling = 1 - (1 - np.sqrt(np.clip(1 - 2 * differ, 0, None))) / 2
@@ -95,8 +94,7 @@ def errors_on_duplicates(predictions: pd.DataFrame, seed: int = 0, resamples: in
         A row for "duplicated" and one for "others", where there are such faces: faces, images, and ``age_mae`` (years)
         and ``gender_accuracy`` (0 to 1), each with ``_low`` and ``_high`` (95 %).
     """
-    measures = ("age_mae", "gender_accuracy")
-    columns = ["faces", "images", *(f"{name}{end}" for name in measures for end in ("", "_low", "_high"))]
+    columns = ["faces", "images", *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high"))]
     if predictions.empty:
         return pd.DataFrame(columns=columns)
     check_predictions(predictions)
@@ -105,15 +103,11 @@ def errors_on_duplicates(predictions: pd.DataFrame, seed: int = 0, resamples: in
     for name, own in (("duplicated", predictions[several]), ("others", predictions[~several])):
         if own.empty:
             continue
-        error = (own["age_predicted"] - own["age"]).abs().to_numpy()
-        values = (error, (predicted_gender(own) == own["gender"].to_numpy()).astype(float))
-        statistics = {measure: mean_of(each) for measure, each in zip(measures, values, strict=True)}
-        draws = bootstrap(statistics, own["duplicate_group"].to_numpy(), seed, resamples)
-        numbers = [
-            number for measure, each in zip(measures, values, strict=True)
-            for number in (each.mean(), *interval(draws[measure]))
-        ]  # fmt: skip
-        rows.append((name, len(own), *numbers))
+        values = {measure: scores(own)[measure].to_numpy() for measure in MEASURES}
+        row = {"faces": name, "images": len(own)}
+        for measure, found in estimates(values, own["duplicate_group"].to_numpy(), seed, resamples).items():
+            row |= found.columns(measure)
+        rows.append(row)
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -22,8 +22,14 @@ from sklearn.metrics import (
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import Statistic, auc_of, bootstrap, interval, mean_of, median_of
-from agegender_lib.evaluation.tables import check_predictions, check_same_images, predicted_gender
+from agegender_lib.evaluation.bootstrap import Statistic, auc_of, estimates, mean_of, median_of
+from agegender_lib.evaluation.tables import (
+    MEASURES,
+    check_predictions,
+    check_same_images,
+    predicted_gender,
+    scores,
+)
 
 
 def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
@@ -55,9 +61,9 @@ def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     gender, p_female = predictions["gender"].to_numpy(), predictions["p_female"].to_numpy()
-    answer, error = predicted_gender(predictions), np.abs(read - age)
+    error, _, right = scores(predictions).to_numpy().T
+    answer, square = predicted_gender(predictions), (p_female - gender) ** 2
     women, men, both = gender == 1, gender == 0, len(np.unique(gender)) == 2
-    square, right = (p_female - gender) ** 2, answer == gender
     mean_square = mean_of(error**2)
     recall, specificity = mean_of(right, among=women), mean_of(right, among=men)
     # metric: its value, and its value on every resample
@@ -80,9 +86,10 @@ def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -
         "gender_brier": (brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip
     statistics = {name: statistic for name, (_, statistic) in found.items()}
-    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    drawn = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
     rows = [
-        (name, float(value), *interval(draws[name]), len(predictions)) for name, (value, _) in found.items()
+        (name, float(value), drawn[name].low, drawn[name].high, len(predictions))
+        for name, (value, _) in found.items()
     ]
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
 
@@ -127,31 +134,26 @@ def compare(
             "The two predictions tables label the same files differently: train both on the same data."
         )
 
-    error_a, error_b = (np.abs(table["age_predicted"] - table["age"]).to_numpy() for table in (a, b))
-    right_a, right_b = (
-        (predicted_gender(table) == table["gender"].to_numpy()).astype(float) for table in (a, b)
-    )
-    differences = {"age_mae": error_b - error_a, "gender_accuracy": right_b - right_a}
-    draws = bootstrap(
-        {name: mean_of(difference) for name, difference in differences.items()},
+    of_a, of_b = scores(a), scores(b)
+    found = estimates(
+        {name: (of_b[name] - of_a[name]).to_numpy() for name in MEASURES},
         a["duplicate_group"].to_numpy(),
         seed,
         resamples,
     )
-    only_a, only_b = int((right_a > right_b).sum()), int((right_b > right_a).sum())
+    less, more = (of_a < of_b).sum(), (of_a > of_b).sum()
+    only_a, only_b = int(more["gender_accuracy"]), int(less["gender_accuracy"])
     mcnemar = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    # of both, on how many images alone it is better
     tests = {
-        "age_mae": (bootstrap_p(draws["age_mae"]), "paired bootstrap"),
-        "gender_accuracy": (float(mcnemar), "exact McNemar"),
-    }
-    better = {
-        "age_mae": (int((error_a < error_b).sum()), int((error_b < error_a).sum())),
-        "gender_accuracy": (only_a, only_b),
-    }
-    means = {"age_mae": (error_a.mean(), error_b.mean()), "gender_accuracy": (right_a.mean(), right_b.mean())}
+        "age_mae": (
+            bootstrap_p(found["age_mae"].draws), "paired bootstrap", int(less["age_mae"]), int(more["age_mae"])
+        ),
+        "gender_accuracy": (float(mcnemar), "exact McNemar", only_a, only_b),
+    }  # fmt: skip
     rows = [
-        (name, *means[name], difference.mean(), *interval(draws[name]), *tests[name], *better[name], len(a))
-        for name, difference in differences.items()
+        (name, of_a[name].mean(), of_b[name].mean(), *found[name][:3], *tests[name], len(a))
+        for name in MEASURES
     ]
     columns = ["metric", "a", "b", "difference", "low", "high", "p", "test", "a_better", "b_better", "n"]
     return pd.DataFrame(rows, columns=columns)

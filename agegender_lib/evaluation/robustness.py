@@ -8,8 +8,8 @@ import pandas as pd
 
 from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
-from agegender_lib.evaluation.tables import check_columns, check_predictions, predicted_gender
+from agegender_lib.evaluation.bootstrap import Estimate, estimates
+from agegender_lib.evaluation.tables import check_columns, check_predictions, scores
 
 ALL = "all"
 # Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
@@ -40,22 +40,22 @@ def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000
     InputError
         When a corruption is unknown, the settings do not hold the same faces, or see ``tables.check_predictions``.
     """
-    scores, group = _scores(answers)
+    measured, group = _measured(answers)
     columns = {}
-    for measure, wide in scores.items():
+    for measure, wide in measured.items():
         columns |= {(measure, setting): values for setting, values in wide.items()}
         columns |= {(f"{measure}_change", setting): values for setting, values in _changes(wide).items()}
-    estimates = _with_intervals(columns, group, seed, resamples)
+    found, none = estimates(columns, group, seed, resamples), Estimate(0.0, 0.0, 0.0, np.zeros(0))
     rows = []
-    for corruption, strengths in _settings(scores["age_mae"]).items():
+    for corruption, strengths in _settings(measured["age_mae"]).items():
         neutral = CORRUPTIONS[corruption].neutral
         for level, strength in enumerate([neutral, *strengths]):
             setting = (corruption, strength) if level else (CLEAN, 0.0)
             row = {"corruption": corruption, "level": level, "strength": strength, "n": len(group)}
             for measure in HARM:
-                row |= _named(measure, estimates[measure, setting])
-                change = estimates[f"{measure}_change", setting] if level else (0.0, 0.0, 0.0)
-                row |= _named(f"{measure}_change", change)
+                row |= found[measure, setting].columns(measure)
+                change = found[f"{measure}_change", setting] if level else none
+                row |= change.columns(f"{measure}_change")
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -128,10 +128,10 @@ def _hardest(rows, change, ascending):
 
 
 def _summary(answers, seed, resamples):
-    scores, group = _scores(answers)
-    settings = _settings(scores["age_mae"])
+    measured, group = _measured(answers)
+    settings = _settings(measured["age_mae"])
     columns, limits = {}, {}
-    for measure, wide in scores.items():
+    for measure, wide in measured.items():
         changes = _changes(wide)
         columns[measure, ALL] = changes.mean(axis=1)
         limits[measure, ALL] = np.nan
@@ -140,18 +140,18 @@ def _summary(answers, seed, resamples):
             curve = [0.0, *changes[corruption][strengths].mean()]
             places = [CORRUPTIONS[corruption].neutral, *strengths]
             limits[measure, corruption] = _crossing(places, np.array(curve) / HARM[measure])
-    estimates = _with_intervals(columns, group, seed, resamples)
+    found = estimates(columns, group, seed, resamples)
     rows = []
     for corruption in [*settings, ALL]:
         row = {"corruption": corruption, "unit": "" if corruption == ALL else CORRUPTIONS[corruption].unit}
         for measure in HARM:
-            row |= _named(f"{measure}_change", estimates[measure, corruption])
+            row |= found[measure, corruption].columns(f"{measure}_change")
             row[f"{measure}_limit"] = limits[measure, corruption]
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _scores(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+def _measured(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
     check_columns(answers, ("corruption", "strength"), "The table of answers to spoilt faces")
     unknown = set(answers["corruption"]) - {CLEAN, *CORRUPTIONS}
@@ -159,21 +159,18 @@ def _scores(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]
         raise InputError(f"The answers are to an unknown corruption, {min(unknown)!r}: compute them again.")
     for _, rows in answers.groupby(["corruption", "strength"], sort=False):
         check_predictions(rows.assign(split="validation"))
-    table = answers.assign(
-        age_mae=(answers["age_predicted"] - answers["age"]).abs(),
-        gender_accuracy=(predicted_gender(answers) == answers["gender"]).astype(float),
-    )
-    scores = {
+    table = answers.assign(**scores(answers))
+    measured = {
         measure: table.pivot_table(index="file", columns=["corruption", "strength"], values=measure)
         for measure in HARM
     }
-    wide = scores["age_mae"]
+    wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(
             "The answers to spoilt faces are not of the same faces at every strength and clean: compute them again."
         )
     groups = answers.drop_duplicates("file").set_index("file")["duplicate_group"]
-    return scores, groups[wide.index].to_numpy()
+    return measured, groups[wide.index].to_numpy()
 
 
 def _changes(wide: pd.DataFrame) -> pd.DataFrame:
@@ -189,17 +186,6 @@ def _settings(wide: pd.DataFrame) -> dict[str, list[float]]:
         for name, strengths in found.items()
         if strengths
     }
-
-
-def _with_intervals(columns, group, seed, resamples):
-    """Name to mean, low and high, all from the same resamples."""
-    statistics = {name: mean_of(values) for name, values in columns.items()}
-    draws = bootstrap(statistics, group, seed, resamples)
-    return {name: (float(values.mean()), *interval(draws[name])) for name, values in columns.items()}
-
-
-def _named(name, estimate):
-    return dict(zip((name, f"{name}_low", f"{name}_high"), estimate, strict=True))
 
 
 def _crossing(places: list[float], harm: np.ndarray) -> float:

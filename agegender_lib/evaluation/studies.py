@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
+from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.metrics import bootstrap_p
 from agegender_lib.evaluation.runs import Run, read_run
-from agegender_lib.evaluation.tables import predicted_gender
+from agegender_lib.evaluation.tables import MEASURES, scores
 
 _TASKS = {"age": "age_mae", "gender": "gender_accuracy"}
-MEASURES = tuple(_TASKS.values())
 
 
 def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
@@ -209,21 +208,19 @@ def _check_same_images(group, tables):
 def _values(by_seed, seeds):
     """Absolute error and right answer, float [seeds, images] each, and the images' duplicate groups."""
     first = by_seed[seeds[0]]
-    tables = [by_seed[seed].loc[first.index] for seed in seeds]
-    error = np.stack([(table["age_predicted"] - table["age"]).abs().to_numpy() for table in tables])
-    right = np.stack([predicted_gender(table) == table["gender"].to_numpy() for table in tables])
-    return dict(zip(MEASURES, (error, right.astype(float)), strict=True)), first["duplicate_group"].to_numpy()
+    tables = [scores(by_seed[seed].loc[first.index]) for seed in seeds]
+    values = {name: np.stack([table[name].to_numpy() for table in tables]) for name in MEASURES}
+    return values, first["duplicate_group"].to_numpy()
 
 
 def _reached(by_seed, seed, resamples):
     values, groups = _values(by_seed, sorted(by_seed))
-    draws = bootstrap({name: mean_of(v.mean(axis=0)) for name, v in values.items()}, groups, seed, resamples)
+    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups, seed, resamples)
     found = {}
     for name, v in values.items():
         per_seed = v.mean(axis=1)
-        low, high = interval(draws[name])
         spread = per_seed.std(ddof=1) if len(per_seed) > 1 else np.nan
-        found |= {name: per_seed.mean(), f"{name}_low": low, f"{name}_high": high, f"{name}_sd": spread}
+        found |= drawn[name].columns(name) | {name: per_seed.mean(), f"{name}_sd": spread}
     return found
 
 
@@ -232,14 +229,7 @@ def _difference(by_seed, reference, seeds, seed, resamples):
     values, groups = _values(by_seed, seeds)
     others, _ = _values({s: table.loc[first] for s, table in reference.items()}, seeds)
     gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
-    draws = bootstrap({name: mean_of(gap) for name, gap in gaps.items()}, groups, seed, resamples)
     found = {}
-    for name, gap in gaps.items():
-        low, high = interval(draws[name])
-        found |= {
-            f"{name}_difference": gap.mean(),
-            f"{name}_difference_low": low,
-            f"{name}_difference_high": high,
-            f"{name}_difference_p": bootstrap_p(draws[name]),
-        }
+    for name, gap in estimates(gaps, groups, seed, resamples).items():
+        found |= gap.columns(f"{name}_difference") | {f"{name}_difference_p": bootstrap_p(gap.draws)}
     return found

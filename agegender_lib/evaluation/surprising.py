@@ -11,7 +11,7 @@ import pandas as pd
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
+from agegender_lib.evaluation.bootstrap import Statistic, estimates, interval
 from agegender_lib.evaluation.tables import check_predictions
 
 TASKS = ("age", "gender")
@@ -109,17 +109,13 @@ def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500
         raise InputError("All faces have one gender label: give predictions of faces with both.")
     p_female = predictions["p_female"].to_numpy()
     statistics = {name: _wrong(p_female, gender, code) for code, name in enumerate(GENDERS)}
-    draws = bootstrap(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
-    once = np.ones((1, len(gender)))
-    against = _confident(p_female, gender, once)[1][0]
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    against = _confident(p_female, gender, np.ones((1, len(gender))))[1][0]
     rows = []
     for code, name in enumerate(GENDERS):
         own = against & (gender == code)
-        value = float(statistics[name](once)[0])
-        rows.append(
-            (name, (gender == code).sum(), own.sum(), (own & child).sum(), value, *interval(draws[name]))
-        )
-    both = interval(sum(draws.values()))
+        rows.append((name, (gender == code).sum(), own.sum(), (own & child).sum(), *found[name][:3]))
+    both = interval(sum(each.draws for each in found.values()))
     rows.append(("both", *np.sum([row[1:5] for row in rows], axis=0), *both))
     table = pd.DataFrame(rows, columns=columns[:-1]).astype(dict.fromkeys(columns[1:4], int))
     return table.assign(share=table["wrong"] / table["faces"])

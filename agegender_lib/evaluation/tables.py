@@ -24,6 +24,8 @@ _ALLOWED = {
     "duplicate_group": ("numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0)),
     "p_female": ("probabilities", lambda values: (values >= 0) & (values <= 1)),
 }
+#: What models are judged by: years, and a share of 1.
+MEASURES = ("age_mae", "gender_accuracy")
 # A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
 HISTORY_COLUMNS = (
@@ -118,3 +120,24 @@ def _floats(column: pd.Series) -> np.ndarray:
 def predicted_gender(predictions: pd.DataFrame) -> np.ndarray:
     """Gender codes read from P(female): 1 (female) from 0.5 upwards, 0 (male) below; int64 [n]."""
     return (predictions["p_female"].to_numpy() >= 0.5).astype(np.int64)
+
+
+def scores(predictions: pd.DataFrame) -> pd.DataFrame:
+    """What a model got wrong of each face; a mean over faces is the metric of that name.
+
+    Parameters
+    ----------
+    predictions
+        With ``age`` and ``age_predicted`` (years), ``gender`` (code) and ``p_female`` (0 to 1).
+
+    Returns
+    -------
+    DataFrame
+        float64, a row per face under its index: ``age_mae`` (absolute error, years), ``age_bias`` (signed error, years;
+        positive: predicted too old), ``gender_accuracy`` (1 where the gender is right, else 0).
+    """
+    error = (predictions["age_predicted"] - predictions["age"]).astype(np.float64)
+    right = predicted_gender(predictions) == predictions["gender"].to_numpy()
+    return pd.DataFrame(
+        {"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right.astype(np.float64)}
+    )

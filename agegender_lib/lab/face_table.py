@@ -10,6 +10,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run, surprising_labels
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
+from agegender_lib.evaluation.tables import scores
 
 LEVEL = 0.8  # of the intervals of the age
 _DISTRIBUTIONS = "age_distributions.npz"
@@ -58,9 +59,9 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
             f"{folder} was trained on other faces ({data.get('name')}) than those given ({faces.name}): give the same"
         )
     said = run.predictions.set_index("file")
+    scored = scores(said)
     found = said[["split", "age_predicted", "p_female"]].assign(
-        age_error=said["age_predicted"] - said["age"],
-        gender_wrong=(said["p_female"] >= 0.5) != (said["gender"] == 1),
+        age_error=scored["age_bias"], gender_wrong=scored["gender_accuracy"] == 0
     )
     # of a face that the network has learnt by heart, an answer near the label says nothing about the label
     held_out = surprising_labels(run.validation).set_index("file")

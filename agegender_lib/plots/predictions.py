@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from agegender_lib.evaluation.groups import GROUPINGS, running_median
+from agegender_lib.evaluation.tables import scores
 from agegender_lib.plots.style import (
     COLOURS,
     look_of,
@@ -62,7 +63,7 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
         ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
         ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(bottom, top))
         ax.set_aspect("equal")
-        error = float(np.abs(table["age_predicted"] - table["age"]).mean())
+        error = scores(table)["age_mae"].mean()
         ax.annotate(
             f"MAE {error:.2f} years", (1, 0), xycoords="axes fraction", xytext=(-3, 4), textcoords="offset points",
             ha="right", size=7.5, color="#666666",

@@ -26,8 +26,8 @@ from agegender_lib.evaluation import (
     worst,
 )
 from agegender_lib.evaluation import bootstrap as bootstrapping
-from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, interval, mean_of, median_of
-from agegender_lib.evaluation.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, estimates, interval, mean_of, median_of
+from agegender_lib.evaluation.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, scores
 
 
 def table(age, read, gender=0, p_female=0.1, race=0, duplicate_group=-1, split="validation"):
@@ -134,7 +134,25 @@ def test_confusion_counts_by_hand():
     assert confusion(faces[:3]).loc["female"].to_dict() == {"male": 0, "female": 0}
 
 
+def test_scores_of_a_face_are_its_errors_under_its_own_index():
+    faces = table([10, 20], [12.5, 16], gender=[0, 1], p_female=[0.5, 0.5])[::-1]
+    found = scores(faces)
+    assert found.loc[0].to_dict() == {"age_mae": 2.5, "age_bias": 2.5, "gender_accuracy": 0}
+    assert found.loc[1].to_dict() == {"age_mae": 4, "age_bias": -4, "gender_accuracy": 1}
+
+
 # Bootstrap
+
+
+def test_an_estimate_is_a_value_of_all_images_on_the_resamples_of_the_bootstrap():
+    rng = np.random.default_rng(0)
+    values, groups = rng.normal(size=60), np.where(np.arange(60) < 20, np.arange(60) // 4, -1)
+    found = estimates({"mean": values, "median": median_of(values)}, groups, seed=3, resamples=300)
+    draws = bootstrap({"mean": mean_of(values), "median": median_of(values)}, groups, 3, 300)
+    for name, value in (("mean", values.mean()), ("median", np.median(values))):
+        np.testing.assert_array_equal(found[name].draws, draws[name])
+        low, high = interval(draws[name])
+        assert found[name].columns("x") == {"x": pytest.approx(value), "x_low": low, "x_high": high}
 
 
 def test_weighted_statistics_equal_those_of_the_expanded_resample():
