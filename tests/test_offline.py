@@ -49,7 +49,7 @@ def test_an_attempt_from_a_process_that_a_test_starts_is_refused_and_noted(notes
 
 @pytest.mark.parametrize("processes", ["0", "1"])
 def test_an_attempt_that_nobody_sees_fails_the_session(processes, tmp_path):
-    """As where a download is tried, fails, and a training goes on from random weights."""
+    """As where a download is tried, fails, and something goes on without it."""
     shutil.copy(HERE / "conftest.py", tmp_path)
     shutil.copytree(HERE / "offline", tmp_path / "offline")
     (tmp_path / "test_silent.py").write_text(

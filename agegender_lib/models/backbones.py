@@ -8,7 +8,7 @@ from agegender_lib.errors import InputError
 
 from .backbone_table import BACKBONES, Backbone
 from .face_weights import DownloadFailed
-from .weights import KNOWN_FILES, download_timeout, file_origin, load_weights, reason, warn_of_random
+from .weights import KNOWN_FILES, download_timeout, file_origin, load_weights, reason
 
 __all__ = ["BACKBONES", "KNOWN_FILES", "Backbone", "build_backbone", "load_weights", "stages_of"]
 
@@ -34,13 +34,13 @@ def build_backbone(
     -------
     base : keras.Model
     origin : str
-        In words, where the weights came from; reports repeat it. When the download is impossible this says
-        "random", and a warning says so loudly.
+        In words, where the weights came from; reports repeat it.
 
     Raises
     ------
     InputError
-        If the backbone is unknown, has no ImageNet weights, or the weights file is missing or does not fit.
+        If the backbone is unknown, has no ImageNet weights, the download is impossible, or the weights file is
+        missing or does not fit.
     """
     if name not in BACKBONES:
         raise InputError(f"backbone {name!r} is unknown: choose one of {', '.join(sorted(BACKBONES))}")
@@ -60,8 +60,10 @@ def build_backbone(
         try:
             return _named(_pretrained(backbone, build), name), backbone.origin
         except DownloadFailed as error:
-            warn_of_random(name, error)
-            return _named(build(), name), "random weights, because the download failed"
+            raise InputError(
+                f"the pre-trained weights of {name} cannot be downloaded ({error}): go online, give a Keras "
+                ".weights.h5 file, or say 'none' to begin from random weights"
+            ) from error
     path = Path(weights)
     if not path.is_file():
         raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, 'pretrained' or 'none'")

@@ -1,4 +1,4 @@
-"""Weights files: which fit, where they come from, and what happens when none can be had."""
+"""Weights files: which fit, and where they come from."""
 
 import hashlib
 import re
@@ -43,16 +43,6 @@ def download_timeout() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
-
-
-def warn_of_random(name: str, error: Exception) -> None:
-    """Say, so that nobody overlooks it, that a backbone starts from nothing."""
-    warnings.warn(
-        f"\n{'!' * 78}\n{name} STARTS FROM RANDOM WEIGHTS: its pre-trained weights could not be downloaded\n"
-        f"({reason(error)}).\nWhat follows is no pre-trained model. Give a weights file "
-        f"(--weights FILE) or go online.\n{'!' * 78}",
-        stacklevel=3,
-    )
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:

@@ -100,7 +100,6 @@ class _told_live:
 
     def _emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        loud = "!!!!" in message  # a warning that wants to be seen, such as weights that could not be had
         for line in message.splitlines():
-            if loud or line.startswith("epoch "):
+            if line.startswith("epoch "):
                 tqdm.write(f"  {line}")

@@ -139,14 +139,12 @@ def _check_early(values: dict[str, Any]) -> None:
     # these import Keras, which takes seconds
     from agegender_lib.training import build_network, configure
     from agegender_lib.training.config import DEFAULTS
-    from agegender_lib.training.network import WEIGHTS
 
     for model in DEFAULTS:
         config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation)
-        # a file of weights that does not fit is found here; downloading them is left to the training
-        given = values.get(WEIGHTS_OF.get(model), "none")
-        build_network(config, "none" if given in WEIGHTS else given)
+        # weights that cannot be had, or do not fit, are found here
+        build_network(config, values.get(WEIGHTS_OF.get(model), "none"))
 
 
 def _located(weights: str) -> str:

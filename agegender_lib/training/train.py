@@ -76,7 +76,8 @@ def train(
     Raises
     ------
     InputError
-        If the settings cannot be built, or the folder holds a training with other settings or other data.
+        If the settings cannot be built, pre-trained weights cannot be had, or the folder holds a training with other
+        settings, other data or another beginning.
     Busy
         An InputError: if another process is training into this folder.
     """
@@ -101,8 +102,8 @@ def train(
             return folder
         _claim(folder, identity)
         state = State.read(_checkpoint(folder))
-        # a training that goes on began with the weights of then, whatever could be downloaded just now
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
+        _refuse_another_beginning(folder, identity, state.facts)
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
         answers = None
@@ -247,10 +248,13 @@ def _alone(folder):
 def _finished(folder, identity):
     """Whether this training is done; refuses a folder that holds another one."""
     _refuse_another(folder, identity)
-    done = (folder / "metrics.json").exists()
-    if done and _checkpoint(folder).exists():  # killed between the last two lines of train
-        _checkpoint(folder).unlink(missing_ok=True)
-    return done
+    if not (folder / "metrics.json").exists():
+        return False
+    _refuse_another_beginning(
+        folder, identity, json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    )
+    _checkpoint(folder).unlink(missing_ok=True)  # of who was killed between the last two lines of train
+    return True
 
 
 def _checkpoint(folder):
@@ -289,6 +293,16 @@ def _refuse_another(folder, identity):
     if differing:
         raise InputError(
             f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name"
+        )
+
+
+def _refuse_another_beginning(folder, identity, facts):
+    """Refuse what earlier versions began at random where a download had failed, and finished under the same name."""
+    origin = facts.get("weights_origin", "")
+    if identity["weights"] in ("pretrained", "imagenet") and origin.startswith("random"):
+        raise InputError(
+            f"{folder} was to begin from pre-trained weights and began from {origin}: delete it to train it anew, or "
+            "ask for the weights 'none'"
         )
 
 

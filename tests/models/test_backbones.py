@@ -454,7 +454,7 @@ def test_files_that_hold_no_weights_are_refused(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError("URL fetch failure\nno route"), TimeoutError(), Exception("")])
-def test_a_failed_download_is_loud_and_on_record(error, tiny, monkeypatch):
+def test_without_the_weights_that_were_asked_for_nothing_is_built(error, tiny, monkeypatch):
     def offline(include_top, weights, input_shape):
         if weights == "imagenet":
             raise error
@@ -462,10 +462,13 @@ def test_a_failed_download_is_loud_and_on_record(error, tiny, monkeypatch):
 
     scale = BACKBONES[tiny].preprocess
     monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
-    with pytest.warns(UserWarning, match="offline STARTS FROM RANDOM WEIGHTS") as caught:
-        model = build_model_b("offline", "imagenet")
-    assert "no pre-trained model" in str(caught[0].message)
-    assert model.weights_origin == "random weights, because the download failed"
+    for asked in ("pretrained", "imagenet"):
+        with pytest.raises(
+            InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"
+        ):
+            build_model_b("offline", asked)
+    model = build_model_b("offline", "none")
+    assert model.weights_origin == "random weights, as asked"
     # statistics of a network that never saw an image mean nothing
     assert all(layer.trainable for layer in norms(model))
 

@@ -220,20 +220,20 @@ def altered(content):
         (None, "answered 404"),
     ],
 )
-def test_a_failed_download_is_loud_and_on_record(fault, reason, name, offer, tensors):
+def test_a_failed_download_is_told_and_nothing_is_built(fault, reason, name, offer, tensors):
     path = offer(tensors) / name
     path.write_bytes(fault(path.read_bytes())) if fault else path.unlink()
     model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
     with pytest.raises(face_weights.DownloadFailed, match=reason):
         face_weights.load_face_weights(model)
     if name == NUMBERS:
-        with pytest.warns(UserWarning, match="mobilenet_vggface2 STARTS FROM RANDOM WEIGHTS") as caught:
-            _, origin = build_backbone("mobilenet_vggface2", "pretrained")
-        assert name in str(caught[0].message) and "no pre-trained model" in str(caught[0].message)
-        assert origin == "random weights, because the download failed"
+        with pytest.raises(
+            InputError, match=f"mobilenet_vggface2 cannot be downloaded .*{name}.* say 'none'"
+        ):
+            build_backbone("mobilenet_vggface2", "pretrained")
 
 
-def test_who_interrupts_the_download_gets_no_random_weights(offer, tensors, monkeypatch):
+def test_who_interrupts_the_download_interrupts_it_all(offer, tensors, monkeypatch):
     offer(tensors)
 
     def interrupted(*_):

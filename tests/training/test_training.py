@@ -3,6 +3,7 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
+import contextlib
 import json
 import os
 import shutil
@@ -402,6 +403,30 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
         train(config, few, weights, runs=tmp_path, name="straight")
 
 
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "killed"])
+def test_a_run_that_fell_back_to_random_weights_is_not_the_one_that_was_asked_for(
+    finished, tiny_b, few, tmp_path, monkeypatch
+):
+    """As an earlier version left it where a download had failed."""
+    config = tiny_b[0]
+    folder = tmp_path / "run"
+    if not finished:
+        stop_after(1, monkeypatch)
+    with contextlib.suppress(Stopped):
+        train(config, few, "none", runs=tmp_path, name="run")
+    rewrite(folder / "config.json", weights="pretrained")
+    if finished:
+        rewrite(folder / "metrics.json", weights_origin="random weights, because the download failed")
+    monkeypatch.setattr("agegender_lib.models.backbones._pretrained", lambda backbone, build: build())
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"began from random weights.*: delete it to train it anew"):
+            train(config, few, "pretrained", runs=tmp_path, name="run")
+
+
+def rewrite(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
     config, weights = tiny_b
     wrong = {
@@ -419,6 +444,9 @@ def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
             train(one, few, weights, runs=runs, name="run")
     with pytest.raises(InputError, match="no weights file at"):
         train(config, few, tmp_path / "missing.h5", runs=runs, name="run")
+    # the tiny backbone has nothing to download, as without a network
+    with pytest.raises(InputError, match=r"pre-trained weights of tiny cannot be downloaded .* say 'none'"):
+        train(config, few, "pretrained", runs=runs, name="run")
     with pytest.raises(InputError, match=r"a stage trains 'heads': .* has no backbone"):
         train(tiny(stages=[dict(epochs=1, learning_rate=1, trainable="heads")]), few, runs=runs, name="run")
     # the name is still free for the settings meant
