@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import gzip
 import json
 import math
 import os
@@ -151,9 +152,15 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, table, **options) -> None:
-    """Write a DataFrame as CSV without its index, atomically."""
+    """Write a DataFrame as CSV without its index, atomically; one that ends in ``.gz`` is packed."""
+    text = table.to_csv(index=False, lineterminator="\n", **options)
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", **options)
+        if Path(path).suffix == ".gz":
+            # neither name nor time, so that the same table is the same file
+            with temporary.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+                packed.write(text.encode())
+        else:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def yaml_file(given: str | Path, folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """Read a run folder, the only thing notebooks and the report know of a training."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +68,8 @@ def read_run(folder: str | Path) -> Run:
     data = provenance.get("data")
     if not isinstance(data, dict) or "rendered" not in data:
         raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
-    history = _read_csv(folder / "history.csv", HISTORY_COLUMNS)
-    predictions = _read_csv(folder / "predictions.csv", PREDICTION_COLUMNS)
+    history = read_table(folder / "history.csv", HISTORY_COLUMNS)
+    predictions = read_table(folder / "predictions.csv", PREDICTION_COLUMNS)
     try:
         check_predictions(predictions, one_split=False)
     except InputError as error:
@@ -94,12 +95,24 @@ def _read_json(path: Path) -> dict:
     return content
 
 
-def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of a run folder, or of several, with these columns.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, lacks one of them, or holds text where numbers are wanted.
+    """
     _existing(path)
-    texts = dict.fromkeys(("file", "split", "stage"), str)
+    texts = dict.fromkeys(("run", "file", "split", "stage"), str)
     try:
         table = pd.read_csv(path, dtype=texts)
-    except ValueError as error:  # pandas ends some of its messages with a new line
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:  # pandas ends some of its messages with a new line
         raise InputError(
             f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}."
         ) from error

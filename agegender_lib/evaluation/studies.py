@@ -8,6 +8,7 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.kept import RUNS, read_kept
 from agegender_lib.evaluation.metrics import bootstrap_p
 from agegender_lib.evaluation.runs import Run, read_run
 from agegender_lib.evaluation.tables import MEASURES, scores
@@ -24,7 +25,11 @@ def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
         Columns ``run`` (name) and ``folder`` (path, or missing), as `training.run_study` returns them.
     """
     found = trainings.dropna(subset=["folder"]).drop_duplicates("run")
-    return {name: read_run(Path(folder)) for name, folder in zip(found["run"], found["folder"], strict=True)}
+    runs: dict[str, Run] = {}
+    for folder, rows in found.groupby("folder"):
+        kept = (Path(folder) / RUNS).is_file()
+        runs |= read_kept(folder, rows["run"]) if kept else {folder.name: read_run(folder)}
+    return {name: runs[name] for name in found["run"]}
 
 
 def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:

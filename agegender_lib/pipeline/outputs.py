@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
+from agegender_lib.evaluation.kept import keep_trainings
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
 from agegender_lib.plots import save_figure
@@ -115,17 +115,14 @@ class Outputs:
                 )
         return runs
 
-    def trainings(self, folders: Iterable[Path], under: str = "ablations") -> None:
-        """Keep the tables of a study's trainings under `results/<under>/<run>/`, of the predictions the held-out.
+    def trainings(self, trainings: pd.DataFrame) -> None:
+        """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.
 
         They are what a later report shows of trainings that it does not repeat.
         """
-        for run in {Path(folder).name: Path(folder) for folder in folders}.values():
-            for part in RUN_PARTS[:-1]:
-                copy_file(run / part, self._results(Path(under, run.name, part)))
-            predictions = pd.read_csv(run / RUN_PARTS[-1], dtype=str)
-            held_out = predictions[predictions["split"] == "validation"]
-            write_csv(self._results(Path(under, run.name, RUN_PARTS[-1])), held_out)
+        for study, found in trainings.dropna(subset=["folder"]).groupby("study"):
+            places = dict(zip(found["run"], found["folder"], strict=True))
+            keep_trainings(places, self._results(Path("ablations", study)))
 
     def search(self, study: "optuna.Study") -> None:
         """Keep a search as `results/search/study.json`."""

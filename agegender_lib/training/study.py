@@ -13,6 +13,7 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.evaluation.kept import find_kept
 from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.lock import Busy
 
@@ -114,8 +115,9 @@ def run_study(
     runs : Path
         Folder of the study's run folders.
     kept : Path
-        Folder with the small parts of trainings that were done elsewhere, such as the report's; one whose name,
-        which is a hash of settings and faces, is there is not trained again.
+        Folder with folders of tables of trainings that were done elsewhere, such as the report's (see
+        :func:`agegender_lib.evaluation.kept.keep_trainings`). One whose name, which is a hash of settings and faces, is
+        there is not trained again.
     train_missing : bool
         False leaves out what is not there.
     weights : str or Path
@@ -124,11 +126,13 @@ def run_study(
     Returns
     -------
     DataFrame
-        A row per training: group, choice, seed, reference, run (the folder's name), folder (a path; missing where
-        the training is). Trainings of different groups with the same settings share a run folder.
+        A row per training: study (its name), group, choice, seed, reference, run (its name), folder (its run folder, or
+        the folder of tables that it is kept in; missing where the training is). Trainings of different groups with the
+        same settings are one run.
     """
     names = [training_name(training.config, faces, weights) for training in study.trainings]
-    places = {name: _finished(name, (Path(runs), Path(kept))) for name in names}
+    elsewhere = find_kept(kept)
+    places = {name: _finished(Path(runs) / name) or elsewhere.get(name) for name in names}
     missing: dict[str, Training] = {}
     for name, training in zip(names, study.trainings, strict=True):
         if train_missing and places[name] is None:
@@ -139,10 +143,10 @@ def run_study(
         keras.utils.clear_session()
     places |= _train(missing, faces, weights, runs)
     rows = [
-        (training.group, training.choice, training.seed, training.reference, name, places[name])
+        (study.name, training.group, training.choice, training.seed, training.reference, name, places[name])
         for name, training in zip(names, study.trainings, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["group", "choice", "seed", "reference", "run", "folder"])
+    return pd.DataFrame(rows, columns=["study", "group", "choice", "seed", "reference", "run", "folder"])
 
 
 def _train(missing, faces, weights, runs):
@@ -170,8 +174,8 @@ def _train(missing, faces, weights, runs):
     return done
 
 
-def _finished(name, places):
-    return next((place / name for place in places if (place / name / "metrics.json").exists()), None)
+def _finished(folder):
+    return folder if (folder / "metrics.json").exists() else None
 
 
 def _study(name, content, settings):

@@ -23,6 +23,7 @@ from agegender_lib.evaluation import (
     read_run,
     summarise,
 )
+from agegender_lib.evaluation.kept import find_kept, read_kept
 from agegender_lib.pipeline.cli import main
 from agegender_lib.training import TrainingConfig, configure, train
 from agegender_lib.training.train import split_as_configured, training_name
@@ -51,13 +52,14 @@ def test_the_setting_changes_no_name_until_it_is_used(few):
 
 
 def test_published_trainings_are_found_by_the_names_they_were_given(few):
-    published = sorted((folders.REPORT / "results" / "ablations").glob("*/config.json"))
+    published = find_kept(folders.REPORT / "results" / "ablations")
     assert published
-    for path in published:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        faces = replace(few, fingerprint=kept["data"]["fingerprint"])
-        config = TrainingConfig.from_dict(kept["training"])
-        assert training_name(config, faces, kept["weights"]) == path.parent.name
+    for folder in set(published.values()):
+        names = [name for name in published if published[name] == folder]
+        for name, run in read_kept(folder, names).items():
+            faces = replace(few, fingerprint=run.config["data"]["fingerprint"])
+            config = TrainingConfig.from_dict(run.config["training"])
+            assert training_name(config, faces, run.config["weights"]) == name
 
 
 @pytest.mark.parametrize("fold", ["0/5", "6/5", "1/1", "1", 1, 0.2, "a/b", "1/5/2", "-1/5", " 1/5", True])

@@ -160,15 +160,26 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     monkeypatch.setattr("agegender_lib.training.study.train", None)
     again = run_study(study, few, folder / "runs", kept=folder / "kept")
     pd.testing.assert_frame_equal(again, trainings)
-    # the kept small parts will do, without a model
-    Outputs(tmp_path, few).trainings(trainings["folder"])
+    # the kept tables will do, without a model
+    Outputs(tmp_path, few).trainings(trainings)
     kept = tmp_path / "results" / "ablations"
     elsewhere = run_study(study, few, tmp_path / "nothing", kept=kept)
     assert list(elsewhere["run"]) == list(trainings["run"])
-    assert {path.parent for path in elsewhere["folder"]} == {kept}
-    one = read_run(elsewhere["folder"].iloc[0])
-    assert set(one.predictions["split"]) == {"validation"}
-    pd.testing.assert_frame_equal(one.validation, read_run(trainings["folder"].iloc[0]).validation)
+    assert set(elsewhere["folder"]) == {kept / "s"}
+    before, after = read_trainings(trainings), read_trainings(elsewhere)
+    assert list(after) == list(before)
+    for name, run in before.items():
+        assert (after[name].config, after[name].metrics) == (run.config, run.metrics)
+        assert after[name].provenance == run.provenance
+        pd.testing.assert_frame_equal(after[name].history, run.history)
+        pd.testing.assert_frame_equal(after[name].predictions, run.validation)
+    # wherever they are found, in whatever order, they are kept as the same bytes
+    mixed = trainings.assign(folder=[*trainings["folder"][:2], *elsewhere["folder"][2:]])[::-1]
+    Outputs(tmp_path / "again", few).trainings(mixed)
+    files = {path.name: path.read_bytes() for path in (kept / "s").iterdir()}
+    assert files == {
+        path.name: path.read_bytes() for path in (tmp_path / "again/results/ablations/s").iterdir()
+    }
     # of other faces nothing is there, and nothing is trained unless asked for
     others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
     assert others["folder"].isna().all()

@@ -1,0 +1,137 @@
+"""The finished trainings of a study as three tables: what a later report shows of them without training again."""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.runs import Run, read_table
+from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_predictions
+from agegender_lib.files import write_csv
+
+#: A row per training; per training and epoch; per training and face that it held out.
+RUNS, HISTORIES, PREDICTIONS = "runs.csv", "histories.csv", "predictions.csv.gz"
+_PARTS = ("config", "metrics", "provenance")
+
+
+def keep_trainings(trainings: Mapping[str, Path], folder: Path) -> None:
+    """Write finished trainings as three tables; the same trainings give the same bytes.
+
+    ``runs.csv`` has every value of a run folder's JSON files, in columns such as ``config.training.seed``; lists are
+    JSON, and what a run lacks is empty. ``histories.csv`` and ``predictions.csv.gz`` have the columns of a run folder's
+    tables and ``run``; predictions are those of validation images, sorted by face, which packs best.
+
+    Parameters
+    ----------
+    trainings
+        Of each run's name, its run folder or the folder of such tables that has it.
+    folder
+        For the tables.
+    """
+    by_place: dict[Path, list[str]] = {}
+    for name, place in trainings.items():
+        by_place.setdefault(Path(place), []).append(name)
+    found = [_texts(place, names) for place, names in by_place.items()]
+    runs, histories, predictions = (pd.concat(tables).fillna("") for tables in zip(*found, strict=True))
+    write_csv(folder / PREDICTIONS, _arranged(predictions, ["file", "run"], PREDICTION_COLUMNS))
+    write_csv(folder / HISTORIES, _arranged(histories, ["run"], HISTORY_COLUMNS))
+    # the last, because what it names is taken for there
+    write_csv(folder / RUNS, _arranged(runs, ["run"], sorted(c for c in runs if (runs[c] != "").any())))
+
+
+def find_kept(folder: Path) -> dict[str, Path]:
+    """Where trainings are kept: of each run's name, the folder of tables, below ``folder``, that has it."""
+    tables = sorted(Path(folder).glob(f"*/{RUNS}"))
+    return {name: table.parent for table in tables for name in _read_text(table)["run"]}
+
+
+def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
+    """These trainings of a folder of tables, by name.
+
+    Raises
+    ------
+    InputError
+        When a table is missing, cannot be read, or lacks a column or a training.
+    """
+    settings = _read_text(folder / RUNS).set_index("run")
+    histories, predictions = (
+        dict(iter(read_table(folder / file, ("run", *columns)).groupby("run", sort=False)))
+        for file, columns in ((HISTORIES, HISTORY_COLUMNS), (PREDICTIONS, PREDICTION_COLUMNS))
+    )
+    found = {}
+    for name in names:
+        if name not in settings.index or name not in histories or name not in predictions:
+            raise InputError(f"{folder} does not have all of the training {name}: keep its trainings again.")
+        history, answers = (
+            table[name].drop(columns="run").reset_index(drop=True) for table in (histories, predictions)
+        )
+        # of other trainings, such as those that compared gradients
+        foreign = [c for c in history if c not in HISTORY_COLUMNS and history[c].isna().all()]
+        check_predictions(answers, one_split=False)
+        parts = _nested(settings.loc[name])
+        config, metrics, provenance = (parts[part] for part in _PARTS)
+        found[name] = Run(name, config, provenance, history.drop(columns=foreign), answers, metrics)
+    return found
+
+
+def _texts(place: Path, names: list[str]) -> tuple[pd.DataFrame, ...]:
+    """Settings, histories and predictions as text, so that numbers are kept digit by digit."""
+    if (place / RUNS).is_file():
+        tables = (_read_text(place / file) for file in (RUNS, HISTORIES, PREDICTIONS))
+        return tuple(table[table["run"].isin(names)] for table in tables)
+    content = {part: json.loads((place / f"{part}.json").read_text(encoding="utf-8")) for part in _PARTS}
+    predictions = _read_text(place / "predictions.csv")
+    tables = (
+        pd.DataFrame([_flat(content)]),
+        _read_text(place / "history.csv"),
+        predictions[predictions["split"] == "validation"],
+    )
+    return tuple(table.assign(run=place.name) for table in tables)
+
+
+def _arranged(table: pd.DataFrame, order: list[str], first: Iterable[str]) -> pd.DataFrame:
+    """Rows and columns in an order that does not depend on where they were found, without columns of other runs."""
+    others = [column for _, rows in table.groupby("run") for column in rows.columns[(rows != "").any()]]
+    return table.sort_values(order, kind="stable")[list(dict.fromkeys(["run", *first, *others]))]
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}): keep its trainings again.") from error
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as cells by dotted path."""
+    cells = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            cells |= _flat(value, f"{prefix}{key}.")
+        else:
+            plain = isinstance(value, str) and value and _value(value) == value
+            cells[prefix + key] = value if plain else json.dumps(value, ensure_ascii=False)
+    return cells
+
+
+def _nested(cells: pd.Series) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, cell in cells[cells != ""].items():
+        *way, last = str(path).split(".")
+        place = nested
+        for key in way:
+            place = place.setdefault(key, {})
+        place[last] = _value(cell)
+    return nested
+
+
+def _value(cell: str) -> Any:
+    """JSON, or what is none as the text that it is."""
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
