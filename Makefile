@@ -16,16 +16,17 @@ help:  ## this list
 
 setup: $(VENV)/installed  ## create .venv with what requirements.txt pins
 
+# --no-compile: Python compiles what it imports, and most is never imported (270 MB)
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python {v[0]}.{v[1]} found, 3.11 to 3.13 needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 # --no-deps: the list is complete, and tf_keras would ask for a second TensorFlow
 $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps --require-hashes -r requirements-test.txt
 	@touch $@
 
 report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=... WEIGHTS_F=...]
