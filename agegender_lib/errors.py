@@ -1,5 +1,8 @@
 """The one exception a user is meant to read."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 _LONGEST = 2000
 
 
@@ -19,3 +22,16 @@ class InputError(ValueError):
 
 class NotebookFailed(RuntimeError):
     """A notebook stopped with an error that is not the user's; the message says where to read on."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names are closest to one that is not known, or list them."""
+    names = sorted(set(known))
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return (
+        f"known are {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}"
+        if names
+        else "there are none"
+    )

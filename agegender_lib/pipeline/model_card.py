@@ -1,7 +1,7 @@
 """The model card and the data sheet: short pages beside the report, every number of them from its results."""
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from agegender_lib.evaluation.groups import group_keys
 from agegender_lib.files import replacing
 from agegender_lib.photos import EXCLUDED_USES
 from agegender_lib.pipeline.export.formats import FORMATS
-from agegender_lib.pipeline.export.numbers import Group, NumbersEnvironment
-from agegender_lib.pipeline.export.tables import MISSING
+from agegender_lib.pipeline.export.numbers import MISSING, Numbers
 
 #: File in the report folder: the template it is made from, beside this module.
 PAGES = {"MODEL_CARD.md": "model_card.md", "DATA_SHEET.md": "data_sheet.md"}
@@ -60,14 +59,14 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
         When a result that the page quotes is missing.
     """
     results = Path(results)
-    numbers = NumbersEnvironment(results)
+    numbers = Numbers(results)
     headline = _read(results, "headline")
     models = headline.loc[headline["source"] == "this work", "model"].to_list()
     numbers.globals |= {
         "models": [(model, _described(numbers, f"model_{_letter(model)}", results)) for model in models],
         "excluded_uses": textwrap.fill(EXCLUDED_USES, 120),
         "letters": [(model, _letter(model)) for model in models],
-        "head": lambda *columns: _head([*columns, *models]),
+        "head": lambda words, *numbers: _head(words, [*numbers, *models]),
         "summary": lambda metric, form, *digits: _summary_row(
             results, models, metric, lambda value: FORMATS[form](value, *digits)
         ),
@@ -79,7 +78,7 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
     return numbers.fill(template, page)
 
 
-def _described(numbers: NumbersEnvironment, name: str, results: Path) -> Group:
+def _described(numbers: Numbers, name: str, results: Path) -> dict:
     if name not in numbers.globals:
         raise InputError(
             f"there is no {results / name}.json: run the notebooks, which write it (make report)"
@@ -87,8 +86,9 @@ def _described(numbers: NumbersEnvironment, name: str, results: Path) -> Group:
     return numbers.globals[name]
 
 
-def _head(columns: list[str]) -> str:
-    return f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
+def _head(words: Sequence[str], numbers: Sequence[str]) -> str:
+    """A heading row; numbers stand to the right."""
+    return f"| {' | '.join([*words, *numbers])} |\n|{'---|' * len(words)}{'--:|' * len(numbers)}"
 
 
 def _summary_row(results: Path, models: list[str], metric: str, form: Callable) -> str:

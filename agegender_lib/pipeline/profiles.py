@@ -7,9 +7,8 @@ from typing import Any
 import papermill
 
 from agegender_lib import folders
-from agegender_lib.errors import InputError
+from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import read_yaml, yaml_file
-from agegender_lib.pipeline.export.wording import nearest
 
 #: The parameter that says what a pre-trained model starts from.
 WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}

@@ -31,7 +31,7 @@ def rows(card, title):
         if not line.startswith("|"):
             break
         table.append([cell.strip() for cell in line.strip("|").split("|")])
-    assert set(table[1]) == {"---"} and len({len(row) for row in table}) == 1
+    assert set(table[1]) <= {"---", "--:"} and len({len(row) for row in table}) == 1
     return [table[0], *table[2:]]
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from prose import count_words
 from pypdf import PdfReader
 
 from agegender_lib import folders
 from agegender_lib.evaluation import read_run
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
-from agegender_lib.pipeline.export.words import count_words
 from agegender_lib.pipeline.readme import BEGIN, END, with_headline
 
 FACES, HELD_OUT = 240, 60

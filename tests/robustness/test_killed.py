@@ -188,13 +188,15 @@ def test_a_report_that_moves_into_its_folder(work, moments, tmp_path, monkeypatc
 def test_an_export(work, moments, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     notebook = tmp_path / "report.ipynb"
-    cell = nbformat.v4.new_markdown_cell("# A title\n\nA sentence.")
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    title = nbformat.v4.new_raw_cell("---\ntitle: A title\n---")
+    cell = nbformat.v4.new_markdown_cell("A sentence.")
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), notebook)
+    (tmp_path / "results").mkdir()
     work.mkdir()
     (work / "report.pdf").write_bytes(export_report(notebook, tmp_path / "other.pdf").read_bytes())
     before = hashlib.sha256((work / "report.pdf").read_bytes()).hexdigest()
     cell.source += " Another."
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), notebook)
     states = moments(lambda: export_report(notebook, work / "report.pdf"), 3)
     found = {hashlib.sha256((state / "report.pdf").read_bytes()).hexdigest() for state in states}
     assert len(found) == 2 and before in found

@@ -1,135 +1,73 @@
-"""The report PDF: a notebook through pandoc and Typst, by pip alone, without TeX and without network.
+"""The report PDF: a notebook's Markdown through pandoc and Typst, by pip alone, without TeX and without network.
 
 jupyter nbconvert --to reportpdf report/report.ipynb
 """
 
 import json
 import os
-import tempfile
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
+import pypandoc
 import typst
+import yaml
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from traitlets import Unicode
-from traitlets.config import Config
 
-from agegender_lib.errors import InputError
+from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import replacing
-from agegender_lib.pipeline.export.checks import Document, read_document
-from agegender_lib.pipeline.export.numbers import FillNumbers
-from agegender_lib.pipeline.export.source import read_notebook, read_source
-from agegender_lib.pipeline.export.tree import pandoc
+from agegender_lib.pipeline.export.numbers import Numbers
 
 HERE = Path(__file__).parent
+TEXTS = (
+    "title",
+    "subtitle",
+    "short_title",
+    "author",
+    "affiliation",
+    "date",
+    "abstract",
+    "data_note",
+    "notice",
+)
+SETTINGS = ("bibliography", "results")
+# Jupyter's habits (lists and headings straight after text) added, pandoc's surprises (~x~, tables of dashes) left out;
+# without divs and spans all HTML shows up as raw, where it can be refused
+READER = "markdown" + "".join(
+    """
+    +lists_without_preceding_blankline-blank_before_header-blank_before_blockquote+autolink_bare_uris-auto_identifiers
+    -native_divs-native_spans-markdown_in_html_blocks-yaml_metadata_block-pandoc_title_block-example_lists
+    -simple_tables-multiline_tables-subscript-superscript
+    """.split()
+)
 
 
 class ReportPDFExporter(Exporter):
-    """nbconvert exporter to PDF.
-
-    The same inputs give the same bytes: only fonts inside Typst are used and no date is written, or the one in
-    SOURCE_DATE_EPOCH.
-    """
+    """nbconvert exporter to PDF, of a notebook whose first cell is YAML and whose others are Markdown."""
 
     export_from_notebook = "Report PDF"
     output_mimetype = "application/pdf"
     file_extension = ".pdf"
-    template = Unicode(str(HERE / "report.typ"), help="Typst file that defines report()").tag(config=True)
-    # ua-1 makes Typst refuse characters that no font has and pictures without a description
-    standard = Unicode("ua-1", help="PDF standard to keep, '' for none").tag(config=True)
-
-    def __init__(self, **kw: object):
-        super().__init__(**kw)
-        self.register_preprocessor(FillNumbers, enabled=True)  # after those of nbconvert, such as --execute
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict | None = None, **kw: object
     ) -> tuple[bytes, dict]:
-        """Set a notebook as PDF.
-
-        Raises
-        ------
-        InputError
-            For anything that would leave a hole: see its neighbours numbers, outputs and checks.
-        """
-        meta = (resources or {}).get("metadata", {})
-        name = f"{meta.get('name') or 'notebook'}.ipynb"
-        try:
-            nb, resources = super().from_notebook_node(nb, resources, **kw)
-            source = read_source(nb)
-            document = read_document(source, Path(meta.get("path") or ".").resolve())
-            files = document.files | {
-                "main.typ": typst_source(document, source.settings, Path(name).stem).encode(),
-                "report.typ": Path(self.template).read_bytes(),
-            }
-            pdf, warnings = self._compile(files)
-        except RuntimeError as error:  # TypstError is one, but Typst raises plain ones too
-            told = ". ".join([str(error).split("\n")[0], *getattr(error, "hints", [])])
-            raise InputError(f"{name}: Typst cannot set the report ({told}): mend that place") from None
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None
-        for warning in warnings:
-            self.log.warning("%s: %s", name, warning)
-        return pdf, resources
-
-    def _compile(self, files: dict[str, bytes]) -> tuple[bytes, list]:
-        epoch = os.environ.get("SOURCE_DATE_EPOCH")
-        # Typst could take files from memory, but only text, no PNG
-        with tempfile.TemporaryDirectory(prefix="report-") as folder:
-            for name, content in files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(content)
-            return typst.compile_with_warnings(
-                Path(folder, "main.typ"),
-                root=folder,
-                ignore_system_fonts=True,
-                pdf_standards=[self.standard] if self.standard else [],
-                timestamp=int(epoch) if epoch else None,
-            )
+        """Set a notebook as PDF, see :func:`set_pdf`."""
+        nb, resources = super().from_notebook_node(nb, resources, **kw)
+        folder = Path(resources["metadata"].get("path") or ".")
+        return set_pdf(nb, folder, f"{resources['metadata'].get('name', 'notebook')}.ipynb"), resources
 
 
-def typst_source(document: Document, settings: dict, name: str) -> str:
-    """Write the Typst source of a checked report; `name` is its title when it has none."""
-    texts, blocks = dict(document.texts), list(document.blocks)
-    if "title" not in texts:
-        texts["title"], blocks = _title_from(blocks, name)
-    headings = [block["c"][1][0] for block in blocks if block["t"] == "Header"]
-    if settings.get("bibliography") and "references" not in headings:
-        blocks.append(_header(1, "references", "References"))
-    options = {
-        "authors": settings.get("authors", []),
-        "bibliography": [Path(file).name for file in settings.get("bibliography", [])],
-        "csl": Path(settings.get("csl", "ieee")).name,
-        "toc": bool(settings["toc"]),
-        "titlepage": bool(settings["titlepage"]),
-        "dated": "SOURCE_DATE_EPOCH" in os.environ,
-    }
-    # a JSON string, quoted once more, is a Typst string
-    quoted = json.dumps(json.dumps(options), ensure_ascii=False)
-    front = [_typst(f'#import "report.typ": *\n#show: report.with(..json(bytes({quoted})), texts: (')]
-    for key, content in texts.items():
-        if len(content) == 1 and content[0]["t"] in ("Para", "Plain"):  # in one line, no paragraph around it
-            inline = [_typst(f"{key}: [", "RawInline"), *content[0]["c"], _typst("],", "RawInline")]
-            front.append({"t": "Plain", "c": inline})
-        else:
-            front += [_typst(f"{key}: ["), *content, _typst("],")]
-    tree = {
-        "pandoc-api-version": document.api,
-        "meta": {"bibliography": {"t": "MetaBool", "c": True}} if settings.get("bibliography") else {},
-        "blocks": [*front, _typst("))"), *blocks],
-    }
-    return pandoc(json.dumps(tree), "json", "typst", f"--lua-filter={HERE / 'crossref.lua'}")
-
-
-def export_report(notebook: Path, pdf: Path, results: Path | None = None) -> Path:
+def export_report(notebook: Path, pdf: Path) -> Path:
     """Export a notebook as PDF; an export that fails leaves the previous PDF as it was.
 
     Parameters
     ----------
-    notebook : the .ipynb; its figures and bibliography are looked for beside it
+    notebook : the .ipynb; figures, results and bibliography are looked for beside it
     pdf : where to write; missing folders are made
-    results : folder of the numbers, by default the one that `results:` in the notebook's YAML names
 
     Returns
     -------
@@ -140,30 +78,119 @@ def export_report(notebook: Path, pdf: Path, results: Path | None = None) -> Pat
     InputError
         When the notebook cannot be read, or something in it could not be shown.
     """
-    notebook, pdf = Path(notebook), Path(pdf)
-    config = Config({"FillNumbers": {"results": str(results)}}) if results else Config()
-    resources = {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}}
-    content, _ = ReportPDFExporter(config=config).from_notebook_node(read_notebook(notebook), resources)
+    notebook = Path(notebook)
+    try:
+        nb = nbformat.read(notebook, as_version=4)
+    except Exception as error:  # nbformat raises its own kinds, and those of json and jsonschema
+        told = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"{notebook} cannot be read as a notebook ({told}): check its name, or save it again"
+        ) from None
+    content = set_pdf(nb, notebook.parent, notebook.name)
     with replacing(pdf) as temporary:
         temporary.write_bytes(content)
-    return pdf
+    return Path(pdf)
 
 
-def _title_from(blocks: list, name: str) -> tuple[list, list]:
-    """Make the heading that a notebook begins with its title, and its sections the chapters."""
-    tops = [block for block in blocks if block["t"] == "Header" and block["c"][0] == 1]
-    if not tops or blocks[0] is not tops[0]:
-        return [{"t": "Plain", "c": [{"t": "Str", "c": name}]}], blocks
-    if len(tops) == 1:
-        for block in blocks:
-            if block["t"] == "Header":
-                block["c"][0] = max(1, block["c"][0] - 1)
-    return [{"t": "Plain", "c": blocks[0]["c"][2]}], blocks[1:]
+def set_pdf(nb: NotebookNode, folder: Path, name: str) -> bytes:
+    """Set a notebook as PDF.
+
+    The same inputs give the same bytes: only fonts inside Typst are used and no date is written, or the one in
+    SOURCE_DATE_EPOCH. PDF/UA-1 makes Typst refuse characters that no font has and pictures without a description.
+
+    Raises
+    ------
+    InputError
+        For anything that would leave a hole, with the cell it is in.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        source = typst_source(nb, folder)
+        return typst.compile(
+            source.encode(),
+            root=folder.resolve(),
+            ignore_system_fonts=True,
+            pdf_standards=["ua-1"],
+            timestamp=int(epoch) if epoch else None,
+        )
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except RuntimeError as error:  # TypstError is one, but Typst raises plain ones too
+        lines = [int(line) for line in re.findall(r"\.typ:(\d+):", getattr(error, "diagnostic", ""))]
+        before = "\n".join(source.splitlines()[: max(lines, default=0)])
+        place = re.findall("^// (cell .*)", before, flags=re.M)[-1:]
+        told = ". ".join([str(error).split("\n")[0], *getattr(error, "hints", [])])
+        raise InputError(
+            f"{': '.join([name, *place])}: Typst cannot set this ({told}): mend it there"
+        ) from None
 
 
-def _header(level: int, identifier: str, title: str) -> dict:
-    return {"t": "Header", "c": [level, [identifier, ["unnumbered"], []], [{"t": "Str", "c": title}]]}
+def typst_source(nb: NotebookNode, folder: Path) -> str:
+    """The report as one Typst document, its placeholders filled, each cell after a comment that names it."""
+    front, cells = _front_matter(nb), nb.cells[1:]
+    numbers = Numbers(folder / front.pop("results", "results"))
+    options = f"authors: {_strings(front.get('author', []))}, dated: {json.dumps('SOURCE_DATE_EPOCH' in os.environ)}"
+    files = _strings(front.pop("bibliography", []))
+    front = {key: ", ".join(value) if isinstance(value, list) else str(value) for key, value in front.items()}
+    pieces = [(f"{key!r} in the YAML of cell 1", value) for key, value in front.items()]
+    for number, cell in enumerate(cells, start=2):
+        words = " ".join(cell.source.split())
+        place = f"cell {number} ('{words[:40]}{'...' if len(words) > 40 else ''}')"
+        if cell.cell_type != "markdown":
+            raise InputError(
+                f"{place} is a {cell.cell_type} cell, which the PDF does not show: make it Markdown"
+            )
+        pieces.append((place, cell.source))
+    with ThreadPoolExecutor() as several:
+        written = list(several.map(lambda piece: _typst(*piece, numbers, folder), pieces))
+    texts = [f"{key}: [{text}]," for key, text in zip(front, written[: len(front)], strict=True) if text]
+    body = [f"// {place}\n{text}" for (place, _), text in zip(pieces, written, strict=True)][len(front) :]
+    look = (HERE / "report.typ").read_text(encoding="utf-8")
+    start = f"#let references = references.with({files})\n#show: report.with({options}, texts: ("
+    return "\n\n".join([look, start, *texts, "))", *body])
 
 
-def _typst(text: str, kind: str = "RawBlock") -> dict:
-    return {"t": kind, "c": ["typst", text]}
+def _front_matter(nb: NotebookNode) -> dict:
+    match = re.fullmatch(r"---[ \t]*\n(.*?)\n?---", nb.cells[0].source.strip(), re.S) if nb.cells else None
+    try:
+        values = yaml.safe_load(match[1]) if match else None
+    except yaml.YAMLError as error:
+        told = " ".join(str(error).split())
+        raise InputError(
+            f"the YAML in cell 1 cannot be read ({told}): put texts that hold a colon or {{{{ }}}} in quotes"
+        ) from None
+    if not isinstance(values, dict) or not values.get("title"):
+        raise InputError(
+            "cell 1 is not YAML with a title: begin with ---, title: ..., --- on lines of their own"
+        )
+    for key in values:
+        if key not in TEXTS + SETTINGS:
+            raise InputError(
+                f"unknown key {key!r} in the YAML of cell 1: {nearest(str(key), TEXTS + SETTINGS)}"
+            )
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _strings(values: str | list) -> str:
+    """A Typst array of strings, which are written as JSON writes them."""
+    values = values if isinstance(values, list) else [values]
+    return f"({''.join(json.dumps(str(value), ensure_ascii=False) + ',' for value in values)})"
+
+
+def _typst(place: str, text: str, numbers: Numbers, folder: Path) -> str:
+    """Markdown with placeholders to Typst; what pandoc warns of (maths it cannot read, say) is an error here."""
+    command = [
+        pypandoc.get_pandoc_path(),
+        "--from",
+        READER,
+        "--to",
+        "typst",
+        f"--lua-filter={HERE / 'refs.lua'}",
+    ]
+    command += ["--wrap=none", "--columns=100000", "--fail-if-warnings"]
+    text = numbers.fill(text, place)
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", cwd=folder)
+    if done.returncode:
+        told = " ".join(re.sub(r"\[WARNING\]|Failing because.*", "", done.stderr).split())[:300]
+        raise InputError(f"{place}: {told}")
+    return done.stdout.strip()

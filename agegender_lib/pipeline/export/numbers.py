@@ -1,195 +1,186 @@
-"""Numbers in the report's text: placeholders in Markdown cells, filled from `results/` when it is exported.
+"""Numbers in the report's text: placeholders in Markdown, filled from the folder `results/`.
 
-A notebook whose YAML says `results: results` may write, in its Markdown cells and its YAML values:
-
-    {{ data.images | count }}                    from results/data.json: {"images": 5000}  ->  5,000
-    {{ model_a.validation.age_mae | years }}     groups nest
-    {% if data.rendered %} ... {% endif %}       conditions and loops of jinja, within one cell
-    {{ table("models", caption="...", label="tbl-models") }}   from results/models.csv
-    {{ page("MODEL_CARD.md", leave_out=["Gaps"]) }}            a generated page beside results/, without its title
-    <!--# a comment #-->                         because jinja's own {# would swallow {#eq-loss}
+{{ data.images | count }}                           from data.json: {"images": 5000}  ->  5,000
+{{ row("metrics", model="ModelA", metric="age_mae").value | years }}      the one such row of metrics.csv
+{{ (rows("races", model="ModelA") | max(attribute="age_mae")).race }}     of all such rows, one
+{% if data.rendered %} ... {% endif %}              conditions and loops of jinja, within one cell
+{{ table("costs", caption="...", label="tbl-costs") }}
+{{ page("MODEL_CARD.md", leave_out=["Gaps"]) }}     a page beside results/, without its title
+<!--# a comment #-->                                because jinja's own {# would swallow {#eq-loss}
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
-import yaml
-from jinja2.sandbox import SandboxedEnvironment
-from nbconvert.preprocessors import Preprocessor
-from nbformat import NotebookNode
-from traitlets import Unicode
+import pandas as pd
 
-from agegender_lib.errors import InputError
-from agegender_lib.pipeline.export.formats import FORMATS
-from agegender_lib.pipeline.export.source import front_matter
-from agegender_lib.pipeline.export.tables import markdown_table
-from agegender_lib.pipeline.export.wording import nearest, place_of
+from agegender_lib.errors import InputError, nearest
+from agegender_lib.pipeline.export.formats import FORMATS, MINUS
+
+MISSING = "–"
+_SPECIAL = str.maketrans({character: "\\" + character for character in "\\`*_{}[]<>()#+!|~^$@\"'"})
 
 
-class Group(dict):
-    """An object of a JSON file that knows its own name, so that a wrong placeholder can be named in full."""
+class Numbers(jinja2.Environment):
+    """Jinja for reports: nothing unknown or empty is ever printed.
 
-    def __init__(self, path: str, values: dict):
-        super().__init__({key: _grouped(f"{path}.{key}", value) for key, value in values.items()})
-        self.path = path
-
-    def names(self) -> Iterator[str]:
-        """All placeholders this group holds."""
-        for key, value in self.items():
-            yield from value.names() if isinstance(value, Group) else [f"{self.path}.{key}"]
-
-
-class Unknown(jinja2.StrictUndefined):
-    """A placeholder without a number: an error wherever it is used, except in `{% if x is defined %}`."""
-
-    files: frozenset[str] = frozenset()
-    known: frozenset[str] = frozenset()
-
-    @property
-    def _undefined_message(self) -> str:
-        if not isinstance(self._undefined_obj, Group):
-            name = str(self._undefined_name)
-            return f"unknown placeholder {name}: {nearest(name, self.files)}"
-        name = f"{self._undefined_obj.path}.{self._undefined_name}"
-        return f"unknown placeholder {name}: {nearest(name, self.known)}"
-
-
-class NumbersEnvironment(SandboxedEnvironment):
-    """Jinja for reports: `a.b` means the key b of a, never a method; nothing empty is ever printed."""
+    Parameters
+    ----------
+    folder : Path
+        With the results; what each file is called in the text is its name without suffix.
+    """
 
     def __init__(self, folder: Path):
-        numbers, tables = _read_json(folder), {path.stem for path in folder.glob("*.csv")}
-        known = frozenset().union(*(group.names() for group in numbers.values() if isinstance(group, Group)))
         super().__init__(
             comment_start_string="<!--#",
             comment_end_string="#-->",
             keep_trailing_newline=True,
-            undefined=type("Unknown", (Unknown,), {"files": frozenset(numbers), "known": known}),
+            undefined=jinja2.StrictUndefined,
             finalize=_printable,
         )
-
-        def table(name: str, **options: object) -> str:
-            if name not in tables:
-                raise InputError(f"no table {name}.csv in {folder.name}/: {nearest(str(name), tables)}")
-            return markdown_table(folder / f"{name}.csv", FORMATS, **options)
-
-        def page(name: str, leave_out: Sequence[str] = ()) -> str:
-            path = folder.parent / name
-            if not path.is_file():
-                raise InputError(f"there is no {name} beside {folder.name}/: let make report write it first")
-            return _without_title(path.read_text(encoding="utf-8"), leave_out)
-
-        self.globals = {**numbers, "table": table, "page": page}
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {folder} of results: run the notebooks, which write it")
+        self.folder = folder
+        self.tables: dict[str, pd.DataFrame] = {}
         self.filters |= FORMATS
-
-    def getattr(self, obj: object, attribute: str) -> object:
-        """Look a key up in a group before (and instead of) the methods of `dict`."""
-        if isinstance(obj, Group):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
+        self.globals |= {path.stem: _read(json.loads, path) for path in sorted(folder.glob("*.json"))}
+        self.globals |= {"row": self.row, "rows": self.rows, "table": self.table, "page": self.page}
 
     def fill(self, text: str, place: str) -> str:
-        """Fill the placeholders of one text; every problem becomes an InputError that names the place."""
-        try:
-            return self.from_string(text).render()
-        except jinja2.TemplateAssertionError as error:
-            problem = f"{error.message} The filters for numbers are {', '.join(FORMATS)}"
-        except jinja2.TemplateSyntaxError as error:
-            problem = f"{error.message} (line {error.lineno}): mend the {{{{ }}}} or {{% %}} there"
-        except (jinja2.UndefinedError, InputError) as error:
-            problem = str(error)
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            problem = (
-                f"a placeholder fails ({type(error).__name__}: {error}): mend what is between its braces"
-            )
-        raise InputError(f"{place}: {problem}") from None
-
-
-class FillNumbers(Preprocessor):
-    """nbconvert preprocessor that fills the placeholders of a notebook whose YAML has the key `results`."""
-
-    enabled = True
-    results = Unicode("", help="folder of the numbers; by default the one the YAML names").tag(config=True)
-
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Fill front matter and Markdown cells.
+        """Fill the placeholders of one text.
 
         Raises
         ------
         InputError
-            For an unknown placeholder, or a missing or unreadable file of results.
+            With the place, when one is unknown or cannot be printed.
         """
-        first, values = front_matter(nb)
-        if "results" not in values:
-            if self.results:
-                raise InputError(
-                    "a folder of results was given, but the notebook's YAML has no `results:` line: add it"
-                )
-            return nb, resources
-        beside = Path(resources.get("metadata", {}).get("path") or ".")
-        numbers = NumbersEnvironment(Path(self.results) if self.results else beside / str(values["results"]))
-        for key, value in values.items():
-            if isinstance(value, str):
-                values[key] = numbers.fill(value, f"{key!r} in the YAML of cell 1")
-        first.source = f"---\n{yaml.safe_dump(values, allow_unicode=True, sort_keys=False)}---"
-        for number, cell in enumerate(nb.cells, start=1):
-            if cell.cell_type == "markdown" and cell is not first:
-                cell.source = numbers.fill(cell.source, place_of(number, cell))
-        return nb, resources
-
-
-def _read_json(folder: Path) -> dict[str, object]:
-    if not folder.is_dir():
-        raise InputError(
-            f"there is no folder {folder} with the report's numbers: run the notebooks, which write it"
-        )
-    groups = {}
-    for path in sorted(folder.glob("*.json")):
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path} is not JSON ({error}): run the notebook that writes it again") from None
-        if not path.stem.isidentifier() or path.stem in ("table", "page"):
-            raise InputError(
-                f"no placeholder can be called {path.stem!r}: let {path} be written under a plain word"
-            )
-        groups[path.stem] = _grouped(path.stem, values)
-    return groups
+            return self.from_string(text).render()
+        except (
+            jinja2.TemplateError,
+            InputError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+        ) as error:
+            line = f" in line {error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+            raise InputError(f"{place}: a placeholder{line} cannot be filled: {error}") from None
+
+    def rows(self, name: str, **where: object) -> list[dict]:
+        """The rows of a table that hold these values, as mappings by column; a gap is None."""
+        frame = self._frame(name)
+        for column, value in where.items():
+            _check_columns(name, frame, [column])
+            frame = frame[frame[column] == value]
+        return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+    def row(self, name: str, **where: object) -> dict:
+        """The one row of a table that holds these values."""
+        found = self.rows(name, **where)
+        if len(found) != 1:
+            wanted = ", ".join(f"{column} {value!r}" for column, value in where.items())
+            raise InputError(f"{name}.csv has {len(found)} rows with {wanted}, not one: name others, or more")
+        return found[0]
+
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str] | Mapping[str, str] | None = None,
+        caption: str = "",
+        label: str = "",
+        formats: Mapping[str, str] | None = None,
+        grey: Mapping[str, list] | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> str:
+        """A table as Markdown, numbers to the right.
+
+        Parameters
+        ----------
+        name : the CSV file, without suffix
+        columns : which columns, in which order; as a mapping {column: heading}, headings in Markdown
+        caption, label : Markdown, and `tbl-...`; a table without caption is not numbered
+        formats : by column, the name of a filter (`years`, ...) or a Python format such as ".2f"; by default whole
+            numbers are written as they are and others with three decimals
+        grey : {column: values}: rows with these are set in grey
+        where : {column: value}: only the rows with these
+        """
+        frame, formats, grey = self._frame(name), formats or {}, grey or {}
+        headings = columns if isinstance(columns, Mapping) else {key: _text(key) for key in columns or frame}
+        _check_columns(name, frame, [*headings, *formats, *grey, *(where or {})])
+        for column, value in (where or {}).items():
+            frame = frame[frame[column] == value]
+        cells = pd.DataFrame({key: _column(frame[key], formats.get(key)) for key in headings})
+        for column, values in grey.items():
+            marked = frame[column].isin(values)
+            cells[marked] = cells[marked].map("[{}]{{.grey}}".format)
+        sides = ["--:" if pd.api.types.is_numeric_dtype(frame[key]) else ":--" for key in headings]
+        lines = [[*headings.values()], sides, *cells.to_numpy().tolist()]
+        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        below = f"\n\n: {caption} {{#{label}}}" if label else f"\n\n: {caption}" if caption else ""
+        return f"\n\n{text}{below}\n\n"
+
+    def page(self, name: str, leave_out: Sequence[str] = ()) -> str:
+        """A Markdown page beside the results, without title, citations (`@`), links to its like and some sections."""
+        path = self.folder.parent / name
+        if not path.is_file():
+            raise InputError(f"there is no {path}: let make report write it first")
+        text = path.read_text(encoding="utf-8").partition("\n# ")[2].partition("\n")[2]
+        sections = {part.partition("\n")[0][3:]: part for part in re.split(r"^(?=## )", text, flags=re.M)}
+        for title in leave_out:
+            if title not in sections:
+                raise InputError(f"{name} has no section {title!r} to leave out: {nearest(title, sections)}")
+        text = "".join(part for title, part in sections.items() if title not in leave_out)
+        return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            path = self.folder / f"{name}.csv"
+            if not path.is_file():
+                known = nearest(name, [found.stem for found in self.folder.glob("*.csv")])
+                raise InputError(f"there is no table {path}: {known}, or run the notebook that writes it")
+            # a gap is an empty cell; "None" and "NA" are words
+            self.tables[name] = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return self.tables[name]
 
 
-def _without_title(text: str, leave_out: Sequence[str]) -> str:
-    """A Markdown page from its first paragraph on, without citations (`@`), links to its like and some sections."""
-    _, _, text = text.partition("\n# ")
-    _, _, text = text.partition("\n")
-    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    titles = [part.partition("\n")[0].removeprefix("## ") for part in parts]
-    missing = [name for name in leave_out if name not in titles]
-    if missing:
-        raise InputError(
-            f"there is no section {missing[0]!r} to leave out: {nearest(missing[0], titles[1:])}"
-        )
-    text = "".join(part for part, title in zip(parts, titles, strict=True) if title not in leave_out)
-    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()
+def _read(load, path):
+    try:
+        return load(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} cannot be read ({error}): run the notebook that writes it again") from None
 
 
-def _grouped(path: str, value: object) -> object:
-    return Group(path, value) if isinstance(value, dict) else value
+def _check_columns(name, frame, wanted):
+    for column in wanted:
+        if column not in frame:
+            raise InputError(f"{name}.csv has no column {column!r}: {nearest(str(column), frame)}")
+
+
+def _column(values: pd.Series, wanted: str | None) -> list[str]:
+    """One column, numbers in their format, texts so that Markdown does not read anything into them."""
+    if wanted is None and pd.api.types.is_float_dtype(values):
+        # whole numbers with a gap are read as floats
+        wanted = ".0f" if (values.dropna() % 1 == 0).all() else ".3f"
+    form = FORMATS.get(wanted or "", lambda value: format(value, wanted or ""))
+    texts = [MISSING if pd.isna(value) else form(value) for value in values]
+    if pd.api.types.is_numeric_dtype(values):
+        return [re.sub("^-", MINUS, text) for text in texts]
+    return [_text(text) for text in texts]
+
+
+def _text(text: str) -> str:
+    return " ".join(str(text).split()).translate(_SPECIAL)
 
 
 def _printable(value: object) -> object:
     """Let only what a reader can use into the text: no groups, no None, no NaN."""
-    if isinstance(value, Group):
-        raise InputError(f"the placeholder {value.path} is a group: name one of {', '.join(value)}")
-    if (
-        value is None
-        or isinstance(value, bool | list)
-        or (isinstance(value, float) and not math.isfinite(value))
-    ):
-        raise InputError(
-            f"a placeholder holds {value}, which is nothing to print: correct the number or the text"
-        )
-    return f"{value:.6g}" if isinstance(value, float) else value
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.6g}"
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    raise InputError(f"it holds {str(value)[:40]}, which is nothing to print")
