@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from agegender_lib.data import load_faces, render_faces
@@ -15,6 +16,27 @@ LONGEST = ("test_report_run.py", "test_bench.py")
 
 
 OFFLINE = Path(__file__).parent / "offline"
+
+
+# Bad input: a little each time, always the same; `HYPOTHESIS_PROFILE=long pytest tests/robustness` takes an hour, draws
+# anew every time, and keeps what failed in .hypothesis. Health checks and deadlines time the machine, not the code.
+hypothesis.settings.register_profile(
+    "ci",
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.register_profile(
+    "long",
+    hypothesis.settings.get_profile("ci"),
+    max_examples=2000,
+    derandomize=False,
+    database=hypothesis.database.DirectoryBasedExampleDatabase(".hypothesis"),
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure(config):

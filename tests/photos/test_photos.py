@@ -19,7 +19,7 @@ from agegender_lib.photos.intervals import correction, corrections_file, interva
 from agegender_lib.photos.measure import measure_frames, template_of
 from agegender_lib.photos.pictures import open_picture
 from agegender_lib.photos.warnings import CUT_OFF, SMALL, outside, sharpness, turn, warnings_of
-from tests.fuzz.pictures import many_scans
+from tests.robustness.bad_inputs import many_scans
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 FACE = np.asarray(render_face(30, 1, 0, np.random.default_rng(0)))

@@ -1,0 +1,158 @@
+"""Profiles, studies and search spaces: read as what they are, or refused in a sentence."""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from watched import outcome
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline.profiles import model_settings, read_profile
+from agegender_lib.training import configure
+from agegender_lib.training.search import read_space
+from agegender_lib.training.study import read_study
+from tests.robustness import bad_inputs as bad
+
+#: Whole files: each has what a reader might stumble over.
+NASTY = [
+    text if isinstance(text, bytes) else text.encode()
+    for text in (
+        "", "\n", "#", "---\n---\n", "a", "[]", "{}", "null", "- model_a", b"\xff\xfe", "\ufeffmodel_a: {}",
+        "model_a: {}".encode("utf-16"), "model_a: \0", b"\x80\x81", "%YAML 9.9\n---\na: 1",
+        "model_a: !!python/object/apply:os.system ['touch executed']", "model_a: !!python/name:os.system",
+        "model_a: !unknown {}", "model_a: *nowhere", "model_a: &a {b: *a}", "model_a: {stages: &a [*a]}",
+        "validation: 2001-01-01", "validation: 2001-13-01", "validation: 0b2", "validation: .nan", "validation: -.inf",
+        "validation: !!int x", "validation: !!binary '%'", "validation: !!set {a, b}", "validation: " + "9" * 5000,
+        "<<: 1", "<<: {model_a: {}}", "? [a]\n: b", "? {a: b}\n: c", "1: 2", "null: 1", "true: 1", "2001-01-01: 1",
+        "model_a: {1: 2}", "model_a: {null: 2}", "model_a: []", "model_a: x", "model_a: 5", "model_a: {stages: {}}",
+        "model_a: {stages: [1]}", "model_a: {stages: [{1: 2}]}", "model_a: {builder: {1: 2}}", "model_a: {self: x}",
+        "model_a: {builder: {weights: x}}", "model_a: {builder: {side: !!binary aGk=}}", "model_a: {fold: 1/0}",
+        "model_a: {fold: [1]}", "model_a: {optimizer: []}", "model_a: {optimizer: {}}", "model_a: {model: x}",
+        "model_a: {augmentation: {x: 1}}", "model_b: {model: model_a}", "data: 5", "data: []", "data: null",
+        "data: " + "x" * 5000, "rendered_faces: many", "rendered_faces: true", "weights: []", "train_missing: maybe",
+        "recipe_study: {a: b}", "search_trials: 1e3",
+        "model: [1]\ngroups: [{name: a, choices: {b: {}}}]", "groups: [{name: a, choices: {b: {}}, seeds: [[1]]}]",
+        "groups: [{name: a, choices: {b: {1: 2}}}]", "groups: [{name: [a], choices: {b: 5}}]", "groups: [{1: 2}]",
+        "groups: [{name: 2001-01-01, 1: x}]", "groups: [2001-01-01]", "1: 2\n3: 4",
+        "model: {}\nbase: {}\nparameters: {seed: {low: 1, high: 2}}",
+        *(
+            "model: model_a\nbase: {}\nparameters: " + parameters
+            for parameters in (
+                "{a: {low: 1, high: 2, 1: 2}}", "{1: {choices: [1]}}", "{'': {choices: [1]}}", "{'.': {choices: [1]}}",
+                "{seed: {choices: [2001-01-01]}}", "{'stages.x.epochs': {choices: [1]}}", "{'seed.x': {choices: [1]}}",
+            )
+        ),
+    )
+]  # fmt: skip
+
+
+def profile(path):
+    values = read_profile(path)
+    for model in ("model_a", "model_b", "model_f"):
+        configure(model, **model_settings(values, model))
+    for key, kind in (("data", str), ("rendered_faces", int), ("weights", str), ("train_missing", bool)):
+        assert isinstance(values.get(key, kind()), kind), values
+
+
+def study(path):
+    assert read_study(path).trainings
+
+
+def space(path):
+    read = read_space(path)
+    for parameter in read.parameters:
+        for value in parameter.edges():
+            assert read.configure({parameter.path: value}).epochs > 0
+
+
+READ = {"profile": profile, "study": study, "space": space}
+
+
+@cache
+def real(kind: str) -> tuple[bytes, ...]:
+    """The files of a kind that come with the project."""
+    files = sorted((folders.PROFILES if kind == "profile" else folders.STUDIES).glob("*.yaml"))
+    if kind != "profile":
+        files = [file for file in files if file.stem.startswith("search") == (kind == "space")]
+    return tuple(file.read_bytes() for file in files)
+
+
+def given_as(kind: str):
+    """Such a file with a value changed or its text damaged, as what is on disk."""
+    one = st.sampled_from(real(kind))
+    values = one.flatmap(lambda text: bad.changed(yaml.safe_load(text), (*bad.ODD, date(2001, 1, 1))))
+    return st.one_of(
+        values.map(lambda content: yaml.safe_dump(content, allow_unicode=True).encode()),
+        one.flatmap(bad.damaged),
+    )
+
+
+def read(kind: str, text: bytes) -> str:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "given.yaml"
+        path.write_bytes(text)
+        return outcome(lambda: READ[kind](path))[1]
+
+
+@pytest.mark.parametrize("kind", ["profile", "study"])
+@bad.cases(2)
+@given(st.data())
+def test_settings(kind, data):
+    read(kind, data.draw(given_as(kind)))
+
+
+@bad.cases(0.3)  # of each space in order the edges are built
+@given(given_as("space"))
+def test_search_spaces(text):
+    read("space", text)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_nasty_file_gets_further_than_a_sentence(text):
+    for kind in READ:
+        read(kind, text)
+
+
+@pytest.mark.parametrize("kind", ["profile", "study"])  # the spaces' networks are built elsewhere
+def test_what_comes_with_the_project_is_read(kind):
+    for text in real(kind):
+        assert read(kind, text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("model_a: {seed: 1, seed: 2}", "seed"),
+        ("data: a\nseed: 2\ndata: b", "data"),
+        ("model_a: [1]", "sets model_a to [1]: give a mapping"),
+        ("model_b: {model: model_a}", "sets model in the settings of model_b"),
+        ("data: 5", "sets data to 5: give a text"),
+        ("rendered_faces: true", "give a whole number"),
+        ("rendered_faces: 1.5", "give a whole number"),
+        ("train_missing: 1", "give true or false"),
+        ("validation: [1]", "give a number"),
+        ("1: 2", "sets '1', which no notebook knows"),
+    ],
+)
+def test_a_profile_is_refused_for_what_is_wrong_in_it(text, reason):
+    assert reason in read("profile", text.encode())
+
+
+def test_values_of_the_right_kind_are_taken(tmp_path):
+    text = "model_a:\nvalidation: 500\ndata: ''\ntrain_missing: false\nmodel_b: {builder: {side: 96}}\n"
+    (tmp_path / "p.yaml").write_text(text)
+    assert read_profile(tmp_path / "p.yaml")["model_a"] is None
+    for file in sorted(folders.PROFILES.glob("*.yaml")):
+        assert read_profile(file) == read_profile(file.stem)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml", "x\0y", "x\0y.yaml"])
+def test_a_profile_of_an_impossible_name_is_refused(name):
+    with pytest.raises(InputError):
+        read_profile(name)
