@@ -11,8 +11,8 @@ from agegender_lib.data.decode import count_scans
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
-#: What can be opened. EPS and the like run other programs, so they are not asked.
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO", "PPM", "AVIF")
+#: What can be opened; an MPO is opened as a JPEG. EPS and the like run other programs, so they are not asked.
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 #: File names that a folder is searched for.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 #: Pixels of the longer side that a photo is shrunk to where it has more.
