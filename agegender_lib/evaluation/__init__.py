@@ -33,7 +33,7 @@ from agegender_lib.evaluation.cross_validation import (
 )
 from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
 from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of, quote_gaps
-from agegender_lib.evaluation.groups import confidently_wrong, errors_by, running_median, worst
+from agegender_lib.evaluation.groups import errors_by, running_median, worst
 from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noise, quote_label_noise
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
@@ -73,7 +73,6 @@ __all__ = [
     "compare_all",
     "compare_averages",
     "compare_choices",
-    "confidently_wrong",
     "confusion",
     "constant_predictions",
     "cross_validation_table",

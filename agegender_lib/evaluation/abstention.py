@@ -19,7 +19,6 @@ def age_abstention(
     predictions: pd.DataFrame,
     distributions: pd.DataFrame,
     answered: Sequence[float] = ANSWERED,
-    seed: int = 0,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """The age error over the faces of which a model is surest: those with the narrowest predicted distributions.
@@ -32,8 +31,8 @@ def age_abstention(
         As ``training.age_distributions`` returns them.
     answered
         Shares of the faces that the model answers, each above 0 and at most 1.
-    seed, resamples
-        Seed of the order of equally sure faces and of the bootstrap's draws, and how many those are.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -51,11 +50,11 @@ def age_abstention(
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
     error = scores(predictions)["age_mae"].to_numpy()
-    return _curve("age_mae", predictions, doubt, error, error, answered, seed, resamples)
+    return _curve("age_mae", predictions, doubt, error, error, answered, resamples)
 
 
 def gender_abstention(
-    predictions: pd.DataFrame, answered: Sequence[float] = ANSWERED, seed: int = 0, resamples: int = 2000
+    predictions: pd.DataFrame, answered: Sequence[float] = ANSWERED, resamples: int = 2000
 ) -> pd.DataFrame:
     """The gender accuracy over the faces of which a model is surest: those with P(female) farthest from one half.
 
@@ -73,7 +72,7 @@ def gender_abstention(
     check_predictions(predictions)
     doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
     right = scores(predictions)["gender_accuracy"].to_numpy()
-    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, answered, seed, resamples)
+    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, answered, resamples)
 
 
 def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
@@ -136,17 +135,17 @@ def quote_abstention(
     return quoted
 
 
-def _curve(measure, predictions, doubt, values, loss, answered, seed, resamples):
+def _curve(measure, predictions, doubt, values, loss, answered, resamples):
     if not answered or not all(0 < share <= 1 for share in answered):
         raise InputError(
             f"silence was asked for with the shares {list(answered)}: give shares above 0 and at most 1"
         )
     # files are sorted by name, which begins with the age: equally sure faces must not come in that order
-    shuffled = np.random.default_rng(seed).permutation(len(values))
+    shuffled = np.random.default_rng(0).permutation(len(values))
     values, doubt, loss = values[shuffled], doubt[shuffled], loss[shuffled]
     group = predictions["duplicate_group"].to_numpy()[shuffled]
     statistic = surest_of(values, doubt, answered)
-    draws = bootstrap({"surest": statistic}, group, seed, resamples)["surest"]
+    draws = bootstrap({"surest": statistic}, group, resamples)["surest"]
     one, whole = np.ones((1, len(values))), float(values.mean())
     bests = surest_of(values, loss, answered)(one)[0]
     rows = []

@@ -24,7 +24,6 @@ def age_coverage(
     distributions: pd.DataFrame | None = None,
     levels: Sequence[float] = LEVELS,
     splits: int = 20,
-    seed: int = 0,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """How often central intervals of the predicted distribution hold the labelled age, as they are and corrected.
@@ -44,8 +43,8 @@ def age_coverage(
         What share the intervals are to hold, each above 0 and below 1.
     splits
         How many random halvings, duplicates on one side.
-    seed, resamples
-        Seed of the halvings and of the bootstrap's draws, and how many those are.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -69,7 +68,7 @@ def age_coverage(
         raise InputError(f"a correction was asked for with {splits!r} halvings: give a whole number from 1")
     check_predictions(predictions)
     group = predictions["duplicate_group"].to_numpy()
-    measured = _measured(predictions, distributions, levels, splits, seed)
+    measured = _measured(predictions, distributions, levels, splits)
     rows = []
     for by, name, own in _groups(predictions):
         values = {
@@ -77,7 +76,7 @@ def age_coverage(
             for key, (held, width, _) in measured.items()
             for measure, each in (("coverage", held), ("width", width))
         }
-        found = estimates(values, group[own], seed, resamples)
+        found = estimates(values, group[own], resamples)
         for key, (*_, change) in measured.items():
             row = {"interval": key[0], "level": key[1], "by": by, "group": name, "n": int(own.sum())}
             for measure in ("coverage", "width"):
@@ -131,7 +130,7 @@ def quote_age_intervals(
     return quoted
 
 
-def _measured(predictions, distributions, levels, splits, seed):
+def _measured(predictions, distributions, levels, splits):
     """(interval, level) to, by face, the share of times it held and its width, and the change made to it."""
     age, group = predictions["age"].to_numpy(np.float64), predictions["duplicate_group"].to_numpy()
     middle = predictions["age_predicted"].to_numpy(np.float64)
@@ -147,7 +146,7 @@ def _measured(predictions, distributions, levels, splits, seed):
             held = (bounds.low <= age) & (age <= bounds.high)
             width = bounds.high - np.maximum(bounds.low, 0)
             found[PREDICTED, level] = held.astype(np.float64), width, np.nan
-    halves = np.stack([grouped_folds(group, 2, seed * 100_003 + split) for split in range(splits)])
+    halves = np.stack([grouped_folds(group, 2, split) for split in range(splits)])
     for correction in CORRECTIONS if distributions is not None else CORRECTIONS[-1:]:
         for level, bounds in plain.items():
             start = Bounds(middle, middle, middle) if correction == "constant" else bounds

@@ -8,14 +8,12 @@ from agegender_lib.evaluation.bootstrap import Statistic, estimates, mean_of
 from agegender_lib.evaluation.tables import check_predictions, scores
 
 
-def age_spread(
-    predictions: pd.DataFrame, distributions: pd.DataFrame, seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def age_spread(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """How wide the predicted distributions are beside the errors, and whether they are wide where the errors are large.
 
     Parameters
     ----------
-    predictions, distributions, seed, resamples
+    predictions, distributions, resamples
         See ``age_intervals.age_coverage``.
 
     Returns
@@ -41,7 +39,7 @@ def age_spread(
         "ratio": lambda weights: np.sqrt(squares(weights) / errors(weights)),
         "rank_correlation": spearman_of(spread, error),
     }
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
     rows = [(name, *each[:3], len(error)) for name, each in found.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "n"])
 

@@ -97,7 +97,6 @@ def region_shares(
     maps: Maps,
     looked_at: pd.DataFrame,
     random_maps: Sequence[Maps] = (),
-    seed: int = 0,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """How much attention each part of the face gets, relative to its area.
@@ -106,8 +105,8 @@ def region_shares(
     ----------
     maps, looked_at, random_maps
         As for :func:`mean_maps`.
-    seed, resamples
-        Seed and number of the bootstrap's draws, which keep duplicates together.
+    resamples
+        Number of the bootstrap's draws, which keep duplicates together.
 
     Returns
     -------
@@ -132,7 +131,7 @@ def region_shares(
             draws = dict.fromkeys(masks, np.array([]))
             if full.any():
                 statistics = {name: mean_of(values[full]) for name, values in ratios.items()}
-                draws = bootstrap(statistics, groups[full], seed, resamples)
+                draws = bootstrap(statistics, groups[full], resamples)
             for name, mask in masks.items():
                 ratio = float(ratios[name][full].mean()) if full.any() else np.nan
                 low, high = interval(draws[name])

@@ -21,7 +21,6 @@ def randomisation_check(
     maps: Maps,
     random_maps: Sequence[Maps],
     looked_at: pd.DataFrame,
-    seed: int = 0,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """How alike the maps are to those of the same networks without what they learned (Adebayo et al. 2018).
@@ -36,8 +35,8 @@ def randomisation_check(
         were drawn anew (``models.randomised``), one for each seed.
     looked_at
         As ``faces_to_look_at`` returns it.
-    seed, resamples
-        Seed and number of the bootstrap's draws, which keep duplicates together.
+    resamples
+        Number of the bootstrap's draws, which keep duplicates together.
 
     Returns
     -------
@@ -73,7 +72,7 @@ def randomisation_check(
         average = [_alike(mean[None], other[None])[0] for other, _ in randoms]
         between = [_alike(a[None], b[None])[0] for (a, _), (b, _) in combinations(randoms, 2)]
         face = np.mean([_alike(own, other) for _, other in randoms], axis=0)
-        low, high = interval(bootstrap({"face": mean_of(face)}, groups, seed, resamples)["face"])
+        low, high = interval(bootstrap({"face": mean_of(face)}, groups, resamples)["face"])
         rows.append(
             dict(
                 model=model, task=task, n=int(full.sum()), blank=int((~full).sum()), average=np.mean(average),

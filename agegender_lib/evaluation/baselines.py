@@ -20,13 +20,11 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     )
 
 
-def baselines(
-    train: pd.DataFrame, validation: pd.DataFrame, seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def baselines(train: pd.DataFrame, validation: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Metrics of the constant answers, in the form of ``metrics.summarise``."""
     predictions = constant_predictions(train, validation)
     check_predictions(predictions)
-    return summarise(predictions, seed, resamples)
+    return summarise(predictions, resamples)
 
 
 def original_report() -> pd.DataFrame:

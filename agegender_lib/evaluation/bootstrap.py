@@ -94,7 +94,7 @@ def units_of(duplicate_group: np.ndarray) -> np.ndarray:
 
 
 def bootstrap(
-    statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, seed: int = 0, resamples: int = 2000
+    statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, resamples: int = 2000, seed: int = 0
 ) -> dict[Key, np.ndarray]:
     """Values of several statistics over the same bootstrap resamples (Efron and Tibshirani 1993, chapter 13).
 
@@ -108,8 +108,8 @@ def bootstrap(
         Name to statistic; see ``mean_of``, ``median_of``, ``auc_of``.
     duplicate_group
         int [images]; -1 for an image without duplicates.
-    seed, resamples
-        Seed of the draws and how many there are.
+    resamples, seed
+        How many draws there are, and their seed.
 
     Returns
     -------
@@ -131,12 +131,12 @@ def bootstrap(
     return {name: np.concatenate(parts) for name, parts in drawn.items()}
 
 
-def interval(draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
-    """Percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined."""
+def interval(draws: np.ndarray) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined."""
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         return float("nan"), float("nan")
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
@@ -156,7 +156,6 @@ class Estimate(NamedTuple):
 def estimates(
     quantities: Mapping[Key, np.ndarray | Statistic],
     duplicate_group: np.ndarray,
-    seed: int = 0,
     resamples: int = 2000,
 ) -> dict[Key, Estimate]:
     """Several values of the same images, each with its 95 % interval from the same bootstrap resamples.
@@ -165,7 +164,7 @@ def estimates(
     ----------
     quantities
         Name to float [images], whose mean is estimated, or to a statistic.
-    duplicate_group, seed, resamples
+    duplicate_group, resamples
         See :func:`bootstrap`.
 
     Returns
@@ -175,7 +174,7 @@ def estimates(
     """
     once = np.ones((1, len(duplicate_group)))
     statistics = {name: each if callable(each) else mean_of(each) for name, each in quantities.items()}
-    draws = bootstrap(statistics, duplicate_group, seed, resamples)
+    draws = bootstrap(statistics, duplicate_group, resamples)
     found = {}
     for name, each in quantities.items():
         value = each(once)[0] if callable(each) else np.mean(each)

@@ -11,40 +11,36 @@ from agegender_lib.evaluation.tables import check_predictions, predicted_gender,
 SCORES = {"p_female": 0.0, "confidence": 0.5}
 
 
-def reliability(
-    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
-    """How often what a model says with some probability is so, for faces of about equal probability.
+def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000) -> pd.DataFrame:
+    """How many are women among faces of about equal P(female).
 
     Parameters
     ----------
     predictions
         Rows of one split, see ``tables.PREDICTION_COLUMNS``.
     bins
-        Equally wide intervals of the score; those without faces are left out.
-    of
-        "p_female": P(female), against the share of women; "confidence": the probability of the gender named, against
-        the share named rightly.
-    seed, resamples
-        Seed and number of the draws, of the bootstrap (duplicates together) and of the labels of a calibrated model.
+        Equally wide intervals of P(female); those without faces are left out.
+    resamples
+        Number of the draws, of the bootstrap (duplicates together) and of the labels of a calibrated model.
 
     Returns
     -------
     DataFrame
-        A row per bin: ``low, high`` (its edges), ``count``; ``predicted`` (mean score) and ``observed`` (share),
-        with ``observed_low`` and ``observed_high`` (95 % bootstrap); ``chance_low`` and ``chance_high``: where 95 % of
-        the shares would be if the probabilities were right (consistency bars: Bröcker and Smith 2007).
+        A row per bin: ``low, high`` (its edges), ``count``; ``predicted`` (mean P(female)) and ``observed``
+        (share of women), with ``observed_low`` and ``observed_high`` (95 % bootstrap); ``chance_low`` and
+        ``chance_high``: where 95 % of the shares would be if the probabilities were right (consistency bars: Bröcker
+        and Smith 2007).
 
     Raises
     ------
     InputError
-        For another ``of``, fewer than 2 bins, or see ``tables.check_predictions``.
+        For fewer than 2 bins, or see ``tables.check_predictions``.
     """
-    score, right = scored(predictions, of)
-    place, edges = _bins(score, of, bins)
-    chance = _simulated(predictions, of, seed, resamples)
-    statistics = {number: mean_of(right, among=place == number) for number in np.unique(place)}
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    score, women = scored(predictions, "p_female")
+    place, edges = _bins(score, "p_female", bins)
+    chance = _simulated(predictions, "p_female", resamples)
+    statistics = {number: mean_of(women, among=place == number) for number in np.unique(place)}
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
     rows = []
     for number, share in found.items():
         own = place == number
@@ -56,7 +52,7 @@ def reliability(
 
 
 def expected_calibration_error(
-    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", seed: int = 0, resamples: int = 2000
+    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", resamples: int = 2000
 ) -> dict[str, float]:
     """Mean distance between what a model says and what is so, over :func:`reliability`'s bins weighted by faces.
 
@@ -65,8 +61,11 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    predictions, bins, of, seed, resamples
+    predictions, bins, resamples
         See :func:`reliability`.
+    of
+        "p_female": P(female), against the share of women; "confidence": the probability of the gender named, against
+        the share named rightly.
 
     Returns
     -------
@@ -81,7 +80,7 @@ def expected_calibration_error(
     Raises
     ------
     InputError
-        See :func:`reliability`.
+        For another ``of``, or see :func:`reliability`.
     """
     score, right = scored(predictions, of)
     place = _bins(score, of, bins)[0]
@@ -91,9 +90,9 @@ def expected_calibration_error(
         return np.abs((weights * (score - right)) @ in_bin).sum(axis=1) / weights.sum(axis=1)
 
     group = predictions["duplicate_group"].to_numpy()
-    found = estimates({"ece": lambda weights: error(weights, right)}, group, seed, resamples)
+    found = estimates({"ece": lambda weights: error(weights, right)}, group, resamples)
     value, low, high, _ = found["ece"]
-    by_chance = error(np.ones((1, len(score))), _simulated(predictions, of, seed, resamples))
+    by_chance = error(np.ones((1, len(score))), _simulated(predictions, of, resamples))
     p = float((by_chance >= value).mean())
     return {
         "value": value,
@@ -106,7 +105,7 @@ def expected_calibration_error(
 
 
 def scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the model says, and whether it is so; float64 [n] each. See :func:`reliability`."""
+    """What the model says, and whether it is so; float64 [n] each."""
     if of not in SCORES:
         raise InputError(f"the reliability of {of!r} was asked for: choose {' or '.join(SCORES)}")
     check_predictions(predictions)
@@ -126,12 +125,12 @@ def _bins(score, of, bins):
     return np.searchsorted(edges[1:-1], score), edges
 
 
-def _simulated(predictions, of, seed, count):
+def _simulated(predictions, of, count):
     """Whether what the model says would be so, were its probabilities right; float64 [count, n].
 
     One number decides for all pictures of a person, so that duplicates agree as they do in the data.
     """
     units = units_of(predictions["duplicate_group"].to_numpy())
-    decided = np.random.default_rng(seed).random((count, units.max() + 1))[:, units]
+    decided = np.random.default_rng(0).random((count, units.max() + 1))[:, units]
     female = decided < predictions["p_female"].to_numpy()
     return (female if of == "p_female" else female == predicted_gender(predictions)).astype(np.float64)

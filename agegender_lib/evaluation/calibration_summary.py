@@ -11,14 +11,12 @@ from agegender_lib.evaluation.calibration import expected_calibration_error, sco
 from agegender_lib.evaluation.temperature import temperature_of, temperature_scaled
 
 
-def calibration_summary(
-    predictions: pd.DataFrame, bins: int = 10, seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """How far one model's probabilities are off, before and after a temperature corrects them.
 
     Parameters
     ----------
-    predictions, bins, seed, resamples
+    predictions, resamples
         See ``calibration.reliability``.
 
     Returns
@@ -35,17 +33,16 @@ def calibration_summary(
     InputError
         See ``calibration.reliability`` and ``temperature.temperature_scaled``.
     """
-    scaled = temperature_scaled(predictions, seed=seed)
-    rows = _measures(predictions, "", bins, seed, resamples)
+    scaled = temperature_scaled(predictions)
+    rows = _measures(predictions, "", resamples)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
     found = estimates(
         {"temperature": lambda weights: np.array([temperature_of(p_female, female, row) for row in weights])},
         predictions["duplicate_group"].to_numpy(),
-        seed,
         resamples,
     )
     rows += _rows(found, "")
-    return pd.DataFrame(rows + _measures(scaled, "_scaled", bins, seed, resamples))
+    return pd.DataFrame(rows + _measures(scaled, "_scaled", resamples))
 
 
 def quote_calibration(summaries: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -73,13 +70,13 @@ def quote_calibration(summaries: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     return quoted
 
 
-def _measures(predictions, ending, bins, seed, resamples):
+def _measures(predictions, ending, resamples):
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
     confidence, right = scored(predictions, "confidence")
     means = {"overconfidence": confidence - right, "brier": (p_female - female) ** 2}
-    found = estimates(means, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    found = estimates(means, predictions["duplicate_group"].to_numpy(), resamples)
     rows = [
-        {"measure": name + ending} | expected_calibration_error(predictions, bins, of, seed, resamples)
+        {"measure": name + ending} | expected_calibration_error(predictions, of=of, resamples=resamples)
         for name, of in (("ece", "p_female"), ("ece_confidence", "confidence"))
     ]
     return rows + _rows(found, ending)

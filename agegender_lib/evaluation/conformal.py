@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 # stretched: each interval is widened or narrowed by one factor from its median outwards (CQR-m; Kivaranovic et al.
-# 2020, arXiv 1905.10634); shifted: both ends are moved by the same years (CQR; Romano et al. 2019, arXiv 1905.03222,
-# eq. 6 to 8); constant: the predicted age plus and minus the same years for everybody (Vovk et al. 2005), which needs
-# no distribution.
-CORRECTIONS = ("stretched", "shifted", "constant")
+# 2020, arXiv 1905.10634); constant: the predicted age plus and minus the same years for everybody (Vovk et al. 2005),
+# which needs no distribution.
+CORRECTIONS = ("stretched", "constant")
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,6 @@ class Bounds:
 
 def scores(correction: str, bounds: Bounds, age: np.ndarray) -> np.ndarray:
     """By how much each interval must be changed to just hold the age; float64 [n], a factor or years."""
-    if correction == "shifted":
-        return np.maximum(bounds.low - age, age - bounds.high)
     below, above = bounds.middle - age, age - bounds.middle
     if correction == "constant":
         return np.maximum(below, above)
@@ -34,9 +31,7 @@ def scores(correction: str, bounds: Bounds, age: np.ndarray) -> np.ndarray:
 
 def changed(correction: str, bounds: Bounds, by: float) -> Bounds:
     """The intervals changed by that much; ages below 0 are left out, for nobody has them."""
-    if correction == "shifted":
-        low, high = bounds.low - by, bounds.high + by
-    elif correction == "constant":
+    if correction == "constant":
         low, high = bounds.middle - by, bounds.middle + by
     else:
         low = bounds.middle - by * (bounds.middle - bounds.low)
@@ -47,7 +42,8 @@ def changed(correction: str, bounds: Bounds, by: float) -> Bounds:
 def needed(scores: np.ndarray, level: float) -> float:
     """The change after which a new face's interval holds its age with probability ``level`` at least.
 
-    The ceil((n + 1) level)-th smallest score, infinite where there are too few (Romano et al. 2019, theorem 1).
+    The ceil((n + 1) level)-th smallest score, infinite where there are too few (Romano et al. 2019, arXiv 1905.03222,
+    theorem 1).
     """
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else np.inf

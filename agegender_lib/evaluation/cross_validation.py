@@ -58,15 +58,15 @@ def held_out(runs: Iterable[Run]) -> pd.DataFrame:
     return table
 
 
-def cross_validation_table(runs: Iterable[Run], seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.DataFrame:
     """Age error and gender accuracy per fold, of all folds together, and of the single split beside them.
 
     Parameters
     ----------
     runs
         As :func:`held_out` takes them; at most one without fold, the single split.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -92,9 +92,7 @@ def cross_validation_table(runs: Iterable[Run], seed: int = 0, resamples: int = 
     if single:
         _check_alike(next(run for run in runs if _fold(run)[0]), single[0])
         parts[SINGLE] = single[0].validation
-    rows = [
-        {"part": part, "images": len(rows)} | _reached(rows, seed, resamples) for part, rows in parts.items()
-    ]
+    rows = [{"part": part, "images": len(rows)} | _reached(rows, resamples) for part, rows in parts.items()]
     return pd.DataFrame(rows)[columns]
 
 
@@ -212,9 +210,9 @@ def _check_whole(table: pd.DataFrame, images: int) -> None:
         )
 
 
-def _reached(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, float]:
+def _reached(rows: pd.DataFrame, resamples: int) -> dict[str, float]:
     values = {name: scores(rows)[name].to_numpy() for name in MEASURES}
     reached = {}
-    for name, found in estimates(values, rows["duplicate_group"].to_numpy(), seed, resamples).items():
+    for name, found in estimates(values, rows["duplicate_group"].to_numpy(), resamples).items():
         reached |= found.columns(name) | {f"{name}_se": float(found.draws.std(ddof=1))}
     return reached

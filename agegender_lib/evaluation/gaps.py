@@ -27,7 +27,6 @@ _COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest
 def gaps(
     predictions: pd.DataFrame,
     groupings: Sequence[Grouping] = GAP_GROUPINGS,
-    seed: int = 0,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """The gap between the highest and the lowest group, for every grouping and measure of one model.
@@ -44,8 +43,8 @@ def gaps(
         Rows of one split, see ``tables.PREDICTION_COLUMNS``.
     groupings
         Each as ``groups.errors_by`` takes it; a tuple for a crossing.
-    seed, resamples
-        Seed and number of the bootstrap's draws, and of each kind of shuffles.
+    resamples
+        Number of the bootstrap's draws, and of each kind of shuffles.
 
     Returns
     -------
@@ -85,7 +84,7 @@ def gaps(
             kept["_ages"] = bands
         dealt = {
             end: _dealt_means(
-                measured, shuffled_blocks(codes, duplicate_group, strata, seed, resamples), len(names)
+                measured, shuffled_blocks(codes, duplicate_group, strata, resamples), len(names)
             )
             for end, strata in kept.items()
         }
@@ -95,7 +94,7 @@ def gaps(
             rows[row["grouping"], measure] = row | found
             if len(large) > 1:
                 deviations[row["grouping"], measure] = _deviation_of(score, codes, large)
-    for name, draws in bootstrap(deviations, duplicate_group, seed, resamples).items():
+    for name, draws in bootstrap(deviations, duplicate_group, resamples).items():
         margin, gap = np.nanquantile(draws, LEVEL), rows[name]["gap"]
         rows[name] |= {"low": max(gap - margin, 0.0), "high": gap + margin}
     return pd.DataFrame(rows.values(), columns=_COLUMNS)

@@ -9,7 +9,7 @@ from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender, scores
+from agegender_lib.evaluation.tables import check_predictions, scores
 
 # Below this age a picture hardly shows the gender.
 YOUNG = 3
@@ -17,11 +17,11 @@ _YOUNG_OR_NOT = (f"below {YOUNG}", f"{YOUNG} and older")
 GROUPINGS = ("age_band", "gender", "race", "young")
 # Below this many images an interval says little, and tables and figures set the group apart.
 SMALL = 30
+# So many images make a running median.
+_FEWEST = 20
 
 
-def errors_by(
-    predictions: pd.DataFrame, by: str | Sequence[str], seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000) -> pd.DataFrame:
     """Errors of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
     Parameters
@@ -31,8 +31,8 @@ def errors_by(
     by
         ``"age_band"``, ``"gender"``, ``"race"``, ``"young"`` (below 3 years, where gender can hardly be seen, or
         older), or several of them for every combination that occurs.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def errors_by(
         names = names if len(by) > 1 else (names,)
         row = dict(zip(by, names, strict=True)) | {"count": len(own)}
         values = {measure: each.to_numpy()[own] for measure, each in measured.items()}
-        for measure, found in estimates(values, duplicate_group[own], seed, resamples).items():
+        for measure, found in estimates(values, duplicate_group[own], resamples).items():
             row |= found.columns(measure)
         rows.append(row | {"small": len(own) < SMALL})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
@@ -103,33 +103,21 @@ def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
     return table.sort_values("age_error", key=np.abs, ascending=False, kind="stable").head(k)
 
 
-def confidently_wrong(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
-    """Up to ``k`` images whose gender is read wrongly, surest first.
-
-    The new column ``confidence`` (0.5 to 1) is the probability that the model gave its wrong answer.
-    """
-    check_predictions(predictions, one_split=False)
-    p_female = predictions["p_female"]
-    table = predictions.assign(confidence=np.maximum(p_female, 1 - p_female))
-    wrong = table[predicted_gender(predictions) != predictions["gender"].to_numpy()]
-    return wrong.sort_values("confidence", ascending=False, kind="stable").head(k)
-
-
-def running_median(predictions: pd.DataFrame, width: int = 5, fewest: int = 20) -> pd.DataFrame:
+def running_median(predictions: pd.DataFrame, width: int = 5) -> pd.DataFrame:
     """What the model typically answers at each true age: the middle of its answers within ``width`` years.
 
     Returns
     -------
     DataFrame
         ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``,
-        for the true ages with at least ``fewest`` images at most ``width`` years away.
+        for the true ages with at least 20 images at most ``width`` years away.
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     rows = []
     for centre in range(int(age.min()), int(age.max()) + 1):
         near = read[np.abs(age - centre) <= width]
-        if len(near) >= fewest:
+        if len(near) >= _FEWEST:
             low, median, high = np.quantile(near, [0.1, 0.5, 0.9])
             rows.append((centre, median, low, high, len(near)))
     kinds = {"age": int, "median": float, "low": float, "high": float, "count": int}

@@ -34,7 +34,7 @@ AGE_SHARES = {
 }
 
 
-def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """How far two labels of one photograph differ, and the floor this implies for age error and accuracy.
 
     Assumptions and formulas stand at the top of this module.
@@ -43,8 +43,8 @@ def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd
     ----------
     table
         A row per face: age (years), gender (code), duplicate_group (-1 = none), as in a FaceSet or a predictions table.
-    seed, resamples
-        Seed and number of the bootstrap's draws, of whole groups.
+    resamples
+        Number of the bootstrap's draws, of whole groups.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd
         return pd.DataFrame(columns=columns)
     group = own["duplicate_group"].to_numpy()
     gap, disagreement = (_difference_to_others(own[label].to_numpy(), group) for label in ("age", "gender"))
-    means = estimates({"age": gap, "gender": disagreement}, group, seed, resamples)
+    means = estimates({"age": gap, "gender": disagreement}, group, resamples)
     # the formulas are monotonic, so that the intervals' ends go through them as well
     ages, differ = np.array(means["age"][:3]), np.array(means["gender"][:3])
     found = {"age_gap": ages} | {name: share * ages for name, share in AGE_SHARES.items()}
@@ -78,15 +78,15 @@ def label_noise(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd
     return pd.DataFrame([(name, *values, *counts) for name, values in found.items()], columns=columns)
 
 
-def errors_on_duplicates(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """A model's errors on the duplicated photographs, which the floor is about, and on all others.
 
     Parameters
     ----------
     predictions
         Of faces that the model did not train on, see ``tables.PREDICTION_COLUMNS``.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def errors_on_duplicates(predictions: pd.DataFrame, seed: int = 0, resamples: in
             continue
         values = {measure: scores(own)[measure].to_numpy() for measure in MEASURES}
         row = {"faces": name, "images": len(own)}
-        for measure, found in estimates(values, own["duplicate_group"].to_numpy(), seed, resamples).items():
+        for measure, found in estimates(values, own["duplicate_group"].to_numpy(), resamples).items():
             row |= found.columns(measure)
         rows.append(row)
     return pd.DataFrame(rows, columns=columns)

@@ -32,15 +32,15 @@ from agegender_lib.evaluation.tables import (
 )
 
 
-def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """All metrics of one model on one split, with 95 % bootstrap intervals that keep duplicates together.
 
     Parameters
     ----------
     predictions
         Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def summarise(predictions: pd.DataFrame, seed: int = 0, resamples: int = 2000) -
         "gender_brier": (brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip
     statistics = {name: statistic for name, (_, statistic) in found.items()}
-    drawn = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    drawn = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
     rows = [
         (name, float(value), drawn[name].low, drawn[name].high, len(predictions))
         for name, (value, _) in found.items()
@@ -102,9 +102,7 @@ def _balanced(error: np.ndarray, band: np.ndarray) -> tuple[float, Statistic]:
     return float(value), lambda weights: np.nanmean([mean(weights) for mean in means], axis=0)
 
 
-def compare(
-    predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Is model b better than model a on the same images? A paired comparison.
 
     Pairing removes what is hard about the images themselves, and so finds differences that two separate
@@ -138,7 +136,6 @@ def compare(
     found = estimates(
         {name: (of_b[name] - of_a[name]).to_numpy() for name in MEASURES},
         a["duplicate_group"].to_numpy(),
-        seed,
         resamples,
     )
     less, more = (of_a < of_b).sum(), (of_a > of_b).sum()

@@ -11,8 +11,8 @@ def shuffled_blocks(
     labels: np.ndarray,
     duplicate_group: np.ndarray,
     strata: np.ndarray | None = None,
-    seed: int = 0,
     shuffles: int = 2000,
+    seed: int = 0,
 ) -> Iterator[np.ndarray]:
     """The labels dealt anew many times; near-duplicates are one observation and swap theirs together.
 
@@ -27,8 +27,8 @@ def shuffled_blocks(
         int [images]; -1 for an image without duplicates.
     strata
         int [images]; labels change places within a stratum only. All images are one when left out.
-    seed, shuffles
-        Seed of the shuffles and how many there are.
+    shuffles, seed
+        How many shuffles there are, and their seed.
 
     Yields
     ------

@@ -16,7 +16,7 @@ ALL = "all"
 HARM = {"age_mae": 1.0, "gender_accuracy": -0.05}
 
 
-def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Errors of one model under every corruption and strength, and how they changed from the clean faces.
 
     The change is paired: the same faces spoilt and clean, so that how hard a face is in itself drops out.
@@ -25,8 +25,8 @@ def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000
     ----------
     answers
         As ``training.corrupted_predictions`` returns them.
-    seed, resamples
-        Seed and number of the bootstrap's draws, which keep duplicates together.
+    resamples
+        Number of the bootstrap's draws, which keep duplicates together.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000
     for measure, wide in measured.items():
         columns |= {(measure, setting): values for setting, values in wide.items()}
         columns |= {(f"{measure}_change", setting): values for setting, values in _changes(wide).items()}
-    found, none = estimates(columns, group, seed, resamples), Estimate(0.0, 0.0, 0.0, np.zeros(0))
+    found, none = estimates(columns, group, resamples), Estimate(0.0, 0.0, 0.0, np.zeros(0))
     rows = []
     for corruption, strengths in _settings(measured["age_mae"]).items():
         neutral = CORRUPTIONS[corruption].neutral
@@ -60,17 +60,15 @@ def robustness_table(answers: pd.DataFrame, seed: int = 0, resamples: int = 2000
     return pd.DataFrame(rows)
 
 
-def robustness_summary(
-    answers: Mapping[str, pd.DataFrame], seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
     """What each model loses to each corruption on average, and from which strength on it is harmed.
 
     Parameters
     ----------
     answers
         Model name to what ``training.corrupted_predictions`` returns.
-    seed, resamples
-        Seed and number of the bootstrap's draws, which keep duplicates together.
+    resamples
+        Number of the bootstrap's draws, which keep duplicates together.
 
     Returns
     -------
@@ -86,7 +84,7 @@ def robustness_summary(
     InputError
         See :func:`robustness_table`.
     """
-    tables = [_summary(table, seed, resamples).assign(model=name) for name, table in answers.items()]
+    tables = [_summary(table, resamples).assign(model=name) for name, table in answers.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["model", *table.columns.drop("model")]]
 
@@ -127,7 +125,7 @@ def _hardest(rows, change, ascending):
     return {"title": CORRUPTIONS[row["corruption"]].title, "change": float(row[change])}
 
 
-def _summary(answers, seed, resamples):
+def _summary(answers, resamples):
     measured, group = _measured(answers)
     settings = _settings(measured["age_mae"])
     columns, limits = {}, {}
@@ -140,7 +138,7 @@ def _summary(answers, seed, resamples):
             curve = [0.0, *changes[corruption][strengths].mean()]
             places = [CORRUPTIONS[corruption].neutral, *strengths]
             limits[measure, corruption] = _crossing(places, np.array(curve) / HARM[measure])
-    found = estimates(columns, group, seed, resamples)
+    found = estimates(columns, group, resamples)
     rows = []
     for corruption in [*settings, ALL]:
         row = {"corruption": corruption, "unit": "" if corruption == ALL else CORRUPTIONS[corruption].unit}

@@ -17,7 +17,7 @@ from agegender_lib.evaluation.tables import check_same_images
 POOLED = "all settings"
 
 
-def seed_spread(runs: Mapping[str, Run], seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     """How much a metric varies between trainings that differ in their seed alone, and between samples of images.
 
     A bootstrap over validation images knows nothing of how a training's first weights, order of images and
@@ -28,8 +28,8 @@ def seed_spread(runs: Mapping[str, Run], seed: int = 0, resamples: int = 2000) -
     ----------
     runs
         Finished trainings of one study by name; those that no other equals in all but the seed are left out.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def seed_spread(runs: Mapping[str, Run], seed: int = 0, resamples: int = 2000) -
     for names in settings.values():
         if len({runs[name].config["training"]["seed"] for name in names}) > 1:
             model = str(runs[names[0]].config["training"]["model"])
-            table = _spread([runs[name] for name in names], names, seed, resamples)
+            table = _spread([runs[name] for name in names], names, resamples)
             tables.append(table.assign(model=model, settings=", ".join(names)))
     if not tables:
         return pd.DataFrame(columns=columns)
@@ -111,7 +111,7 @@ def _without_seed(run: Run) -> str:
     return json.dumps({**run.config, "training": training}, sort_keys=True)
 
 
-def _spread(repeated, names, seed, resamples):
+def _spread(repeated, names, resamples):
     first = repeated[0].validation.set_index("file")
     summaries = []
     for name, run in zip(names, repeated, strict=True):
@@ -119,7 +119,7 @@ def _spread(repeated, names, seed, resamples):
             check_same_images(first, run.validation.set_index("file"))
         except InputError as error:
             raise InputError(f"The seeds {names[0]} and {name} cannot be compared: {error}") from error
-        summaries.append(summarise(run.validation, seed, resamples).set_index("metric"))
+        summaries.append(summarise(run.validation, resamples).set_index("metric"))
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
     table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})

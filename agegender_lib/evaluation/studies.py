@@ -53,9 +53,7 @@ def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def compare_choices(
-    trainings: pd.DataFrame, runs: dict[str, Run], seed: int = 0, resamples: int = 2000
-) -> pd.DataFrame:
+def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
     """Each choice of each group, and how it differs from the group's reference.
 
     An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
@@ -69,8 +67,8 @@ def compare_choices(
         As `training.run_study` returns them.
     runs
         As :func:`read_trainings` returns them.
-    seed, resamples
-        Seed and number of the bootstrap's draws.
+    resamples
+        Number of the bootstrap's draws.
 
     Returns
     -------
@@ -100,10 +98,10 @@ def compare_choices(
         for choice, by_seed in tables.items():
             row = {"group": group, "choice": choice, "reference": choice == reference, "seeds": len(by_seed)}
             if by_seed:
-                row |= _reached(by_seed, seed, resamples)
+                row |= _reached(by_seed, resamples)
             shared = sorted(by_seed.keys() & tables[reference].keys())
             if choice != reference and shared:
-                row |= _difference(by_seed, tables[reference], shared, seed, resamples)
+                row |= _difference(by_seed, tables[reference], shared, resamples)
             rows.append(row)
     ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
     columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
@@ -218,9 +216,9 @@ def _values(by_seed, seeds):
     return values, first["duplicate_group"].to_numpy()
 
 
-def _reached(by_seed, seed, resamples):
+def _reached(by_seed, resamples):
     values, groups = _values(by_seed, sorted(by_seed))
-    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups, seed, resamples)
+    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups, resamples)
     found = {}
     for name, v in values.items():
         per_seed = v.mean(axis=1)
@@ -229,12 +227,12 @@ def _reached(by_seed, seed, resamples):
     return found
 
 
-def _difference(by_seed, reference, seeds, seed, resamples):
+def _difference(by_seed, reference, seeds, resamples):
     first = by_seed[seeds[0]].index
     values, groups = _values(by_seed, seeds)
     others, _ = _values({s: table.loc[first] for s, table in reference.items()}, seeds)
     gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
     found = {}
-    for name, gap in estimates(gaps, groups, seed, resamples).items():
+    for name, gap in estimates(gaps, groups, resamples).items():
         found |= gap.columns(f"{name}_difference") | {f"{name}_difference_p": bootstrap_p(gap.draws)}
     return found

@@ -19,32 +19,32 @@ TASKS = ("age", "gender")
 _NORMAL_MAD = 1.4826
 # Labels are whole years: no typical error is taken to be smaller.
 _LEAST_YEARS = 1.0
+# So many faces that the network reads as about as old tell what is typical.
+_NEAR = 200
 
 
-def surprising_labels(predictions: pd.DataFrame, near: int = 200) -> pd.DataFrame:
+def surprising_labels(predictions: pd.DataFrame) -> pd.DataFrame:
     """How surprising each face's labels are.
 
     Parameters
     ----------
     predictions
         Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
-    near
-        So many faces that the network reads as about as old tell how far labels typically are from its answer.
 
     Returns
     -------
     DataFrame
         ``predictions`` with the columns age_typical (years: the typical distance of a label from the network's answer
-        at that answer, 1.48 times the median absolute deviation, so that planted and other gross errors do not raise
-        it, and at least 1), age_surprise (distance of the label from the typical label at that answer, in units of
-        age_typical) and gender_surprise (-ln of the probability given to the label), and for both age_rank and
-        gender_rank, 1 being the most surprising.
+        among the 200 faces that it reads as about as old; 1.48 times the median absolute deviation, so that planted and
+        other gross errors do not raise it, and at least 1), age_surprise (distance of the label from the typical label
+        at that answer, in units of age_typical) and gender_surprise (-ln of the probability given to the label), and
+        for both age_rank and gender_rank, 1 being the most surprising.
     """
     added = ["age_typical", "age_surprise", "gender_surprise", "age_rank", "gender_rank"]
     if predictions.empty:
         return predictions.assign(**dict.fromkeys(added, pd.Series(dtype=float)))
     check_predictions(predictions)
-    bias, typical = _typical(predictions, near)
+    bias, typical = _typical(predictions)
     away = predictions["age"] - predictions["age_predicted"] - bias
     p_label = np.where(predictions["gender"] == 1, predictions["p_female"], 1 - predictions["p_female"])
     table = predictions.assign(
@@ -72,7 +72,7 @@ def most_surprising(surprises: pd.DataFrame, task: str, k: int = 15) -> pd.DataF
     return surprises.sort_values(f"{task}_rank").head(k)
 
 
-def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500) -> pd.DataFrame:
+def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFrame:
     """How many gender labels are wrong, as confident learning estimates it.
 
     A face counts against its label when the network gives the other gender at least the probability that it gives, on
@@ -85,8 +85,8 @@ def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500
     ----------
     predictions
         Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
-    seed, resamples
-        Seed and number of the bootstrap's draws; the thresholds are drawn anew as well.
+    resamples
+        Number of the bootstrap's draws; the thresholds are drawn anew as well.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500
         raise InputError("All faces have one gender label: give predictions of faces with both.")
     p_female = predictions["p_female"].to_numpy()
     statistics = {name: _wrong(p_female, gender, code) for code, name in enumerate(GENDERS)}
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), seed, resamples)
+    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
     against = _confident(p_female, gender, np.ones((1, len(gender))))[1][0]
     rows = []
     for code, name in enumerate(GENDERS):
@@ -121,9 +121,7 @@ def wrong_genders(predictions: pd.DataFrame, seed: int = 0, resamples: int = 500
     return table.assign(share=table["wrong"] / table["faces"])
 
 
-def planted_errors(
-    predictions: pd.DataFrame, count: int = 100, years: int = 20, seed: int = 0, near: int = 200
-) -> pd.DataFrame:
+def planted_errors(predictions: pd.DataFrame, count: int = 100, years: int = 20) -> pd.DataFrame:
     """How many label errors, planted on purpose, the ranking brings to the top: what it can be trusted with.
 
     The labels of ``count`` faces are changed in the predictions table, for each task by itself; the network is the
@@ -137,8 +135,6 @@ def planted_errors(
         Of faces whose label is changed.
     years
         By which the planted ages are off, to either side; an age below 0 is turned to the other.
-    seed, near
-        Seed of the faces drawn; see :func:`surprising_labels`.
 
     Returns
     -------
@@ -153,7 +149,7 @@ def planted_errors(
         raise InputError(
             f"count is {count!r}: give a whole number below the {len(predictions)} faces there are"
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     chosen = rng.choice(len(predictions), count, replace=False)
     age, gender = predictions["age"].to_numpy().copy(), predictions["gender"].to_numpy().copy()
     off = age[chosen] + years * rng.choice([-1, 1], count)
@@ -161,9 +157,7 @@ def planted_errors(
     gender[chosen] = 1 - gender[chosen]
     rows = []
     for task, labels in (("age", age), ("gender", gender)):
-        ranks = surprising_labels(predictions.assign(**{task: labels}), near)[f"{task}_rank"].to_numpy()[
-            chosen
-        ]
+        ranks = surprising_labels(predictions.assign(**{task: labels}))[f"{task}_rank"].to_numpy()[chosen]
         found = (ranks <= 0.05 * len(predictions)).mean()
         rows.append((task, len(predictions), count, int((ranks <= count).sum()), float(found)))
     return pd.DataFrame(rows, columns=columns)
@@ -224,14 +218,12 @@ def _wrong(p_female: np.ndarray, gender: np.ndarray, code: int) -> Statistic:
     return statistic
 
 
-def _typical(predictions: pd.DataFrame, near: int) -> tuple[np.ndarray, np.ndarray]:
+def _typical(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Of the faces nearest in predicted age: the median and the typical size of label minus answer, in years."""
-    if isinstance(near, bool) or not isinstance(near, int) or near < 10:
-        raise InputError(f"near is {near!r}: give a whole number from 10")
     read = predictions["age_predicted"].to_numpy()
     away = predictions["age"].to_numpy() - read
     order = np.argsort(read, kind="stable")
-    width = min(near, len(read))
+    width = min(_NEAR, len(read))
     first = np.clip(np.arange(len(read)) - width // 2, 0, len(read) - width)
     windows = np.lib.stride_tricks.sliding_window_view(away[order], width)[first]
     middle = np.median(windows, axis=1)

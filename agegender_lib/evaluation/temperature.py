@@ -36,7 +36,7 @@ def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray
     return float(np.exp(minimize_scalar(loss, bounds=np.log([COLDEST, HOTTEST]), method="bounded").x))
 
 
-def temperature_scaled(predictions: pd.DataFrame, folds: int = 5, seed: int = 0) -> pd.DataFrame:
+def temperature_scaled(predictions: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
     """Predictions with P(female) corrected by a temperature that was fitted without the face it corrects.
 
     The faces are divided into folds, duplicates together; each fold gets the temperature of all others.
@@ -45,8 +45,8 @@ def temperature_scaled(predictions: pd.DataFrame, folds: int = 5, seed: int = 0)
     ----------
     predictions
         Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    folds, seed
-        How many parts, and the seed of the division.
+    folds
+        How many parts.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def temperature_scaled(predictions: pd.DataFrame, folds: int = 5, seed: int = 0)
     """
     check_predictions(predictions)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
-    fold = grouped_folds(predictions["duplicate_group"].to_numpy(), folds, seed)
+    fold = grouped_folds(predictions["duplicate_group"].to_numpy(), folds, seed=0)
     scaled = np.empty(len(predictions))
     for number in range(folds):
         own = fold == number

@@ -147,7 +147,7 @@ def detour_summary(table: pd.DataFrame, seed: int = 0, resamples: int = 2000) ->
             row[f"mae_{way}"] = seen[f"error_{way}"].mean()
         low = high = np.nan
         if len(seen):
-            draws = bootstrap({"more": mean_of(more)}, seen["duplicate_group"].to_numpy(), seed, resamples)
+            draws = bootstrap({"more": mean_of(more)}, seen["duplicate_group"].to_numpy(), resamples, seed)
             low, high = interval(draws["more"])
         row |= {"difference": more.mean() if len(more) else np.nan}
         row |= {"difference_low": low, "difference_high": high}

@@ -11,7 +11,7 @@ from agegender_lib.plots.calibration import (
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.cross_validation import fold_scores
 from agegender_lib.plots.curves import epoch_times, learning_curves
-from agegender_lib.plots.distributions import age_histogram, label_bars, labels_overview
+from agegender_lib.plots.distributions import labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
 from agegender_lib.plots.groups import crossings, group_gaps
 from agegender_lib.plots.label_noise import label_noise
@@ -29,7 +29,6 @@ from agegender_lib.plots.style import save_figure
 
 __all__ = [
     "abstention_curves",
-    "age_histogram",
     "attention_gallery",
     "attention_maps",
     "attention_regions",
@@ -50,7 +49,6 @@ __all__ = [
     "gradient_conflict",
     "group_gaps",
     "interval_coverage",
-    "label_bars",
     "label_noise",
     "labels_overview",
     "learning_curves",

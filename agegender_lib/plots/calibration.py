@@ -11,19 +11,16 @@ from matplotlib.ticker import MultipleLocator
 
 from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
 
-_SCORES = {
-    "p_female": ("P(female) as predicted", "share of women"),
-    "confidence": ("confidence in the gender named", "share named rightly"),
-}
 _ABSTENTION = (
     ("Age: error", "mean absolute (years)"),
     ("Gender: accuracy", "share right"),
 )
+_LEVEL = 0.8
 _AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
 
 
 @styled
-def reliability_diagrams(tables: Mapping[str, pd.DataFrame], of: str = "p_female") -> Figure:
+def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """What was predicted against what is so, a panel per model, above how many faces each dot stands for.
 
     On the dashed line a model means what it says; a dot inside its grey bar may be off it by chance. Whiskers are 95 %
@@ -32,32 +29,28 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame], of: str = "p_female
     Parameters
     ----------
     tables
-        Model name to ``evaluation.reliability``, all of the same score.
-    of
-        That score: "p_female" or "confidence".
+        Model name to ``evaluation.reliability``.
     """
     looks = look_of(tables)
     figure = new_figure(height_cm=3.2 + 13.5 / max(3, len(tables)), width=min(1, 0.36 * len(tables)))
     axes = figure.subplots(2, len(tables), sharex=True, sharey="row", squeeze=False, height_ratios=[4, 1])
-    start = 0.5 if of == "confidence" else 0.0
     for (ax, below), (name, table) in zip(axes.T, tables.items(), strict=True):
         colour, marker = looks[name]
-        ax.plot([start, 1], [start, 1], color="#555555", lw=0.9, ls=(0, (4, 2)))
+        ax.plot([0, 1], [0, 1], color="#555555", lw=0.9, ls=(0, (4, 2)))
         ax.vlines(
             table["predicted"], table["chance_low"], table["chance_high"], color=COLOURS["faint"], alpha=0.6, lw=5
         )  # fmt: skip
         ax.vlines(table["predicted"], table["observed_low"], table["observed_high"], color=colour, lw=1)
         ax.plot(table["predicted"], table["observed"], marker, color=colour, ms=4)
-        ax.set(title=name, xlim=(start - 0.02, 1.02), ylim=(-0.04, 1.04))
+        ax.set(title=name, xlim=(-0.02, 1.02), ylim=(-0.04, 1.04))
         below.bar(
             table["low"], table["count"], table["high"] - table["low"], align="edge", color=colour, alpha=0.45,
             edgecolor="white", lw=0.5,
         )  # fmt: skip
         below.grid(axis="x", visible=False)
-        below.xaxis.set_major_locator(MultipleLocator(0.1 if start and len(tables) < 3 else 0.25))
-    words = _SCORES[of]
-    figure.supxlabel(words[0], size=8.5, weight="normal")
-    axes[0, 0].set_ylabel(words[1])
+        below.xaxis.set_major_locator(MultipleLocator(0.25))
+    figure.supxlabel("P(female) as predicted", size=8.5, weight="normal")
+    axes[0, 0].set_ylabel("share of women")
     axes[1, 0].set_ylabel("faces")
     percent_axis(axes[0, 0].yaxis)
     neutral = COLOURS["neutral"]
@@ -71,17 +64,16 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame], of: str = "p_female
 
 
 @styled
-def interval_coverage(tables: Mapping[str, pd.DataFrame], correction: str = "stretched") -> Figure:
+def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """How often intervals hold the labelled age, and how wide they are, as predicted (hollow) and corrected.
 
-    A dashed line marks how often they are to hold it. Whiskers are 95 % intervals.
+    A dashed line marks how often they are to hold it. Whiskers are 95 % intervals. The correction shown is the stretch,
+    and for models without distributions the constant width.
 
     Parameters
     ----------
     tables
         Model name to ``evaluation.age_coverage``.
-    correction
-        Which correction is shown; the constant one for models that have no other.
     """
     looks = look_of(tables)
     whole = {name: table[table["by"] == "all"] for name, table in tables.items()}
@@ -90,8 +82,7 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame], correction: str = "str
     axes = figure.subplots(1, 2, sharey=True)
     offsets = np.linspace(-0.28, 0.28, len(tables)) if len(tables) > 1 else [0.0]
     for offset, (name, table) in zip(offsets, whole.items(), strict=True):
-        shown = correction if correction in set(table["interval"]) else "constant"
-        for row in table[table["interval"].isin(["predicted", shown])].itertuples():
+        for row in table[table["interval"].isin(["predicted", _corrected(table)])].itertuples():
             before = row.interval == "predicted"
             y = levels.index(row.level) + offset + (-0.05 if before else 0.05)
             for ax, measure in zip(axes, ("coverage", "width"), strict=True):
@@ -118,19 +109,15 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame], correction: str = "str
 
 
 @styled
-def coverage_by_age(
-    tables: Mapping[str, pd.DataFrame], level: float = 0.8, interval: str = "stretched"
-) -> Figure:
-    """How often one kind of interval holds the labelled age, by age band; bands of fewer than 30 faces in grey.
+def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """How often corrected 80 % intervals hold the labelled age, by age band; bands of fewer than 30 faces in grey.
+
+    A dashed line marks the 80 %; for the correction see :func:`interval_coverage`.
 
     Parameters
     ----------
     tables
         Model name to ``evaluation.age_coverage``.
-    level
-        How often the intervals are to hold, marked by a dashed line.
-    interval
-        "predicted", or the correction; the constant one for models that have no other.
     """
     looks = look_of(tables)
     bands = list(dict.fromkeys(pd.concat(tables.values()).query("by != 'all'")["group"]))
@@ -139,15 +126,14 @@ def coverage_by_age(
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     offsets = np.linspace(-0.2, 0.2, len(tables)) if len(tables) > 1 else [0.0]
     for ax, (by, title) in zip(axes, _AGES.items(), strict=True):
-        ax.axvline(level, color="#555555", lw=0.9, ls=(0, (4, 2)))
+        ax.axvline(_LEVEL, color="#555555", lw=0.9, ls=(0, (4, 2)))
         for offset, (name, table) in zip(offsets, tables.items(), strict=True):
-            shown = interval if interval in set(table["interval"]) else "constant"
-            own = table[(table["by"] == by) & (table["level"] == level) & (table["interval"] == shown)]
-            for row in own.itertuples():
+            own = table[(table["by"] == by) & (table["level"] == _LEVEL)]
+            for row in own[own["interval"] == _corrected(table)].itertuples():
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 y = bands.index(row.group) + offset
                 _dot(ax, row.coverage, row.coverage_low, row.coverage_high, y, (colour, looks[name][1]))
-        ax.set(title=title, xlabel=f"{percent(level)} intervals that hold the age")
+        ax.set(title=title, xlabel=f"{percent(_LEVEL)} intervals that hold the age")
         ax.grid(axis="y", visible=False)
     percent_axis(axes[0].xaxis)
     axes[0].set_ylim(len(bands) - 0.5, -0.5)
@@ -195,6 +181,10 @@ def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     return figure
+
+
+def _corrected(table: pd.DataFrame) -> str:
+    return "stretched" if "stretched" in set(table["interval"]) else "constant"
 
 
 def _dot(

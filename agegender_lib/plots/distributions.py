@@ -5,35 +5,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
-from agegender_lib.plots.style import COLOURS, new_figure, percent, readable_cells, styled
+from agegender_lib.plots.style import COLOURS, new_figure, readable_cells, styled
 
 _GENDER_COLOURS = {name: COLOURS[name] for name in GENDERS}
-
-
-@styled
-def age_histogram(table: pd.DataFrame) -> Figure:
-    """Faces per two years of age, stacked by gender; ``table`` needs ``age`` and ``gender`` (code)."""
-    figure = new_figure(height_cm=6)
-    _histogram(figure.subplots(), table)
-    return figure
-
-
-@styled
-def label_bars(table: pd.DataFrame) -> Figure:
-    """Faces per gender and per race; ``table`` needs ``gender`` and ``race`` (codes)."""
-    figure = new_figure(height_cm=5)
-    left, right = figure.subplots(1, 2, width_ratios=[2, 5])
-    genders = [int((table["gender"] == code).sum()) for code in range(len(GENDERS))]
-    _bars(left, GENDERS, genders, [_GENDER_COLOURS[name] for name in GENDERS])
-    left.set(title="Gender", ylabel="faces")
-    races = [int((table["race"] == code).sum()) for code in range(len(RACES))]
-    _bars(right, RACES, races, COLOURS["neutral"])
-    right.set(title="Race")
-    return figure
 
 
 @styled
@@ -77,14 +54,3 @@ def _histogram(ax: Axes, table: pd.DataFrame) -> None:
     ax.grid(axis="x", visible=False)
     ax.set(title="Ages by gender", xlabel="age (years)", ylabel="faces per two years", xlim=(0, edges[-1]))
     ax.get_legend().set(title="")
-
-
-def _bars(ax: Axes, names: tuple[str, ...], counts: list[int], colour: str | list[str]) -> None:
-    bars = ax.bar(names, counts, color=colour, width=0.68)
-    ax.bar_label(
-        bars, [f"{count:,}\n{percent(count / max(1, sum(counts)))}" for count in counts], size=8, padding=2
-    )
-    ax.margins(y=0.22)
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.grid(axis="x", visible=False)
-    ax.tick_params(axis="x", length=0)

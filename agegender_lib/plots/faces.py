@@ -26,7 +26,8 @@ _GAP = 0.05
 _LINE_CM, _ABOVE_CM = 0.35, 0.08
 # A few faces are not blown up to fill the page: 128 pixels look coarse beyond this width.
 _WIDEST_CM = 4.8
-_SIZE = 8.0
+_SIZE, _FRAME = 8.0, 1.8
+_WORST_COLUMNS = 5
 
 
 @styled
@@ -121,49 +122,40 @@ def duplicate_pairs(
 
 
 @styled
-def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str], columns: int = 5) -> Figure:
+def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) -> Figure:
     """Faces with their true and predicted age (``3 → 31 years``) and gender, for instance the largest errors.
 
     The gender stands with the model's confidence in it; a wrong one is red and shows the true one before the arrow.
-    Where faces are too small for that in one line, the confidence has a line of its own.
 
     Parameters
     ----------
     images
         All faces, uint8 [n, h, w, 3].
     rows
-        The rows of a predictions table to show, see ``evaluation.worst`` and ``evaluation.confidently_wrong``.
+        The rows of a predictions table to show, see ``evaluation.worst``.
     files
         The n file names of ``images``.
-    columns
-        Faces per row.
     """
     if rows.empty:
         raise InputError("There are no predictions to show faces for: leave this figure out.")
     found = _look_up(images, files, rows["file"])
-    captions = [_answer(row) for row in rows.itertuples()]
-    in_one_line = [f"{gender} ({sure})" for _, gender, sure, _ in captions]
-    fits = max(text_cm(text, 7.5) for text in in_one_line) <= _face_width(len(rows), columns)
-    figure, axes = _grid(len(rows), columns, lines=2 if fits else 3)
-    for ax, (age, gender, sure, right), image in zip(axes, captions, found, strict=True):
+    figure, axes = _grid(len(rows), _WORST_COLUMNS, lines=2)
+    for ax, row, image in zip(axes, rows.itertuples(), found, strict=True):
         _show(ax, image)
-        lines = [age, f"{gender} ({sure})"] if fits else [age, gender, f"({sure})"]
-        for above, line in enumerate(reversed(lines)):
-            if line == age:
-                _caption(ax, line, above=above)
-            else:
-                _caption(ax, line, above=above, size=7.5, colour="black" if right else COLOURS["wrong"])
+        age, gender, right = _answer(row)
+        _caption(ax, gender, size=7.5, colour="black" if right else COLOURS["wrong"])
+        _caption(ax, age, above=1)
     return figure
 
 
-def _answer(row: tuple) -> tuple[str, str, str, bool]:
-    """What a model said of one face: age, gender, how sure it was of the gender, and whether that was right."""
+def _answer(row: tuple) -> tuple[str, str, bool]:
+    """What a model said of one face: age, gender and how sure it was of it, and whether that was right."""
     read = int(row.p_female >= 0.5)
     # Never "100 %": no model is that sure of a face it gets wrong.
     sure = min(row.p_female if read else 1 - row.p_female, 0.99)
     right = read == row.gender
     gender = GENDERS[read] if right else f"{GENDERS[row.gender]} → {GENDERS[read]}"
-    return f"{row.age:.0f} → {row.age_predicted:.0f} years", gender, percent(sure), right
+    return f"{row.age:.0f} → {row.age_predicted:.0f} years", f"{gender} ({percent(sure)})", right
 
 
 def _look_up(images: np.ndarray, files: Sequence[str], wanted: pd.Series) -> list[np.ndarray]:
@@ -238,14 +230,14 @@ def _show(ax: Axes, image: np.ndarray) -> None:
     ax.imshow(image, interpolation="antialiased")
 
 
-def _frame(ax: Axes, colour: str, thickness: float = 1.8) -> None:
+def _frame(ax: Axes, colour: str) -> None:
     """A frame inside the picture, so that the figure's edge does not cut it."""
     box = ax.get_position()
     across, down = (side * 72 for side in ax.figure.get_size_inches())
-    x, y = thickness / 2 / (box.width * across), thickness / 2 / (box.height * down)
+    x, y = _FRAME / 2 / (box.width * across), _FRAME / 2 / (box.height * down)
     ax.add_patch(
         Rectangle(
-            (x, y), 1 - 2 * x, 1 - 2 * y, transform=ax.transAxes, fill=False, edgecolor=colour, lw=thickness,
+            (x, y), 1 - 2 * x, 1 - 2 * y, transform=ax.transAxes, fill=False, edgecolor=colour, lw=_FRAME,
             joinstyle="miter", clip_on=False,
         )
     )  # fmt: skip

@@ -60,7 +60,7 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
 
 
 @styled
-def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int | None = None) -> Figure:
+def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
     """Each face as the model sees it, under what it says of it and what speaks against trusting that (in red).
 
     Parameters
@@ -69,8 +69,6 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int 
         As ``photos.PhotoReader.read`` returns it.
     attention
         float [n, 128, 128] in [0, 1], as ``photos.PhotoReader.attention`` returns it: drawn beside each face.
-    columns
-        Faces per row; 4 when left out, 3 with attention.
 
     Raises
     ------
@@ -82,7 +80,7 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None, columns: int 
     count = len(photo.faces)
     if attention is not None and len(attention) != count:
         raise InputError(f"There are {count} faces and {len(attention)} maps of attention: give one to each.")
-    columns = columns or (4 if attention is None else 3)
+    columns = 4 if attention is None else 3
     aspect = 1.0 if attention is None else 2 + _GAP
     warned = bool((photo.faces["warnings"] != "").any())
     texts = [

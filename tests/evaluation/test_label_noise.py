@@ -110,7 +110,7 @@ def test_the_interval_holds_the_floor_as_often_as_it_says():
     """Of 200 data sets with 40 pairs each."""
     truth, inside = 4 * np.sqrt(2 / np.pi), 0
     for seed in range(200):
-        row = label_noise(labels(normal, groups=40, lone=0, seed=seed), seed, 400).iloc[1]
+        row = label_noise(labels(normal, groups=40, lone=0, seed=seed), 400).iloc[1]
         inside += row["low"] <= truth <= row["high"]
     # 95 % nominal; percentile intervals of forty skewed values are a little short
     assert 178 <= inside <= 199

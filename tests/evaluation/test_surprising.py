@@ -182,8 +182,6 @@ def test_what_cannot_be_ranked_is_refused():
     clean = predictor(50)
     with pytest.raises(InputError, match="task is 'race': choose one of age, gender"):
         most_surprising(surprising_labels(clean), "race")
-    with pytest.raises(InputError, match="near is 3"):
-        surprising_labels(clean, near=3)
     with pytest.raises(InputError, match="one gender label"):
         wrong_genders(clean.assign(gender=0))
     with pytest.raises(InputError, match="count is 50: give a whole number below the 50 faces"):

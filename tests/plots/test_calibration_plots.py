@@ -18,8 +18,8 @@ MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
 
 
 @functools.cache
-def reliabilities(of="p_female"):
-    return {name: reliability(answers(factor, 400), of=of, resamples=30) for name, factor in MODELS.items()}
+def reliabilities():
+    return {name: reliability(answers(factor, 400), resamples=30) for name, factor in MODELS.items()}
 
 
 @functools.cache
@@ -44,7 +44,6 @@ def without_distribution():
 
 DRAW = {
     "reliability": lambda: plots.reliability_diagrams(reliabilities()),
-    "confidence": lambda: plots.reliability_diagrams(reliabilities("confidence"), "confidence"),
     "one model": lambda: plots.reliability_diagrams({"ModelA": reliabilities()["ModelA"]}),
     "intervals": lambda: plots.interval_coverage(coverages()),
     "one without": lambda: plots.interval_coverage(without_distribution()),
@@ -117,22 +116,22 @@ def test_a_model_without_distribution_shows_its_constant_intervals():
 
 def test_bands_stand_in_their_order_and_small_ones_are_grey():
     tables = coverages()
-    figure = plots.coverage_by_age(tables, 0.95, "shifted")
+    figure = plots.coverage_by_age(tables)
     bands = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert bands == sorted(bands) and {"50-59", "80+"} <= set(bands)
     for ax, by in zip(figure.axes, ("age", "age_predicted"), strict=True):
         for name, table in tables.items():
             rows = table[
                 (table["by"] == by)
-                & (table["interval"] == "shifted")
-                & (table["level"] == 0.95)
+                & (table["interval"] == "stretched")
+                & (table["level"] == 0.8)
                 & ~table["small"]
             ]
             shown = dots(ax, look_of(tables)[name][0])
             assert [(x, bands[round(y)]) for x, y, _ in shown] == list(
                 zip(rows["coverage"], rows["group"], strict=True)
             )
-        few = sum(((t["by"] == by) & t["small"]).sum() for t in tables.values()) / 12
+        few = sum(((t["by"] == by) & t["small"]).sum() for t in tables.values()) / 9
         assert len(dots(ax, COLOURS["faint"])) == few
     assert any(dots(ax, COLOURS["faint"]) for ax in figure.axes)
 
