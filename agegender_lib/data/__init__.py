@@ -8,7 +8,6 @@ from .filenames import GENDERS, RACES, FaceName, parse_name
 from .folds import assign_folds, split_fold
 from .importer import load_faces
 from .opening import RENDERED_FACES, open_faces
-from .planted import Planted
 from .regions import REGIONS, region_masks
 from .rendered import plan_faces, render_faces
 from .split import fewer_to_train, split_faces
@@ -24,7 +23,6 @@ __all__ = [
     "RENDERED_FACES",
     "FaceName",
     "FaceSet",
-    "Planted",
     "age_band",
     "assign_folds",
     "corrupt",

@@ -1,9 +1,8 @@
 """Rendered stand-in faces: a labelled folder like UTKFace's for those who do not have UTKFace.
 
-The pictures are drawn, not photographed. They exist so that every notebook runs, and every test passes, without
-a download and without a licence; numbers measured on them say nothing about people. Ages, genders and race codes
-come in about the proportions of the coursework's data. A few faces are planted twice, some of them with two
-different ages, because real face data has such pairs too.
+The pictures are drawn, so that every notebook runs without a download and without a licence; numbers measured on
+them say nothing about people. Ages, genders and race codes come in about the proportions of the coursework's data.
+A few faces are planted twice, some of them with two different ages, because real face data has such pairs too.
 """
 
 import io
@@ -20,59 +19,30 @@ from tqdm import tqdm
 from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
 
-from .drawing import draw_face, imagine
-from .planted import Planted
+from .drawing.face import draw_face
+from .filenames import OLDEST
 
+#: The JPEG comment of every rendered face, by which the importer knows it from a photograph.
 COMMENT = b"agegender rendered face"
-"""The JPEG comment of every rendered face, by which the importer knows it from a photograph."""
-
-QUALITY = 75
 # as in the coursework's 5,000 files; within a bin all ages are alike, above 80 they thin out
-_AGE_BINS = [(0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 79), (80, 116)]
+_AGE_BINS = [
+    (0, 2),
+    (3, 9),
+    (10, 19),
+    (20, 29),
+    (30, 39),
+    (40, 49),
+    (50, 59),
+    (60, 69),
+    (70, 79),
+    (80, OLDEST),
+]
 _IN_BIN = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
 _RACES = np.array([2100, 967, 731, 850, 352]) / 5000
-_FIRST_DATE = datetime(2017, 1, 10, 12)
-_FIRST_DATE_OF_FAULTS = datetime(2018, 1, 10, 12)  # so that no set with faults is ever taken for one without
-_LABELS, _DRAWING, _COPY, _FAULTS = range(4)  # one random stream each, so that none disturbs another
-_COLUMNS = ["file", "age", "gender", "race", "drawn_age", "drawn_gender", "original", "reencoded"]
-_NO_FAULTS = Planted()
+_LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
 
 
-def render_face(age: int, gender: int, race: int, rng: np.random.Generator) -> Image.Image:
-    """Draw one face.
-
-    Parameters
-    ----------
-    age
-        Years, 0 to 116.
-    gender
-        0 male, 1 female.
-    race
-        UTKFace's code, 0 to 4. Here it stands for overlapping ranges of skin tone and hair and for nothing else.
-    rng
-        Decides everything the labels leave open: the same state draws the same picture.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, 128 x 128.
-
-    Raises
-    ------
-    InputError
-        For labels out of range.
-    """
-    if not (0 <= age <= 116 and gender in (0, 1) and race in range(5)):
-        raise InputError(
-            f"render_face got age {age}, gender {gender} and race {race}; "
-            "give an age from 0 to 116, gender 0 or 1 and race 0 to 4."
-        )
-    return draw_face(imagine(age, gender, race, rng), rng)
-
-
-def plan_faces(
-    count: int, seed: int = 0, duplicates: float = 0.01, planted: Planted = _NO_FAULTS
-) -> pd.DataFrame:
+def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFrame:
     """What `render_faces` writes for the same arguments, without drawing anything.
 
     Parameters
@@ -82,18 +52,13 @@ def plan_faces(
     seed
         Any whole number from 0. The first k rows do not depend on `count`.
     duplicates
-        Share of files that repeat an earlier picture, 0 to 0.5.
-    planted
-        Faults of known size in the labels. Pictures and duplicates are the same with and without; the file names
-        are dated a year later.
+        Share of files that repeat an earlier picture, 0 to 0.5. Of four, two carry another age than the original.
 
     Returns
     -------
     pandas.DataFrame
-        A row per file: file, the labels age, gender and race, what the picture shows (drawn_age, drawn_gender: the
-        labels, but for planted faults), original (for a planted duplicate the row of the picture it repeats, else
-        -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
-        Of four duplicates two carry another age than the original, and two are compressed again.
+        A row per file: file, the labels age, gender and race, original (for a planted duplicate the row of the picture
+        it repeats, else -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
     """
     if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
         raise InputError(
@@ -102,10 +67,10 @@ def plan_faces(
         )
     rows: list[dict] = []
     for index in range(count):
-        rng = _stream(seed, index, _LABELS)
-        drawn = _random_labels(rng)
-        row = planted.labels(**drawn, rng=_stream(seed, index, _FAULTS))
-        row |= {"drawn_age": drawn["age"], "drawn_gender": drawn["gender"]}
+        rng = np.random.default_rng([seed, index, _LABELS])
+        low, high = _AGE_BINS[rng.choice(len(_AGE_BINS), p=_IN_BIN)]
+        age = int(rng.integers(low, high + 1)) if high < OLDEST else min(high, low + int(rng.exponential(6)))
+        row = {"file": "", "age": age, "gender": int(rng.integers(2)), "race": int(rng.choice(5, p=_RACES))}
         row |= {"original": -1, "reencoded": False}
         number = int((index + 1) * duplicates + 1e-9)
         if index and number > int(index * duplicates + 1e-9):
@@ -114,26 +79,19 @@ def plan_faces(
             row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
             if number % 4 in (1, 2):
                 row["age"] = _other_age(row["age"], rng)
-        taken = (_FIRST_DATE if planted == _NO_FAULTS else _FIRST_DATE_OF_FAULTS) + timedelta(
+        taken = datetime(2017, 1, 10, 12) + timedelta(
             seconds=37 * index, milliseconds=int(rng.integers(37_000))
         )
-        stamp = taken.strftime("%Y%m%d%H%M%S%f")[:17]
-        rows.append(row | {"file": f"{row['age']}_{row['gender']}_{row['race']}_{stamp}.jpg.chip.jpg"})
-    return pd.DataFrame(rows, columns=_COLUMNS)
+        name = f"{row['age']}_{row['gender']}_{row['race']}_{taken:%Y%m%d%H%M%S%f}"[:-3]
+        rows.append(row | {"file": f"{name}.jpg.chip.jpg"})
+    return pd.DataFrame(rows)
 
 
-def render_faces(
-    folder: str | Path,
-    count: int = 1500,
-    seed: int = 0,
-    duplicates: float = 0.01,
-    planted: Planted = _NO_FAULTS,
-) -> Path:
+def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicates: float = 0.01) -> Path:
     """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
 
     The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. Of two processes
     that draw the same one waits and finds the other's. For the parameters and for what is planted, see `plan_faces`.
-    Faces with faults are drawn into new folders only, because their names do not tell which faults they have.
 
     Raises
     ------
@@ -141,18 +99,17 @@ def render_faces(
         When the folder exists and holds anything else.
     """
     folder = Path(folder)
-    plan = plan_faces(count, seed, duplicates, planted)
-    if _drawn(folder, plan, planted):
+    plan = plan_faces(count, seed, duplicates)
+    if _holds(folder, plan):
         return folder
     drawn = folder.with_name(f".{folder.name}.part")
     with alone(folder.with_name(f".{folder.name}.lock"), f"drawing faces into {folder}", math.inf):
-        if _drawn(folder, plan, planted):
+        if _holds(folder, plan):
             return folder
         shutil.rmtree(drawn, ignore_errors=True)  # what a killed process left
         drawn.mkdir()
         try:
-            bar = tqdm(plan.itertuples(), "drawing faces", count, unit="face", mininterval=0.5, delay=2)
-            for row in bar:
+            for row in tqdm(plan.itertuples(), "drawing faces", count, unit="face", mininterval=0.5, delay=2):
                 (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
             if folder.exists():
                 folder.rmdir()  # it is empty; not every system renames over an empty folder
@@ -162,59 +119,35 @@ def render_faces(
     return folder
 
 
-def _drawn(folder: Path, plan: pd.DataFrame, planted: Planted) -> bool:
-    """Whether there is nothing left to do."""
-    if not _holds(folder, plan):
-        return False
-    if planted != _NO_FAULTS:
-        raise InputError(f"{folder} already holds faces with faults, nobody knows which: name a new folder.")
-    return True
-
-
 def _holds(folder: Path, plan: pd.DataFrame) -> bool:
     """Whether the folder is filled as planned; False when it is missing or empty."""
     if not folder.exists():
         return False
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if not names:
-        return False
     # a file browser may have left its hidden files there
-    if {name for name in names if not name.startswith(".")} != set(plan["file"]):
+    if names and {name for name in names if not name.startswith(".")} != set(plan["file"]):
         raise InputError(
             f"{folder} already holds something other than the {len(plan)} rendered faces asked for "
             "(other files, another count or another seed); name a new folder or delete this one."
         )
-    return True
-
-
-def _stream(seed: int, index: int, purpose: int) -> np.random.Generator:
-    return np.random.default_rng([seed, index, purpose])
-
-
-def _random_labels(rng: np.random.Generator) -> dict[str, int]:
-    low, high = _AGE_BINS[rng.choice(len(_AGE_BINS), p=_IN_BIN)]
-    age = int(rng.integers(low, high + 1)) if high < 100 else min(high, low + int(rng.exponential(6)))
-    return {"age": age, "gender": int(rng.integers(2)), "race": int(rng.choice(len(_RACES), p=_RACES))}
+    return bool(names)
 
 
 def _other_age(age: int, rng: np.random.Generator) -> int:
     """An age that disagrees, by up to a third and at most 22 years, the largest conflict in the real data."""
     step = int(rng.integers(1, min(22, max(2, age // 3)) + 1))
-    return age - step if (rng.random() < 0.5 and age >= step) or age + step > 116 else age + step
+    return age - step if (rng.random() < 0.5 and age >= step) or age + step > OLDEST else age + step
 
 
 def _jpeg(plan: pd.DataFrame, index: int, seed: int) -> bytes:
-    row = plan.iloc[index]
+    row, buffer = plan.iloc[index], io.BytesIO()
     if row["original"] < 0:
-        rng = _stream(seed, index, _DRAWING)
-        return _encode(render_face(row["drawn_age"], row["drawn_gender"], row["race"], rng), QUALITY)
-    repeated = _jpeg(plan, row["original"], seed)
-    if row["reencoded"]:
-        return _encode(Image.open(io.BytesIO(repeated)), int(_stream(seed, index, _COPY).integers(55, 70)))
-    return repeated
-
-
-def _encode(image: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
+        rng = np.random.default_rng([seed, index, _DRAWING])
+        image, quality = draw_face(row["age"], row["gender"], row["race"], rng), 75
+    elif row["reencoded"]:
+        image = Image.open(io.BytesIO(_jpeg(plan, row["original"], seed)))
+        quality = int(np.random.default_rng([seed, index, _COPY]).integers(55, 70))
+    else:
+        return _jpeg(plan, row["original"], seed)
     image.save(buffer, "JPEG", quality=quality, comment=COMMENT)
     return buffer.getvalue()

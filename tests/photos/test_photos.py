@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_faces import bomb, jpeg, picture, truncated
 
-from agegender_lib.data.rendered import render_face
+from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.errors import InputError
 from agegender_lib.photos import pictures
 from agegender_lib.photos.detector import FaceDetector, Found
@@ -22,7 +22,7 @@ from agegender_lib.photos.warnings import CUT_OFF, SMALL, outside, sharpness, tu
 from tests.robustness.bad_inputs import many_scans
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
-FACE = np.asarray(render_face(30, 1, 0, np.random.default_rng(0)))
+FACE = np.asarray(draw_face(30, 1, 0, np.random.default_rng(0)))
 
 
 def saved(image, kind, **options):

@@ -12,8 +12,8 @@ from PIL import Image
 from tiny_faces import picture, truncated
 
 from agegender_lib import photos, plots
+from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.data.faceset import FaceSet
-from agegender_lib.data.rendered import render_face
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.tables import HISTORY_COLUMNS
 from agegender_lib.files import write_json
@@ -25,7 +25,7 @@ from agegender_lib.photos.intervals import corrections_file, weights_digest
 detour_module = sys.modules["agegender_lib.photos.detour"]
 FACES = np.stack(
     [
-        np.asarray(render_face(age, k % 2, k % 5, np.random.default_rng(k)))
+        np.asarray(draw_face(age, k % 2, k % 5, np.random.default_rng(k)))
         for k, age in enumerate((5, 25, 40, 70, 33, 52))
     ]
 )
