@@ -5,7 +5,6 @@ Keras is imported only inside those functions that need it: it takes seconds.
 
 from agegender_lib.pipeline.verbs import (
     app,
-    bench,
     convert,
     data,
     evaluate,
@@ -17,4 +16,4 @@ from agegender_lib.pipeline.verbs import (
 )
 
 # in the order of the help: from faces to the report
-VERBS = (data, train, study, search, evaluate, predict, app, convert, bench, report)
+VERBS = (data, train, study, search, evaluate, predict, app, convert, report)

@@ -1,0 +1,190 @@
+"""The measurement of speed and growth: ratios, what is compared with what, and the original's loading."""
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_faces import picture
+
+from agegender_lib.models import FaceAugmentation
+from agegender_lib.training.batches import Batches
+from tests import bench
+from tests.bench import BARE, ORIGINAL, OURS, WARM_UP
+
+FAST, SLOW, STEP = ((what, "ModelA", "float32") for what in (OURS, ORIGINAL, BARE))
+# what Keras's own generator calls
+pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
+# 8 channels and a training step end TensorFlow 2.21 with oneDNN in a corrupted memory, 16 do not
+TINY = {
+    "original": bench.SETTINGS["original"]
+    | {"builder": {"variant": "original", "filters": (2,), "dense": 2, "side": 32}},
+    "ModelA": {"builder": {"widths": (16,), "stem": 16, "side": 32}},
+}
+
+
+def planted():
+    """Seconds per image over three rounds, in the last of which the machine is ten times as slow."""
+    slowness = np.array([1.0, 1.1, 10.0])
+    return {SLOW: 0.040 * slowness, FAST: 0.010 * slowness, STEP: 0.008 * slowness}
+
+
+def test_ratios_are_taken_within_a_round():
+    found = planted()
+    found[SLOW][1] *= 7  # a round in which only the reference was disturbed
+    table = bench.speeds(found).set_index("what")
+    np.testing.assert_allclose(table["ratio"], [1, 4, 5])
+    np.testing.assert_allclose(table["ms_per_image"][OURS], 11)
+    np.testing.assert_allclose(table["images_per_second"][OURS], 1 / 0.011)
+    np.testing.assert_allclose(table["added"][OURS], 0.25)
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [([0.02, 0.06, 0.09], "kept"), ([0.11, 0.12, 0.3], "exceeded"), ([-0.28, -0.12, 0.45], "neither kept")],
+)
+def test_the_budget_of_loading_is_judged_only_where_the_rounds_agree(shares, verdict):
+    said = bench.of_the_bare_step({FAST: 0.01 * (1 + np.array(shares)), STEP: np.full(3, 0.01)}, "float32")
+    assert f"{shares[1]:.1%} of the bare step" in said and f"the budget of 10%: {verdict}" in said
+
+
+def test_variants_take_turns_and_the_cold_round_does_not_count(monkeypatch):
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+    asked = []
+    times = iter([99, 99, 4, 1, 5, 2])
+    measures = {
+        name: lambda seconds, name=name: asked.append((name, seconds)) or next(times) for name in "ab"
+    }
+    found = bench.in_turn(measures, 3.0)
+    assert asked == [("a", 0), ("b", 0), ("a", 3), ("b", 3), ("a", 3), ("b", 3)]
+    assert found["a"].tolist() == [4, 5] and found["b"].tolist() == [1, 2]
+
+
+def test_a_pace_counts_its_steps_and_a_fit_those_after_its_warm_up():
+    clock = iter([100, 102, 104, 106])
+    # three steps of 2 s, of which the third ends after the 5 s asked for
+    assert bench.pace(lambda: None, 4, 5, lambda: next(clock)) == 6 / 12
+
+    class Graph:
+        def fit(self, batches, callbacks, **_):
+            self.steps = 0
+            while not getattr(self, "stop_training", False):
+                callbacks[0].on_train_batch_end(self.steps, {"loss": 1.0})
+                self.steps += 1
+
+    clock = iter(np.cumsum([100] * WARM_UP + [2] * 9))
+    graph = Graph()
+    assert bench.fit_pace(graph, None, 1, 4, 5, lambda: next(clock)) == 6 / 12
+    assert graph.steps == WARM_UP + 3
+
+
+@pytest.fixture
+def coloured():
+    """Patterns unlike each other; a face's age names its picture."""
+    images = np.stack([np.asarray(picture(number)) for number in range(7)])
+    return SimpleNamespace(
+        images=images, table=pd.DataFrame({"gender": [1, 0, 1, 0, 0, 1, 1], "age": np.arange(7) * 10})
+    )
+
+
+def test_the_originals_loading_pairs_every_file_with_its_labels_and_augments(coloured, tmp_path):
+    rows = np.array([3, 1, 0, 6, 5, 2, 4])
+    for augmentation, most in (({}, 4), (bench.AUGMENTATION, 256)):
+        batch = bench.original_batches(coloured, rows, tmp_path, 7, augmentation)
+        pixels, wanted = batch(0)
+        assert pixels.dtype == np.float32 and 0 <= pixels.min() and 0.5 < pixels.max() <= 1
+        ages, genders = wanted["age_output"][:, 0].astype(int), wanted["gender_output"][:, 0]
+        assert sorted(ages) == sorted(coloured.table["age"])
+        np.testing.assert_array_equal(genders, coloured.table["gender"][ages // 10])
+        # JPEG changes a smooth picture by a few levels; another picture is 20 and more away
+        apart = np.abs(255 * pixels - coloured.images[ages // 10]).mean(axis=(1, 2, 3))
+        assert apart.max() < most and (augmentation == {} or apart.min() > 1)
+
+
+def test_the_bare_step_neither_loads_nor_augments(few, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "SETTINGS", TINY)
+    monkeypatch.setattr(bench.network, "fast_precision", lambda: "float32")
+    moved, loaded = [], []
+    move, load = FaceAugmentation._move, Batches.__getitem__
+    monkeypatch.setattr(FaceAugmentation, "_move", lambda self, x: moved.append(1) or move(self, x))
+    monkeypatch.setattr(
+        Batches, "__getitem__", lambda self, i: loaded.append(len(load(self, i)[0])) or load(self, i)
+    )
+    # 7 faces in batches of 3: the last one would be a batch of its own
+    monkeypatch.setattr(bench.training, "configure", _small_batches(bench.training.configure))
+    variants = bench.training_variants(replace(few), np.arange(7), tmp_path)
+    assert [name[0] for name in variants] == [ORIGINAL, OURS, BARE, OURS, BARE]
+    for name, measure in variants.items():
+        moved.clear(), loaded.clear()
+        measure(0.0)
+        ours = name[0] == OURS
+        # `_move` is traced once, loading happens every step
+        assert bool(moved) == ours, name
+        assert set(loaded) == ({3} if ours else set()) and (not ours or len(loaded) >= WARM_UP + 2), name
+
+
+def _small_batches(configure):
+    return lambda model, **settings: configure(model, **settings, batch_size=3)
+
+
+def test_the_power_of_growth_is_the_slope_of_the_logarithms():
+    sizes = [1000, 10_000, 100_000]
+    parts = {
+        "quadratic": ([0.1, 10, 1000], [100, 100, 100]),
+        # what it costs for any set hides the growth, but not between the largest sizes
+        "hidden": ([10.01, 11, 110], [90, 100, 1000]),
+    }
+    rows = [
+        [name, size, second, mib]
+        for name, (seconds, memory) in parts.items()
+        for size, second, mib in zip(sizes, seconds, memory, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["stage", "images", "seconds", "memory_mib"])
+    grown = bench.growth(table.sample(frac=1, random_state=1)).set_index("stage")
+    assert grown.loc["quadratic", ["seconds", "memory_mib"]].tolist() == pytest.approx([2, 0], abs=1e-9)
+    assert grown.loc["hidden", "seconds"] < 0.6 and grown.loc["hidden", "seconds_last"] == pytest.approx(1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere mapped files are not told apart")
+def test_memory_is_what_a_process_holds_of_its_own(tmp_path, monkeypatch):
+    np.save(tmp_path / "ones.npy", np.ones(25 * 2**20))
+    script = tmp_path / "script.py"
+    monkeypatch.setattr(bench, "__file__", str(script))
+
+    def held(mode):
+        load = f"numpy.load({str(tmp_path / 'ones.npy')!r}, {mode!r})"
+        script.write_text(f"import numpy, time; a = {load}; a.sum(); time.sleep(0.5); print(7)")
+        answer, most = bench.asked()
+        assert answer == 7
+        return most
+
+    assert held(None) - held("r") == pytest.approx(200, abs=25)
+
+
+def test_every_stage_is_measured_and_nothing_is_left_behind(drawn_source, monkeypatch, tmp_path, capsys):
+    done = []
+
+    def asked(what, stage, folder):
+        if stage in done:  # once is enough
+            return 1.0, 600.0
+        done.append(stage)
+        bench.stage(stage, folder)
+        return float(capsys.readouterr().out.splitlines()[-1]), 500.0
+
+    monkeypatch.setattr(bench, "asked", asked)
+    monkeypatch.setattr(bench.folders, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(bench.data, "render_faces", lambda *_: drawn_source[0])
+    bench.print_scale([120, 240])
+    said = capsys.readouterr().out
+    assert [said.count(f"{stage} ") for stage in ("open again", "split", "predict")] == [3, 3, 3]
+    assert "the budget of 3,072 MiB is kept" in said
+    assert list((tmp_path / "build").iterdir()) == []
+
+
+def test_a_wrong_source_is_told_in_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--data", "nowhere.tar"])
+    with pytest.raises(SystemExit) as end:
+        bench.main()
+    assert end.value.code == 2 and "nowhere.tar does not exist" in capsys.readouterr().err.splitlines()[-1]
