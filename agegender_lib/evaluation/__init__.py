@@ -38,7 +38,6 @@ from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noi
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.quoted import headline, quote_comparison, quote_groups, quote_run
 from agegender_lib.evaluation.robustness import quote_robustness, robustness_summary, robustness_table
-from agegender_lib.evaluation.runs import Run, read_run
 from agegender_lib.evaluation.seeds import quote_seeds, seed_spread
 from agegender_lib.evaluation.studies import (
     compare_choices,
@@ -55,6 +54,7 @@ from agegender_lib.evaluation.surprising import (
     wrong_genders,
 )
 from agegender_lib.evaluation.temperature import temperature_scaled
+from agegender_lib.runs import Run, read_run
 
 __all__ = [
     "GAP_GROUPINGS",

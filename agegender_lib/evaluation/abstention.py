@@ -9,7 +9,8 @@ import pandas as pd
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
 from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
-from agegender_lib.evaluation.tables import check_predictions, scores
+from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs.tables import check_predictions
 
 # Shares of the faces that are answered; below a tenth a curve is noise.
 ANSWERED = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())

@@ -13,7 +13,7 @@ from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.conformal import CORRECTIONS, Bounds, corrected
 from agegender_lib.evaluation.grouped_folds import grouped_folds
 from agegender_lib.evaluation.groups import SMALL
-from agegender_lib.evaluation.tables import check_predictions
+from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)
 PREDICTED = "predicted"

@@ -5,7 +5,8 @@ import pandas as pd
 
 from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
 from agegender_lib.evaluation.bootstrap import Statistic, estimates, mean_of
-from agegender_lib.evaluation.tables import check_predictions, scores
+from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs.tables import check_predictions
 
 
 def age_spread(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from agegender_lib.data.bands import age_band
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import check_predictions, check_same_images, predicted_gender
+from agegender_lib.evaluation.tables import check_same_images, predicted_gender
+from agegender_lib.runs.tables import check_predictions
 
 # By task: a gender is right or wrong. An age is never exactly right, so its errors are in thirds.
 ANSWERS = {"age": ("close", "middle", "far"), "gender": ("right", "wrong")}

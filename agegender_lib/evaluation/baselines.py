@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.evaluation.metrics import summarise
-from agegender_lib.evaluation.tables import check_predictions
+from agegender_lib.runs.tables import check_predictions
 
 
 def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import LEVEL, estimates, interval, mean_of, units_of
-from agegender_lib.evaluation.tables import check_predictions, predicted_gender, scores
+from agegender_lib.evaluation.tables import predicted_gender, scores
+from agegender_lib.runs.tables import check_predictions
 
 # Score: where its values begin. The confidence of a choice between two is never below one half.
 SCORES = {"p_female": 0.0, "confidence": 0.5}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.runs import Run
+from agegender_lib.runs import Run
 
 
 def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:

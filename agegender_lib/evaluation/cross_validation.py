@@ -8,8 +8,9 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.runs import Run
-from agegender_lib.evaluation.tables import MEASURES, PREDICTION_COLUMNS, scores
+from agegender_lib.evaluation.tables import MEASURES, scores
+from agegender_lib.runs import Run
+from agegender_lib.runs.tables import PREDICTION_COLUMNS
 
 ALL, SINGLE = "all folds", "single split"
 _ENDS = ("", "_low", "_high", "_se")

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.evaluation.metrics import compare
-from agegender_lib.evaluation.runs import Run
 from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
+from agegender_lib.runs import Run
 
 _ANSWERS = ["age_predicted", "p_female"]
 

@@ -10,7 +10,8 @@ from agegender_lib.data.bands import age_band
 from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap
 from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
 from agegender_lib.evaluation.permutation import shuffled_blocks
-from agegender_lib.evaluation.tables import check_predictions, scores
+from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs.tables import check_predictions
 
 Grouping = str | tuple[str, ...]
 GAP_GROUPINGS: tuple[Grouping, ...] = (

@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.tables import MEASURES, check_columns, check_predictions, scores
+from agegender_lib.evaluation.tables import MEASURES, scores
+from agegender_lib.runs.tables import check_columns, check_predictions
 
 # Floor of the age's mean absolute error as a share of the mean difference of two labels.
 AGE_SHARES = {

@@ -23,13 +23,8 @@ from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import Statistic, auc_of, estimates, mean_of, median_of
-from agegender_lib.evaluation.tables import (
-    MEASURES,
-    check_predictions,
-    check_same_images,
-    predicted_gender,
-    scores,
-)
+from agegender_lib.evaluation.tables import MEASURES, check_same_images, predicted_gender, scores
+from agegender_lib.runs.tables import check_predictions
 
 
 def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from agegender_lib.evaluation.baselines import baselines, original_report
 from agegender_lib.evaluation.bootstrap import LEVEL
 from agegender_lib.evaluation.groups import errors_by
 from agegender_lib.evaluation.metrics import compare, confusion, summarise
-from agegender_lib.evaluation.runs import Run
+from agegender_lib.runs import Run
 
 #: What one gets without looking at the picture.
 BASELINE = "median age, commoner gender"

@@ -9,7 +9,8 @@ import pandas as pd
 from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import Estimate, estimates
-from agegender_lib.evaluation.tables import check_columns, check_predictions, scores
+from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs.tables import check_columns, check_predictions
 
 ALL = "all"
 # Measure: the change that counts as harm. A year of age error, five points of gender accuracy.

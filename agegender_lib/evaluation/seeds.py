@@ -11,8 +11,8 @@ from scipy.stats import chi2, norm
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import LEVEL
 from agegender_lib.evaluation.metrics import summarise
-from agegender_lib.evaluation.runs import Run
 from agegender_lib.evaluation.tables import check_same_images
+from agegender_lib.runs import Run
 
 POOLED = "all settings"
 

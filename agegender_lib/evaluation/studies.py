@@ -8,10 +8,10 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.kept import RUNS, read_kept
 from agegender_lib.evaluation.metrics import bootstrap_p
-from agegender_lib.evaluation.runs import Run, read_run
 from agegender_lib.evaluation.tables import MEASURES, scores
+from agegender_lib.runs import Run, read_run
+from agegender_lib.runs.kept import RUNS, read_kept
 
 _TASKS = {"age": "age_mae", "gender": "gender_accuracy"}
 

@@ -12,7 +12,7 @@ import pandas as pd
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import Statistic, estimates, interval
-from agegender_lib.evaluation.tables import check_predictions
+from agegender_lib.runs.tables import check_predictions
 
 TASKS = ("age", "gender")
 # The standard deviation of a normal distribution in units of its median absolute deviation.

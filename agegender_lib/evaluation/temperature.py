@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from agegender_lib.evaluation.grouped_folds import grouped_folds
-from agegender_lib.evaluation.tables import check_predictions
+from agegender_lib.runs.tables import check_predictions
 
 # Temperatures beyond these say that the probabilities are useless or the classes separable.
 COLDEST, HOTTEST = 0.05, 20.0

@@ -13,6 +13,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.data.filenames import RACES
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.plots.style import mark_rendered, nothing_yet
+from agegender_lib.runs import model_file
 
 from .attention import Attention
 from .face_details import NO_RUNS, FaceDetails, captions
@@ -21,7 +22,6 @@ from .filters import FilterControls
 from .gallery import Gallery
 from .in_words import InWords
 from .pictures import style_sheet
-from .runs import model_file
 from .selection import Filter, select
 
 PAGE = 30

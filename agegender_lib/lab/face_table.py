@@ -8,9 +8,10 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import read_run, surprising_labels
+from agegender_lib.evaluation import surprising_labels
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
 from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs import check_same_faces, read_run
 
 LEVEL = 0.8  # of the intervals of the age
 _DISTRIBUTIONS = "age_distributions.npz"
@@ -52,12 +53,7 @@ def face_table(faces: FaceSet, runs: Mapping[str, str | Path] | None = None) -> 
 
 
 def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
-    run = read_run(folder)
-    data = run.provenance["data"]
-    if data.get("fingerprint") != faces.fingerprint:
-        raise InputError(
-            f"{folder} was trained on other faces ({data.get('name')}) than those given ({faces.name}): give the same"
-        )
+    run = read_run(check_same_faces(folder, faces))
     said = run.predictions.set_index("file")
     scored = scores(said)
     found = said[["split", "age_predicted", "p_female"]].assign(

@@ -9,11 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS
-
-from .runs import model_name
-
-_HISTORY, _SETTINGS, _FINISHED = "history.csv", "config.json", "metrics.json"
+from agegender_lib.runs import CONFIG, HISTORY, HISTORY_COLUMNS, finished, model_name
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ def find_trainings(places: Iterable[Path]) -> list[Training]:
     """
     found = {}
     for place in map(Path, places):
-        for settings in [place / _SETTINGS, *sorted(place.glob(f"*/{_SETTINGS}"))]:
+        for settings in [place / CONFIG, *sorted(place.glob(f"*/{CONFIG}"))]:
             training = _training(settings.parent)
             if training:
                 found[training.folder.resolve()] = training
@@ -70,29 +66,29 @@ def read_history(folder: Path) -> pd.DataFrame | None:
         When what is there is no history.
     """
     try:
-        text = (folder / _HISTORY).read_text(encoding="utf-8")
+        text = (folder / HISTORY).read_text(encoding="utf-8")
         # a training replaces the file whole, but what copies it here may not: the number that a part ends in is wrong
         table = pd.read_csv(io.StringIO(text[: text.rfind("\n") + 1])) if "\n" in text else pd.DataFrame()
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder / _HISTORY} cannot be read ({str(error).strip()})") from error
+        raise InputError(f"{folder / HISTORY} cannot be read ({str(error).strip()})") from error
     missing = [column for column in HISTORY_COLUMNS if column not in table]
     if len(table) and missing:
-        raise InputError(f"{folder / _HISTORY} lacks the column(s) {', '.join(missing)}")
+        raise InputError(f"{folder / HISTORY} lacks the column(s) {', '.join(missing)}")
     return table if len(table) else None
 
 
 def _training(folder: Path) -> Training | None:
     try:
-        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         stages, data = settings["training"]["stages"], settings["data"]["name"]
         epochs = sum(stage["epochs"] for stage in stages)
-        stamp, when = None, (folder / _SETTINGS).stat().st_mtime
+        stamp, when = None, (folder / CONFIG).stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
         return None  # another program's folder, or one that is gone again
     try:
-        status = (folder / _HISTORY).stat()
+        status = (folder / HISTORY).stat()
         stamp, when = (status.st_mtime_ns, status.st_size), status.st_mtime
     except OSError:
         pass  # no epoch yet
@@ -100,4 +96,4 @@ def _training(folder: Path) -> Training | None:
     if folder.parent.parent.name == "results":
         which = "as reported"
     name = f"{model_name(folder)} {which}, {data}"
-    return Training(folder, name, epochs, (folder / _FINISHED).is_file(), stamp, when)
+    return Training(folder, name, epochs, finished(folder), stamp, when)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
+from agegender_lib.runs import MODEL, drawn_rows
 
 from .detour import detour
 from .reader import PhotoReader
@@ -23,7 +24,7 @@ def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int = 300, se
     faces : FaceSet
         Those that the run was made with.
     count : int
-        How many, see ``training.held_out.drawn_rows``.
+        How many, see ``runs.drawn_rows``.
     seed : int
         Of the draw, and of each picture.
 
@@ -35,14 +36,12 @@ def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int = 300, se
     Raises
     ------
     InputError
-        See ``training.held_out.drawn_rows``.
+        See ``runs.drawn_rows``.
     """
-    from agegender_lib.training.held_out import drawn_rows  # Keras takes seconds to import
-
     kept = Path(run_folder) / f"detour_{count}_{seed}.csv"
     if not kept.is_file():
         held_out, _ = drawn_rows(run_folder, faces, count, seed, "detour")
-        reader = PhotoReader(Path(run_folder) / "model.keras")
+        reader = PhotoReader(Path(run_folder) / MODEL)
         table = detour(faces, held_out["file"].to_list(), reader, seed, progress=True)
         write_csv(kept, table, float_format="%.5f")
     # the same digits at the first call as at every later one

@@ -48,8 +48,8 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
     Path
         The file, see :func:`corrections_file`.
     """
-    from agegender_lib.evaluation import read_run
     from agegender_lib.models import load_model
+    from agegender_lib.runs import read_run
     from agegender_lib.training import age_distributions  # Keras takes seconds to import
 
     predictions = read_run(run_folder).validation
@@ -72,7 +72,7 @@ def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) ->
     Parameters
     ----------
     predictions
-        Rows of the held-out faces, see ``evaluation.tables.PREDICTION_COLUMNS``.
+        Rows of the held-out faces, see ``runs.PREDICTION_COLUMNS``.
     distributions
         As ``training.age_distributions`` returns them; None where the model has none.
 

@@ -13,16 +13,15 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.kept import keep_trainings
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
 from agegender_lib.plots import save_figure
+from agegender_lib.runs import TABLES, check_run
+from agegender_lib.runs.kept import keep_trainings
 
 if TYPE_CHECKING:
     import optuna
 
-# Parts of a run folder small enough to keep beside the report; the model goes to models/.
-RUN_PARTS = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.csv")
 MODEL_FILES = (".keras", ".h5")
 # Six digits are more than any printed number shows and hide the last bits, in which machines differ.
 DIGITS = 6
@@ -78,7 +77,7 @@ class Outputs:
         str
             In words, what was kept.
         """
-        for part in RUN_PARTS:
+        for part in TABLES:
             copy_file(run / part, self._results(Path("runs", name, part)))
         if self.faces.rendered:
             return f"A model of drawn faces knows nothing about people: it stays in {run.name}."
@@ -105,14 +104,8 @@ class Outputs:
             raise InputError(f"no models have been compared in {self.folder} yet: {cure}")
         names = json.loads(kept.read_text(encoding="utf-8"))["runs"]
         runs = {name: folders.RUNS / run for name, run in names.items()}
-        for name, run in runs.items():
-            if not (run / "metrics.json").is_file():
-                raise InputError(f"{name}'s run folder {run} is gone or not finished: {cure}")
-            data = json.loads((run / "config.json").read_text(encoding="utf-8"))["data"]
-            if data["fingerprint"] != self.faces.fingerprint:
-                raise InputError(
-                    f"{run} was trained on other faces ({data['name']}) than these ({self.faces.name}): {cure}"
-                )
+        for run in runs.values():
+            check_run(run, self.faces, cure)
         return runs
 
     def trainings(self, trainings: pd.DataFrame) -> None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import check_columns
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled, text_cm
+from agegender_lib.runs.tables import check_columns
 
 LAYER_COLUMNS = ("name", "kind", "detail", "output_shape", "parameters", "branch")
 _BRANCHES = ("shared", "gender", "age")

@@ -9,6 +9,7 @@ import pandas as pd
 from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
 from agegender_lib.models import set_trainable
+from agegender_lib.runs import HISTORY
 
 from .batches import Batches
 from .checkpoint import KeepState, State, stalled
@@ -75,7 +76,7 @@ def fit(
         progress = Progress(config.epochs, state.history, len(parts["train"]))
 
         def finished(row, progress=progress):
-            write_csv(folder / "history.csv", pd.DataFrame(state.history))
+            write_csv(folder / HISTORY, pd.DataFrame(state.history))
             progress.row(row)
             if on_epoch:
                 on_epoch(row)

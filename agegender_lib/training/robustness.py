@@ -11,8 +11,7 @@ from agegender_lib.data import CORRUPTIONS, REGIONS, FaceSet, corrupt
 from agegender_lib.data.corruptions import CLEAN
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
-
-from .held_out import drawn_rows
+from agegender_lib.runs import MODEL, drawn_rows
 
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
@@ -32,7 +31,7 @@ def corrupted_predictions(
     faces : FaceSet
         Those that the run was made with.
     count : int
-        How many validation faces, see ``held_out.drawn_rows``.
+        How many validation faces, see ``runs.drawn_rows``.
     seed : int
         Of the draw and of the noise.
 
@@ -53,7 +52,7 @@ def corrupted_predictions(
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
     held_out, place = drawn_rows(folder, faces, count, seed, "robustness")
     labels, images = held_out[_LABELS], np.asarray(faces.images[place])
-    model = load_model(folder / "model.keras")
+    model = load_model(folder / MODEL)
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
     tables = []

@@ -11,8 +11,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.models import age_distribution, load_model
-
-from .held_out import held_out_rows
+from agegender_lib.runs import MODEL, held_out_rows
 
 _NAME = "age_distributions.npz"
 # Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
@@ -53,7 +52,7 @@ def age_distributions(
     if kept.is_file():
         table = _read(kept)
     else:
-        model = age_distribution(load_model(folder / "model.keras"))
+        model = age_distribution(load_model(folder / MODEL))
         if model is None:
             return None
         values = _distributions(model, faces.images, rows, batch_size)

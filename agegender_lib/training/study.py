@@ -13,9 +13,10 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.kept import find_kept
 from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.lock import Busy
+from agegender_lib.runs import finished
+from agegender_lib.runs.kept import find_kept
 
 from .config import TrainingConfig, configure
 from .network import build_network, check_stages
@@ -116,7 +117,7 @@ def run_study(
         Folder of the study's run folders.
     kept : Path
         Folder with folders of tables of trainings that were done elsewhere, such as the report's (see
-        :func:`agegender_lib.evaluation.kept.keep_trainings`). One whose name, which is a hash of settings and faces, is
+        :func:`agegender_lib.runs.kept.keep_trainings`). One whose name, which is a hash of settings and faces, is
         there is not trained again.
     train_missing : bool
         False leaves out what is not there.
@@ -175,7 +176,7 @@ def _train(missing, faces, weights, runs):
 
 
 def _finished(folder):
-    return folder if (folder / "metrics.json").exists() else None
+    return folder if finished(folder) else None
 
 
 def _study(name, content, settings):

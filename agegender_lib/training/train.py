@@ -21,6 +21,17 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
+from agegender_lib.runs import (
+    CONFIG,
+    HISTORY,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    PROVENANCE,
+    check_same_faces,
+    finished,
+    read_json,
+)
 
 from .checkpoint import State
 from .config import TrainingConfig
@@ -83,7 +94,7 @@ def train(
     """
     identity = _identity(config, faces, weights)
     folder = Path(runs) / (name or _name(config, identity))
-    if _finished(folder, identity):
+    if _finished(folder, identity, faces):
         return folder
     split = split_as_configured(config, faces.table)
     if config.members > 1:
@@ -98,7 +109,7 @@ def train(
     check_gradients(config, int((split == "train").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     with _alone(folder):
-        if _finished(folder, identity):
+        if _finished(folder, identity, faces):
             return folder
         _claim(folder, identity)
         state = State.read(_checkpoint(folder))
@@ -137,16 +148,16 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch):
     single = replace(config, members=1, weight_bits=None)
     members = [replace(single, seed=config.seed + number) for number in range(config.members)]
     with _alone(folder):
-        if _finished(folder, identity):
+        if _finished(folder, identity, faces):
             return folder
         parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch) for member in members]
         _claim(folder, identity)
-        _save(average_members([load_model(part / "model.keras") for part in parts]), config, folder)
-        histories = pd.concat([pd.read_csv(part / "history.csv") for part in parts])
+        _save(average_members([load_model(part / MODEL) for part in parts]), config, folder)
+        histories = pd.concat([pd.read_csv(part / HISTORY) for part in parts])
         history = histories.groupby("epoch", as_index=False).mean().astype({"stage": int})
         # an epoch of the whole is an epoch of each member
         history["seconds"] *= config.members
-        first = json.loads((parts[0] / "metrics.json").read_text(encoding="utf-8"))
+        first = read_json(parts[0] / METRICS)
         facts = {key: first[key] for key in ("weights_origin", "precision")}
         _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
     return folder
@@ -162,7 +173,7 @@ def _save(model, config, folder):
         save_model(model, folder / "exact.keras")
         round_weights(model, config.weight_bits)
     save_model(model, folder / "model.h5")
-    save_model(model, folder / "model.keras")
+    save_model(model, folder / MODEL)
 
 
 def _conclude(folder, faces, split, history, facts, answers=None):
@@ -170,7 +181,7 @@ def _conclude(folder, faces, split, history, facts, answers=None):
 
     Answers that are known from features are not computed again, but the file has to agree on some.
     """
-    model = load_model(folder / "model.keras")
+    model = load_model(folder / MODEL)
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
     predict(model, faces.images[:1])  # traces the graph, which the time of an answer leaves out
     asked = faces.images if answers is None else faces.images[:_COMPARED]
@@ -185,15 +196,15 @@ def _conclude(folder, faces, split, history, facts, answers=None):
         )
     predictions = pd.concat([labels, answers], axis=1)
     predictions.insert(1, "split", split)
-    write_csv(folder / "predictions.csv", predictions, float_format="%.5f")
-    write_csv(folder / "history.csv", history)
+    write_csv(folder / PREDICTIONS, predictions, float_format="%.5f")
+    write_csv(folder / HISTORY, history)
     metrics = {part: _scores(rows) for part, rows in predictions.groupby("split")}
     metrics |= {
         "epochs": len(history),
         "seconds_per_epoch": float(history["seconds"].median()),
         "seconds": float(history["seconds"].sum()),
         "parameters": model.count_params(),
-        "file_bytes": (folder / "model.keras").stat().st_size,
+        "file_bytes": (folder / MODEL).stat().st_size,
         "answers_per_second": answers_per_second,
         **facts,
     }
@@ -207,8 +218,8 @@ def _conclude(folder, faces, split, history, facts, answers=None):
         )
         metrics["unrounded_validation"] = _scores(unrounded)
         exact.unlink()
-    write_json(folder / "provenance.json", _provenance(faces, metrics["seconds"]))
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / PROVENANCE, _provenance(faces, metrics["seconds"]))
+    write_json(folder / METRICS, metrics)
 
 
 def _scores(rows):
@@ -245,14 +256,12 @@ def _alone(folder):
     return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", ORPHANED)
 
 
-def _finished(folder, identity):
+def _finished(folder, identity, faces):
     """Whether this training is done; refuses a folder that holds another one."""
-    _refuse_another(folder, identity)
-    if not (folder / "metrics.json").exists():
+    _refuse_another(folder, identity, faces)
+    if not finished(folder):
         return False
-    _refuse_another_beginning(
-        folder, identity, json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    )
+    _refuse_another_beginning(folder, identity, read_json(folder / METRICS))
     _checkpoint(folder).unlink(missing_ok=True)  # of who was killed between the last two lines of train
     return True
 
@@ -265,25 +274,24 @@ def _claim(folder, identity):
     """Make the folder this training's, without what a killed one was just writing."""
     folder.mkdir(parents=True, exist_ok=True)
     clear_left_over(folder)
-    if not (folder / "config.json").exists():
-        write_json(folder / "config.json", identity)
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, identity)
 
 
-def _refuse_another(folder, identity):
+def _refuse_another(folder, identity, faces):
     """Refuse a folder that holds another training."""
-    path = folder / "config.json"
+    path = folder / CONFIG
     if not path.exists():
         return
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         then = asdict(TrainingConfig.from_dict(kept["training"]))
-        kept_data, kept_weights = kept["data"], kept["weights"]
+        kept_weights, _ = kept["weights"], kept["data"]["fingerprint"]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): delete the folder {folder} to start over"
         ) from error
-    if kept_data["fingerprint"] != identity["data"]["fingerprint"]:
-        raise InputError(f"{folder} was trained on other faces ({kept_data['name']}): give another run name")
+    check_same_faces(folder, faces, "give another run name")
     then, now = json.loads(json.dumps(then)), identity["training"]
     differing = [
         f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]

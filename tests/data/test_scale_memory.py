@@ -166,7 +166,7 @@ def test_it_does_not_matter_how_many_shuffles_fit_into_memory(monkeypatch):
 
 def test_held_out_faces_are_named_not_copied(faces, tmp_path):
     from agegender_lib.files import write_csv, write_json
-    from agegender_lib.training.held_out import held_out_rows
+    from agegender_lib.runs import held_out_rows
 
     write_json(tmp_path / "config.json", {"data": {"name": "mapped", "fingerprint": "f" * 64}})
     mixed = faces.table.sample(frac=1, random_state=8).assign(age_predicted=1.0, p_female=0.5)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from agegender_lib.evaluation import compare, compare_all, fluctuation, training_costs
-from agegender_lib.evaluation.runs import Run
+from agegender_lib.runs import Run
 
 
 def history(values, stages=None):

@@ -23,8 +23,8 @@ from agegender_lib.evaluation import (
     read_run,
     summarise,
 )
-from agegender_lib.evaluation.kept import find_kept, read_kept
 from agegender_lib.pipeline.cli import main
+from agegender_lib.runs.kept import find_kept, read_kept
 from agegender_lib.training import TrainingConfig, configure, train
 from agegender_lib.training.train import split_as_configured, training_name
 

@@ -6,7 +6,7 @@ import pytest
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import average_seeds, averaged, compare_averages
-from agegender_lib.evaluation.runs import Run
+from agegender_lib.runs import Run
 
 FACES = 400
 

@@ -26,7 +26,8 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.evaluation import bootstrap as bootstrapping
 from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, estimates, interval, mean_of, median_of
-from agegender_lib.evaluation.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, scores
+from agegender_lib.evaluation.tables import scores
+from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
 
 
 def table(age, read, gender=0, p_female=0.1, race=0, duplicate_group=-1, split="validation"):

@@ -7,7 +7,7 @@ import pandas as pd
 from tiny_faces import picture
 
 from agegender_lib.data import FaceSet
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS
+from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 FINGERPRINT = "f" * 64
 #: File number to group of near-duplicates; 3 and 9 disagree on the age, 4 and 5 on the gender, 20 and 21 on nothing.

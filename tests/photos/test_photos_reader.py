@@ -15,11 +15,11 @@ from agegender_lib import photos, plots
 from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS
 from agegender_lib.files import write_json
 from agegender_lib.photos.detector import FaceDetector, Found
 from agegender_lib.photos.framing import TEMPLATE
 from agegender_lib.photos.intervals import corrections_file, weights_digest
+from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 # the package's function of the same name hides the module
 detour_module = sys.modules["agegender_lib.photos.detour"]

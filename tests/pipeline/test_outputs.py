@@ -45,5 +45,5 @@ def test_runs_that_are_not_there_or_of_other_faces_are_refused(few, runs, tmp_pa
     with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(other\).*04_comparison"):
         out.compared()
     (runs["ModelA"] / "metrics.json").unlink()
-    with pytest.raises(InputError, match=r"ModelA's run folder .*model_a-1 is gone or not finished"):
+    with pytest.raises(InputError, match=r"model_a-1 holds no finished training.*04_comparison"):
         out.compared()

@@ -31,8 +31,8 @@ from agegender_lib.evaluation import (
     running_median,
     worst,
 )
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS
 from agegender_lib.plots.style import COLOURS, RENDERED_MARK, TEXT_WIDTH_CM, look_of, mark_rendered, settle
+from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 CM = 2.54
 

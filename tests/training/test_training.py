@@ -23,9 +23,9 @@ from agegender_lib import folders
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import compare, constant_predictions, read_run, summarise
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.models import load_model, predict
 from agegender_lib.models.heads import AGES
+from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.checkpoint import State, stalled

@@ -11,6 +11,7 @@ from optuna.trial import Trial, TrialState
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
+from agegender_lib.runs import HISTORY
 
 from ..train import train, training_name
 from .space import Space
@@ -162,5 +163,5 @@ class Objective:
 
 
 def _history(folder):
-    path = folder / "history.csv"
+    path = folder / HISTORY
     return pd.read_csv(path) if path.is_file() else pd.DataFrame()

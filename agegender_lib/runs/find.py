@@ -1,6 +1,5 @@
 """Which trainings there are to look at, and where their model files lie."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
-_FINISHED = "metrics.json"  # the file that a training writes last
+from .folder import CONFIG, METRICS, MODEL, check_run, read_json
 
 
 def find_runs(
@@ -39,14 +38,15 @@ def find_runs(
         When a named folder holds no finished training of these faces.
     """
     if named:
-        return _by_model([_checked(Path(folder).expanduser(), faces) for folder in named])
+        cure = "give run folders of these faces, such as runs/model_a-..."
+        return _by_model([check_run(Path(folder).expanduser(), faces, cure) for folder in named])
     reports = [Path(report), folders.REPORT]
     for results in (folder / "results" for folder in reports):
         compared = _compared(results)
         if compared and all(_trained_on(folder, faces) for folder in compared.values()):
             return compared
     for results in (folder / "results" for folder in reports):
-        kept = [path.parent for path in sorted((results / "runs").glob(f"*/{_FINISHED}"))]
+        kept = [path.parent for path in sorted((results / "runs").glob(f"*/{METRICS}"))]
         kept = [folder for folder in kept if _trained_on(folder, faces)]
         if kept:
             return _by_model(kept)
@@ -56,7 +56,7 @@ def find_runs(
 def model_file(folder: str | Path) -> Path | None:
     """The model of a run folder, or of a training kept in a report's ``results/runs/``; None where it is not kept."""
     folder = Path(folder)
-    found = [folder / "model.keras"]
+    found = [folder / MODEL]
     if folder.parent.name == "runs" and folder.parent.parent.name == "results":
         name = f"age_gender_{folder.name.removeprefix('model_').upper()}.keras"
         found.append(folder.parents[2] / "models" / name)
@@ -65,8 +65,7 @@ def model_file(folder: str | Path) -> Path | None:
 
 def model_name(folder: Path) -> str:
     """ "ModelA" of a run folder of a ``model_a``; the folder's own name where its settings cannot be read."""
-    config = _json(folder / "config.json")
-    model = (config.get("training") or {}).get("model") if config else None
+    model = (_read(folder / CONFIG).get("training") or {}).get("model")
     return f"Model{model.removeprefix('model_').upper()}" if isinstance(model, str) else folder.name
 
 
@@ -80,28 +79,20 @@ def _by_model(run_folders: list[Path]) -> dict[str, Path]:
     return dict(zip(names, run_folders, strict=True))
 
 
-def _checked(folder: Path, faces: FaceSet) -> Path:
-    if not (folder / _FINISHED).is_file():
-        raise InputError(f"{folder} holds no finished training: give run folders, such as runs/model_a-...")
-    if not _trained_on(folder, faces):
-        raise InputError(
-            f"{folder} was trained on other faces than these ({faces.name}): give the data that it was trained with"
-        )
-    return folder
-
-
 def _compared(results: Path) -> dict[str, Path]:
-    kept = _json(results / "compared.json")
-    return {name: folders.RUNS / run for name, run in kept["runs"].items()} if kept else {}
+    kept = _read(results / "compared.json").get("runs", {})
+    return {name: folders.RUNS / run for name, run in kept.items()}
 
 
 def _trained_on(folder: Path, faces: FaceSet) -> bool:
-    data = (_json(folder / "config.json") or {}).get("data") or {}
-    return (folder / _FINISHED).is_file() and data.get("fingerprint") == faces.fingerprint
-
-
-def _json(path: Path) -> dict | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        return bool(check_run(folder, faces))
+    except InputError:
+        return False
+
+
+def _read(path: Path) -> dict:
+    try:
+        return read_json(path)
+    except InputError:
+        return {}

@@ -1,7 +1,6 @@
 """The faces that a finished training held out."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,8 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+
+from .folder import PREDICTIONS, check_same_faces, existing
 
 
 def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
@@ -19,16 +20,8 @@ def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame,
     InputError
         If the folder lacks config.json or predictions.csv, or the run was made with other faces.
     """
-    folder = Path(run_folder)
-    for name in ("config.json", "predictions.csv"):
-        if not (folder / name).is_file():
-            raise InputError(f"the run folder {folder} has no {name}: train that model first")
-    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["data"]
-    if data["fingerprint"] != faces.fingerprint:
-        raise InputError(
-            f"{folder} was trained on other faces ({data['name']}) than those given ({faces.name}): give the same"
-        )
-    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str, "split": str})
+    folder = check_same_faces(run_folder, faces)
+    predictions = pd.read_csv(existing(folder / PREDICTIONS), dtype={"file": str, "split": str})
     held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
     place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
     return held_out, place[held_out["file"]].to_numpy()

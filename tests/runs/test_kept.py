@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.kept import HISTORIES, PREDICTIONS, RUNS, find_kept, keep_trainings, read_kept
-from agegender_lib.evaluation.runs import read_run
-from agegender_lib.evaluation.tables import HISTORY_COLUMNS
 from agegender_lib.files import write_csv, write_json
+from agegender_lib.runs import read_run
+from agegender_lib.runs.kept import HISTORIES, PREDICTIONS, RUNS, find_kept, keep_trainings, read_kept
+from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 # texts that would be read as something else, and numbers that are not to change their kind
 SETTINGS = {

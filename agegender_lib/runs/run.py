@@ -1,6 +1,5 @@
 """Read a run folder, the only thing notebooks and the report know of a training."""
 
-import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.tables import (
-    HISTORY_COLUMNS,
-    PREDICTION_COLUMNS,
-    check_columns,
-    check_predictions,
-)
 
-HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
+from .folder import CONFIG, HISTORY, HOW_TO_MAKE, METRICS, PREDICTIONS, PROVENANCE, existing, read_json
+from .tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
 
 
 @dataclass(frozen=True)
@@ -62,37 +56,17 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no run folder {folder}: {HOW_TO_MAKE}.")
-    config, provenance, metrics = (
-        _read_json(folder / f"{name}.json") for name in ("config", "provenance", "metrics")
-    )
+    config, provenance, metrics = (read_json(folder / name) for name in (CONFIG, PROVENANCE, METRICS))
     data = provenance.get("data")
     if not isinstance(data, dict) or "rendered" not in data:
-        raise InputError(f"{folder / 'provenance.json'} does not say which data the run used: {HOW_TO_MAKE}.")
-    history = read_table(folder / "history.csv", HISTORY_COLUMNS)
-    predictions = read_table(folder / "predictions.csv", PREDICTION_COLUMNS)
+        raise InputError(f"{folder / PROVENANCE} does not say which data the run used: {HOW_TO_MAKE}.")
+    history = read_table(folder / HISTORY, HISTORY_COLUMNS)
+    predictions = read_table(folder / PREDICTIONS, PREDICTION_COLUMNS)
     try:
         check_predictions(predictions, one_split=False)
     except InputError as error:
-        raise InputError(f"{folder / 'predictions.csv'} cannot be used: {error}") from error
+        raise InputError(f"{folder / PREDICTIONS} cannot be used: {error}") from error
     return Run(folder.name, config, provenance, history, predictions, metrics)
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"The run folder {path.parent} is incomplete, it has no {path.name}: {HOW_TO_MAKE}.")
-    return path
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(_existing(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not valid JSON ({error}): {HOW_TO_MAKE}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__}, not a JSON object: {HOW_TO_MAKE}.")
-    return content
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -103,16 +77,12 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     InputError
         When it cannot be read, lacks one of them, or holds text where numbers are wanted.
     """
-    _existing(path)
+    existing(path)
     texts = dict.fromkeys(("run", "file", "split", "stage"), str)
     try:
         table = pd.read_csv(path, dtype=texts)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-    ) as error:  # pandas ends some of its messages with a new line
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        # pandas ends some of its messages with a new line
         raise InputError(
             f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}."
         ) from error

@@ -1,0 +1,43 @@
+"""The run folder as a contract: its files and columns, reading, finding, and whose faces it was made from."""
+
+from .find import find_runs, model_file, model_name
+from .folder import (
+    CONFIG,
+    HISTORY,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    PROVENANCE,
+    TABLES,
+    check_run,
+    check_same_faces,
+    finished,
+    read_json,
+)
+from .held_out import drawn_rows, held_out_rows
+from .run import Run, read_run
+from .tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+
+__all__ = [
+    "CONFIG",
+    "CURVES",
+    "HISTORY",
+    "HISTORY_COLUMNS",
+    "METRICS",
+    "MODEL",
+    "PREDICTIONS",
+    "PREDICTION_COLUMNS",
+    "PROVENANCE",
+    "TABLES",
+    "Run",
+    "check_run",
+    "check_same_faces",
+    "drawn_rows",
+    "find_runs",
+    "finished",
+    "held_out_rows",
+    "model_file",
+    "model_name",
+    "read_json",
+    "read_run",
+]

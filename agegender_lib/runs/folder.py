@@ -1,0 +1,80 @@
+"""What lies in a run folder, when it is finished, and which faces it was made from."""
+
+import json
+from pathlib import Path
+
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+
+CONFIG = "config.json"  # settings, faces and weights: what makes it this training; written first
+PROVENANCE = "provenance.json"  # faces, versions, commit and machine
+HISTORY = "history.csv"  # a row per epoch
+PREDICTIONS = "predictions.csv"  # a row per face, of the saved model
+METRICS = "metrics.json"  # written last
+MODEL = "model.keras"
+#: What is small enough to keep beside a report.
+TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
+
+HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
+
+
+def finished(folder: str | Path) -> bool:
+    """Whether the training that has this folder is done."""
+    return (Path(folder) / METRICS).is_file()
+
+
+def check_run(folder: str | Path, faces: FaceSet, cure: str = HOW_TO_MAKE) -> Path:
+    """The folder, if it holds a finished training of these very faces.
+
+    Raises
+    ------
+    InputError
+        If it does not; ``cure`` says what to do then.
+    """
+    if not finished(folder):
+        raise InputError(f"{folder} holds no finished training: {cure}")
+    return check_same_faces(folder, faces, cure)
+
+
+def check_same_faces(
+    folder: str | Path, faces: FaceSet, cure: str = "give the data that it was trained with"
+) -> Path:
+    """The folder, if what is in it was made from these very faces.
+
+    Raises
+    ------
+    InputError
+        If its config.json cannot be read or names others; ``cure`` says what to do then.
+    """
+    data = read_json(Path(folder) / CONFIG).get("data") or {}
+    if data.get("fingerprint") != faces.fingerprint:
+        raise InputError(
+            f"{folder} was trained on other faces ({data.get('name')}) than these ({faces.name}): {cure}"
+        )
+    return Path(folder)
+
+
+def read_json(path: Path) -> dict:
+    """What a JSON file of a run folder holds.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no JSON, or no mapping.
+    """
+    try:
+        content = json.loads(existing(path).read_text(encoding="utf-8"))
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}): {HOW_TO_MAKE}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds a {type(content).__name__}, not a JSON object: {HOW_TO_MAKE}.")
+    return content
+
+
+def existing(path: Path) -> Path:
+    """The path of a run folder's file; an InputError if there is none."""
+    if not path.is_file():
+        raise InputError(f"The run folder {path.parent} is incomplete, it has no {path.name}: {HOW_TO_MAKE}.")
+    return path

@@ -1,0 +1,105 @@
+"""The columns of a run folder's tables, and the checks that everybody makes before counting anything."""
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.errors import InputError
+
+PREDICTION_COLUMNS = (
+    "file",
+    "split",
+    "age",
+    "gender",
+    "race",
+    "duplicate_group",
+    "age_predicted",
+    "p_female",
+)
+# What the label columns and the probability may hold, in words and as a test of floats.
+_ALLOWED = {
+    "age": ("ages of 0 years and more", lambda values: values >= 0),
+    "gender": ("codes of a gender", lambda values: np.isin(values, range(len(GENDERS)))),
+    "race": ("codes of a race", lambda values: np.isin(values, range(len(RACES)))),
+    "duplicate_group": ("numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0)),
+    "p_female": ("probabilities", lambda values: (values >= 0) & (values <= 1)),
+}
+# A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
+CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
+HISTORY_COLUMNS = (
+    "epoch",
+    "stage",
+    "seconds",
+    "learning_rate",
+    *CURVES,
+    *(f"val_{curve}" for curve in CURVES),
+)
+
+
+def check_columns(
+    table: pd.DataFrame,
+    columns: tuple[str, ...],
+    what: str,
+    cure: str = "train that model again to rewrite it",
+) -> None:
+    """Raise InputError when ``table`` is empty or lacks one of ``columns``.
+
+    The message calls the table ``what`` and ends in ``cure``, what to do about it.
+    """
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise InputError(f"{what} lacks the column(s) {', '.join(missing)}: {cure}.")
+    if table.empty:
+        raise InputError(f"{what} has no rows: {cure}.")
+
+
+def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None:
+    """Check that metrics may be computed from a predictions table.
+
+    Parameters
+    ----------
+    predictions
+        One row per image with the columns of ``PREDICTION_COLUMNS``.
+    one_split
+        Refuse training and validation images in one table: an error averaged over both means nothing.
+
+    Raises
+    ------
+    InputError
+        When a column is missing, there are no rows, a prediction is not a finite number, a label or probability is
+        out of range, a file occurs twice, or (with ``one_split``) both splits are present.
+    """
+    check_columns(predictions, PREDICTION_COLUMNS, "The predictions table")
+    for column in ("age_predicted", "p_female"):
+        broken = int((~np.isfinite(_floats(predictions[column]))).sum())
+        if broken:
+            raise InputError(
+                f"{broken} of {len(predictions)} values of {column} are not finite numbers: the training has "
+                "diverged, so train again with a lower learning rate."
+            )
+    for column, (words, allowed) in _ALLOWED.items():
+        values = _floats(predictions[column])
+        broken = int((~(allowed(values) & np.isfinite(values))).sum())
+        if broken:
+            raise InputError(
+                f"{broken} of {len(predictions)} values of {column} are not {words}: train that model again to "
+                "rewrite the table."
+            )
+    for column in ("file", "split"):
+        if predictions[column].isna().any():
+            raise InputError(
+                f"The predictions table has rows without {column}: train that model again to rewrite it."
+            )
+    if predictions["file"].duplicated().any():
+        twice = predictions.loc[predictions["file"].duplicated(), "file"].iloc[0]
+        raise InputError(f"The predictions table holds {twice!r} more than once: keep one row per image.")
+    splits = sorted(predictions["split"].unique())
+    if one_split and len(splits) > 1:
+        raise InputError(
+            f"The predictions table mixes the splits {' and '.join(splits)}: choose one, for example run.validation."
+        )
+
+
+def _floats(column: pd.Series) -> np.ndarray:
+    """The column as float64, NaN where it holds something else."""
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
