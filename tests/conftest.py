@@ -12,7 +12,7 @@ import pytest
 from agegender_lib.data import load_faces, render_faces
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
-LONGEST = ("test_report_run.py", "test_bench.py")
+LONGEST = ("test_report_run.py",)
 
 
 OFFLINE = Path(__file__).parent / "offline"

@@ -1,29 +1,22 @@
 """UTKFace from its public homes."""
 
-import gzip
 import os
-import re
 import shutil
-import tarfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from agegender_lib import folders
+from agegender_lib.data.archives import read_files
 from agegender_lib.data.fetch import fetch
 from agegender_lib.data.filenames import parse_name
-from agegender_lib.data.kaggle import kaggle_dataset
-from agegender_lib.data.web import fetch_json
 from agegender_lib.errors import InputError
 
-HUGGING_FACE = "py97/UTKFace-Cropped"
+#: py97/UTKFace-Cropped of 2023, 106,634,631 bytes.
+HUGGING_FACE = "datasets/py97/UTKFace-Cropped/resolve/e80f21fb21fa3631380c3cb634b79be3ac2f4cba/UTKFace.tar.gz"
+SHA256 = "2c0655397b498e81b82d685ee74bee8c2e4364a5897caf3afec6ea48929024a7"
 KAGGLE = "jangedoo/utkface-new"
-ARCHIVE = "UTKFace.tar.gz"
-FACES = "UTKFace"  # the folder in both
+ARCHIVE, FACES = "UTKFace.tar.gz", "UTKFace"
 ALL = 23_708  # images; the names of a few of them cannot be read
 FEWEST = 23_000
-JPEG = b"\xff\xd8\xff"
 
 LICENCE = """\
 UTKFace (https://susanqq.github.io/UTKFace/) is for non-commercial research only.
@@ -72,18 +65,15 @@ def download_faces(source: str = "huggingface", folder: str | Path = folders.CAC
 
 
 def require_faces(source: Path) -> int:
-    """Number of UTKFace-named JPEGs in a folder or a `.tar.gz`, which is read to its end.
+    """Number of UTKFace-named JPEGs in a folder or an archive, which is read to its end.
 
     Raises
     ------
     InputError
         The archive is damaged, or there are far fewer faces than UTKFace has.
     """
-    heads = _folder_heads(source) if source.is_dir() else _archive_heads(source)
-    try:
-        count = sum(head == JPEG and _is_face(name) for name, head in heads)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise InputError(f"{source} cannot be read to its end ({error}); remove it and try again") from error
+    contents = read_files(source, _objection)
+    count = sum(isinstance(content, bytes) and content.startswith(b"\xff\xd8\xff") for _, content in contents)
     if count < FEWEST:
         raise InputError(
             f"{source} holds {count:,} JPEGs with UTKFace names where about {ALL:,} are expected; "
@@ -92,73 +82,40 @@ def require_faces(source: Path) -> int:
     return count
 
 
-def _is_face(name: str) -> bool:
+def _objection(path: str) -> str | None:
     try:
-        parse_name(name)
-    except InputError:
-        return False
-    return True
-
-
-def _folder_heads(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in folder.iterdir():
-        if path.is_file():
-            with open(path, "rb") as file:
-                yield path.name, file.read(len(JPEG))
-
-
-def _archive_heads(archive: Path) -> Iterator[tuple[str, bytes]]:
-    with gzip.open(archive) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as tar:
-            for member in tar:
-                if member.isfile():
-                    yield member.name.rpartition("/")[2], tar.extractfile(member).read(len(JPEG))
-        # gzip compares its checksum at the very end, which tar need not have reached
-        while stream.read(2**20):
-            pass
+        parse_name(path.rpartition("/")[2])
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _from_hugging_face(archive: Path) -> None:
     base = os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
-    listing = f"{base}/api/datasets/{HUGGING_FACE}/tree/main"
-    remote, size, sha256 = _announced(fetch_json(listing), listing)
-    url = f"{base}/datasets/{HUGGING_FACE}/resolve/main/{quote(remote)}"
-    fetch(url, archive, sha256=sha256, size=size, check=require_faces)
-
-
-def _announced(entries: object, listing: str) -> tuple[str, int, str]:
-    """Path, size in bytes and sha256 of the one archive in a dataset's listing."""
-    try:
-        (entry,) = (entry for entry in entries if entry["path"].endswith(".tar.gz"))
-        path, size, sha256 = entry["path"], entry["lfs"]["size"], entry["lfs"]["oid"]
-        if not (isinstance(size, int) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
-            raise ValueError(f"{size} {sha256}")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{listing} does not announce one .tar.gz with its size and sha256; try source 'kaggle'"
-        ) from error
-    return path, size, sha256
+    fetch(f"{base}/{HUGGING_FACE}", archive, SHA256)
 
 
 def _from_kaggle(folder: Path) -> None:
-    cached = kaggle_dataset(KAGGLE)
-    faces = cached / FACES  # beside it lie copies of the same faces, which need not come along
-    if not faces.is_dir():
-        raise InputError(f"Kaggle's {KAGGLE} in {cached} holds no folder {FACES}; try source 'huggingface'")
-    require_faces(faces)
+    import kagglehub
+
+    try:
+        # into its own cache: inside a Kaggle notebook that is a read-only mount
+        cached = Path(kagglehub.dataset_download(KAGGLE)) / FACES  # copies of the same faces lie beside it
+    except Exception as error:  # a dozen types without a common ancestor
+        reason = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
+        raise InputError(
+            f"Kaggle did not send {KAGGLE} ({reason}); check the network, put a token from "
+            "https://www.kaggle.com/settings/api into KAGGLE_API_TOKEN, or choose source 'huggingface'"
+        ) from error
+    require_faces(cached)
     partial = folder.with_name(f"{folder.name}.part")
     try:
-        if partial.exists():
-            shutil.rmtree(partial)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for face in faces.iterdir():
+        for face in cached.iterdir():
             shutil.copyfile(face, partial / face.name)  # without its permissions: on Kaggle all is read-only
-        os.replace(partial, folder)
-    except KeyboardInterrupt as stop:
-        stop.args = (f"copying {faces} to {folder} was interrupted; run the same again",)
-        raise
+        partial.rename(folder)
     except OSError as error:
-        reason = error.strerror or error
         raise InputError(
-            f"{faces} cannot be copied to {folder}: {reason}; make room, then try again"
+            f"{cached} cannot be copied to {folder} ({error.strerror or error}); make room"
         ) from error

