@@ -3,28 +3,20 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
-import json
-import os
-import subprocess
-import sys
-import textwrap
-from dataclasses import replace
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from keras import layers
+from model_tools import answers, check_contract, read_elsewhere
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import read_run
 from agegender_lib.models import average_flips, build_model_a, describe
 from agegender_lib.models.heads import age_output
-from agegender_lib.training import build_network, configure, train
+from agegender_lib.training import build_network, configure
 from agegender_lib.training.export import save_model
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import KernelMuon
-from agegender_lib.training.progress import Progress
 
 SMALL = dict(widths=(8, 16), stem=8, side=128)
 ORIGINAL = dict(variant="original", filters=(2, 3), dense=6, features="global")
@@ -77,13 +69,6 @@ def test_a_residual_block_adds_its_input_and_a_plain_one_does_not(faces):
         assert np.allclose(after, before if wanted else 0, atol=1e-6)
 
 
-def test_excitation_can_be_left_out():
-    ends = ("_squeeze", "_excite1", "_excite2", "_excitation")
-    assert len(named(build_model_a(**SMALL), *ends)) == 8
-    without = build_model_a(**SMALL, excitation=False)
-    assert named(without, *ends) == [] and len(named(without, "_add")) == 2
-
-
 def test_an_excitation_scales_whole_channels(faces):
     model = build_model_a(**SMALL)
     before, after = (
@@ -130,18 +115,6 @@ def test_the_input_is_scaled_as_asked(faces):
     for choice in ("none", "fixed", "image"):
         layer = [name for name in named(build_model_a(**SMALL, input_scaling=choice), "_input_scale")]
         assert len(layer) == (choice != "none")
-
-
-def test_scaling_each_image_forgets_brightness_and_contrast(faces):
-    lit = 0.7 * faces + 0.15  # paler and lighter, within [0, 1]
-    change = {
-        choice: np.abs(scaled(choice, lit) - scaled(choice, faces)).max() for choice in ("fixed", "image")
-    }
-    # not quite, because of the small number that is added to the variance
-    assert change["image"] < 0.12 < 0.4 < change["fixed"]
-    # one image does not depend on the others of its batch
-    alone = scaled("image", faces[:1])
-    assert alone == pytest.approx(scaled("image", faces)[:1], abs=1e-5)
 
 
 @pytest.mark.parametrize("choices", [SMALL, ORIGINAL, {**ORIGINAL, "split_after": 1}])
@@ -242,48 +215,18 @@ def test_only_the_answers_of_an_ordinal_head_learn(ordinal):
         assert ordinal.get_layer(name).compute_dtype == "float32"
 
 
-LOAD = """
-    import json, sys
-
-    class NotInstalled:
-        def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] == "agegender_lib":
-                raise ImportError("agegender_lib is not installed on this machine")
-
-    sys.meta_path.insert(0, NotInstalled())
-    import keras
-    import numpy as np
-
-    assert "agegender_lib" not in sys.modules
-    faces = np.load("faces.npy")
-    models = [keras.models.load_model(path, compile=False) for path in sys.argv[1:]]
-    print(json.dumps([[np.asarray(output).tolist() for output in model(faces)] for model in models]))
-"""
-
-
 def test_saved_choices_load_where_this_library_is_not_installed(ordinal, faces, tmp_path):
-    np.save(tmp_path / "faces.npy", faces)
+    choices = dict(side=64, block="plain", excitation=False, pooling="both", input_scaling="image")
     models = {
         "ordinal.keras": average_flips(ordinal),
         "ordinal.h5": ordinal,
-        "plain.keras": build_model_a(
-            **{**SMALL, "side": 64}, block="plain", excitation=False, pooling="both", input_scaling="image"
-        ),
+        "plain.keras": build_model_a(**{**SMALL, **choices}),
     }
     for name, model in models.items():
         save_model(model, tmp_path / name)
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", textwrap.dedent(LOAD), *models],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    for found, model in zip(json.loads(done.stdout.splitlines()[-1]), models.values(), strict=True):
-        gender, age = (np.asarray(output) for output in model(faces))
-        assert np.array(found[0]) == pytest.approx(gender, abs=1e-5)
-        assert np.array(found[1]) == pytest.approx(age, abs=1e-3)
+    found = read_elsewhere(tmp_path, faces, dict.fromkeys(models, False))
+    for name, model in models.items():
+        check_contract(found[name], answers(model, faces))
 
 
 # Descriptions say what is there.
@@ -440,53 +383,3 @@ def test_everything_else_moves_as_with_adamw():
             kinds.add(v.name)
             assert np.array_equal(read(v), read(w)), v.path
     assert kinds == {"kernel", "bias", "gamma", "beta"}
-
-
-def test_muon_s_weight_decay_spares_biases_and_normalisation():
-    graph = muon(weight_decay=0.5)
-    for variable in graph.trainable_variables:
-        variable.assign(keras.ops.ones_like(variable))
-    # without gradients, decay is all that is left
-    apply(graph, [np.zeros(v.shape, "float32") for v in graph.trainable_variables])
-    names = set()
-    for variable in graph.trainable_variables:
-        names.add((variable.name, len(variable.shape)))
-        decays = variable.name == "kernel"
-        assert read(variable) == pytest.approx(1 - 0.01 * 0.5 if decays else 1, abs=1e-6), variable.path
-    assert names == {("kernel", 4), ("kernel", 2), ("bias", 1), ("gamma", 1), ("beta", 1)}
-
-
-def test_a_killed_training_with_muon_goes_on_bit_by_bit(drawn, tmp_path, monkeypatch):
-    table = drawn.table.iloc[::10].reset_index(drop=True)
-    few = replace(drawn, table=table, images=drawn.images[::10])
-    config = configure(
-        "model_a",
-        builder={**ORIGINAL, "split_after": 2, "side": 32},
-        optimizer="muon",
-        stages=[dict(epochs=3, learning_rate=0.01)],
-        validation=20,
-        batch_size=8,
-        ema_momentum=0.8,
-        mixup=0.2,
-        members=1,
-        precision="float32",
-    )
-    straight = read_run(train(config, few, runs=tmp_path, name="straight"))
-    real = Progress.row
-
-    def row(self, row):
-        real(self, row)
-        if row["epoch"] == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Progress, "row", row)
-        train(config, few, runs=tmp_path, name="killed")
-    resumed = read_run(train(config, few, runs=tmp_path, name="killed"))
-    pd.testing.assert_frame_equal(resumed.predictions, straight.predictions, check_exact=True)
-    for one in (resumed, straight):
-        one.history.pop("seconds")
-    pd.testing.assert_frame_equal(resumed.history, straight.history, check_exact=True)
-    models = [keras.models.load_model(tmp_path / name / "model.keras") for name in ("straight", "killed")]
-    for one, other in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
-        assert np.array_equal(one, other)
