@@ -1,5 +1,6 @@
 """One process at a time: a lock says who has it, lets go with its process, and is waited for where that helps."""
 
+import errno
 import math
 import os
 import re
@@ -70,13 +71,11 @@ def test_of_many_that_wait_each_has_it_alone(tmp_path):
                 inside.pop()
         done.append(1)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lock, "_PAUSE", 0.001)
-        threads = [threading.Thread(target=work) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert set(most) == {1} and len(most) == 30 and len(done) == 6
     assert list((tmp_path / "folder").iterdir()) == []
 
@@ -107,13 +106,10 @@ def test_an_error_in_the_block_lets_go(tmp_path):
 
 
 def test_a_file_system_without_locks_does_without(tmp_path, monkeypatch):
-    if lock.fcntl is None:
-        pytest.skip("flock is Unix's")
-
     def refuse(*_):
-        raise OSError(lock.errno.ENOTSUP, "Operation not supported")
+        raise OSError(errno.ENOTSUP, "Operation not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", refuse)
+    monkeypatch.setattr(lock.FileLock, "acquire", refuse)
     with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "a.lock", "it"):
         pass
 
