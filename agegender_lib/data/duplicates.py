@@ -19,11 +19,13 @@ from scipy.fft import dctn
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from .decode import LUMA
+
 THRESHOLD = 0.98
 THUMBNAIL = 32
 _STRIP, _CHUNK = 1024, 256  # faces; distances from a chunk to a strip fit into the processor's cache
 _BLOCK = 1024  # images or pairs looked at at once: their pixels as floats are 200 MB
-_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_GREY = LUMA.astype(np.float32)
 _FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
 
 

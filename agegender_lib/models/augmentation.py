@@ -6,8 +6,10 @@ import keras
 import numpy as np
 from keras import ops, random
 
+from agegender_lib.data.decode import LUMA
+
 # every channel becomes the luma of ITU-R BT.601; pixels are rows, so that they are multiplied from the left
-_TO_GREY = np.tile(np.array([[0.299], [0.587], [0.114]], "float32"), (1, 3))
+_TO_GREY = np.tile(LUMA.astype("float32")[:, None], (1, 3))
 
 
 @keras.saving.register_keras_serializable("agegender")

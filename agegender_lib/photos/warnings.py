@@ -1,11 +1,13 @@
 """When an answer deserves less trust: the face is small, blurred, turned or cut off.
 
-Every limit is a percentile of the coursework's own training crops, so that a warning means "unlike nearly all faces
-the models learned from"; see ``measure.measure_frames``. The exception is "small", for all training crops have one
-size: its limit is where ModelF's error began to grow when 300 validation crops were shrunk and enlarged again.
+Every limit is a percentile over 1,000 of the coursework's own training crops, so that a warning means "unlike nearly
+all faces the models learned from". The exception is "small", for all training crops have one size: its limit is where
+ModelF's error began to grow when 300 validation crops were shrunk and enlarged again.
 """
 
 import numpy as np
+
+from agegender_lib.data.decode import LUMA
 
 from .framing import SIDE, TEMPLATE, inverse, similarity
 
@@ -24,7 +26,6 @@ TURNED_UP_DOWN = 0.22
 CUT_OFF = 0.12
 _USUAL_ACROSS, _USUAL_DOWN = -0.008, 0.578
 _INNER = slice(16, 112)
-_TO_GREY = np.array([0.299, 0.587, 0.114])
 
 
 def warnings_of(
@@ -72,7 +73,7 @@ def sharpness(crop: np.ndarray) -> float:
 
     In squared grey levels (0 to 255). The edges are left out, for what lies outside a photo is black.
     """
-    grey = crop[_INNER, _INNER].astype(np.float64) @ _TO_GREY
+    grey = crop[_INNER, _INNER].astype(np.float64) @ LUMA
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     return float((around - 4 * grey[1:-1, 1:-1]).var())
 
@@ -93,9 +94,7 @@ def turn(landmarks: np.ndarray) -> tuple[float, float]:
 
 def outside(transform: np.ndarray, size: tuple[int, int]) -> float:
     """The share of the crop that lies outside a photo of this height and width, 0 to 1."""
-    across = (np.arange(SIDE) + 0.5)[None, :].repeat(SIDE, axis=0)
+    pixels = np.stack(np.mgrid[:SIDE, :SIDE][::-1], axis=-1) + 0.5
     back = inverse(transform)
-    x = back[0, 0] * across + back[0, 1] * across.T + back[0, 2]
-    y = back[1, 0] * across + back[1, 1] * across.T + back[1, 2]
-    height, width = size
-    return float(((x < 0) | (x > width) | (y < 0) | (y > height)).mean())
+    places = pixels @ back[:, :2].T + back[:, 2]
+    return float(((places < 0) | (places > size[::-1])).any(axis=-1).mean())

@@ -16,13 +16,12 @@ from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
+from agegender_lib.photos import detour
 from agegender_lib.photos.detector import FaceDetector, Found
 from agegender_lib.photos.framing import TEMPLATE
 from agegender_lib.photos.intervals import corrections_file, weights_digest
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
-# the package's function of the same name hides the module
-detour_module = sys.modules["agegender_lib.photos.detour"]
 FACES = np.stack(
     [
         np.asarray(draw_face(age, k % 2, k % 5, np.random.default_rng(k)))
@@ -278,31 +277,34 @@ def faceset():
 
 def detour_with(reader, placed, monkeypatch, faceset, change):
     """The detour with a detector that finds each placed face where ``change`` says."""
-    real = detour_module.place_face
+    real = detour.place_face
 
     def place(image, rng):
         canvas, where = real(image, rng)
         placed(*change(where))
         return canvas, where
 
-    monkeypatch.setattr(detour_module, "place_face", place)
-    return photos.detour(faceset, list(faceset.table["file"]), reader, seed=3)
+    monkeypatch.setattr(detour, "place_face", place)
+    table = detour.walk(faceset, range(6), reader)
+    monkeypatch.undo()
+    return table
 
 
 def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeypatch, faceset):
     table = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
     assert table["found"].all() and (table["others"] == 0).all() and table["shift"].max() < 1e-6
     assert table["scale"].between(0.5, 2.5).all() and table["rotation"].between(-30, 30).all()
-    np.testing.assert_allclose(table["error_crop"], (table["age_crop"] - table["age"]).abs())
-    summary = photos.detour_summary(table, resamples=200).set_index("group").loc["all"]
-    assert summary["n"] == 6 and summary["found"] == 1
-    means = table[["error_crop", "error_photo"]].mean()
-    assert summary["difference"] == pytest.approx(means["error_photo"] - means["error_crop"])
-    assert summary["difference_low"] <= summary["difference"] <= summary["difference_high"]
-    quoted = photos.quote_detour(photos.detour_summary(table, resamples=20))
-    parts = photos.detour_summary(table, resamples=20).set_index("group")["difference"].iloc[1:]
-    assert quoted["mae_photo"] == pytest.approx(means["error_photo"])
-    assert quoted["most"] == {"group": parts.idxmax(), "difference": parts.max()}
+    assert table["file"].tolist() == faceset.table["file"].tolist()
+    summary = photos.detour_summary(table)
+    every = summary.set_index("group").loc["all"]
+    assert every["n"] == 6 and every["found"] == 1
+    crops, photographs = ((table[f"age_{way}"] - table["age"]).abs().mean() for way in ("crop", "photo"))
+    assert (every["mae_crop"], every["mae_photo"]) == pytest.approx((crops, photographs))
+    assert every["difference"] == pytest.approx(photographs - crops)
+    assert every["difference_low"] <= every["difference"] <= every["difference_high"]
+    assert every["gender_crop"] == ((table["p_female_crop"] >= 0.5) == table["gender"]).mean()
+    for kind in ("scale", "rotation"):
+        assert summary.loc[summary["group"].str.startswith(kind), "n"].sum() == 6
     again = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
     pd.testing.assert_frame_equal(again, table)
 
@@ -316,16 +318,12 @@ def test_a_detector_that_is_off_misses_or_sees_ghosts_is_told_so(reader, placed,
     np.testing.assert_allclose(off["shift"], 10, atol=1e-6)
     blind = detour_with(reader, placed, monkeypatch, faceset, lambda where: [])
     assert not blind["found"].any() and blind["age_photo"].isna().all()
-    assert photos.detour_summary(blind, resamples=20)["found"].iloc[0] == 0
+    summary = photos.detour_summary(blind)
+    assert (summary["found"] == 0).all() and summary[["mae_photo", "difference", "shift"]].isna().all(
+        axis=None
+    )
     ghosts = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where, put(0.2, 0, 0)])
     assert ghosts["found"].all() and ghosts["others"].sum() >= 5
-
-
-def test_only_faces_that_are_there_make_a_detour(reader, faceset):
-    with pytest.raises(InputError, match=r"drawn holds 6 faces, and 'no\.jpg' is not among them"):
-        photos.detour(faceset, ["no.jpg"], reader)
-    with pytest.raises(InputError, match="none was chosen"):
-        photos.detour(faceset, [], reader)
 
 
 # a photograph: Grace Hopper, which comes with matplotlib (U.S. Navy, public domain)
@@ -398,7 +396,6 @@ def test_without_the_detectors_package_the_message_says_what_to_install(monkeypa
 
 
 def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path, faceset, monkeypatch):
-    kept_module = sys.modules["agegender_lib.photos.held_out"]
     table = faceset.table.assign(split="validation")
     table.loc[table.index[::2], "split"] = "train"
     table.iloc[::-1].to_csv(tmp_path / "predictions.csv", index=False)
@@ -407,18 +404,17 @@ def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path
     )
     calls = []
 
-    def walked(faces, files, reader, seed, progress):
-        calls.append((reader, seed))
-        known = faces.table.set_index("file").loc[files].reset_index()
-        return known.assign(found=True, age_photo=1 / 3, warnings=["", *["small"] * (len(files) - 1)])
+    def walked(faces, rows, reader):
+        calls.append(reader)
+        return faces.table.iloc[rows].assign(found=True, age_photo=1 / 3)
 
-    monkeypatch.setattr(kept_module, "detour", walked)
-    monkeypatch.setattr(kept_module, "PhotoReader", lambda path: path)
-    first = photos.held_out_detour(tmp_path, faceset, 2, seed=5)
-    assert calls == [(tmp_path / "model.keras", 5)]
+    monkeypatch.setattr(detour, "walk", walked)
+    monkeypatch.setattr(detour, "PhotoReader", lambda path: path)
+    first = photos.held_out_detour(tmp_path, faceset, 2)
+    assert calls == [tmp_path / "model.keras"]
     held_out = set(table.loc[table["split"] == "validation", "file"])
     assert len(first) == 2 and set(first["file"]) <= held_out
-    pd.testing.assert_frame_equal(photos.held_out_detour(tmp_path, faceset, 2, seed=5), first)
-    assert len(calls) == 1 and first["warnings"].tolist() == ["", "small"] and first["found"].dtype == bool
-    all_of_them = photos.held_out_detour(tmp_path, faceset, 99, seed=5)
+    pd.testing.assert_frame_equal(photos.held_out_detour(tmp_path, faceset, 2), first)
+    assert len(calls) == 1 and first["found"].dtype == bool
+    all_of_them = photos.held_out_detour(tmp_path, faceset, 99)
     assert set(all_of_them["file"]) == held_out >= set(first["file"]) and len(calls) == 2
