@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from kill_checks import UNFINISHED, broken, differences, finished, left_over
+from kill_checks import READERS, UNFINISHED, broken, differences, finished, left_over
 from kill_points import kill_points
 from tiny_faces import FACES, truncated, write_folder, write_tar
 
@@ -108,9 +108,8 @@ def run_folder(folder):
 
 def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
     # the models of this test are none
-    monkeypatch.setattr(
-        "kill_checks._READERS", {k: v for k, v in _readers().items() if k not in (".h5", ".keras")}
-    )
+    for suffix in (".h5", ".keras"):
+        monkeypatch.delitem(READERS, suffix)
     # which needs the answers of a whole training
     monkeypatch.setattr(
         outputs, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {})
@@ -139,12 +138,6 @@ def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
         assert differences(work, states[-1]) == [] and left_over(work) == []
 
 
-def _readers():
-    import kill_checks
-
-    return kill_checks._READERS
-
-
 def report_folder(folder, word):
     for name in (
         f"figures/{word}.txt",
@@ -162,7 +155,7 @@ def report_folder(folder, word):
 
 
 def test_a_report_that_moves_into_its_folder(work, moments, tmp_path, monkeypatch):
-    monkeypatch.setattr("kill_checks._READERS", {k: v for k, v in _readers().items() if k != ".pdf"})
+    monkeypatch.delitem(READERS, ".pdf")
     old = report_folder(tmp_path / "old", "old")
     (old / "report.ipynb").write_text('{"cells": []}')
     shutil.copytree(old, work)

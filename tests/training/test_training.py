@@ -168,7 +168,9 @@ def test_a_run_of_other_settings_or_faces_is_refused(learnt, drawn, few):
     with pytest.raises(InputError, match=r"builder is .*stem.* there"):
         train(replace(config, builder={}), drawn, runs=runs, name="learnt")
     others = replace(few, fingerprint="0" * 64)
-    with pytest.raises(InputError, match=r"was trained on other faces \(faces\) than these .*: give another run name"):
+    with pytest.raises(
+        InputError, match=r"was trained on other faces \(faces\) than these .*: give another run name"
+    ):
         train(config, others, runs=runs, name="learnt")
 
 
