@@ -62,6 +62,7 @@ def test_every_imported_package_is_asked_for(places, extras):
     }
     providers = importlib.metadata.packages_distributions()
     ours = {"agegender_lib", "tests", *(path.stem for path in licences.ROOT.glob("tests/**/*"))}
+    ours.add("set_up")  # lies beside the notebooks
     ours.add("google")  # google.colab is there where it is asked for, and nowhere else
     for package in imported_packages(places) - set(sys.stdlib_module_names) - ours:
         names = {licences._name(name) for name in providers.get(package, [package])}
