@@ -20,7 +20,7 @@ from agegender_lib.runs import TABLES, check_run
 from agegender_lib.runs.kept import keep_trainings
 
 if TYPE_CHECKING:
-    import optuna
+    from agegender_lib.training.search import Search
 
 MODEL_FILES = (".keras", ".h5")
 # Six digits are more than any printed number shows and hide the last bits, in which machines differ.
@@ -117,11 +117,11 @@ class Outputs:
             places = dict(zip(found["run"], found["folder"], strict=True))
             keep_trainings(places, self._results(Path("ablations", study)))
 
-    def search(self, study: "optuna.Study") -> None:
-        """Keep a search as `results/search/study.json`."""
-        from agegender_lib.training.search import write_search  # imports Keras and Optuna
-
-        write_search(study, self._results(Path("search", "study.json")))
+    def search(self, search: "Search") -> None:
+        """Keep the tables of a search in `results/search/`."""
+        self.numbers("search/about", search.about)
+        for name in ("trials", "epochs", "importances"):
+            self.table(getattr(search, name), f"search/{name}")
 
     def _results(self, name: str | Path) -> Path:
         return self.folder / "results" / name

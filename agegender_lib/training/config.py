@@ -257,10 +257,10 @@ def _check_stages(stages, model):
         if not isinstance(stage, dict):
             raise InputError(f"{model}: a stage is {stage!r}: give a mapping of its settings")
         _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
-        _check_number("epochs of a stage", stage.get("epochs", 1), 1, whole=True)
+        check_number("epochs of a stage", stage.get("epochs", 1), 1, whole=True)
         for key in ("learning_rate", "warmup_epochs"):
-            _check_number(f"{key} of a stage", stage.get(key, 0), 0)
-        _check_number("depth_decay of a stage", stage.get("depth_decay", 1), 0, 1)
+            check_number(f"{key} of a stage", stage.get(key, 0), 0)
+        check_number("depth_decay of a stage", stage.get("depth_decay", 1), 0, 1)
         on_features = stage.get("on_features", False)
         if not isinstance(on_features, bool):
             raise InputError(f"on_features of a stage is {on_features!r}: give true or false")
@@ -271,7 +271,8 @@ def _check_stages(stages, model):
             )
 
 
-def _check_number(key, value, least, most=None, whole=False):
+def check_number(key: str, value: Any, least: float, most: float | None = None, whole: bool = False) -> None:
+    """Refuse what is no number, or none of these; ``key`` names it."""
     kinds = int if whole else (int, float)
     # a comparison with NaN is false
     if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= (most or math.inf):
@@ -291,13 +292,13 @@ def _check(values):
         if values[key] not in allowed:
             raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(map(str, allowed))}")
     for key in ("age_weight", "gender_weight", "distribution_weight", "weight_decay", "mixup"):
-        _check_number(key, values[key], 0)
-    _check_number("label_smoothing", values["label_smoothing"], 0, 1)
-    _check_number("batch_size", values["batch_size"], 1, whole=True)
-    _check_number("members", values["members"], 1, whole=True)
-    _check_number("gradient_batches", values["gradient_batches"], 0, whole=True)
+        check_number(key, values[key], 0)
+    check_number("label_smoothing", values["label_smoothing"], 0, 1)
+    check_number("batch_size", values["batch_size"], 1, whole=True)
+    check_number("members", values["members"], 1, whole=True)
+    check_number("gradient_batches", values["gradient_batches"], 0, whole=True)
     for key in ("seed", "split_seed"):
-        _check_number(key, values[key], 0, 2**32 - 1, whole=True)
+        check_number(key, values[key], 0, 2**32 - 1, whole=True)
     if values["mixup"] and any(stage.get("on_features") for stage in values["stages"]):
         raise InputError("mixup blends pixels, and a stage on features has none: set mixup to 0")
     optional = {
@@ -308,7 +309,7 @@ def _check(values):
     }
     for key, limits in optional.items():
         if values[key] is not None:
-            _check_number(key, values[key], *limits)
+            check_number(key, values[key], *limits)
     if values["fold"] is not None:
         _check_fold(values["fold"], values["validation"])
     sigma = values["age_sigma"]
@@ -316,8 +317,8 @@ def _check(values):
         raise InputError(
             f"age_sigma is {sigma!r}: give two numbers, the years at birth and their growth per year"
         )
-    _check_number("age_sigma at birth", sigma[0], 0.1)
-    _check_number("age_sigma's growth", sigma[1], 0)
+    check_number("age_sigma at birth", sigma[0], 0.1)
+    check_number("age_sigma's growth", sigma[1], 0)
 
 
 def _check_fold(fold, validation):

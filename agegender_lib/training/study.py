@@ -1,8 +1,7 @@
 """Studies: many trainings that differ in one thing each, so that a recipe is found by measuring."""
 
 import json
-import time
-from collections import deque
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
-from agegender_lib.lock import Busy
+from agegender_lib.lock import ORPHANED, Busy
 from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
 
@@ -24,7 +23,6 @@ from .train import train, training_name
 
 RUNS = folders.RUNS / "ablations"
 KEPT = folders.REPORT / "results" / "ablations"
-_PAUSE = 5.0  # seconds between two looks at a training that another worker has
 _MERGED = ("builder", "augmentation")
 
 
@@ -133,7 +131,9 @@ def run_study(
     """
     names = [training_name(training.config, faces, weights) for training in study.trainings]
     elsewhere = find_kept(kept)
-    places = {name: _finished(Path(runs) / name) or elsewhere.get(name) for name in names}
+    places = {
+        name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names
+    }
     missing: dict[str, Training] = {}
     for name, training in zip(names, study.trainings, strict=True):
         if train_missing and places[name] is None:
@@ -151,32 +151,20 @@ def run_study(
 
 
 def _train(missing, faces, weights, runs):
-    """Train one after the other; what another worker has at hand comes last, in case that one is killed."""
-    todo, done, told = deque(missing), {}, set()
-    passed_over = 0
-    while todo:
-        name = todo.popleft()
-        training = missing[name]
-        if name not in told:
+    """First what nobody has at hand; what other workers had is then finished, or left over where one was killed."""
+    done: dict[str, Path] = {}
+    for wait in (ORPHANED, math.inf):
+        for number, (name, training) in enumerate(missing.items(), 1):
+            if name in done:
+                continue
             what = f"{training.group}: {training.choice}, seed {training.seed}"
-            print(f"{len(told) + 1}/{len(missing)}  {what}", flush=True)
-        try:
-            done[name] = train(training.config, faces, weights, runs)
-            passed_over = 0
-        except Busy:
-            if name not in told:
+            print(f"{number}/{len(missing)}  {what}", flush=True)
+            try:
+                done[name] = train(training.config, faces, weights, runs, wait=wait)
+            except Busy:
                 print("  another process is training this one: later", flush=True)
-            todo.append(name)
-            passed_over += 1
-            if passed_over >= len(todo):
-                time.sleep(_PAUSE)
-        told.add(name)
-        keras.utils.clear_session()
+            keras.utils.clear_session()
     return done
-
-
-def _finished(folder):
-    return folder if finished(folder) else None
 
 
 def _study(name, content, settings):

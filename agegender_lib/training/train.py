@@ -60,6 +60,7 @@ def train(
     runs: Path = folders.RUNS,
     name: str | None = None,
     on_epoch: Callable[[dict], None] | None = None,
+    wait: float = ORPHANED,
 ) -> Path:
     """Train a model, or go on with a training that was killed, or return one that is finished.
 
@@ -77,6 +78,9 @@ def train(
     on_epoch : callable, optional
         Gets every epoch's row of history.csv once it is safely written, those of a killed training's earlier
         epochs first. What it raises ends the training, which the same call would go on with.
+    wait : float
+        Seconds to wait for another process that trains this; a notebook's kernel whose report was killed lives on for
+        a moment.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def train(
         return folder
     split = split_as_configured(config, faces.table)
     if config.members > 1:
-        return _train_members(config, faces, weights, folder, identity, split, on_epoch)
+        return _train_members(config, faces, weights, folder, identity, split, on_epoch, wait)
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
         network = build_network(config, weights)
@@ -108,7 +112,7 @@ def train(
     check_stages(network, config)
     check_gradients(config, int((split == "train").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
-    with _alone(folder):
+    with _alone(folder, wait):
         if _finished(folder, identity, faces):
             return folder
         _claim(folder, identity)
@@ -143,14 +147,16 @@ def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Serie
     return split
 
 
-def _train_members(config, faces, weights, folder, identity, split, on_epoch):
+def _train_members(config, faces, weights, folder, identity, split, on_epoch, wait):
     """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
     single = replace(config, members=1, weight_bits=None)
     members = [replace(single, seed=config.seed + number) for number in range(config.members)]
-    with _alone(folder):
+    with _alone(folder, wait):
         if _finished(folder, identity, faces):
             return folder
-        parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch) for member in members]
+        parts = [
+            train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members
+        ]
         _claim(folder, identity)
         _save(average_members([load_model(part / MODEL) for part in parts]), config, folder)
         histories = pd.concat([pd.read_csv(part / HISTORY) for part in parts])
@@ -250,10 +256,9 @@ def _name(config, identity):
     return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
-def _alone(folder):
+def _alone(folder, wait):
     """One process at a time: a second one would train the same epochs again into the same files."""
-    # a kernel whose report was killed lives on for a moment
-    return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", ORPHANED)
+    return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", wait)
 
 
 def _finished(folder, identity, faces):

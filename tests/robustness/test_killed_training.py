@@ -4,6 +4,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
 import itertools
+import math
 import os
 import shutil
 import time
@@ -172,26 +173,25 @@ def test_a_checkpoint_that_outlived_its_training_goes(few, tmp_path, quick):
 
 def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monkeypatch, capsys):
     choices = [Training("size", str(seed), seed, seed == 1, small(seed=seed)) for seed in (1, 2, 3)]
-    asked, pauses = [], []
+    asked = []
 
-    def training(config, faces, weights, runs):
-        asked.append(config.seed)
-        # another process has the first, finishes the third as well, and is slow
-        if config.seed == 1 and asked.count(1) < 4:
+    def training(config, faces, weights, runs, wait):
+        asked.append((config.seed, math.isinf(wait)))
+        # another process has the first, and finishes or leaves it while this one waits
+        if config.seed == 1 and not math.isinf(wait):
             raise Busy("the training is being worked on by process 7")
         return tmp_path / str(config.seed)
 
     monkeypatch.setattr(studies, "train", training)
     monkeypatch.setattr(studies, "check_stages", lambda *_: None)
     monkeypatch.setattr(studies, "build_network", lambda *_: None)
-    monkeypatch.setattr(studies.time, "sleep", pauses.append)
     table = studies.run_study(
         Study("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs", tmp_path / "kept"
     )
-    assert asked == [1, 2, 3, 1, 1, 1] and len(pauses) == 2
+    assert asked == [(1, False), (2, False), (3, False), (1, True)]
     assert [folder.name for folder in table["folder"]] == ["1", "2", "3"]
     said = capsys.readouterr().out.splitlines()
     assert said == [
         "1/3  size: 1, seed 1", "  another process is training this one: later", "2/3  size: 2, seed 2",
-        "3/3  size: 3, seed 3",
+        "3/3  size: 3, seed 3", "1/3  size: 1, seed 1",
     ]  # fmt: skip

@@ -1,20 +1,18 @@
 """Hyper-parameter search with Optuna, shared by any number of workers. Imported where it is used: Optuna is slow."""
 
-from .kept import read_search, search_or_kept, write_search
-from .run import run_search, search_table
+from .objective import VALUE_MEANING
+from .run import load_search, run_search, search_table
 from .space import SPACE, read_space, space_file
-from .study import load_search
-from .trial import VALUE_MEANING
+from .tables import Search, search_or_kept
 
 __all__ = [
     "SPACE",
     "VALUE_MEANING",
+    "Search",
     "load_search",
-    "read_search",
     "read_space",
     "run_search",
     "search_or_kept",
     "search_table",
     "space_file",
-    "write_search",
 ]

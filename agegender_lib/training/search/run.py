@@ -1,11 +1,12 @@
 """Hyper-parameter search with Optuna: any number of workers share a study, and the trials of killed ones go on."""
 
-import math
 import os
 import socket
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -16,14 +17,14 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 
+from ..config import check_number
 from ..train import split_as_configured, training_name
+from .objective import Objective
 from .space import SPACE, Space, read_space, rounded
-from .study import SILENT_INTERVALS, agree, load_search, open_study
-from .trial import FINISHED, NotNow, Objective
+from .study import SILENT_INTERVALS, about, agree, database, database_file, open_study
 
-__all__ = ["load_search", "run_search", "search_table"]
-
-_PAUSE = 2.0
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_PAUSE = 1.0
 
 
 def run_search(
@@ -40,7 +41,7 @@ def run_search(
     """Work on a study until so many trials are finished, alone or beside other workers.
 
     Another worker is the same call in another process. What a trial minimises is
-    :func:`agegender_lib.training.search.trial.objective_value` of its last epoch.
+    :func:`agegender_lib.training.search.objective.objective_value` of its last epoch.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def run_search(
         Database URL; by default SQLite in ``<runs>/search/<study>.db``. Workers on several machines need a server's,
         such as ``postgresql://...``: SQLite's locks do not hold on a network drive.
     trials : int
-        Finished trials, pruned ones among them, that all workers together come to.
+        Finished trials, pruned ones among them, that all workers together come to; each may finish one more.
     runs : str or Path
         Folder of run folders. A killed trial goes on only where it finds its own.
     seed : int
@@ -66,7 +67,7 @@ def run_search(
     Returns
     -------
     optuna.Study
-        Of ``trials`` finished trials. Its table is also in ``<runs>/search/<study>.csv``.
+        Its table is also in ``<runs>/search/<study>.csv``.
 
     Raises
     ------
@@ -74,112 +75,107 @@ def run_search(
         If space, names or database cannot be used, or the study was begun with another space or other faces.
     """
     space = space if isinstance(space, Space) else read_space(space)
-    for key, value in (("trials", trials), ("heartbeat", heartbeat)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{key} is {value!r}: give a whole number of at least 1")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"the search's seed is {seed!r}: give a whole number of at least 0")
+    for key, value, least in (("trials", trials, 1), ("heartbeat", heartbeat, 1), ("the seed", seed, 0)):
+        check_number(key, value, least, whole=True)
     # what cannot be trained is found here, before there is a study
     base = space.configure({})
     training_name(base, faces, weights)
     split_as_configured(base, faces.table)
     runs, name = Path(runs), study or space.model
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    shared = open_study(name, storage, runs, heartbeat, seed, base.epochs)
-    agree(shared, space, faces, weights)
-    worker = f"{socket.gethostname()}-{os.getpid()}"
-    objective = Objective(space, faces, weights, runs, trials, worker)
-    _work(shared, objective, trials, SILENT_INTERVALS * heartbeat, runs / "search" / f"{name}.csv")
+    objective = Objective(space, faces, weights, runs, f"{socket.gethostname()}-{os.getpid()}")
+    with warnings.catch_warnings():
+        # heartbeats are new in Optuna
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        shared = open_study(name, storage, runs, heartbeat, seed, base.epochs)
+        agree(shared, about(space, faces, weights))
+        _work(shared, objective, trials, SILENT_INTERVALS * heartbeat, runs / "search" / f"{name}.csv")
     return shared
 
 
-def search_table(study: optuna.Study) -> pd.DataFrame:
-    """A row per trial.
+def load_search(
+    study: str = "model_a", storage: str | None = None, runs: str | Path = folders.RUNS
+) -> optuna.Study:
+    """A study as it is now, to look at while workers are at it, or after.
+
+    Raises
+    ------
+    InputError
+        If there is no such study.
+    """
+    file = database_file(study, Path(runs))
+    try:
+        if storage is None and not file.is_file():
+            raise KeyError(study)
+        return optuna.load_study(study_name=study, storage=database(study, storage, Path(runs)))
+    except KeyError:
+        where = "the database given as storage" if storage else file
+        raise InputError(f"there is no study {study!r} in {where}: run the search first") from None
+
+
+def search_table(study: optuna.Study, states: tuple[TrialState, ...] | None = None) -> pd.DataFrame:
+    """A row per trial, or per trial in one of these states.
 
     Returns
     -------
     DataFrame
-        trial (number), state (complete, pruned, skipped, failed, running or waiting), value (years, see
-        :func:`agegender_lib.training.search.trial.objective_value`; a pruned trial's is of where it ended), age_mae
+        trial (number), state (complete, pruned, failed, running or waiting), value (years, see
+        :func:`agegender_lib.training.search.objective.objective_value`; a pruned trial's is of where it ended), age_mae
         (years) and gender_accuracy of the last epoch trained, on the validation faces, epochs, seconds (of training,
         over all attempts), run (the run folder's name), worker, resumes (the stopped trial it goes on with), note (why
         it ended early), and the searched settings by their paths.
     """
-    columns = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "seconds", "run", "worker"]
-    rows = [_row(trial) for trial in study.get_trials(deepcopy=False)]
-    table = pd.DataFrame(rows, columns=None if rows else [*columns, "resumes", "note"])
-    return table.astype({"epochs": "Int64", "resumes": "Int64"})
+    numbers, texts = ("age_mae", "gender_accuracy", "epochs", "seconds"), ("run", "worker")
+    rows = []
+    for trial in study.get_trials(deepcopy=False, states=states):
+        known = trial.user_attrs
+        state = "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
+        row = {"trial": trial.number, "state": state, "value": trial.value}
+        row |= {key: known.get(key) for key in numbers} | {key: known.get(key, "") for key in texts}
+        row |= {"resumes": trial.system_attrs.get("failed_trial"), "note": known.get("note", "")}
+        rows.append(row | used_settings(trial))
+    columns = ["trial", "state", "value", *numbers, *texts, "resumes", "note"]
+    table = pd.DataFrame(rows, columns=None if rows else columns)
+    return table.astype({"value": float, "epochs": "Int64", "resumes": "Int64"})
 
 
-def _row(trial):
-    known = trial.user_attrs
-    state = "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
-    earlier = trial.system_attrs.get("retry_history") or [known.get("resumed")]
-    row = {
-        "trial": trial.number,
-        "state": "skipped" if state == "failed" and known.get("skipped") else state,
-        "value": math.nan if trial.value is None else trial.value,
+def used_settings(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """The searched settings of a trial by their paths, as its training had them."""
+    return {
+        path: rounded(value, trial.distributions[path].low, trial.distributions[path].high)
+        if isinstance(trial.distributions[path], optuna.distributions.FloatDistribution)
+        else value
+        for path, value in trial.params.items()
     }
-    row |= {key: known.get(key, math.nan) for key in ("age_mae", "gender_accuracy", "epochs", "seconds")}
-    row |= {key: known.get(key, "") for key in ("run", "worker")}
-    row |= {"resumes": earlier[-1], "note": known.get("note", "")}
-    for path, value in trial.params.items():
-        drawn = trial.distributions[path]
-        continuous = isinstance(drawn, optuna.distributions.FloatDistribution)
-        row[path] = rounded(value, drawn.low, drawn.high) if continuous else value
-    return row
 
 
 def _work(study, objective, trials, grace, csv):
-    """Trial after trial. Where all that are left are with other workers, wait: one of those may be killed."""
-    skipped = refused = 0
-    said = False
-    while True:
-        _give_up_silent(study, grace)
-        states = [trial.state for trial in study.get_trials(deepcopy=False)]
-        if sum(state in FINISHED for state in states) >= trials:
-            break
-        taken = sum(state != TrialState.FAIL for state in states)
-        if taken >= trials and TrialState.WAITING not in states:
-            if not said:
-                print("other workers have the last trials: waiting, in case one is given up", flush=True)
-            said = True
-            time.sleep(_PAUSE)
-            continue
+    """Trial after trial, until enough are finished."""
+    while not _enough(study, trials, grace):
         try:
-            study.optimize(objective, n_trials=1, catch=(NotNow, InputError))
-        except KeyboardInterrupt:
-            _put_back(study, objective)
-            raise
+            study.optimize(objective, n_trials=1, catch=(InputError,))
         except ValueError:
             # Optuna cannot keep the outcome of a trial that is another worker's now
-            if not objective.taken_away:
+            if not objective.given_away:
                 raise
         write_csv(csv, search_table(study))
-        refused = refused + 1 if isinstance(objective.problem, InputError) else 0
-        if refused == 3:
-            raise objective.problem
-        skipped = skipped + 1 if isinstance(objective.problem, NotNow) else 0
-        if skipped:
-            time.sleep(min(0.5 * 2**skipped, 60))
+        last = study.get_trials(deepcopy=False)[-3:]
+        if len(last) == 3 and all(t.state == TrialState.FAIL and t.user_attrs.get("note") for t in last):
+            raise InputError(last[-1].user_attrs["note"])
     write_csv(csv, search_table(study))
 
 
-def _give_up_silent(study, grace):
-    """Fail trials whose worker is gone, so that they are tried again."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+def _enough(study, trials, grace):
+    """Whether so many are finished. Where those that are running would do, first wait: their workers may be dead."""
+    end = time.monotonic() + grace + 2  # databases count in whole seconds
+    while True:
         optuna.storages.fail_stale_trials(study)
-    # Optuna misses only whom it once heard; a worker killed right after drawing a number never gave a sign of life
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if "worker" not in trial.user_attrs and time.time() - trial.datetime_start.timestamp() > grace:
-            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def _put_back(study, objective):
-    """Queue the trial that a user interrupted: Optuna retries only those whose worker fell silent."""
-    trial = objective.trial
-    if trial is None or objective.problem is not None:
-        return
-    if study.get_trials(deepcopy=False)[trial.number].state == TrialState.FAIL:
-        study.enqueue_trial(trial.params, user_attrs={"resumed": trial.number})
+        states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
+        left = trials - sum(states[state] for state in FINISHED)
+        if (
+            left <= 0
+            or states[TrialState.WAITING]
+            or states[TrialState.RUNNING] < left
+            or time.monotonic() > end
+        ):
+            return left <= 0
+        time.sleep(_PAUSE)

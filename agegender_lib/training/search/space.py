@@ -2,18 +2,18 @@
 
 import copy
 import json
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import optuna
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
 
-from ..config import TrainingConfig, configure
+from ..config import TrainingConfig, check_number, configure
 from ..network import build_network, check_stages, training_graph
 
 SPACE = folders.STUDIES / "search_space.yaml"
@@ -139,38 +139,28 @@ def _space(content):
 
 
 def _parameter(path, given):
-    if not isinstance(given, dict) or not (set(given) == {"choices"} or {"low", "high"} <= set(given)):
-        raise InputError(f"{path} is {given!r}: give {{low, high}} or {{choices: [...]}}")
-    if "choices" in given:
-        choices = given["choices"]
-        if not isinstance(choices, list) or not choices:
-            raise InputError(f"choices of {path} is {choices!r}: give a list with at least one value")
-        labels = [_label(choice) for choice in choices]
-        if any(label in labels[:i] for i, label in enumerate(labels)):
-            raise InputError(f"choices of {path} is {choices!r}: give every value once")
-        return Parameter(path, choices=tuple(choices))
-    for key in set(given) - {"low", "high"}:
-        if key not in ("log", "whole") or not isinstance(given[key], bool):
-            raise InputError(f"{path} has {key}: {given[key]!r}: known are log and whole, true or false")
-    parameter = Parameter(path, **given)
-    for key in ("low", "high"):
-        value = given[key]
-        if isinstance(value, str):
-            # YAML takes a number for one only with a point before its exponent
-            raise InputError(f"{key} of {path} is the text {value!r}: write it as 0.001 or 1.0e-3")
-        whole = not parameter.whole or isinstance(value, int)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"{key} of {path} is {value!r}: give a number")
-        if not whole:
-            raise InputError(f"{key} of {path} is {value!r}, but whole numbers are wanted: give one")
-    if not parameter.low < parameter.high:
+    keys = set(given) if isinstance(given, dict) else set()
+    try:
+        if keys == {"choices"}:
+            labels = [_label(choice) for choice in given["choices"]]
+            optuna.distributions.CategoricalDistribution(labels)
+            if any(label in labels[:number] for number, label in enumerate(labels)):
+                raise ValueError("a choice is there twice")
+            return Parameter(path, choices=tuple(given["choices"]))
+        if not {"low", "high"} <= keys <= {"low", "high", "log", "whole"}:
+            raise ValueError("these are other keys")
+        kind, log = int if given.get("whole") else float, given.get("log", False)
+        for key in ("low", "high"):
+            check_number(key, given[key], -1e300, 1e300, whole=kind is int)
+        low, high = kind(given["low"]), kind(given["high"])
+        ranges = optuna.distributions
+        (ranges.IntDistribution if kind is int else ranges.FloatDistribution)(low, high, log=log)
+        return Parameter(path, low, high, log, kind is int)
+    except (TypeError, ValueError) as error:
         raise InputError(
-            f"low of {path} is {parameter.low} and high is {parameter.high}: give a low that is less than high"
-        )
-    if parameter.log and parameter.low <= 0:
-        raise InputError(f"low of {path} is {parameter.low}: a logarithmic range begins above 0")
-    kind = int if parameter.whole else float
-    return replace(parameter, low=kind(parameter.low), high=kind(parameter.high))
+            f"{path} is {given!r} ({error}): give it as {{low: 0.001, high: 1.0e-2}}, with log: true or whole: true "
+            "where wanted, or as {choices: [...]}"
+        ) from None
 
 
 def _try_out(space):

@@ -1,17 +1,16 @@
-"""The study that workers share: its database, and how it draws and prunes trials."""
+"""The study that workers share: what it is about, its database, and how it draws and prunes trials."""
 
 import re
-import time
-import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 import sqlalchemy
 
-from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.lock import alone
 
 from .space import Space
 
@@ -24,91 +23,90 @@ _RETRIES = 5
 def open_study(
     name: str, storage: str | None, runs: Path, heartbeat: int, seed: int, epochs: int
 ) -> optuna.Study:
-    """The study of this name, new if there is none.
-
-    Parameters
-    ----------
-    name : str
-    storage : str or None
-        Database URL; None is SQLite in ``<runs>/search/<name>.db``.
-    runs : Path
-    heartbeat : int
-        Seconds between a worker's signs of life.
-    seed : int
-        Of the suggestions.
-    epochs : int
-        Of one training.
-
-    Raises
-    ------
-    InputError
-        If the name or the database cannot be used.
-    """
-    url = _url(name, storage, runs)
-    if storage is None:
-        database_file(name, runs).parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
-    database = _database(
-        url,
-        heartbeat_interval=heartbeat,
-        grace_period=SILENT_INTERVALS * heartbeat,
-        heartbeat_stale_trial_callback=retry,
-    )
+    """The study of this name, new if there is none; ``epochs`` are those of one training."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     # Hyperband would split a few dozen trials of a dozen epochs into brackets of a few trials with a rung or two each.
     # A cosine schedule lets large learning rates look bad in the first third, so that nothing is judged there.
     pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 3))
-    return optuna.create_study(
-        storage=database,
-        sampler=SeededTPE(seed),
-        pruner=pruner,
-        study_name=name,
-        direction="minimize",
-        load_if_exists=True,
-    )
+    path = database_file(name, runs)
+    # of two workers that make the tables at once, one would be refused
+    with alone(path.with_suffix(".lock"), f"the database {path}", wait=60):
+        return optuna.create_study(
+            storage=database(
+                name,
+                storage,
+                runs,
+                heartbeat_interval=heartbeat,
+                grace_period=SILENT_INTERVALS * heartbeat,
+                heartbeat_stale_trial_callback=retry(),
+            ),
+            sampler=SeededTPE(seed),
+            pruner=pruner,
+            study_name=name,
+            load_if_exists=True,
+        )
 
 
-def load_search(
-    study: str = "model_a", storage: str | None = None, runs: str | Path = folders.RUNS
-) -> optuna.Study:
-    """A study as it is now, to look at while workers are at it, or after.
-
-    Raises
-    ------
-    InputError
-        If there is no such study.
-    """
-    url = _url(study, storage, Path(runs))
-    none = InputError(f"there is no study {study!r} in {_public(url)}: run the search first")
-    if storage is None and not database_file(study, Path(runs)).is_file():
-        raise none
-    try:
-        return optuna.load_study(study_name=study, storage=_database(url))
-    except KeyError:
-        raise none from None
+def about(space: Space, faces: FaceSet, weights: str | Path) -> dict[str, Any]:
+    """What a study is about; its trials would not compare with those of another."""
+    start = "none" if space.model == "model_a" else Path(weights).name
+    return {"space": space.definition(), "faces": faces.fingerprint, "weights": start,
+            "data": faces.name, "rendered": faces.rendered}  # fmt: skip
 
 
-def agree(study: optuna.Study, space: Space, faces: FaceSet, weights: str | Path) -> None:
+def differing(known: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """In what a study is not about what is wanted."""
+    return [key for key in ("space", "faces", "weights") if known.get(key) != wanted[key]]
+
+
+def agree(study: optuna.Study, wanted: dict[str, Any]) -> None:
     """Keep what the study is about with it.
 
     Raises
     ------
     InputError
-        If the study was begun with another space, other faces or other weights: its trials would not compare.
+        If the study was begun with another space, other faces or other weights.
     """
-    wanted = {
-        "space": space.definition(),
-        "faces": faces.fingerprint,
-        "weights": "none" if space.model == "model_a" else Path(weights).name,
-    }
+    if keys := differing({**wanted, **study.user_attrs}, wanted):
+        raise InputError(
+            f"the study {study.study_name!r} was begun with other {keys[0]}: give another study name"
+        )
     for key, value in wanted.items():
-        if study.user_attrs.get(key, value) != value:
-            raise InputError(
-                f"the study {study.study_name!r} was begun with other {key}: give another study name"
-            )
-    for key, value in {**wanted, "data": faces.name, "rendered": faces.rendered}.items():
         study.set_user_attr(key, value)
+
+
+def retry() -> optuna.storages.RetryHeartbeatStaleTrialCallback:
+    """What queues the settings of a trial again that was stopped."""
+    return optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
+
+
+def database_file(name: str, runs: Path) -> Path:
+    """Where a study lies that has no database of another URL."""
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise InputError(f"the study's name is {name!r}: use letters, digits, '.', '_' and '-'")
+    return (runs / "search" / f"{name}.db").resolve()
+
+
+def database(name: str, storage: str | None, runs: Path, **options: Any) -> optuna.storages.RDBStorage:
+    """A study's database: that of a URL, or its file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    file = database_file(name, runs)
+    url = storage or sqlalchemy.URL.create("sqlite", database=file.as_posix()).render_as_string()
+    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    try:
+        return optuna.storages.RDBStorage(url, engine, **options)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+        words = " ".join(str(error.__cause__ or error).split())[:200]
+        # a URL may hold a password, so it is not told
+        where = "given as storage" if storage else file
+        raise InputError(
+            f"the database {where} cannot be used ({words}): give the URL of one that SQLAlchemy can open"
+        ) from None
 
 
 class SeededTPE(optuna.samplers.BaseSampler):
@@ -145,42 +143,3 @@ class SeededTPE(optuna.samplers.BaseSampler):
 
     def after_trial(self, study, trial, state, values):
         self.inner.after_trial(study, trial, state, values)
-
-
-def database_file(name: str, runs: Path) -> Path:
-    """Where a study lies that has no database of another URL."""
-    return (runs / "search" / f"{name}.db").resolve()
-
-
-def _url(name, storage, runs):
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise InputError(f"the study's name is {name!r}: use letters, digits, '.', '_' and '-'")
-    return (
-        storage
-        or sqlalchemy.URL.create("sqlite", database=database_file(name, runs).as_posix()).render_as_string()
-    )
-
-
-def _database(url, **options):
-    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    for attempt in range(5):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                return optuna.storages.RDBStorage(url, engine, **options)
-        except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
-            # two workers that start at once both make the tables, and one of them is refused
-            problem = error.__cause__ or error
-            time.sleep(0.1 * 2**attempt)
-        except (sqlalchemy.exc.ArgumentError, ImportError, ValueError, RuntimeError) as error:
-            problem = error
-            break
-    words = " ".join(str(problem).split())[:200]
-    raise InputError(
-        f"the database {_public(url)} cannot be used ({words}): give the URL of one that SQLAlchemy can open"
-    )
-
-
-def _public(url):
-    """The URL without its password."""
-    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", url)
