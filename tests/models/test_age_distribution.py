@@ -141,12 +141,6 @@ def test_nothing_is_written_where_nothing_is_to_be_kept(run):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_a_regression_run_has_none(run):
-    folder, faces, _ = run
-    save_model(small(age_head="regression"), folder / "model.keras")
-    assert age_distributions(folder, faces) is None and not (folder / "age_distributions.npz").exists()
-
-
 def test_files_that_do_not_belong_together_are_refused(run):
     folder, faces, _ = run
     with pytest.raises(InputError, match="other faces"):

@@ -182,13 +182,6 @@ def test_every_face_and_every_call_differs():
     assert np.abs(first - second).max(axis=(1, 2, 3)).min() > 0.05
 
 
-def test_a_copy_from_its_settings_does_the_same():
-    layer = FaceAugmentation(rotation=5.0, erase=0.9, seed=3)
-    copy = FaceAugmentation.from_config(layer.get_config())
-    pixels = noise(6)
-    assert np.array_equal(*(np.asarray(one(pixels, training=True)) for one in (layer, copy)))
-
-
 # Every pixel of the i-th image is i, and so is its age; only every second image is used.
 ROWS = np.arange(0, 100, 2)
 NUMBERED = np.arange(100, dtype="uint8")[:, None, None, None] * np.ones((1, 8, 8, 3), "uint8")
@@ -237,8 +230,3 @@ def test_validation_sees_every_face_once_in_order():
     batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=8)
     batches.start_epoch(3)
     assert len(batches) == 7 and np.array_equal(epoch_of(batches), ROWS)
-
-
-def test_fewer_faces_than_a_batch_are_one_batch():
-    batches = Batches(NUMBERED, ROWS, TARGETS, batch_size=64, seed=0)
-    assert len(batches) == 1 and set(epoch_of(batches)) == set(ROWS)

@@ -22,7 +22,7 @@ from agegender_lib.models import (
     set_trainable,
     stages_of,
 )
-from agegender_lib.models.backbones import KNOWN_FILES, Backbone, build_backbone, load_weights
+from agegender_lib.models.backbones import KNOWN_FILES, Backbone, build_backbone
 
 NAMES = list(BACKBONES)
 
@@ -41,12 +41,6 @@ def networks(faces):
 
 def backbone_of(model):
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
-
-
-def test_the_table_holds_the_original_s_three_and_two_more():
-    assert NAMES == ["inception_v3", "vgg16", "densenet121", "efficientnet_v2b0", "mobilenet_vggface2"]
-    for backbone in BACKBONES.values():
-        assert "licence" in backbone.provenance or "CC BY" in backbone.provenance
 
 
 # The whole of each network.
@@ -120,14 +114,11 @@ def test_a_backbone_sees_what_it_was_trained_on(name, networks, drawn):
     wanted = CONVENTIONS[name].preprocess_input(pixels.copy())
     assert seen == pytest.approx(wanted, abs=2e-4)
     assert not scale.trainable_variables
-
-
-def test_efficientnet_normalises_by_itself_and_once(networks, drawn):
-    base = backbone_of(networks["efficientnet_v2b0"])
-    pixels = drawn.images[:5].astype("float32")
-    inside = next(layer for layer in base.layers if isinstance(layer, layers.Normalization))
-    wanted = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="torch")
-    assert np.asarray(keras.Model(base.input, inside.output)(pixels)) == pytest.approx(wanted, abs=2e-4)
+    if name == "efficientnet_v2b0":  # which normalises by itself, once
+        base = backbone_of(model)
+        inside = next(layer for layer in base.layers if isinstance(layer, layers.Normalization))
+        wanted = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="torch")
+        assert np.asarray(keras.Model(base.input, inside.output)(pixels)) == pytest.approx(wanted, abs=2e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -176,23 +167,6 @@ def test_stages_are_those_of_the_papers(name, networks):
     assert found == STAGES[name]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_stage_of_a_backbone_can_be_trained_from(name, networks):
-    model = networks[name]
-    base = backbone_of(model)
-    stages = stages_of(base)
-    try:
-        for number, stage in enumerate(stages):
-            set_trainable(model, stage)
-            upwards = [layer for members in list(stages.values())[number:] for layer in members]
-            assert [layer for layer in base.layers if layer.trainable] == upwards
-        set_trainable(model, "heads")
-        assert not base.trainable_variables
-    finally:
-        set_trainable(model, "all")
-    assert all(layer.trainable for layer in base.layers)
-
-
 @pytest.mark.parametrize(("name", "count"), [("inception_v3", 94), ("mobilenet_vggface2", 27)])
 def test_a_backbone_s_normalisation_is_frozen_as_a_whole(name, count):
     found = list(norms(backbone_of(build_model_b(name, "none", freeze_normalisation=True))))
@@ -212,54 +186,6 @@ def test_the_branches_of_model_b_are_the_original_report_s(networks):
 
 
 # Weights files of each network.
-
-
-def stored(file, layer):
-    """Where a weights file holds a layer's first array, found by its numbers."""
-    wanted, found = np.asarray(layer.weights[0]), []
-    file.visititems(
-        lambda name, item: (
-            found.append(name)
-            if isinstance(item, h5py.Dataset)
-            and item.shape == wanted.shape
-            and np.array_equal(item[()], wanted)
-            else None
-        )
-    )
-    assert len(found) == 1
-    return found[0]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_file_of_another_network_is_refused_by_the_first_layer_that_differs(name, networks, tmp_path):
-    base = backbone_of(networks[name])
-    path = tmp_path / "given.weights.h5"
-    base.save_weights(path)
-    kernels = [layer for layer in base.layers if layer.weights]
-    # a layer of each kind, from the middle of the network, and the last of all
-    chosen = {type(layer).__name__: layer for layer in kernels[: len(kernels) // 2]} | {"last": kernels[-1]}
-    assert {"Conv2D"} | ({"BatchNormalization"} if name != "vgg16" else set()) <= set(chosen)
-    assert ("DepthwiseConv2D" in chosen) == ("net_v" in name)
-    for layer in chosen.values():
-        shape = tuple(layer.weights[0].shape)
-        with h5py.File(path, "a") as file:
-            key = stored(file, layer)
-            kept = file[key][()]
-            del file[key]
-            file[key] = np.zeros((*shape[:-1], shape[-1] + 1), "float32")
-        with pytest.raises(InputError) as caught:
-            load_weights(base, path)
-        message = str(caught.value)
-        assert f"layer {layer.name!r} needs [{shape}" in message
-        assert str((*shape[:-1], shape[-1] + 1)) in message.partition("the file holds")[2]
-        with h5py.File(path, "a") as file:
-            del file[key]
-            file[key] = kept
-    # and the file that fits brings every number back
-    before = base.get_weights()
-    base.set_weights([np.zeros_like(array) for array in before])
-    load_weights(base, path)
-    assert same(base.get_weights(), before)
 
 
 # ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
@@ -341,23 +267,18 @@ def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, 
     assert (np.abs(np.asarray(one)[0] - np.asarray(whole)[0]).max() < 1e-4) == frozen
 
 
-class Recorder:
-    """A loss that keeps what the network says while it is trained, and asks for no change."""
-
-    def __init__(self):
-        self.seen = []
-
-    def __call__(self, wanted, said):
-        self.seen.append(np.asarray(said))
-        return keras.ops.mean(said) * 0.0
-
-
 def said_in_fit(inputs, outputs, faces):
     """The outputs for one batch in the middle of a ``fit``, which are not those of inference everywhere."""
-    model, recorder = keras.Model(inputs, outputs), Recorder()
+    seen = []
+
+    def recorder(wanted, said):
+        seen.append(np.asarray(said))
+        return keras.ops.mean(said) * 0.0
+
+    model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.SGD(0.0), recorder, run_eagerly=True)
     model.fit(faces, np.zeros(len(faces)), batch_size=len(faces), shuffle=False, verbose=0)
-    return recorder.seen[0]
+    return seen[0]
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -368,17 +289,6 @@ def test_fit_uses_the_kept_statistics_of_a_frozen_backbone(frozen, tiny, pretrai
     inference = np.asarray(keras.Model(model.input, features)(darker, training=False))
     in_fit = said_in_fit(model.input, features, darker)
     assert (np.abs(in_fit - inference).max() < 1e-4 * np.abs(inference).max()) == frozen
-
-
-def test_why_a_call_in_inference_mode_would_not_do(faces):
-    """Keras 3.15: ``fit`` overrides what a functional model's inner call was given. Hence trainable=False."""
-    base = tiny_network(False, None, (128, 128, 3))
-    image = keras.Input((128, 128, 3))
-    features = layers.GlobalAveragePooling2D()(base(image, training=False))
-    before = [values(layer) for layer in norms(base)]
-    inference = np.asarray(keras.Model(image, features)(faces, training=False))
-    assert np.abs(said_in_fit(image, features, faces) - inference).max() > 0.1 * np.abs(inference).max()
-    assert not any(same(values(layer), then) for layer, then in zip(norms(base), before, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -424,32 +334,24 @@ def test_a_stage_that_names_nothing_is_refused(tiny):
         set_trainable(small, "heads")
 
 
-def test_weights_of_another_network_are_refused_by_the_first_layer_that_differs(tiny, tmp_path):
+def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):
     other = tiny_network(False, None, (128, 128, 3), last=8)
     other.save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(InputError, match=r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)"):
-        build_backbone(tiny, tmp_path / "other.weights.h5")
     shorter = keras.Model(other.input, other.get_layer("relu2").output)
     shorter.save_weights(tmp_path / "shorter.weights.h5")
-    with pytest.raises(InputError, match=r"layer 'conv3' needs .* the file holds nothing"):
-        build_backbone(tiny, tmp_path / "shorter.weights.h5")
-
-
-def test_files_that_hold_no_weights_are_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match=r"no weights file at .*missing\.weights\.h5"):
-        build_backbone(tiny, tmp_path / "missing.weights.h5")
-    text = tmp_path / "text.weights.h5"
-    text.write_text("not weights")
-    with pytest.raises(InputError, match=r"text\.weights\.h5 is no Keras weights file"):
-        build_backbone(tiny, text)
+    (tmp_path / "text.weights.h5").write_text("not weights")
     with h5py.File(tmp_path / "table.weights.h5", "w") as file:
         file["numbers"] = np.arange(3)
-    with pytest.raises(InputError, match=r"table\.weights\.h5 does not fit tiny: layer 'conv1'"):
-        build_backbone(tiny, tmp_path / "table.weights.h5")
-    with pytest.raises(
-        InputError,
-        match=r"backbone 'resnet' is unknown: choose one of densenet121, .*, inception_v3, .*, tiny, vgg16",
-    ):
+    for name, message in {
+        "other": r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)",
+        "shorter": "layer 'conv3' needs .* the file holds nothing",
+        "missing": r"no weights file at .*missing\.weights\.h5",
+        "text": r"text\.weights\.h5 is no Keras weights file",
+        "table": r"table\.weights\.h5 does not fit tiny: layer 'conv1'",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            build_backbone(tiny, tmp_path / f"{name}.weights.h5")
+    with pytest.raises(InputError, match=r"'resnet' is unknown: choose one of densenet121, .*, tiny, vgg16"):
         build_backbone("resnet", "none")
 
 

@@ -15,8 +15,7 @@ from agegender_lib import plots
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gradient_cosines, gradient_depth, quote_gradients, read_run
-from agegender_lib.models import BACKBONES, build_model_a, build_model_b, set_trainable
-from agegender_lib.models.backbones import Backbone
+from agegender_lib.models import build_model_a
 from agegender_lib.training import build_network, configure, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.checkpoint import State
@@ -30,7 +29,6 @@ from agegender_lib.training.gradients import (
 )
 from agegender_lib.training.losses import targets
 from agegender_lib.training.network import compile_for, precision, training_graph
-from agegender_lib.training.progress import Progress
 
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
 
@@ -112,26 +110,6 @@ def test_the_cosine_is_that_of_gradients_by_hand():
     assert heavy["gradient_cosine"] == pytest.approx(found["gradient_cosine"], abs=1e-5)
 
 
-@pytest.mark.parametrize(("sign", "wanted"), [(3.0, 1.0), (-0.5, -1.0)])
-def test_one_loss_twice_agrees_and_its_negative_does_not(sign, wanted):
-    found = GradientConflict(straight(), squares("age"), squares("age", sign), pixels(2))()
-    for column in ("gradient_cosine", "gradient_cosine:block1", "gradient_cosine:block2"):
-        assert found[column] == pytest.approx(wanted, abs=1e-5)
-    assert found["gradient_norm_ratio"] == pytest.approx(1 / abs(sign), rel=1e-4)
-
-
-def test_tasks_that_use_different_units_neither_help_nor_hinder():
-    network = straight()
-    network.get_layer("shared_block2_dense").set_weights([np.eye(4)])
-    # two units for either task, so that every shared weight belongs to one of them
-    for task, units in (("age", [1, 2, 0, 0]), ("gender", [0, 0, 3, 1])):
-        network.get_layer(f"{task}_output").set_weights([np.array(units, "float32")[:, None]])
-    found = GradientConflict(network, squares("age"), squares("gender"), pixels(2))()
-    for column in ("gradient_cosine", "gradient_cosine:block1", "gradient_cosine:block2"):
-        assert found[column] == pytest.approx(0, abs=1e-6)
-    assert found["gradient_norm_ratio"] > 0
-
-
 def test_opposite_blocks_do_not_cancel_within_their_groups():
     # age . age, gender . gender, age . gender of two groups, in two batches
     products = [[[4, 1, 2], [9, 16, -12]], [[1, 1, 0], [1, 4, 1]]]
@@ -169,23 +147,6 @@ def test_groups_go_from_the_input_to_the_heads():
     members = [variable for group in shared_groups(model).values() for variable in group]
     shared = [v for v in model.trainable_variables if v.path.startswith("shared_")]
     assert len(members) == len(shared) > 10 and set(map(id, members)) == set(map(id, shared))
-
-
-def test_a_frozen_backbone_is_not_measured(monkeypatch):
-    def backbone(include_top, weights, input_shape):
-        image = keras.Input(input_shape)
-        x = layers.Conv2D(16, 3, strides=16, name="conv1")(image)
-        return keras.Model(image, layers.Conv2D(16, 3, name="conv2")(x), name="tiny")
-
-    scale = BACKBONES["inception_v3"].preprocess
-    monkeypatch.setitem(BACKBONES, "tiny", Backbone(backbone, scale, ()))
-    model = build_model_b("tiny", "none", dense=4)
-    assert [len(group) for group in shared_groups(model).values()] == [4]
-    assert list(shared_groups(model)) == ["tiny"]
-    set_trainable(model, "conv2")
-    assert [len(group) for group in shared_groups(model).values()] == [2]
-    set_trainable(model, "heads")
-    assert shared_groups(model) == {}
 
 
 def measured(config, few, seed=0, mangle=lambda graph: None):
@@ -258,16 +219,6 @@ def test_the_tasks_losses_add_up_to_the_training_s(head, few):
     assert (age == pytest.approx(alone, rel=1e-4)) == (head == "regression") and age > 0.99 * alone
 
 
-def test_bfloat16_measures_about_the_same(few):
-    config = tiny(gradient_batches=3, builder={**TINY, "age_head": "distribution"})
-    exact = measured(config, few)[0]
-    rough, graph = measured(replace(config, precision="mixed_bfloat16"), few)
-    assert graph.get_layer("network").get_layer("shared_block1_conv").compute_dtype == "bfloat16"
-    assert list(rough) == list(exact) and rough != exact
-    for column, value in exact.items():
-        assert rough[column] == pytest.approx(value, abs=0.05), column
-
-
 # In a training.
 
 
@@ -336,30 +287,6 @@ def test_the_weights_that_train_are_measured_not_their_average(with_and_without,
     assert abs(measure()["gradient_cosine"] - row["gradient_cosine"]) > 1e-3
 
 
-def test_a_killed_training_keeps_its_columns(with_and_without, few, tmp_path, monkeypatch):
-    real = Progress.row
-
-    def row(self, row):
-        real(self, row)
-        if row["epoch"] == 2:
-            raise KeyboardInterrupt
-
-    config = tiny(**EVERYTHING, gradient_batches=2)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Progress, "row", row)
-        train(config, few, runs=tmp_path, name="run")
-    killed = (tmp_path / "run" / "history.csv").read_text()
-    assert "gradient_cosine:block2" in killed.splitlines()[0] and killed.count("\n") == 3
-    rows = []
-    again = read_run(train(config, few, runs=tmp_path, name="run", on_epoch=rows.append))
-    assert (tmp_path / "run" / "history.csv").read_text().startswith(killed)
-    assert ["gradient_norm_ratio" in row for row in rows] == [True] * 3
-    straight = with_and_without[1][2].history
-    pd.testing.assert_frame_equal(
-        again.history.drop(columns="seconds"), straight.drop(columns="seconds"), check_exact=True
-    )
-
-
 def test_a_network_that_shares_nothing_has_no_columns(few, tmp_path):
     stages = [dict(epochs=1, learning_rate=0.01)]
     config = tiny(gradient_batches=2, builder={**TINY, "split_after": 0}, stages=stages)
@@ -407,12 +334,6 @@ def test_what_cannot_be_measured_is_refused_before_a_folder_is_made(few, tmp_pat
         train(tiny(gradient_batches=1), few, runs=tmp_path / "runs", name="run")
     check_gradients(tiny(), 40)
     assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize("wrong", [-1, 0.5, "two", None, True])
-def test_gradient_batches_is_a_whole_number(wrong):
-    with pytest.raises(InputError, match=r"gradient_batches is .* give a whole number of at least 0"):
-        tiny(gradient_batches=wrong)
 
 
 # Tables and figures of it.

@@ -165,23 +165,6 @@ def consistent(wanted, labels, face, other):
     )
 
 
-def test_blending_keeps_range_and_kind():
-    images = np.zeros((8, 4, 4, 3), "uint8")
-    images[::2] = 255
-    rng = np.random.default_rng(0)
-    wanted = {"age_output": rng.random((8, 1)).astype("float32")}
-    for epoch in range(5):
-        mixed = Batches(images, range(8), wanted, 8, 1, 1.0)
-        mixed.start_epoch(epoch)
-        blended, labels = mixed[0]
-        assert blended.dtype == np.uint8 and labels["age_output"].dtype == np.float32
-        assert blended.max() > 200 or blended.min() < 55
-        assert wanted["age_output"].min() <= labels["age_output"].min()
-        assert labels["age_output"].max() <= wanted["age_output"].max()
-    # the faces themselves are not written to
-    assert set(np.unique(images)) == {0, 255}
-
-
 def test_blends_depend_on_seed_epoch_and_batch_only():
     def pixels(seed=5, epoch=0, index=0):
         some = batches(seed=seed)
@@ -198,26 +181,6 @@ def test_blends_depend_on_seed_epoch_and_batch_only():
     assert np.array_equal(some[2][0][:, 0, 0, 0], pixels(index=2))
     shown = [pixels(), pixels(index=1), pixels(epoch=1), pixels(seed=6)]
     assert len({row.tobytes() for row in shown}) == 4
-
-
-def test_shares_are_drawn_anew_for_every_batch_and_epoch():
-    # two faces: the blended ages tell the shares whatever the order
-    images = np.zeros((40, 2, 2, 3), "uint8")
-    wanted = {"age_output": (np.arange(40) % 2).astype("float32")[:, None]}
-    mixed = Batches(images, range(40), wanted, 20, 1, 0.8)
-    seen = []
-    for epoch in range(2):
-        mixed.start_epoch(epoch)
-        for index in range(2):
-            seen.append(np.sort(mixed[index][1]["age_output"][:, 0]))
-    assert all(not np.array_equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
-
-
-def test_whole_faces_are_left_alone():
-    plain = batches(mixup=0.0)
-    images, wanted = plain[1]
-    assert set(wanted["gender_output"][:, 0]) == {0, 1}
-    assert np.array_equal(images[:, 0, 0, 0], 5 * wanted["age_output"][:, 0])
 
 
 def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
@@ -237,21 +200,6 @@ def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
     assert made == [(500, 4, 0.2), (100, None, 0.0)]
 
 
-def test_a_blended_training_goes_through_and_differs(drawn, tmp_path):
-    from dataclasses import replace
-
-    table = drawn.table[:60].reset_index(drop=True)
-    few = replace(drawn, table=table, images=drawn.images[:60])
-    stages = [dict(epochs=1, learning_rate=0.01)]
-    config = plain(
-        builder={**SMALL, "age_head": "distribution"}, stages=stages, validation=20, batch_size=8
-    )  # fmt: skip
-    rows = []
-    for mixup in (0.0, 0.4):
-        train(replace(config, mixup=mixup), few, runs=tmp_path, name=str(mixup), on_epoch=rows.append)
-    assert rows[0]["loss"] != rows[1]["loss"] and np.isfinite(rows[1]["val_loss"])
-
-
 def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
     config = plain(builder={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation=100)
     with pytest.raises(
@@ -259,9 +207,3 @@ def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
     ):
         train(config, drawn, runs=tmp_path / "runs", name="run")
     assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize("wrong", [-0.1, "much", None, True, float("nan")])
-def test_mixup_is_a_number(wrong):
-    with pytest.raises(InputError, match=r"mixup is .* give a number of at least 0"):
-        configure("model_a", mixup=wrong)
