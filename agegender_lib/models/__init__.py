@@ -10,7 +10,8 @@ from .grad_cam import explainer, grad_cam, grad_cams, randomised
 from .heads import average_flips, average_members
 from .model_a import build_model_a
 from .model_b import build_model_b, set_trainable
-from .predict import load_model, predict
+from .predict import predict
+from .saving import load_model
 
 __all__ = [
     "BACKBONES",

@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from .flat import flat, walk
+from .heads import AGES
+
 
 def age_distribution(model: keras.Model) -> keras.Model | None:
     """A model that answers with the age distribution behind ``model``'s age.
@@ -22,58 +25,40 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
     Returns
     -------
     keras.Model or None
-        Same input, sharing ``model``'s weights; output float32 [n, ages]: the probabilities of the ages 0, 1, ...
-        years, which sum to 1. None where an age does not come from a distribution, but from a regression head.
+        Same input and, where ``model`` holds no other models, its weights; output float32 [n, ages]: the probabilities
+        of the ages 0, 1, ... years, which sum to 1. None where an age does not come from a distribution, but from a
+        regression head.
     """
-    names = list(model.output_names)
-    if "age_output" not in names:
-        return None
-    found = _distribution(model.outputs[names.index("age_output")])
-    return None if found is None else keras.Model(model.inputs[0], found, name="age_distribution")
+    both = with_age_distribution(model)
+    return None if both is None else keras.Model(both.input, both.outputs[-1], name="age_distribution")
 
 
-def _distribution(age):
-    """The symbolic distribution [n, ages] whose mean is the symbolic ``age`` [n, 1], or None."""
-    layer, inputs, place = _origin(age)
-    if isinstance(layer, layers.Average):
-        parts = [_distribution(part) for part in inputs]
-        # Keras gives this layer a name of its own
-        return None if any(part is None for part in parts) else layers.Average()(parts)
-    if isinstance(layer, keras.Model):
-        inner = _distribution(layer.outputs[place])
-        return None if inner is None else keras.Model(layer.inputs[0], inner)(inputs[0])
-    if not isinstance(layer, layers.Dense) or layer.units != 1 or _kind(layer) != "linear" or layer.use_bias:
+def with_age_distribution(model: keras.Model) -> keras.Model | None:
+    """``model`` with :func:`age_distribution` as one more output, the last, at no cost; None where there is none."""
+    plain = flat(model)
+    ages = [layer for layer in plain.layers if layer.name.endswith("age_output")]
+    heads = [layer for layer in ages if isinstance(layer, layers.Dense)]
+    if not heads or any(layer.use_bias for layer in heads):
         return None
-    kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel))[:, 0]
-    before = _origin(inputs[0])[0]
-    if _kind(before) == "softmax" and np.array_equal(kernel, np.arange(len(kernel))):
-        return inputs[0]
-    if _kind(before) == "exponential" and np.array_equal(kernel, np.ones(len(kernel))):
-        return _from_survival(inputs[0])
-    return None
+    found = {}
+
+    def visit(layer, inputs, **keywords):
+        output = layer(inputs, **keywords)
+        if layer in heads:
+            found[id(output)] = inputs if inputs.shape[-1] == len(AGES) else _from_survival(inputs)
+        elif layer in ages:  # Keras gives the mixture a name of its own
+            found[id(output)] = layers.Average()([found[id(age)] for age in inputs])
+        return output
+
+    outputs = walk(plain, visit)
+    age = outputs[plain.output_names.index("age_output")]
+    return keras.Model(plain.input, [*outputs, found[id(age)]], name=plain.name)
 
 
 def _from_survival(survival):
     """P(age is k) from P(older than k): 1 - s0, s0 - s1, ... and the last one as it is, by a frozen Dense layer."""
     steps = survival.shape[-1]
-    kernel, bias = np.eye(steps, steps + 1, 1) - np.eye(steps, steps + 1), np.eye(1, steps + 1)[0]
-    return layers.Dense(
-        steps + 1,
-        trainable=False,
-        dtype="float32",
-        kernel_initializer=keras.initializers.Constant(kernel.tolist()),
-        bias_initializer=keras.initializers.Constant(bias.tolist()),
-    )(survival)
-
-
-def _origin(tensor):
-    """The layer that a symbolic tensor comes from, what that layer was given, and which of its outputs this is."""
-    layer, call, place = tensor._keras_history
-    return layer, layer._inbound_nodes[call].input_tensors, place
-
-
-def _kind(layer) -> str:
-    """The name of a layer's activation; "softmax" also for the layer of that name."""
-    if isinstance(layer, layers.Softmax):
-        return "softmax"
-    return getattr(getattr(layer, "activation", None), "__name__", "")
+    layer = layers.Dense(steps + 1, trainable=False, dtype="float32")
+    found = layer(survival)
+    layer.set_weights([np.eye(steps, steps + 1, 1) - np.eye(steps, steps + 1), np.eye(1, steps + 1)[0]])
+    return found

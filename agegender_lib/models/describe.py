@@ -7,14 +7,14 @@ import keras
 import pandas as pd
 from keras import layers
 
-from .backbones import BACKBONES
+from .backbones import BACKBONES, stages_of
 from .heads import AGES
 
 _NAMES = {
     "BatchNormalization": "BatchNorm", "MaxPooling2D": "MaxPool", "AveragePooling2D": "AveragePool",
     "GlobalAveragePooling2D": "Global average pool", "GlobalMaxPooling2D": "Global max pool",
 }  # fmt: skip
-_ACTIVATIONS = {"relu": "ReLU", "log_sigmoid": "log-sigmoid"}
+_ACTIVATIONS = {"relu": "ReLU"}
 # what stands side by side in the network, and not one after the other
 _BOTH_POOLS = "Global average pool → Global max pool → Concatenate", "Global average and max pool"
 _REMARKS = {
@@ -98,7 +98,7 @@ def _row(name, branch, members):
     own = [weight for layer in members for weight in layer.weights]
     learning = [weight for layer in members for weight in layer.trainable_weights]
     kind, detail = _blocks(members) or (
-        " → ".join(_operation(layer) for layer in members).replace(*_BOTH_POOLS),
+        " → ".join(text for layer in members if (text := _operation(layer))).replace(*_BOTH_POOLS),
         ", ".join(text for layer in members if (text := _remark(layer))),
     )
     return {
@@ -139,6 +139,10 @@ def _operation(layer):
     name = _NAMES.get(name, name)
     if isinstance(layer, layers.InputLayer):
         return "RGB image in [0, 1]"
+    if layer.name == "age_ordinal_opposite":
+        return ""  # with what follows, a log-sigmoid
+    if layer.name == "age_ordinal_log":
+        return "log-sigmoid"
     if isinstance(layer, layers.Rescaling):
         low, high = layer.offset, layer.offset + layer.scale
         return f"Rescaling to [{low:g}, {high:g}]".replace("-", "−")
@@ -184,20 +188,8 @@ def _is_sum(layer):
 
 
 def _backbone_rows(base):
-    stages = BACKBONES[base.name.removeprefix("shared_")].stages
-    names = [layer.name for layer in base.layers]
-    rows, start = [], 0
-    if base.name == "shared_inception_v3":
-        start = next(i for i, layer in enumerate(base.layers) if layer.output.shape[-1] == 192) + 1
-        while "pool" not in names[start - 1]:
-            start += 1
-        rows.append(_stage_row("inception stem", base.layers[:start]))
-    for name, last in stages:
-        end = names.index(last) + 1
-        # "inception 35 x 35 (mixed 0-2)" is what this stage is called, but 35 x 35 holds for 299 x 299 images only
-        rows.append(_stage_row(re.sub(r" \d+ x \d+", "", name), base.layers[start:end]))
-        start = end
-    return rows
+    # "inception 35 x 35 (mixed 0-2)" is what a stage is called, but 35 x 35 holds for 299 x 299 images only
+    return [_stage_row(re.sub(r" \d+ x \d+", "", name), members) for name, members in stages_of(base).items()]
 
 
 def _stage_row(name, members):

@@ -4,18 +4,22 @@ Gradient-weighted class activation mapping: Selvaraju et al. 2017, arXiv 1610.02
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers, ops
-from tqdm import tqdm
 
 from agegender_lib.errors import InputError
 
-from .feature_places import follow, last_large_maps
+from .flat import flat, walk
+from .heads import ARITHMETIC
+from .predict import in_batches
 
 TASKS = ("age", "gender")
 SIDE = 128
+#: Feature maps with fewer places than this in a row are too coarse to show where something lies.
+FEWEST = 5
 
 
 def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int = 50) -> np.ndarray:
@@ -26,9 +30,9 @@ def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int 
     against it is cut off, as in eq. 2. Age: the expected age in years, for which there is no other answer to speak
     against; what makes a face older and what makes it younger both count, by their size.
 
-    The feature maps are those of :func:`feature_places.last_large_maps`, each laid over the picture where its places'
-    receptive fields have their centres. Those of all members of a model, of the face and its mirror image (mirrored
-    back) and of all sizes at which it is seen are added up before anything is cut off: they add to one answer, too.
+    The feature maps are the last with at least 5 places in a row, resized to the picture. Those of all members of a
+    model, of the face and its mirror image (mirrored back) and of all sizes at which it is seen are added up before
+    anything is cut off: they add to one answer, too.
 
     Parameters
     ----------
@@ -55,7 +59,7 @@ def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int 
 
 
 def grad_cams(
-    networks: Mapping[str, keras.Model], images: np.ndarray, batch_size: int = 50, progress: bool = False
+    networks: Mapping[str, keras.Model], images: np.ndarray, batch_size: int = 50
 ) -> dict[tuple[str, str], np.ndarray]:
     """:func:`grad_cam` of several models, both tasks of each in one pass.
 
@@ -64,8 +68,6 @@ def grad_cams(
     networks : mapping of str to keras.Model
     images : uint8 [n, 128, 128, 3]
     batch_size : int
-    progress : bool
-        Show a bar on standard error.
 
     Returns
     -------
@@ -76,18 +78,10 @@ def grad_cams(
         raise InputError(
             f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]"
         )
-    found, starts = {}, range(0, len(images), batch_size)
-    with tqdm(total=len(networks) * len(starts), desc="where it looks", disable=not progress or None) as bar:
-        for name, model in networks.items():
-            maps_of, parts = explainer(model), []
-            for start in starts:
-                batch = np.asarray(images[start : start + batch_size])
-                # a full batch every time, so that the graph is traced once
-                padding = np.zeros((min(batch_size, len(images)) - len(batch), *batch.shape[1:]), "uint8")
-                parts.append(maps_of(np.concatenate([batch, padding]))[:, : len(batch)])
-                bar.update()
-            both = np.concatenate(parts, axis=1) if parts else np.empty((2, 0, SIDE, SIDE), "float32")
-            found[name, "age"], found[name, "gender"] = both
+    found = {}
+    for name, model in networks.items():
+        both = in_batches(explainer(model), images, max(1, min(batch_size, len(images))))
+        found |= {(name, task): maps for task, maps in zip(TASKS, both, strict=True)}
     return found
 
 
@@ -116,13 +110,11 @@ def explainer(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         raise InputError(
             f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}: set KERAS_BACKEND to tensorflow"
         )
-    places = last_large_maps(model)
-    contributions = _contributions(model, places)
+    contributions = _contributions(_Looked.at(flat(model)))
 
     def maps_of(images):
-        cells = zip(places.values(), contributions(images), strict=True)
-        both = sum(place.on_picture(each, SIDE) for place, each in cells).reshape(2, -1, SIDE, SIDE)
-        return np.stack([np.abs(both[0]), np.maximum(both[1], 0)])
+        age, gender = np.asarray(contributions(images))
+        return np.stack([np.abs(age), np.maximum(gender, 0)])
 
     return maps_of
 
@@ -144,10 +136,11 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     -------
     keras.Model
     """
-    fresh, rng = keras.models.clone_model(model), np.random.default_rng(seed)
-    for layer in _leaves(fresh):
-        # arithmetic made of layers is told by its constant kernel
-        if isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.Constant):
+    plain = flat(model)
+    fresh, rng = keras.models.clone_model(plain), np.random.default_rng(seed)
+    for layer in fresh.layers:
+        if layer.name.endswith(ARITHMETIC) and not layer.trainable:
+            layer.set_weights(plain.get_layer(layer.name).get_weights())
             continue
         for variable in layer.weights:
             if len(variable.shape) >= 2:
@@ -156,46 +149,94 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-def _leaves(model):
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer
+@dataclass(frozen=True)
+class _Looked:
+    """A flat model that gives, besides its answers, what Grad-CAM looks at.
+
+    Attributes
+    ----------
+    model : keras.Model
+        Outputs: P(female), age, the feature maps, and what each layer that says a gender reads.
+    mirrored : list of bool
+        Of each feature map, whether the network saw the picture's mirror image there.
+    genders : list of keras.layers.Dense
+    """
+
+    model: keras.Model
+    mirrored: list[bool]
+    genders: list[layers.Dense]
+
+    @classmethod
+    def at(cls, plain: keras.Model) -> "_Looked":
+        """The last maps with ``FEWEST`` places in a row or more, through which every way to an answer leads.
+
+        There are several where the model has members, mirrors the face, or sees it at several sizes.
+        """
+        calls, genders = [], []
+        leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included
+        mirrored = set()
+
+        def visit(layer, *arguments, **keywords):
+            output, inputs = layer(*arguments, **keywords), keras.tree.flatten(arguments)
+            calls.append((inputs, output))
+            leads_here[id(output)] = {id(output)}.union(*(leads_here.get(id(x), set()) for x in inputs))
+            if any(id(x) in mirrored for x in inputs) != layer.name.endswith("mirror_reverse"):
+                mirrored.add(id(output))
+            if layer.name.endswith("gender_output") and isinstance(layer, layers.Dense):
+                genders.append((layer, inputs[0]))
+            return output
+
+        answers = walk(plain, visit)
+        if not genders:
+            raise InputError(
+                f"{plain.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model of this "
+                "project"
+            )
+        # from the answers back: what leads to one through small tensors only
+        small, found = {id(answer) for answer in answers}, {}
+        for inputs, output in reversed(calls):
+            if id(output) in small and len(output.shape) == 4 and min(output.shape[1:3]) >= FEWEST:
+                found[id(output)] = output
+            elif id(output) in small:
+                small.update(map(id, inputs))
+        # a map that shrinks in branches (Inception) leads to others, and all that they add is in its own gradient
+        maps = [each for key, each in found.items() if not leads_here[key] & found.keys() - {key}]
+        model = keras.Model(plain.input, [*answers, *maps, *(features for _, features in genders)])
+        return cls(model, [id(each) in mirrored for each in maps], [layer for layer, _ in genders])
 
 
-def _contributions(model, numbers):
-    """From uint8 faces to a list of [2 n, h, w], one of each feature map. This is the corner that knows TensorFlow."""
+def _contributions(looked):
+    """From uint8 faces to [2, n, 128, 128], of age and gender. This is the corner that knows TensorFlow."""
     import tensorflow as tf
 
     def contributions(images):
-        maps, logits = [], []
-
-        def visit(number, layer, inputs, output):
-            if number in numbers:
-                tape.watch(output)
-                maps.append(output)
-            # before the sigmoid: where a model is sure, a probability has no gradient left
-            if getattr(layer, "name", "") == "gender_output" and isinstance(layer, layers.Dense):
-                logits.append(ops.matmul(inputs[0], layer.kernel) + layer.bias)
-
+        pixels, count = tf.cast(images, "float32") / 255.0, len(looked.mirrored)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            p_female, age = follow(model, tf.cast(images, "float32") / 255.0, visit)
-            if not logits:
-                raise InputError(
-                    f"{model.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model "
-                    "of this project"
-                )
+            tape.watch(pixels)
+            p_female, age, *others = looked.model(pixels, training=False)
+            maps, features = others[:count], others[count:]
+            # before the sigmoid: where a model is sure, a probability has no gradient left
+            logits = [
+                ops.matmul(x, layer.kernel) + layer.bias
+                for layer, x in zip(looked.genders, features, strict=True)
+            ]
             answer = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
-        return [
-            tf.concat([_weighed(x, tape.gradient(said, x)) for said in (age, answer)], axis=0) for x in maps
-        ]
+        return tf.stack(
+            [
+                sum(
+                    _weighed(x, tape.gradient(said, x), mirrored)
+                    for x, mirrored in zip(maps, looked.mirrored, strict=True)
+                )
+                for said in (age, answer)
+            ]
+        )
 
-    def _weighed(x, gradient):
+    def _weighed(x, gradient, mirrored):
         if gradient is None:  # a branch of the other task
-            return tf.zeros(tf.shape(x)[:3])
+            return tf.zeros((tf.shape(x)[0], SIDE, SIDE))
         # the sum over places, not the mean: a map of many small places adds as much as one of few large ones
-        return tf.einsum("nhwc,nc->nhw", x, tf.reduce_sum(gradient, axis=(1, 2)))
+        cells = tf.einsum("nhwc,nc->nhw", x, tf.reduce_sum(gradient, axis=(1, 2)))
+        cells = cells[:, :, ::-1] if mirrored else cells
+        return tf.image.resize(cells[..., None], (SIDE, SIDE))[..., 0]
 
-    traced = tf.function(contributions, autograph=False)
-    return lambda images: [np.asarray(cells) for cells in traced(images)]
+    return tf.function(contributions, autograph=False)

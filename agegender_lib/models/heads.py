@@ -8,6 +8,8 @@ from keras import layers
 
 #: Ages, in years, over which the age distribution is spread: 0, 1, ... 116, the range of the labels.
 AGES = np.arange(117, dtype="float32")
+#: How names of layers end whose kernels are arithmetic, as long as they are not trainable.
+ARITHMETIC = "age_output", "age_ordinal_so_far", "mirror_reverse", "shared_input_scale"
 
 
 def gender_output(features):
@@ -53,11 +55,13 @@ def age_output(features, kind: str = "distribution"):
         )(features)
         return _frozen(AGES[:, None], "age_output")(distribution)
     if kind == "ordinal":
-        # the product of the answers is the exponential of the sum of their logarithms
+        # the product of the answers is the exponential of the sum of their logarithms, each minus a softplus:
+        # Keras 2 has no log-sigmoid
         steps = len(AGES) - 1
         answers = layers.Dense(steps, dtype="float32", name="age_ordinal")(features)
-        logs = layers.Activation("log_sigmoid", dtype="float32", name="age_ordinal_log")(answers)
-        so_far = np.triu(np.ones((steps, steps)))
+        opposite = layers.Rescaling(-1.0, dtype="float32", name="age_ordinal_opposite")(answers)
+        logs = layers.Activation("softplus", dtype="float32", name="age_ordinal_log")(opposite)
+        so_far = -np.triu(np.ones((steps, steps)))
         survival = _frozen(so_far, "age_ordinal_so_far", activation="exponential")(logs)
         return _frozen(np.ones((steps, 1)), "age_output")(survival)
     raise ValueError(f"age head {kind!r} is unknown; choose 'distribution', 'ordinal' or 'regression'")

@@ -1,7 +1,6 @@
 """Weights files: which fit, and where they come from."""
 
 import hashlib
-import re
 import socket
 import warnings
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import keras
 from agegender_lib.errors import InputError
 
 from .face_weights import ORIGIN as FACE_ORIGIN
-from .file_checks import reason, stored_shapes
+from .flat import snake_case
 
 # Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
 KNOWN_FILES = {
@@ -24,6 +23,7 @@ KNOWN_FILES = {
     ),
     "d8e2ec06e84b423b278a5ea5d7c1643f3be97b737d70f7f91aa300b49279db2a": FACE_ORIGIN,
 }
+_LONGEST_REASON = 300  # Keras quotes the whole description of a model in one line
 DOWNLOAD_TIMEOUT = 30  # seconds without a byte, after which a download counts as impossible
 
 
@@ -51,16 +51,19 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the file is no Keras weights file, holds another network's weights, or claims to be far larger than it is.
+        If the file is no Keras weights file or holds another network's weights.
     """
     path = Path(path)
     shapes: dict[str, list[tuple[int, ...]]] = {}
     try:
         with h5py.File(path, "r") as file:
-            for name, shape in stored_shapes(file, path):
-                shapes.setdefault(name.split("/vars/")[0], []).append(shape)
-    except InputError:
-        raise
+            file.visititems(
+                lambda name, item: (
+                    shapes.setdefault(name.split("/vars/")[0], []).append(item.shape)
+                    if isinstance(item, h5py.Dataset)
+                    else None
+                )
+            )
     except Exception as error:  # a damaged file leads HDF5 to errors of many kinds
         raise InputError(f"{path} is no Keras weights file (.weights.h5): {reason(error)}") from error
     try:
@@ -79,8 +82,7 @@ def _first_difference(model, shapes, fallback):
     counted: dict[str, int] = {}
     for layer in model.layers:
         # Keras stores layers as layers/conv2d, layers/conv2d_1 ... by class, in the model's order
-        kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(layer).__name__)
-        kind = re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()  # Conv2D is conv2d there
+        kind = snake_case(type(layer).__name__)
         number = counted.get(kind, 0)
         counted[kind] = number + 1
         key = f"layers/{kind}" + (f"_{number}" if number else "")
@@ -89,3 +91,10 @@ def _first_difference(model, shapes, fallback):
             found = shapes.get(key, "nothing")
             return f"layer {layer.name!r} needs {wanted}, the file holds {found}"
     return fallback
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says, of bounded length; some say nothing but their name."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    line = "".join(char for char in line if char.isprintable())
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}..."

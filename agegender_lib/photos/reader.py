@@ -95,13 +95,14 @@ class PhotoReader:
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, detector: FaceDetector | None = None):
         # Keras takes seconds to import
-        from agegender_lib.models import age_distribution, load_model
+        from agegender_lib.models import load_model
+        from agegender_lib.models.age_distribution import with_age_distribution
 
         self.model = load_model(model)
         self._detector = detector
         self._explained = None
         self._correction = read_corrections(model, self.model)
-        self._network = _with_distribution(self.model, age_distribution(self.model))
+        self._network = with_age_distribution(self.model) or self.model
         self.interval_note = self._note(Path(model))
 
     def read(self, source: Source, framed: bool = False) -> Photo:
@@ -253,14 +254,6 @@ class PhotoReader:
             for part, answer in zip(parts, self._network.predict_on_batch(padded), strict=True):
                 part.append(np.asarray(answer)[: len(batch)])
         return [np.concatenate(part) for part in parts]
-
-
-def _with_distribution(model, distribution):
-    import keras
-
-    if distribution is None:
-        return model
-    return keras.Model(model.inputs[0], [*model.outputs, *distribution.outputs])
 
 
 def _table(photo: _Framed, answers: np.ndarray) -> pd.DataFrame:

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.models import age_distribution, load_model
+from agegender_lib.models.predict import as_floats, in_batches
 from agegender_lib.runs import MODEL, held_out_rows
 
 _NAME = "age_distributions.npz"
@@ -55,24 +54,19 @@ def age_distributions(
         model = age_distribution(load_model(folder / MODEL))
         if model is None:
             return None
-        values = _distributions(model, faces.images, rows, batch_size)
+        (values,) = in_batches(
+            lambda batch: [model.predict_on_batch(as_floats(batch))],
+            faces.images,
+            batch_size,
+            rows,
+            "age distributions",
+        )
         table = pd.DataFrame(values, index=pd.Index(held_out["file"], name="file"))
     _check(table, held_out, folder)
     if keep and not kept.is_file():
         with replacing(kept) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, files=table.index.to_numpy(str), distribution=table.to_numpy())
     return table
-
-
-def _distributions(model: keras.Model, images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
-    parts = []
-    starts = range(0, len(rows), batch_size)
-    for start in tqdm(starts, desc="age distributions", unit="batch", disable=None, mininterval=1):
-        batch = np.asarray(images[rows[start : start + batch_size]], dtype="float32") / 255.0
-        # a full batch every time, so that the graph is traced once
-        padded = np.concatenate([batch, np.zeros((batch_size - len(batch), *batch.shape[1:]), "float32")])
-        parts.append(np.asarray(model.predict_on_batch(padded))[: len(batch)])
-    return np.concatenate(parts)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
+from agegender_lib.models.saving import round_weights, save_model
 from agegender_lib.runs import (
     CONFIG,
     HISTORY,
@@ -35,7 +36,6 @@ from agegender_lib.runs import (
 
 from .checkpoint import State
 from .config import TrainingConfig
-from .export import round_weights, save_model
 from .features import answers_from_features
 from .fit import fit
 from .gradients import check_gradients

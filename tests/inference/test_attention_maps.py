@@ -6,7 +6,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import layers
 
 from agegender_lib.data import REGIONS, load_faces, region_masks, render_faces
 from agegender_lib.errors import InputError
@@ -19,7 +19,7 @@ from agegender_lib.models import (
     load_model,
     randomised,
 )
-from agegender_lib.models.feature_places import follow, last_large_maps
+from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import age_output, gender_output
 from agegender_lib.models.preprocessing import resized
 
@@ -74,65 +74,27 @@ def share(each, box, margin=16):
 # Where the maps lie
 
 
-STEPS = {
-    "strides, padded": lambda x: layers.Conv2D(1, 3, 2, padding="same")(
-        layers.Conv2D(1, 3, 2, padding="same")(x)
-    ),
-    "strides, not padded": lambda x: layers.MaxPooling2D(3, 2)(
-        layers.Conv2D(1, 5)(layers.Conv2D(1, 3, 2)(x))
-    ),
-    "padded by a layer": lambda x: layers.DepthwiseConv2D(3, 2)(
-        layers.ZeroPadding2D(((0, 1), (0, 1)))(layers.Conv2D(1, 3, 2)(layers.ZeroPadding2D(2)(x)))
-    ),
-    "dilated": lambda x: layers.AveragePooling2D(4)(layers.Conv2D(1, 3, dilation_rate=3)(x)),
-    "resized": lambda x: layers.Conv2D(1, 3, 4, padding="same")(layers.Resizing(96, 96)(x)),
-}
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_places_are_the_centres_of_receptive_fields(name):
-    """A network of ones answers a bright row by how much its places see of it."""
-    image = keras.Input((128, 128, 3))
-    x = STEPS[name](image)
-    model = keras.Model(image, layers.GlobalAveragePooling2D()(x))
-    for layer in model.layers:
-        layer.set_weights(
-            [np.zeros(w.shape) if len(w.shape) == 1 else np.ones(w.shape) for w in layer.weights]
-        )
-    ((number, places),) = last_large_maps(model).items()
-    rows = np.zeros((128, 128, 128, 3), "float32")
-    rows[np.arange(128), np.arange(128)] = 1
-    seen = {}
-    follow(
-        model,
-        ops.convert_to_tensor(rows),
-        lambda number, layer, inputs, output: seen.update({number: output}),
-    )
-    answers = np.asarray(seen[number])[:, :, x.shape[2] // 2, 0]
-    inner = slice(3, -3)  # those at the edge see less than a whole field
-    found = (answers * np.arange(128)[:, None]).sum(axis=0) / answers.sum(axis=0)
-    expected = places.offset[0] + places.scale[0] * np.arange(answers.shape[1])
-    assert len(found[inner]) >= 15
-    np.testing.assert_allclose(found[inner], expected[inner], atol=0.15)
-    assert places.scale[0] == places.scale[1] and places.offset[0] == places.offset[1]
-
-
-def test_maps_that_shrink_in_branches_are_read_before_each_and_excitations_pass():
+def test_maps_that_shrink_in_branches_count_once_and_excitations_pass():
     """As Inception does it: by pooling, and by a convolution with another before it."""
-    image = keras.Input((128, 128, 3))
-    x = layers.Conv2D(4, 3, 16, padding="same", name="large")(image)
+    image = keras.Input((128, 128, 3), name="image")
+    x = layers.Conv2D(2, 1, activation="relu", use_bias=False, name="colour")(image)
+    x = layers.AveragePooling2D(16)(x)
     scale = layers.GlobalAveragePooling2D(keepdims=True)(x)
-    x = layers.Multiply(name="excited")([x, layers.Dense(4, activation="sigmoid")(scale)])
-    branch = layers.Conv2D(4, 3, 2, name="small")(layers.Conv2D(4, 1, name="before_small")(x))
-    x = layers.Concatenate()([layers.MaxPooling2D(3, 2)(x), branch])
-    model = keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1)(x)))
-    names, shown = {}, last_large_maps(model)
-    follow(
-        model, image, lambda number, layer, inputs, output: names.update({number: getattr(layer, "name", "")})
+    x = layers.Multiply()([x, layers.Dense(2, kernel_initializer="zeros", bias_initializer="ones")(scale)])
+    branch = layers.AveragePooling2D(2)(layers.Conv2D(2, 1, use_bias=False, name="before_small")(x))
+    x = layers.GlobalAveragePooling2D()(layers.Concatenate()([layers.AveragePooling2D(2)(x), branch]))
+    model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
+    model.get_layer("colour").set_weights(
+        [np.array([[-1, 1, 0], [-1, 0, 1]], "float32").T.reshape(1, 1, 3, 2)]
     )
-    assert [names[number] for number in shown] == ["excited", "before_small"]
-    # without padding, because 3 goes into 16: the first place is read around its pixel 1 less the padding of none
-    assert {places.scale for places in shown.values()} == {(16.0, 16.0)}
+    model.get_layer("before_small").set_weights([np.eye(2, dtype="float32")[None, None]])
+    kernel = np.array([[4.0], [0], [0], [4]], "float32")  # green by the pooling, blue by the convolution
+    model.get_layer("gender_output").set_weights([kernel, np.zeros(1)])
+    images = patched((LEFT, GREEN), (RIGHT, BLUE))
+    each = grad_cam(model, images, "gender")[0]
+    assert share(each, LEFT) == pytest.approx(0.5, abs=0.01) == share(each, RIGHT)
+    p_female = float(model(images / 255.0)[0][0, 0])
+    assert each.mean() == pytest.approx(np.log(p_female / (1 - p_female)), rel=0.02)
 
 
 @pytest.mark.parametrize("box", [LEFT, RIGHT])
@@ -260,8 +222,10 @@ def test_random_weights_are_new_but_for_what_only_computes():
     # the mirror still mirrors and the expectation still expects
     np.testing.assert_allclose(one(images[:, :, ::-1])[1], age, rtol=1e-4)
     assert ((age > 0) & (age < 116)).all() and np.ptp(age) > 0
-    for old, weight, new in zip(before, model.weights, one.weights, strict=True):
+    for old, weight in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(weight, old)  # the model given is as it was
+    for weight, new in zip(flat(model).weights, one.weights, strict=True):
+        old = np.asarray(weight)
         if len(old.shape) == 4 and "mirror" not in weight.path:
             assert np.isclose(old, new).mean() < 0.01
         assert not (old == 1.7).any() or not np.any(np.asarray(new) == 1.7)

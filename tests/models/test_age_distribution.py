@@ -21,9 +21,11 @@ from agegender_lib.models import (
     load_model,
     predict,
 )
+from agegender_lib.models.age_distribution import with_age_distribution
+from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import AGES
+from agegender_lib.models.saving import round_weights, save_model
 from agegender_lib.training import age_distributions
-from agegender_lib.training.export import round_weights, save_model
 
 FACES = np.stack([np.asarray(picture(seed)) for seed in range(6)])
 FLOATS = FACES.astype("float32") / 255
@@ -97,10 +99,25 @@ def test_a_regression_has_none_nor_has_a_mixture_with_one():
     assert age_distribution(small(age_head="regression")) is None
     mixed = average_members([small(), small(age_head="regression")])
     assert age_distribution(mixed) is None
-    # a last layer that learned to be something else takes no expectation
-    model = small()
-    model.get_layer("age_output").set_weights([AGES[::-1, None]])
-    assert age_distribution(model) is None
+
+
+def test_parts_count_as_they_do_in_the_age():
+    """A member that also sees the mirror image counts no more than one that does not."""
+    model = average_members([average_flips(small(1)), small(2)])
+    mirrored = (own(small(1), FLOATS) + own(small(1), FLOATS[:, :, ::-1])) / 2
+    np.testing.assert_allclose(check(model), (mirrored + own(small(2), FLOATS)) / 2, atol=1e-5)
+
+
+def test_answers_and_distribution_come_from_one_pass():
+    model = average_flips(small())
+    both = with_age_distribution(model)
+    gender, age, distribution = (np.asarray(answer) for answer in both(FLOATS))
+    for found, wanted in zip((gender, age), answers(model, FLOATS), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert distribution @ AGES == pytest.approx(age[:, 0], abs=1e-3)
+    # every layer but the mixture is in the graph once, and called as often as for the ages alone
+    calls = [len(layer["inbound_nodes"]) for layer in both.get_config()["layers"]]
+    assert sum(calls) == 1 + sum(len(layer["inbound_nodes"]) for layer in flat(model).get_config()["layers"])
 
 
 # The run folder

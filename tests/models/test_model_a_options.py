@@ -13,8 +13,8 @@ from model_tools import answers, check_contract, read_elsewhere
 from agegender_lib.errors import InputError
 from agegender_lib.models import average_flips, build_model_a, describe
 from agegender_lib.models.heads import age_output
+from agegender_lib.models.saving import save_model
 from agegender_lib.training import build_network, configure
-from agegender_lib.training.export import save_model
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import KernelMuon
 

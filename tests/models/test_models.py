@@ -21,7 +21,7 @@ from agegender_lib.models import (
     sides,
 )
 from agegender_lib.models.heads import AGES, age_output
-from agegender_lib.training.export import round_weights, rounded, save_model
+from agegender_lib.models.saving import round_weights, rounded, save_model
 
 SMALL = dict(widths=(16, 16), stem=16)
 
@@ -252,8 +252,10 @@ def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
     assert set(size) == {"plain.keras", "exact.keras", "rounded.keras", "rounded.h5"}
     assert size["rounded.keras"] < 0.55 * size["plain.keras"]
     assert size["rounded.keras"] < 0.6 * size["exact.keras"] < 0.6 * size["plain.keras"]
+    assert size["rounded.h5"] < 1.1 * size["rounded.keras"]
+    # old Keras 3 jumps about in the weights, which takes minutes where the archive deflates them
     with zipfile.ZipFile(tmp_path / "rounded.keras") as file:
-        assert {part.compress_type for part in file.infolist()} == {zipfile.ZIP_DEFLATED}
+        assert file.getinfo("model.weights.h5").compress_type == zipfile.ZIP_STORED
     for file, wanted in (
         ("exact.keras", exact),
         ("rounded.keras", answers(model, faces)),

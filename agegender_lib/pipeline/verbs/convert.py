@@ -34,7 +34,7 @@ def run(options: Namespace) -> None:
     if file.exists():
         raise InputError(f"{file} is there already: give another name, or remove it")
     from agegender_lib.models import load_model
-    from agegender_lib.training.export import save_model
+    from agegender_lib.models.saving import save_model
 
     save_model(load_model(options.model), file)
     print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
