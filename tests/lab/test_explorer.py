@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from explorer_tools import faces_of, predictions_of, write_run
 from PIL import Image
@@ -28,9 +27,12 @@ def faces():
 def runs(faces, tmp_path_factory):
     """ModelA keeps its distributions; ModelF reads every age five years further off and lacks one face."""
     work = tmp_path_factory.mktemp("runs")
-    far = predictions_of(faces, 5).drop(index=7)
+    shuffled, far = (
+        predictions_of(faces).sample(frac=1, random_state=1),
+        predictions_of(faces, 5).drop(index=7),
+    )
     return {
-        "ModelA": write_run(work / "model_a-1", faces, distributions=True),
+        "ModelA": write_run(work / "model_a-1", faces, shuffled, distributions=True),
         "ModelF": write_run(work / "model_f-2", faces, far, model="model_f"),
     }
 
@@ -61,18 +63,6 @@ def test_answers_stand_beside_the_faces_they_are_of(faces, table):
     assert table["age_predicted ModelA"][12] - table["age_low ModelA"][12] == pytest.approx(8, abs=0.6)
 
 
-def test_runs_of_other_faces_are_refused(runs):
-    with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(made\) than these"):
-        face_table(faces_of(fingerprint="e" * 64), runs)
-
-
-def test_a_broken_file_of_distributions_is_named(faces, tmp_path):
-    folder = write_run(tmp_path / "model_a-1", faces)
-    (folder / "age_distributions.npz").write_bytes(b"no")
-    with pytest.raises(InputError, match=r"age_distributions.npz cannot be read .*delete it"):
-        face_table(faces, {"ModelA": folder})
-
-
 @pytest.mark.parametrize(
     "wanted, rows",
     [
@@ -80,17 +70,14 @@ def test_a_broken_file_of_distributions_is_named(faces, tmp_path):
         (Filter(ages=(12, 14)), [2, 3, 4, 5]),
         (Filter(genders=(1,), ages=(10, 14)), [2, 3, 5]),
         (Filter(races=(4,)), range(4, 40, 5)),
-        (Filter(races=()), []),
         (Filter(duplicates="duplicates"), [3, 4, 5, 9, 20, 21, 22]),
         (Filter(duplicates="conflicts"), [3, 4, 5, 9]),
         (Filter(duplicates="conflicts", order="duplicates"), [3, 9, 4, 5]),
         (Filter(model="ModelA", split="validation", ages=(10, 19)), [0, 3, 6]),
         (Filter(model="ModelA", errors=(9.5, 99)), [38, 39]),
-        (Filter(model="ModelA", errors=(9.5, 9.5)), [38]),
         (Filter(model="ModelF", errors=(14.5, 99)), [38, 39]),
         (Filter(model="ModelF", errors=(0, 99), ages=(15, 18)), [6, 8]),
         (Filter(model="ModelA", gender_answer="wrong"), range(0, 40, 5)),
-        (Filter(model="ModelF", gender_answer="right", ages=(15, 18)), [6, 8]),
         (Filter(model="ModelA", order="age_error", ages=(40, 60)), [*range(39, 29, -1)]),
         (Filter(order="age", ages=(28, 31)), [18, 19, 9, 20, 21, 22]),
     ],
@@ -109,19 +96,10 @@ def test_the_most_surprising_come_first_and_faces_without_an_answer_last(table, 
     assert len(rows) == 40
 
 
-def test_the_order_of_the_table_does_not_matter(table):
-    turned = table.iloc[::-1].reset_index(drop=True)
-    for order in lab.selection.ORDERS:
-        wanted = Filter(model="ModelA", order=order)
-        names = [list(each["file"].iloc[select(each, wanted)]) for each in (table, turned)]
-        assert names[0] == names[1], order
-
-
 @pytest.mark.parametrize(
     "change, message",
     [
         ({"order": "size"}, "order is 'size': choose one of file, age"),
-        ({"split": "test"}, "split is 'test': choose one of all, validation, train"),
         ({"ages": (30, 20)}, r"ages is \(30, 20\): give the smallest and the largest"),
         ({"errors": (3,)}, r"errors is \(3,\)"),
     ],
@@ -229,13 +207,6 @@ def test_thumbnails_are_the_faces_of_the_page(shown, faces):
     assert rows_of(shown.gallery, faces) == list(range(24, 36))
 
 
-def test_buttons_and_pages_are_made_once(shown):
-    before = list(shown.gallery.thumbnails)
-    shown.page.value = 4
-    shown.filters.ages.value = (20, 40)
-    assert [a is b for a, b in zip(before, shown.gallery.children[1:], strict=True)] == [True] * 12
-
-
 def test_a_filter_goes_back_to_the_first_page_and_counts(shown, faces):
     shown.page.value = 4
     shown.filters.duplicates.value = "conflicts"
@@ -271,15 +242,6 @@ def test_errors_are_those_of_the_chosen_model(shown, faces):
     shown.filters.model.value = "ModelF"
     assert shown.count.value == "40 of 40 faces"
     assert shown.gallery.thumbnails[7].description.endswith("not read")
-
-
-def test_nothing_to_show_is_said_in_words(shown, faces):
-    for tick in shown.filters.races:
-        tick.value = False
-    assert shown.count.value.startswith("0 of 40 faces. No face is like that") and shown.rows.size == 0
-    assert rows_of(shown.gallery, faces) == []
-    shown.filters.races[2].value = True
-    assert set(shown.table["race"].iloc[shown.rows]) == {2} and "No face" not in shown.count.value
 
 
 def test_a_click_shows_the_face_that_was_clicked(shown, faces):
@@ -346,12 +308,6 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
     assert shown.details.look not in [w for c in shown.details.children for w in getattr(c, "children", ())]
 
 
-def test_missing_model_files_are_said_to_be_missing(shown):
-    shown.choose(1)
-    assert "model files are not there" in shown.details.attention_words.value
-    assert shown.details.attention_words in shown.details.children
-
-
 def test_drawn_faces_are_said_to_be_drawn():
     shown = explorer(faces_of(rendered=True))
     shown.choose(1)
@@ -371,12 +327,6 @@ def test_a_contact_sheet_shows_what_select_gives(faces, table):
     assert not lab.contact_sheet(faces, table, Filter(races=())).axes
 
 
-def test_without_widgets_a_sentence_stands_for_the_explorer(shown):
-    bundle = shown._repr_mimebundle_()
-    assert bundle["text/plain"] == "Explorer of 40 faces of made: run this notebook in JupyterLab to use it."
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == shown.model_id
-
-
 def test_file_names_and_model_names_cannot_bring_html_along(faces, runs):
     named = replace(faces, table=faces.table.assign(file=[f"<b>{n}" for n in range(len(faces))]))
     shown = explorer(named)
@@ -385,13 +335,3 @@ def test_file_names_and_model_names_cannot_bring_html_along(faces, runs):
     shown = explorer(faces, {"<i>A": runs["ModelA"]})
     shown.choose(1)
     assert "<i>A" not in shown.details.answers.value and "&lt;i&gt;A" in shown.details.answers.value
-
-
-def test_predictions_are_of_the_very_faces_whatever_their_order(faces, tmp_path):
-    shuffled = predictions_of(faces).sample(frac=1, random_state=1)
-    found = face_table(faces, {"ModelA": write_run(tmp_path / "model_a-1", faces, shuffled)})
-    pd.testing.assert_series_equal(
-        found["age_error ModelA"],
-        predictions_of(faces).pipe(lambda t: t["age_predicted"] - t["age"]),
-        check_names=False,
-    )

@@ -127,12 +127,6 @@ def test_intervals_that_nobody_corrected_say_so():
         assert any("not corrected" in words for words in said) == (not corrected)
 
 
-def test_no_face_is_said_in_words():
-    page = page_with()
-    choose(page, a_photo())
-    assert "No face was found" in page.status.value and not cards(page)
-
-
 def test_a_broken_file_is_refused_in_the_readers_words_and_the_page_goes_on():
     page = page_with(YOUNG)
     choose(page, b"GIF87a nothing")

@@ -18,21 +18,6 @@ def code_of(notebook):
     return [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
 
 
-def test_the_chapters_are_there():
-    assert [path.stem for path in NOTEBOOKS] == [
-        "01_exploration",
-        "02_model_a",
-        "03_model_b",
-        "04_comparison",
-        "05_ablations",
-        "06_groups",
-        "07_trust",
-        "08_labels",
-        "09_explorer",
-        "10_try_a_photo",
-    ]
-
-
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_holds_prose_calls_and_pictures_only(notebook):
     content = nbformat.read(notebook, as_version=4)
