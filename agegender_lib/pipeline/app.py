@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.pipeline.kernel import NAME, OnlyThisPython
 
 NOTEBOOK = folders.NOTEBOOKS / "10_try_a_photo.ipynb"
 #: Cells with this tag are the page; the prose and the example around them are for readers of the notebook.
@@ -35,6 +36,7 @@ def page_notebook(notebook: Path = NOTEBOOK, model: str | Path = "") -> Notebook
     if str(model):
         content = parameterize_notebook(content, {"model_file": str(Path(model).expanduser().resolve())})
     content.metadata.pop("papermill", None)
+    content.metadata["kernelspec"] = {"name": NAME, "language": "python", "display_name": "Python 3"}
     content.metadata["title"] = TITLE
     return content
 
@@ -65,7 +67,7 @@ def serve(model: str | Path = "", port: int = PORT, network: bool = False, brows
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(page_notebook(model=model), path)
     token = secrets.token_urlsafe(16) if network else ""
-    # Voila looks for templates and the notebook's kernel below these
+    # Voila looks for templates below these
     os.environ["JUPYTER_PATH"] = os.pathsep.join(
         [str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     )
@@ -103,6 +105,7 @@ def settings(ip: str, port: int, token: str, browser: bool) -> dict[str, Any]:
         },
         "VoilaConfiguration": {
             "template": "photo_page",
+            "kernel_spec_manager_class": OnlyThisPython,
             "allow_template_override": "NO",
             "strip_sources": True,
             "show_tracebacks": False,

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.errors import InputError, NotebookFailed
 from agegender_lib.lock import Busy
-from agegender_lib.pipeline.profiles import declared
+from agegender_lib.pipeline.kernel import NAME, ThisPython
+from agegender_lib.pipeline.parameters import parameters_of
 
 _USER_ERRORS = (InputError.__name__, Busy.__name__)
 
@@ -38,7 +39,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
     Raises
     ------
     InputError
-        When the notebook stopped because of something the user gave.
+        When its cell of parameters cannot be read, or it stopped because of something the user gave.
     NotebookFailed
         When it stopped for another reason.
     """
@@ -47,7 +48,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
     copy = executed / notebook.name
     # papermill writes it again after every cell, and not atomically
     running = executed / f".running-{notebook.name}"
-    known = declared(notebook)
+    known = parameters_of(notebook)
     chosen = {name: value for name, value in parameters.items() if name in known}
     with _told_live(notebook.stem):
         try:
@@ -56,6 +57,10 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
                 str(running),
                 chosen,
                 cwd=str(notebook.parent),
+                # whatever kernel somebody chose last in JupyterLab or another editor
+                kernel_name=NAME,
+                language="python",
+                kernel_manager_class=ThisPython,
                 log_output=True,
                 progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
                 # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own

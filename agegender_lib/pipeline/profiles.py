@@ -1,34 +1,44 @@
 """Profiles: papermill parameter files that say how large a run of the notebooks is."""
 
-import ast
 from pathlib import Path
 from typing import Any
-
-import papermill
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import read_yaml, yaml_file
+from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
 
+#: The profile of who names none, and of what another leaves out.
+QUICK = "quick"
 #: The parameter that says what a pre-trained model starts from.
 WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}
 
 
-def model_settings(profile: dict[str, Any], model: str) -> dict[str, Any]:
-    """What a profile sets of one model's training, as the notebooks put it together.
+def model_settings(
+    profile: str | Path | dict[str, Any], model: str, changes: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The settings of one model's training: a profile's, and what is laid over them.
+
+    Parameters
+    ----------
+    profile : str, Path or dict
+        What :func:`read_profile` takes, or returned.
+    model : {"model_a", "model_b", "model_f"}
+    changes : dict, optional
+        Settings instead of the profile's.
 
     Raises
     ------
     InputError
-        When it sets the model itself.
+        When they set the model itself; see also :func:`read_profile`.
     """
-    own = profile.get(model) or {}
+    values = profile if isinstance(profile, dict) else read_profile(profile)
+    own = (values.get(model) or {}) | (changes or {})
     if "model" in own:
         raise InputError(
             f"the profile sets model in the settings of {model}: a model stays what it is, leave it out"
         )
-    # 0.2 is what the notebooks themselves say
-    return {"validation": profile.get("validation", 0.2), **own}
+    return {name: values[name] for name in ("validation", "split_seed") if name in values} | own
 
 
 def notebooks() -> list[Path]:
@@ -40,13 +50,8 @@ def notebooks() -> list[Path]:
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "a mapping"}
 
 
-def declared(notebook: Path) -> set[str]:
-    """Names of the parameters in a notebook's `parameters` cell."""
-    return set(papermill.inspect_notebook(str(notebook)))
-
-
-def read_profile(profile: str | Path) -> dict[str, Any]:
-    """The parameters of a profile.
+def read_profile(profile: str | Path = QUICK) -> dict[str, Any]:
+    """The parameters of a profile; what it leaves out is the quick one's.
 
     Parameters
     ----------
@@ -65,22 +70,34 @@ def read_profile(profile: str | Path) -> dict[str, Any]:
         raise InputError(
             f"there is no profile {str(profile)[:60]!r}: {nearest(str(profile), known)}, or give a .yaml file"
         )
+    values, quick = _checked(path), folders.PROFILES / f"{QUICK}.yaml"
+    return values if path.resolve() == quick else _checked(quick) | values
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """What a profile's file says, if the notebooks know it."""
     values = read_yaml(path, "profile")
     if not isinstance(values, dict):
         raise InputError(f"the profile {path} is not made of `parameter: value` lines: write it that way")
-    defaults = {name: value for notebook in notebooks() for name, value in _defaults(notebook).items()}
+    defaults = _defaults()
     for name, value in values.items():
         if name not in defaults:
             raise InputError(
                 f"the profile {path} sets {_brief(name)}, which no notebook knows: {nearest(str(name)[:60], defaults)}"
             )
-        _check_kind(path, name, value, type(defaults[name]))
+        if defaults[name] is not UNKNOWN:
+            _check_kind(path, name, value, type(defaults[name]))
     return values
 
 
-def _defaults(notebook: Path) -> dict[str, Any]:
-    found = papermill.inspect_notebook(str(notebook))
-    return {name: ast.literal_eval(item["default"]) for name, item in found.items()}
+def _defaults() -> dict[str, Any]:
+    """Every notebook's parameters but the one that names a profile, with the values that can be told."""
+    defaults: dict[str, Any] = {}
+    for name, value in (item for notebook in notebooks() for item in parameters_of(notebook).items()):
+        if value is not UNKNOWN or name not in defaults:
+            defaults[name] = value
+    defaults.pop("profile", None)
+    return defaults
 
 
 def _check_kind(path: Path, name: str, value: Any, kind: type) -> None:
@@ -90,7 +107,9 @@ def _check_kind(path: Path, name: str, value: Any, kind: type) -> None:
         isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
     )
     if not fits:
-        raise InputError(f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS[kind]}")
+        raise InputError(
+            f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS.get(kind, kind.__name__)}"
+        )
 
 
 def _is_file(path: Path) -> bool:

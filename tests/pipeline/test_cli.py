@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import papermill
 import pytest
 from tiny_faces import FACES, bomb, everything_below, jpeg, truncated, write_folder, write_tar
 
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES
-from agegender_lib.pipeline import cli, profiles
+from agegender_lib.pipeline import cli
 
 
 @pytest.fixture
@@ -135,18 +134,6 @@ def test_a_profile_that_makes_no_sense_is_refused(agegender, tmp_path, text, fou
 
 def test_an_unknown_profile_names_the_known_ones(agegender):
     one_sentence(agegender("report", "--profile", "quik"), "'quik'", "did you mean quick")
-
-
-def test_a_profile_without_a_validation_share_trains_what_the_notebooks_train():
-    said = {notebook.stem: papermill.inspect_notebook(notebook) for notebook in profiles.notebooks()}
-    defaults = {name: found["validation"]["default"] for name, found in said.items() if "validation" in found}
-    assert len(defaults) >= 4
-    for name, default in defaults.items():
-        assert float(default) == profiles.model_settings({}, "model_a")["validation"], name
-    own = profiles.model_settings(
-        {"validation": 9, "model_a": {"seed": 2}, "model_b": {"seed": 3}}, "model_a"
-    )
-    assert own == {"validation": 9, "seed": 2}
 
 
 @pytest.mark.parametrize("content", [None, b"text"])

@@ -1,0 +1,24 @@
+"""The Python that runs notebooks: always the one that runs this, whatever else is installed on the machine."""
+
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from traitlets import default
+
+#: The name under which Jupyter knows it.
+NAME = "python3"
+
+
+class OnlyThisPython(KernelSpecManager):
+    """Knows no kernel of another environment, not even one that was registered under the same name."""
+
+    @default("kernel_dirs")
+    def _no_folders(self) -> list[str]:
+        return []
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts the Python that runs this."""
+
+    @default("kernel_spec_manager")
+    def _only_this(self) -> KernelSpecManager:
+        return OnlyThisPython(parent=self)

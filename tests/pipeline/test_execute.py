@@ -1,0 +1,128 @@
+"""Notebooks, headless: which parameters reach them, and which Python runs them."""
+
+import json
+import sys
+
+import nbformat
+import pytest
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.pipeline import app, profiles
+from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
+from agegender_lib.pipeline.profiles import model_settings, read_profile
+
+
+def notebook(folder, parameters, code="", kernel="python3", name="01_made.ipynb", tags=("parameters",)):
+    cells = [
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": list(tags)}),
+        nbformat.v4.new_code_cell(code),
+    ]
+    language = {"name": kernel, "language": "python", "display_name": kernel}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": language}), folder / name)
+    return folder / name
+
+
+def printed(copy):
+    cells = nbformat.read(copy, as_version=4).cells
+    return "".join(output.text for cell in cells for output in cell.get("outputs", []) if "text" in output)
+
+
+# How parameters are written.
+
+WAYS = {
+    'data = "/data/set=2/train_val.tar"': "/data/set=2/train_val.tar",
+    'data = ""  # e.g. data=train_val.tar': "",
+    'data = "/data/train #2/a.tar"  # a "quoted" comment': "/data/train #2/a.tar",
+    'data: "str" = "a"': "a",
+    'data = {\n    "batch_size": 32,  # lr=0.002 goes with it\n}': {"batch_size": 32},
+    'data = "a"\ndata = "b"': "b",
+    'other = data = "a"': "a",
+    "data = 1000 / 5000": UNKNOWN,
+    'import os\n\ndata = os.environ["UTK"]': UNKNOWN,
+    'from pathlib import Path\n\ndata = str(Path.home() / "train_val.tar")': UNKNOWN,
+    'data, other = "a", 1': UNKNOWN,
+    'if True:\n    data = "a"': UNKNOWN,
+    'data = "a"\nfor data in "bc":\n    pass': UNKNOWN,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_parameter_is_one_however_it_is_written(way, tmp_path):
+    assert parameters_of(notebook(tmp_path, way))["data"] == WAYS[way]
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags", "found"),
+    [
+        ('data = ""\n%cd ..', ["parameters"], r"01_made\.ipynb, line 2 .* no Python .*'%cd \.\.'"),
+        ("model_a = {", ["parameters"], r"01_made\.ipynb, line 1 .*never closed"),
+        ('data = ""', ["parameter"], r"01_made\.ipynb has 0 cells with the tag 'parameters'"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_refused_with_notebook_and_line(cell, tags, found, tmp_path):
+    path = notebook(tmp_path, cell, tags=tags)
+    with pytest.raises(InputError, match=found):
+        parameters_of(path)
+    with pytest.raises(InputError, match=found):
+        execute(path, {"data": "a"}, tmp_path / "executed")
+
+
+def test_what_is_passed_arrives_whatever_stands_in_the_cell(tmp_path):
+    cell = 'import os\n\ndata = ""  # e.g. data=train_val.tar\nshare = 1000 / 5000\nhome = os.sep\nkept = "a = b"'
+    path = notebook(tmp_path, cell, "print([data, share, home, kept])")
+    given = {"data": "/full/path", "share": 0.5, "home": "here", "unknown": 1}
+    assert printed(execute(path, given, tmp_path / "executed")) == "['/full/path', 0.5, 'here', 'a = b']\n"
+
+
+def test_a_profile_is_read_beside_notebooks_that_are_ordinary_python(tmp_path, monkeypatch):
+    for source in profiles.notebooks():
+        content = nbformat.read(source, as_version=4)
+        (cell,) = (cell for cell in content.cells if "parameters" in cell.metadata.get("tags", []))
+        cell.source = cell.source.replace("validation = 0.2", "validation = 1000 / 5000").replace(
+            'data = ""', 'data = str(Path.home() / "a=b #2.tar")'
+        )
+        nbformat.write(content, tmp_path / source.name)
+    monkeypatch.setattr(folders, "NOTEBOOKS", tmp_path)
+    for name in ("quick", "coursework"):
+        assert read_profile(name)["validation"] in (0.2, 1000)
+
+
+def test_what_a_profile_leaves_out_is_the_quick_one_s(tmp_path):
+    (tmp_path / "mine.yaml").write_text("validation: 9\nsplit_seed: 3\nmodel_b: {seed: 4}\n")
+    mine, quick = read_profile(tmp_path / "mine.yaml"), read_profile("quick")
+    assert mine == quick | {"validation": 9, "split_seed": 3, "model_b": {"seed": 4}}
+    own = model_settings(tmp_path / "mine.yaml", "model_b", {"batch_size": 5})
+    assert own == {"validation": 9, "split_seed": 3, "seed": 4, "batch_size": 5}
+    assert model_settings(mine, "model_a")["stages"] == quick["model_a"]["stages"]
+    with pytest.raises(InputError, match="model_b: a model stays what it is"):
+        model_settings({"model_b": {"model": "model_a"}}, "model_b")
+
+
+# Which Python.
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """Kernels of other environments: one under a name of its own, one under the name that everybody has."""
+    for name in ("conda-env-faces-py", "python3"):
+        folder = tmp_path / "jupyter" / "kernels" / name
+        folder.mkdir(parents=True)
+        spec = {"argv": ["/nowhere/python", "{connection_file}"], "language": "python", "display_name": name}
+        (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+
+@pytest.mark.parametrize("kernel", ["conda-env-faces-py", "python3", "gone"])
+def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
+    path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
+    assert printed(execute(path, {}, tmp_path / "executed")) == f"{sys.executable}\n"
+
+
+def test_the_page_is_served_by_this_python_too(planted, monkeypatch, tmp_path):
+    path = notebook(tmp_path, "photo = ''", kernel="conda-env-faces-py", tags=("parameters", "page"))
+    assert app.page_notebook(path).metadata["kernelspec"]["name"] == "python3"
+    specs = app.settings("localhost", 1, "", False)["VoilaConfiguration"]["kernel_spec_manager_class"]()
+    assert list(specs.get_all_specs()) == ["python3"]
+    assert specs.get_kernel_spec("python3").argv[0] == sys.executable
