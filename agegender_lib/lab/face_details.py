@@ -22,8 +22,8 @@ _MOST_COPIES = 8
 NOT_CHOSEN = "Choose a face to see its labels, its near-duplicates and what the models say of it."
 MEANING = "Grad-CAM: what adds to each answer, 1 being an even share. A wrong gender is red."
 NO_RUNS = (
-    "No model has read these faces: no finished training of them was found. Execute 02_model_a, 03_model_b and "
-    "04_comparison with the same data, or name run folders."
+    "No model has read these faces: no finished training of them was found. Execute 02_model_a and "
+    "03_model_b with the same data, or name run folders."
 )
 
 

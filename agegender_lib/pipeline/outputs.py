@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,16 @@ from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
+from agegender_lib.pipeline.made_from import faces_used, parameters_now, parameters_used, record, split_used
 from agegender_lib.plots import save_figure
-from agegender_lib.runs import TABLES, check_run
+from agegender_lib.runs import TABLES, check_run, model_name, read_run, trained_runs
 from agegender_lib.runs.kept import keep_trainings
 
 if TYPE_CHECKING:
     from agegender_lib.training.search import Search
 
+#: The chapter that trains each model.
+TRAINED_BY = {"ModelA": "02_model_a", "ModelB": "03_model_b", "ModelF": "03_model_b"}
 MODEL_FILES = (".keras", ".h5")
 # Six digits are more than any printed number shows and hide the last bits, in which machines differ.
 DIGITS = 6
@@ -37,12 +41,28 @@ class Outputs:
         changes the report of the repository.
     faces : FaceSet
         What everything is made from.
+    chapter : str
+        Name of the notebook, without suffix. What it uses is recorded in `results/made_from.json`, and a report is
+        refused unless all of its notebooks used the same.
     """
 
-    def __init__(self, folder: str | Path, faces: FaceSet):
+    def __init__(self, folder: str | Path, faces: FaceSet, chapter: str = ""):
         self.folder = Path(folder) if str(folder) else folders.BUILD / "lab"
         self.faces = faces
         self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.rendered else faces.name
+        self.chapter = chapter
+        self._used = faces_used(faces) | parameters_used(parameters_now(chapter))
+        self._made: dict[str, str] = {}
+        self._record()
+
+    def used_split(self, held_out: Iterable[str]) -> None:
+        """Record which faces this notebook held out, by their files."""
+        self._used |= split_used(held_out)
+        self._record()
+
+    def _record(self) -> None:
+        if self.chapter:
+            record(self.folder / "results", self.chapter, self.data_name, _plain(self._used), self._made)
 
     def figure(self, figure: Figure, name: str) -> Figure:
         """Keep a figure as `figures/<name>.svg` and `.png`; returns it, so that a cell shows it.
@@ -77,6 +97,8 @@ class Outputs:
         str
             In words, what was kept.
         """
+        self._made[model_name(run)] = run.name
+        self.used_split(read_run(check_run(run, self.faces)).validation["file"])
         for part in TABLES:
             copy_file(run / part, self._results(Path("runs", name, part)))
         if self.faces.rendered:
@@ -86,27 +108,24 @@ class Outputs:
         write_corrections(self.folder / "models" / f"{model}.keras", run, self.faces)
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
 
-    def keep_compared(self, runs: dict[str, Path]) -> None:
-        """Keep the names of the run folders that are compared, by model, for :meth:`compared`."""
-        self.numbers("compared", {"runs": {name: Path(run).name for name, run in runs.items()}})
-
-    def compared(self) -> dict[str, Path]:
-        """The run folders that chapter 4 compared, by model, for the chapters after it.
+    def runs(self) -> dict[str, Path]:
+        """The run folders that chapters 2 and 3 trained, by model, for the chapters after them.
 
         Raises
         ------
         InputError
-            If none are kept yet, one is gone, or they were trained on other faces.
+            If a model is not trained yet, its run folder is gone, or it was trained on other faces.
         """
-        cure = "execute 04_comparison with the same data and output first"
-        kept = self._results("compared.json")
-        if not kept.is_file():
-            raise InputError(f"no models have been compared in {self.folder} yet: {cure}")
-        names = json.loads(kept.read_text(encoding="utf-8"))["runs"]
-        runs = {name: folders.RUNS / run for name, run in names.items()}
-        for run in runs.values():
-            check_run(run, self.faces, cure)
-        return runs
+        runs = trained_runs(self.folder / "results")
+        missing = [model for model in TRAINED_BY if model not in runs]
+        if missing:
+            chapters = dict.fromkeys(TRAINED_BY[model] for model in missing)
+            raise InputError(
+                f"{self.folder} has no training of {', '.join(missing)} yet: execute {' and '.join(chapters)} with "
+                "the same data and output first"
+            )
+        cure = "execute {} with the same data and output first"
+        return {model: check_run(runs[model], self.faces, cure.format(c)) for model, c in TRAINED_BY.items()}
 
     def trainings(self, trainings: pd.DataFrame) -> None:
         """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.

@@ -4,15 +4,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import yaml
 from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.data import RENDERED_FACES, open_faces, split_faces
+from agegender_lib.data import open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.export.exporter import export_report
+from agegender_lib.pipeline.made_from import PROFILE, check_one_report, parameters_used, record
 from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
@@ -27,7 +29,6 @@ def make_report(
     weights: str | Path | None = None,
     weights_f: str | Path | None = None,
     output: str | Path = folders.REPORT,
-    parameters: dict[str, Any] | None = None,
 ) -> Path:
     """Run all notebooks and export the report.
 
@@ -46,8 +47,6 @@ def make_report(
         file. Where neither says anything: "pretrained", but "none" for drawn faces.
     output : str or Path
         The report folder.
-    parameters : dict, optional
-        Values instead of the profile's, for single runs.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def make_report(
     Busy
         An InputError: while another process makes a report here.
     """
-    values = read_profile(profile) | (parameters or {})
+    values = read_profile(profile)
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
     # nothing is downloaded for drawn faces, unless somebody asks for it
@@ -77,20 +76,26 @@ def make_report(
     _check_early(values)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)
-        return _made(values, output)
+        return _made(values, output, Path(profile).stem)
 
 
-def _made(values, output):
+def _made(values, output, profile):
     """Run the notebooks, export and publish."""
     staging = folders.BUILD / "report"
     for name in (*GENERATED, "models"):
         shutil.rmtree(staging / name, ignore_errors=True)
     clear_left_over(staging)
-    values["output"] = str(staging)
+    # as it is now, whatever somebody writes into its file before the last notebook
+    frozen = staging / "profile.yaml"
+    with replacing(frozen) as temporary:
+        temporary.write_text(yaml.safe_dump(values), encoding="utf-8")
+    record(staging / "results", PROFILE, profile, parameters_used(values), {})
+    values |= {"output": str(staging), "profile": str(frozen)}
     todo = notebooks()
     for number, notebook in enumerate(todo, start=1):
         tqdm.write(f"[{number}/{len(todo) + 1}] {notebook.name}")
         execute(notebook, values)
+        check_one_report(staging / "results")
     tqdm.write(f"[{len(todo) + 1}/{len(todo) + 1}] report.pdf")
     pdf = _export(staging)
     published = publish(pdf.parent, output)
@@ -121,6 +126,7 @@ def export(folder: Path = folders.REPORT) -> Path:
 
 def _export(folder):
     finish_publishing(folder)
+    check_one_report(folder / "results")
     if folder.resolve() != folders.REPORT:
         for name in SOURCES:
             copy_file(folders.REPORT / name, folder / name)
@@ -135,7 +141,7 @@ def _alone(folder):
 
 def _check_early(values: dict[str, Any]) -> None:
     """Refuse what would otherwise be refused after an hour of training."""
-    faces = open_faces(values.get("data", ""), values.get("rendered_faces", RENDERED_FACES))
+    faces = open_faces(values.get("data", ""), values["rendered_faces"])
     # these import Keras, which takes seconds
     from agegender_lib.training import build_network, configure
     from agegender_lib.training.config import DEFAULTS

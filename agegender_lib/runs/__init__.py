@@ -1,6 +1,6 @@
 """The run folder as a contract: its files and columns, reading, finding, and whose faces it was made from."""
 
-from .find import find_runs, model_file, model_name
+from .find import MADE_FROM, find_runs, model_file, model_name, trained_runs
 from .folder import (
     CONFIG,
     HISTORY,
@@ -23,6 +23,7 @@ __all__ = [
     "CURVES",
     "HISTORY",
     "HISTORY_COLUMNS",
+    "MADE_FROM",
     "METRICS",
     "MODEL",
     "PREDICTIONS",
@@ -40,4 +41,5 @@ __all__ = [
     "model_name",
     "read_json",
     "read_run",
+    "trained_runs",
 ]

@@ -9,6 +9,9 @@ from agegender_lib.errors import InputError
 
 from .folder import CONFIG, METRICS, MODEL, check_run, read_json
 
+#: In a report's results: what each notebook used, and which trainings it made.
+MADE_FROM = "made_from.json"
+
 
 def find_runs(
     faces: FaceSet, report: str | Path = folders.REPORT, named: Sequence[str | Path] = ()
@@ -16,7 +19,7 @@ def find_runs(
     """Finished trainings of these very faces, the first of these that there are:
 
     1. the run folders that are named,
-    2. those that chapter 4 compared, for ``report`` or for the committed report,
+    2. those that chapters 2 and 3 trained, for ``report`` or for the committed report,
     3. the trainings kept in ``results/runs/`` of ``report`` or of the committed report.
 
     Parameters
@@ -42,9 +45,9 @@ def find_runs(
         return _by_model([check_run(Path(folder).expanduser(), faces, cure) for folder in named])
     reports = [Path(report), folders.REPORT]
     for results in (folder / "results" for folder in reports):
-        compared = _compared(results)
-        if compared and all(_trained_on(folder, faces) for folder in compared.values()):
-            return compared
+        trained = trained_runs(results)
+        if trained and all(_trained_on(folder, faces) for folder in trained.values()):
+            return trained
     for results in (folder / "results" for folder in reports):
         kept = [path.parent for path in sorted((results / "runs").glob(f"*/{METRICS}"))]
         kept = [folder for folder in kept if _trained_on(folder, faces)]
@@ -79,9 +82,10 @@ def _by_model(run_folders: list[Path]) -> dict[str, Path]:
     return dict(zip(names, run_folders, strict=True))
 
 
-def _compared(results: Path) -> dict[str, Path]:
-    kept = _read(results / "compared.json").get("runs", {})
-    return {name: folders.RUNS / run for name, run in kept.items()}
+def trained_runs(results: Path) -> dict[str, Path]:
+    """The run folders that chapters 2 and 3 trained for a report, by model; none where it says nothing of them."""
+    chapters = _read(results / MADE_FROM).get("chapters", {}).values()
+    return {name: folders.RUNS / run for chapter in chapters for name, run in chapter.get("runs", {}).items()}
 
 
 def _trained_on(folder: Path, faces: FaceSet) -> bool:

@@ -19,8 +19,9 @@ from papermill.parameterize import parameterize_notebook
 
 from agegender_lib import folders
 from agegender_lib.data import open_faces
-from agegender_lib.pipeline.profiles import declared, notebooks
-from tests.pipeline.test_report_run import TINY, tiny_studies
+from agegender_lib.pipeline.parameters import parameters_of
+from agegender_lib.pipeline.profiles import notebooks
+from tests.pipeline.test_report_run import TINY, tiny_studies, written
 
 TOKEN = "of-this-test"
 ALL = {path.stem: path for path in notebooks()}
@@ -43,9 +44,10 @@ def lab(browser, tmp_path_factory):
     work = tmp_path_factory.mktemp("lab")
     copies = work / "notebooks"
     shutil.copytree(folders.NOTEBOOKS, copies, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    values = {**VALUES, **tiny_studies(work), "output": str(work / "report")}
+    values = {**VALUES, **tiny_studies(work)}
+    values |= {"output": str(work / "report"), "profile": written(work, "tiny", values)}
     for path in ALL.values():
-        chosen = {name: value for name, value in values.items() if name in declared(path)}
+        chosen = {name: value for name, value in values.items() if name in parameters_of(path)}
         content = parameterize_notebook(load_notebook_node(str(path)), chosen)
         content.metadata.pop("papermill", None)
         nbformat.write(content, copies / path.name)

@@ -126,24 +126,25 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-def compare(report, **runs):
+def trained(report, **runs):
     (report / "results").mkdir(parents=True)
-    (report / "results" / "compared.json").write_text(json.dumps({"runs": runs}))
+    entry = {"data": "made", "used": {}, "runs": runs}
+    (report / "results" / "made_from.json").write_text(json.dumps({"chapters": {"02_model_a": entry}}))
 
 
-def test_trainings_are_found_where_chapter_four_compared_them(faces, places):
+def test_trainings_are_found_where_a_report_trained_them(faces, places):
     run = write_run(places / "runs" / "model_a-1", faces)
     assert find_runs(faces, places / "lab") == {}
-    compare(places / "committed", ModelA="model_a-1")
+    trained(places / "committed", ModelA="model_a-1")
     assert find_runs(faces, places / "lab") == {"ModelA": run}
     other = write_run(places / "runs" / "model_a-2", faces)
-    compare(places / "lab", ModelA="model_a-2")
+    trained(places / "lab", ModelA="model_a-2")
     assert find_runs(faces, places / "lab") == {"ModelA": other}
     assert find_runs(faces_of(fingerprint="e" * 64), places / "lab") == {}
 
 
 def test_the_committed_trainings_serve_where_run_folders_are_gone(faces, places):
-    compare(places / "committed", ModelA="model_a-gone")
+    trained(places / "committed", ModelA="model_a-gone")
     kept = write_run(places / "committed" / "results" / "runs" / "model_a", faces)
     write_run(places / "committed" / "results" / "runs" / "model_b", faces_of(fingerprint="e" * 64))
     assert find_runs(faces, places / "lab") == {"ModelA": kept}

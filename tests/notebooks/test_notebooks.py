@@ -4,10 +4,10 @@ import ast
 import re
 
 import nbformat
-import papermill
 import pytest
 
 from agegender_lib import folders
+from agegender_lib.pipeline.parameters import parameters_of
 from agegender_lib.pipeline.profiles import notebooks, read_profile
 
 NOTEBOOKS = notebooks()
@@ -42,12 +42,17 @@ def test_a_committed_notebook_has_no_outputs(notebook):
 def test_every_parameter_has_the_same_default_wherever_it_occurs():
     defaults = {}
     for notebook in NOTEBOOKS:
-        for name, found in papermill.inspect_notebook(str(notebook)).items():
-            value = ast.literal_eval(found["default"])
+        for name, value in parameters_of(notebook).items():
             assert defaults.setdefault(name, value) == value, f"{name} in {notebook.name}"
     # what a notebook does on its own is what the quick profile does
+    assert defaults["profile"] == "quick"
     for name, value in read_profile("quick").items():
-        assert defaults[name] == value, name
+        assert defaults[name] == ({} if name.startswith("model_") else value), name
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS[:-1], ids=lambda path: path.stem)
+def test_what_a_notebook_used_is_recorded_under_its_own_name(notebook):
+    assert f'out = Outputs(output, faces, "{notebook.stem}")' in "\n".join(code_of(notebook))
 
 
 def test_no_number_of_results_is_typed_into_the_report():

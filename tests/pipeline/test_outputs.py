@@ -1,49 +1,152 @@
-"""What one chapter leaves for the next."""
+"""What one chapter leaves for the next, and that a report is made of chapters that belong together."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
+from explorer_tools import faces_of, predictions_of, write_run
 
 from agegender_lib import folders
-from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.pipeline import cli, made_from
+from agegender_lib.pipeline.made_from import PROFILE, check_one_report, parameters_used, record
 from agegender_lib.pipeline.outputs import Outputs
+from agegender_lib.pipeline.profiles import read_profile
 
 
 @pytest.fixture
-def few():
-    images = np.zeros((0, 128, 128, 3), "uint8")
-    return FaceSet(pd.DataFrame(), images, pd.DataFrame(), "0123", "drawn", rendered=True)
+def faces():
+    return faces_of(rendered=True)
 
 
 @pytest.fixture
-def runs(few, tmp_path, monkeypatch):
-    """Two finished run folders of the faces, where runs are looked for."""
+def runs(faces, tmp_path, monkeypatch):
+    """A finished run folder of each model, where runs are looked for."""
     monkeypatch.setattr(folders, "RUNS", tmp_path / "runs")
-    made = {"ModelA": tmp_path / "runs" / "model_a-1", "ModelB": tmp_path / "runs" / "model_b-2"}
-    for folder in made.values():
-        folder.mkdir(parents=True)
-        data = {"name": "drawn", "fingerprint": few.fingerprint}
-        (folder / "config.json").write_text(json.dumps({"data": data}))
-        (folder / "metrics.json").write_text("{}")
-    return made
+    names = {"ModelA": "model_a", "ModelB": "model_b", "ModelF": "model_f"}
+    return {name: write_run(folders.RUNS / f"{m}-1", faces, model=m) for name, m in names.items()}
 
 
-def test_later_chapters_get_the_runs_that_were_compared(few, runs, tmp_path):
-    Outputs(tmp_path / "report", few).keep_compared(runs)
-    assert Outputs(tmp_path / "report", few).compared() == runs
+@pytest.fixture
+def notebook(monkeypatch, faces, tmp_path):
+    """Runs a chapter's first cells with these values of its parameters; returns its outputs."""
+
+    def run(chapter, faces=faces, **parameters):
+        shell = SimpleNamespace(user_ns=parameters)
+        monkeypatch.setattr(made_from, "get_ipython", lambda: shell)
+        return Outputs(tmp_path / "report", faces, chapter)
+
+    return run
 
 
-def test_runs_that_are_not_there_or_of_other_faces_are_refused(few, runs, tmp_path):
-    out = Outputs(tmp_path / "report", few)
-    with pytest.raises(InputError, match=r"no models have been compared.*04_comparison"):
-        out.compared()
-    out.keep_compared(runs)
-    (runs["ModelA"] / "config.json").write_text('{"data": {"name": "other", "fingerprint": "f"}}')
-    with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(other\).*04_comparison"):
-        out.compared()
-    (runs["ModelA"] / "metrics.json").unlink()
-    with pytest.raises(InputError, match=r"model_a-1 holds no finished training.*04_comparison"):
-        out.compared()
+def train(out, runs, *models):
+    for model in models:
+        out.run(runs[model], runs[model].name, "unused")
+
+
+def test_later_chapters_get_the_runs_that_were_trained(notebook, runs):
+    out = notebook("04_comparison")
+    with pytest.raises(
+        InputError, match=r"ModelA, ModelB, ModelF yet: execute 02_model_a and 03_model_b with"
+    ):
+        out.runs()
+    train(notebook("02_model_a"), runs, "ModelA")
+    train(notebook("03_model_b"), runs, "ModelB")
+    with pytest.raises(InputError, match="no training of ModelF yet: execute 03_model_b with the same data"):
+        out.runs()
+    train(notebook("03_model_b"), runs, "ModelB", "ModelF")
+    assert out.runs() == notebook("07_trust").runs() == runs
+
+
+def test_runs_that_are_not_there_or_of_other_faces_are_refused(notebook, runs, faces, tmp_path):
+    train(notebook("02_model_a"), runs, "ModelA")
+    train(notebook("03_model_b"), runs, "ModelB", "ModelF")
+    with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(made\).*02_model_a"):
+        notebook("04_comparison", faces_of(fingerprint="e" * 64)).runs()
+    shutil.rmtree(runs["ModelF"])
+    with pytest.raises(InputError, match=r"model_f-1 holds no finished training: execute 03_model_b"):
+        notebook("04_comparison").runs()
+    # nor is such a run kept in the first place
+    with pytest.raises(InputError, match="was trained on other faces"):
+        train(notebook("02_model_a", faces_of(fingerprint="e" * 64)), runs, "ModelA")
+
+
+# One report, one set of faces, one split, one profile.
+
+
+@pytest.fixture
+def whole(notebook, runs, faces, tmp_path):
+    """The results of a report whose notebooks belong together."""
+    results = tmp_path / "report" / "results"
+    record(results, PROFILE, "quick", parameters_used(read_profile("quick")), {})
+    first = notebook("01_exploration", rendered_faces=600, validation=0.2, split_seed=1)
+    first.used_split(faces.table["file"][::3])
+    train(notebook("02_model_a", rendered_faces=600, profile="quick", model_a={}), runs, "ModelA")
+    quick = {"profile": "quick", "model_b": {}, "model_f": {}, "weights": "/somewhere/b.weights.h5"}
+    train(notebook("03_model_b", rendered_faces=600, **quick), runs, "ModelB", "ModelF")
+    notebook("07_trust", rendered_faces=600, attention_faces=30, data="elsewhere.tar", output="here")
+    check_one_report(results)
+    return results
+
+
+def test_no_place_of_anybody_s_is_on_record(whole):
+    text = (whole / "made_from.json").read_text()
+    assert "somewhere" not in text and "b.weights.h5" in text and "elsewhere" not in text
+
+
+ODD = {
+    "faces": lambda notebook, runs: notebook("06_groups", faces_of(fingerprint="e" * 64)),
+    "split": lambda notebook, runs: notebook("01_exploration").used_split(["another.jpg"]),
+    "rendered_faces": lambda notebook, runs: notebook("01_exploration", rendered_faces=60),
+    "validation": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
+    "ema_momentum": lambda notebook, runs: notebook(
+        "02_model_a", profile="quick", model_a={"ema_momentum": 0.5}
+    ),
+    "weights": lambda notebook, runs: notebook("03_model_b", weights="none"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_report_of_notebooks_that_used_something_else_is_refused(what, whole, notebook, runs, capsys):
+    if what == "weights":  # a name that only one notebook and the profile know
+        record(whole, PROFILE, "quick", {"weights": "b.weights.h5"}, {})
+    ODD[what](notebook, runs)
+    with pytest.raises(InputError, match=f"belong together, but .*{what}.* in 0\\d_") as refused:
+        check_one_report(whole)
+    assert "run both with the same data and profile" in str(refused.value)
+    # and so does the exporter
+    assert cli.main(["report", "--pdf-only", "--output", str(whole.parent)]) == 2
+    assert f"agegender: {refused.value}" in capsys.readouterr().err
+
+
+def test_runs_with_another_split_are_refused(whole, notebook, runs, faces):
+    other = predictions_of(faces)
+    other["split"] = np.roll(other["split"], 1)
+    write_run(runs["ModelF"], faces, other, model="model_f")
+    train(notebook("03_model_b"), runs, "ModelF")
+    with pytest.raises(InputError, match=r"split is '\w{12}' in 01_exploration .* in 03_model_b"):
+        check_one_report(whole)
+
+
+def test_a_notebook_that_is_run_again_replaces_what_it_used(whole, notebook):
+    notebook("06_groups", faces_of(fingerprint="e" * 64))
+    notebook("06_groups")
+    check_one_report(whole)
+
+
+def test_results_that_do_not_say_what_they_were_made_from_are_refused(whole):
+    (whole / "made_from.json").unlink()
+    with pytest.raises(InputError, match="does not say from which faces it was made"):
+        check_one_report(whole)
+
+
+def test_without_a_notebook_nothing_is_on_record(faces, tmp_path):
+    Outputs(tmp_path / "report", faces)
+    assert not (tmp_path / "report").exists()
+    Outputs(tmp_path / "report", faces, "06_groups")
+    entry = json.loads((tmp_path / "report" / "results" / "made_from.json").read_text())["chapters"][
+        "06_groups"
+    ]
+    assert entry["used"] == {"faces": faces.fingerprint[:12]}

@@ -1,0 +1,84 @@
+"""What each notebook of a report used. A report is made from one set of faces, one split and one profile."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import Any
+
+from IPython import get_ipython
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.files import write_json
+from agegender_lib.pipeline.parameters import parameters_of
+from agegender_lib.pipeline.profiles import read_profile
+from agegender_lib.runs import MADE_FROM, read_json
+
+#: Stands beside the notebooks for the profile that all of them were executed with.
+PROFILE = "the profile"
+# Where faces lie and results go may differ; which faces they were does not show in a path.
+_PATHS = ("data", "output", "profile")
+
+
+def record(results: Path, chapter: str, made_from: str, used: dict[str, Any], runs: dict[str, str]) -> None:
+    """Keep what a notebook used, and the names of the runs it made by model, instead of what it used before."""
+    path = results / MADE_FROM
+    chapters = read_json(path)["chapters"] if path.is_file() else {}
+    chapters[chapter] = {"data": made_from, "used": used, "runs": runs}
+    write_json(path, {"made_from": made_from, "chapters": dict(sorted(chapters.items()))})
+
+
+def faces_used(faces: FaceSet) -> dict[str, str]:
+    """The faces as one thing that a notebook used."""
+    return {"faces": faces.fingerprint[:12]}
+
+
+def split_used(held_out: Iterable[str]) -> dict[str, str]:
+    """The split as one thing that a notebook used, from the files that it held out."""
+    return {"split": hashlib.sha256("\n".join(sorted(held_out)).encode()).hexdigest()[:12]}
+
+
+def parameters_used(values: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as things that a notebook used: those of its profile, and its own instead or laid over them."""
+    used = dict(read_profile(values["profile"])) if values.get("profile") else {}
+    for name, value in values.items():
+        if name not in _PATHS:
+            laid = isinstance(value, dict) and isinstance(used.get(name), dict)
+            used[name] = used[name] | value if laid else value
+    # of a file its name says enough, and a folder of somebody's has no place in a report
+    return {name: PurePath(v).name if isinstance(v, str) else v for name, v in used.items()}
+
+
+def parameters_now(chapter: str) -> dict[str, Any]:
+    """The values that a running notebook's parameters have at this moment; none outside of a notebook."""
+    shell, notebook = get_ipython(), folders.NOTEBOOKS / f"{chapter}.ipynb"
+    if shell is None or not notebook.is_file():
+        return {}
+    return {name: shell.user_ns[name] for name in parameters_of(notebook) if name in shell.user_ns}
+
+
+def check_one_report(results: Path) -> None:
+    """Refuse results of notebooks that do not belong together.
+
+    Trainings of a study may hold out other faces than the models do (folds, say): they are not what is compared.
+
+    Raises
+    ------
+    InputError
+        If two notebooks used other faces, another split or another value of a parameter that both know; or nothing
+        says what they used.
+    """
+    path = results / MADE_FROM
+    if not path.is_file():
+        raise InputError(f"{results} does not say from which faces it was made: run the notebooks again")
+    first: dict[str, tuple[str, Any]] = {}
+    for chapter, entry in read_json(path)["chapters"].items():
+        told = f"{chapter} ({entry['data']})"
+        for thing, value in entry["used"].items():
+            other, before = first.setdefault(thing, (told, value))
+            if value != before:
+                raise InputError(
+                    f"the notebooks of a report belong together, but {thing} is {before!r} in {other} and "
+                    f"{value!r} in {told}: run both with the same data and profile"
+                )
