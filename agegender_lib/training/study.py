@@ -18,8 +18,9 @@ from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
 
 from .config import TrainingConfig, configure
+from .identity import training_name
 from .network import build_network, check_stages
-from .train import train, training_name
+from .train import train
 
 RUNS = folders.RUNS / "ablations"
 KEPT = folders.REPORT / "results" / "ablations"

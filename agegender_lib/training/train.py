@@ -1,13 +1,11 @@
 """A configuration and faces go in, a run folder comes out."""
 
-import hashlib
-import json
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +15,6 @@ import pandas as pd
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, fewer_to_train, split_faces, split_fold
-from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
@@ -29,7 +26,6 @@ from agegender_lib.runs import (
     MODEL,
     PREDICTIONS,
     PROVENANCE,
-    check_same_faces,
     finished,
     read_json,
 )
@@ -39,8 +35,8 @@ from .config import TrainingConfig
 from .features import answers_from_features
 from .fit import fit
 from .gradients import check_gradients
+from .identity import identity_of, name_of, refuse_another, refuse_another_beginning
 from .network import (
-    WEIGHTS,
     build_network,
     check_stages,
     in_float32,
@@ -96,8 +92,8 @@ def train(
     Busy
         An InputError: if another process is training into this folder.
     """
-    identity = _identity(config, faces, weights)
-    folder = Path(runs) / (name or _name(config, identity))
+    identity = identity_of(config, faces, weights)
+    folder = Path(runs) / (name or name_of(config, identity))
     if _finished(folder, identity, faces):
         return folder
     split = split_as_configured(config, faces.table)
@@ -118,7 +114,7 @@ def train(
         _claim(folder, identity)
         state = State.read(_checkpoint(folder))
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
-        _refuse_another_beginning(folder, identity, state.facts)
+        refuse_another_beginning(folder, identity, state.facts)
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
         answers = None
@@ -167,11 +163,6 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
         facts = {key: first[key] for key in ("weights_origin", "precision")}
         _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
     return folder
-
-
-def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
-    """The run folder's name that :func:`train` gives by default."""
-    return _name(config, _identity(config, faces, weights))
 
 
 def _save(model, config, folder):
@@ -234,28 +225,6 @@ def _scores(rows):
     return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
 
 
-def _identity(config, faces, weights):
-    """What makes this training the one it is, as JSON would give it back."""
-    if config.model == "model_a":
-        weights = "none"
-    elif str(weights) not in WEIGHTS:
-        path = Path(weights)
-        if not path.is_file():
-            raise InputError(
-                f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
-            )
-        # the file's content counts, not where it lies
-        weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
-    data = {"name": faces.name, "fingerprint": faces.fingerprint}
-    return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
-
-
-def _name(config, identity):
-    """The model and a hash that a new setting does not change as long as it has its default."""
-    parts = [config.differing(), identity["data"]["fingerprint"], identity["weights"]]
-    return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
-
-
 def _alone(folder, wait):
     """One process at a time: a second one would train the same epochs again into the same files."""
     return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", wait)
@@ -263,10 +232,10 @@ def _alone(folder, wait):
 
 def _finished(folder, identity, faces):
     """Whether this training is done; refuses a folder that holds another one."""
-    _refuse_another(folder, identity, faces)
+    refuse_another(folder, identity, faces)
     if not finished(folder):
         return False
-    _refuse_another_beginning(folder, identity, read_json(folder / METRICS))
+    refuse_another_beginning(folder, identity, read_json(folder / METRICS))
     _checkpoint(folder).unlink(missing_ok=True)  # of who was killed between the last two lines of train
     return True
 
@@ -281,42 +250,6 @@ def _claim(folder, identity):
     clear_left_over(folder)
     if not (folder / CONFIG).exists():
         write_json(folder / CONFIG, identity)
-
-
-def _refuse_another(folder, identity, faces):
-    """Refuse a folder that holds another training."""
-    path = folder / CONFIG
-    if not path.exists():
-        return
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        then = asdict(TrainingConfig.from_dict(kept["training"]))
-        kept_weights, _ = kept["weights"], kept["data"]["fingerprint"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): delete the folder {folder} to start over"
-        ) from error
-    check_same_faces(folder, faces, "give another run name")
-    then, now = json.loads(json.dumps(then)), identity["training"]
-    differing = [
-        f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]
-    ]
-    if kept_weights != identity["weights"]:
-        differing.append(f"weights are {kept_weights!r} there and {identity['weights']!r} here")
-    if differing:
-        raise InputError(
-            f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name"
-        )
-
-
-def _refuse_another_beginning(folder, identity, facts):
-    """Refuse what earlier versions began at random where a download had failed, and finished under the same name."""
-    origin = facts.get("weights_origin", "")
-    if identity["weights"] in ("pretrained", "imagenet") and origin.startswith("random"):
-        raise InputError(
-            f"{folder} was to begin from pre-trained weights and began from {origin}: delete it to train it anew, or "
-            "ask for the weights 'none'"
-        )
 
 
 def _provenance(faces, seconds):

@@ -26,7 +26,8 @@ from agegender_lib.evaluation import (
 from agegender_lib.pipeline.cli import main
 from agegender_lib.runs.kept import find_kept, read_kept
 from agegender_lib.training import TrainingConfig, configure, train
-from agegender_lib.training.train import split_as_configured, training_name
+from agegender_lib.training.identity import training_name
+from agegender_lib.training.train import split_as_configured
 
 TINY = {
     "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},

@@ -28,13 +28,13 @@ from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
 from agegender_lib.pipeline import cli
 from agegender_lib.training.batches import Batches
+from agegender_lib.training.identity import training_name
 from agegender_lib.training.search import load_search, run_search, search_table
 from agegender_lib.training.search import objective as objective_module
 from agegender_lib.training.search import run as search
 from agegender_lib.training.search.objective import objective_value
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
 from agegender_lib.training.search.study import open_study
-from agegender_lib.training.train import training_name
 
 BASE = {
     "builder": dict(variant="original", filters=[16, 16], split_after=2, features="global", dense=8, side=32),

@@ -11,7 +11,8 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.runs import HISTORY
 
-from ..train import train, training_name
+from ..identity import training_name
+from ..train import train
 from .space import Space
 from .study import retry
 

@@ -18,7 +18,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 
 from ..config import check_number
-from ..train import split_as_configured, training_name
+from ..identity import training_name
+from ..train import split_as_configured
 from .objective import Objective
 from .space import SPACE, Space, read_space, rounded
 from .study import SILENT_INTERVALS, about, agree, database, database_file, open_study

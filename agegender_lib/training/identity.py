@@ -1,0 +1,95 @@
+"""What makes a training the one it is, the name that follows from it, and whether a run folder holds that one."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.runs import CONFIG, check_same_faces
+
+from .config import TrainingConfig
+from .network import WEIGHTS
+
+
+def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> dict[str, Any]:
+    """Settings, faces and weights of a training, as its config.json holds them.
+
+    Raises
+    ------
+    InputError
+        If the weights are a file that is not there.
+    """
+    if config.model == "model_a":
+        weights = "none"
+    elif str(weights) not in WEIGHTS:
+        path = Path(weights)
+        if not path.is_file():
+            raise InputError(
+                f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
+            )
+        # the file's content counts, not where it lies
+        weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    data = {"name": faces.name, "fingerprint": faces.fingerprint}
+    return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
+
+
+def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:
+    """The model and a hash that a new setting does not change as long as it has its default."""
+    parts = [config.differing(), identity["data"]["fingerprint"], identity["weights"]]
+    return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
+    """The run folder's name that :func:`agegender_lib.training.train` gives by default."""
+    return name_of(config, identity_of(config, faces, weights))
+
+
+def refuse_another(folder: Path, identity: dict[str, Any], faces: FaceSet) -> None:
+    """Refuse a run folder that holds another training.
+
+    Raises
+    ------
+    InputError
+        If it has other settings, faces or weights, or cannot be read; the message names what differs.
+    """
+    path = folder / CONFIG
+    if not path.exists():
+        return
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        then = json.loads(json.dumps(asdict(TrainingConfig.from_dict(kept["training"]))))
+        kept_weights, _ = kept["weights"], kept["data"]["fingerprint"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}): delete the folder {folder} to start over"
+        ) from error
+    check_same_faces(folder, faces, "give another run name")
+    now = identity["training"]
+    differing = [
+        f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]
+    ]
+    if kept_weights != identity["weights"]:
+        differing.append(f"weights are {kept_weights!r} there and {identity['weights']!r} here")
+    if differing:
+        raise InputError(
+            f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name"
+        )
+
+
+def refuse_another_beginning(folder: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Refuse what earlier versions began at random where a download had failed, and finished under the same name.
+
+    Raises
+    ------
+    InputError
+        If `facts`, which say what the training in the folder began with, are of such a one.
+    """
+    origin = facts.get("weights_origin", "")
+    if identity["weights"] in ("pretrained", "imagenet") and origin.startswith("random"):
+        raise InputError(
+            f"{folder} was to begin from pre-trained weights and began from {origin}: delete it to train it anew, or "
+            "ask for the weights 'none'"
+        )
