@@ -1,10 +1,8 @@
 """Files that are either the previous state or the next, never half of one."""
 
-import errno
 import glob
 import gzip
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -16,12 +14,9 @@ from typing import Any
 import yaml
 
 from agegender_lib.errors import InputError
-from agegender_lib.plain_yaml import load_plain
 
 #: What names of files begin with that are not whole yet.
 WRITING = ".writing-"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
@@ -34,24 +29,49 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If there is no space left, or the folder may not be written.
+        If it cannot be written, for want of room or of a permission.
     """
     path = Path(path)
-    with _disk_trouble(path):
+    temporary = None
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{WRITING}{path.stem}-", suffix=path.suffix)
         os.close(handle)
-    temporary = Path(name)
-    try:
-        with _disk_trouble(path, temporary):
-            yield temporary
+        temporary = Path(name)
+        yield temporary
         # mkstemp makes files private; what others may read follows the user's umask
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error}): make room, or allow writing in {path.parent}, and run the same "
+            "command again"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """The same of a folder, which is not there yet or empty; the caller holds a lock, or is alone anyway."""
+    temporary = folder.with_name(f"{WRITING}{folder.name}")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            folder.rmdir()  # not every system renames over an empty folder
+        temporary.rename(folder)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error}): make room, or allow writing in {folder.parent}, and run the same "
+            "command again"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def clear_left_over(folder: Path, stem: str = "*") -> None:
@@ -77,65 +97,14 @@ def check_writable(folder: Path, cure: str) -> None:
     InputError
         If not; ``cure`` says what to do then.
     """
-    there = folder = Path(folder).absolute()
+    there = Path(folder).absolute()
     while not there.exists():
         there = there.parent
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(4096))
     except OSError as error:
-        if is_full(error, there):
-            raise no_room(there) from None
         raise InputError(f"{folder} cannot be written ({error.strerror}): {cure}") from None
-
-
-def is_full(error: BaseException, folder: Path) -> bool:
-    """Whether an error comes of a full disk; libraries say it in many ways, and some not at all."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if (isinstance(seen, OSError) and seen.errno in _FULL) or "No space left on device" in str(seen):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    try:
-        # numpy, for one, only says how much of an array it could write
-        return isinstance(error, OSError) and error.errno is None and shutil.disk_usage(folder).free < 2**20
-    except OSError:
-        return False
-
-
-def no_room(folder: Path, needed: int = 0) -> InputError:
-    """The error to raise where a disk is full: what to free, and that the same command goes on.
-
-    Parameters
-    ----------
-    folder : Path
-        On that disk.
-    needed : int
-        Bytes that are known to be needed.
-    """
-    megabytes = max(1, math.ceil(needed / 2**20))
-    return InputError(
-        f"no space left in {folder}: free at least {megabytes:,} MB there and run the same command again"
-    )
-
-
-@contextmanager
-def _disk_trouble(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Say in one sentence that a disk is full or a folder closed."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        if is_full(error, path.parent):
-            # as much as came of it, or as its last state had
-            sizes = [file.stat().st_size for file in (path, temporary) if file and file.exists()]
-            raise no_room(path.parent, max(sizes, default=0)) from error
-        if temporary is None and isinstance(error, OSError) and error.errno in _REFUSED:
-            raise InputError(
-                f"{path} cannot be written ({error.strerror}): allow writing in {path.parent}"
-            ) from error
-        raise
 
 
 def copy_file(source: Path, target: Path) -> Path:
@@ -169,16 +138,38 @@ def yaml_file(given: str | Path, folder: Path) -> Path:
     return path if path.suffix in (".yaml", ".yml") else folder / f"{given}.yaml"
 
 
+class _Loader(yaml.SafeLoader):
+    """Names, which stand before a colon, are texts as they are written, and none is given twice."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    names = set()
+    for name, _ in node.value:
+        if name.tag != "tag:yaml.org,2002:merge":
+            name.tag = "tag:yaml.org,2002:str"
+        if str(name.value) in names:  # PyYAML would forget the first in silence
+            raise yaml.YAMLError(f"line {name.start_mark.line + 1} names {name.value!r} again")
+        names.add(str(name.value))
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+# settings hold no dates: what looks like one is a text
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+
+
 def read_yaml(path: Path, what: str) -> Any:
     """The content of a YAML file; ``what`` says in an error what it was to be, such as "study".
 
     Raises
     ------
     InputError
-        If it cannot be read, or is no plain YAML, see :func:`load_plain`.
+        If it cannot be read, is no YAML, or names a thing twice.
     """
     try:
-        return load_plain(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (
+        Exception
+    ) as error:  # PyYAML checks no values: 1:2:x and a number of 5,000 digits fail in Python itself
         problem = " ".join(str(error).split())[:300]
         raise InputError(f"the {what} {path} cannot be read ({problem}): mend it") from None

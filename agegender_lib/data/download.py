@@ -9,6 +9,7 @@ from agegender_lib.data.archives import read_files
 from agegender_lib.data.fetch import fetch
 from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
+from agegender_lib.files import replacing_folder
 
 #: py97/UTKFace-Cropped of 2023, 106,634,631 bytes.
 HUGGING_FACE = "datasets/py97/UTKFace-Cropped/resolve/e80f21fb21fa3631380c3cb634b79be3ac2f4cba/UTKFace.tar.gz"
@@ -108,14 +109,6 @@ def _from_kaggle(folder: Path) -> None:
             "https://www.kaggle.com/settings/api into KAGGLE_API_TOKEN, or choose source 'huggingface'"
         ) from error
     require_faces(cached)
-    partial = folder.with_name(f"{folder.name}.part")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with replacing_folder(folder) as copy:
         for face in cached.iterdir():
-            shutil.copyfile(face, partial / face.name)  # without its permissions: on Kaggle all is read-only
-        partial.rename(folder)
-    except OSError as error:
-        raise InputError(
-            f"{cached} cannot be copied to {folder} ({error.strerror or error}); make room"
-        ) from error
+            shutil.copyfile(face, copy / face.name)  # without its permissions: on Kaggle all is read-only

@@ -16,14 +16,13 @@ import hashlib
 import numpy as np
 import pandas as pd
 from scipy.fft import dctn
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, triu
 from scipy.sparse.csgraph import connected_components
 
 from .decode import LUMA
 
 THRESHOLD = 0.98
 THUMBNAIL = 32
-_STRIP, _CHUNK = 1024, 256  # faces; distances from a chunk to a strip fit into the processor's cache
 _BLOCK = 1024  # images or pairs looked at at once: their pixels as floats are 200 MB
 _GREY = LUMA.astype(np.float32)
 _FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
@@ -109,10 +108,13 @@ def _similar(
     shortens them. So no pair is lost when only those are compared in full whose few lowest frequencies lie
     within that distance (Agrawal, Faloutsos and Swami 1993).
     """
+    from sklearn.neighbors import radius_neighbors_graph  # takes a second to import
+
     # what single precision rounds off is far smaller than this allowance
     reach = np.sqrt(max(0.0, 2 - 2 * threshold) + 1e-5) + 1e-4
-    near = _pairs_within((thumbnails @ _lowest_frequencies())[among], reach)
-    pairs = among[np.sort(near, axis=1)].reshape(-1, 2)
+    points = (thumbnails @ _lowest_frequencies())[among]
+    near = triu(radius_neighbors_graph(points, reach)) if len(points) else coo_array((0, 0))
+    pairs = among[np.column_stack(near.nonzero())]
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     correlation = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), _BLOCK):
@@ -120,43 +122,6 @@ def _similar(
         correlation[start : start + _BLOCK] = np.einsum("ij,ij->i", thumbnails[one], thumbnails[other])
     alike = correlation >= threshold
     return *pairs[alike].T, np.minimum(correlation[alike], 1)
-
-
-def _pairs_within(points: np.ndarray, reach: float) -> np.ndarray:
-    """int64 ``[pairs, 2]``: the rows of ``points``, float32 ``[n, d]``, that are at most so far apart.
-
-    Sorted into strips by the direction in which they differ most, and within a strip by the next one, so that a chunk
-    meets only those strips, and those stretches of them, that are within reach in these two; there, a matrix product
-    gives the squared distances. Of 100,000 drawn faces a seventh of all pairs is left to it: a second, where a k-d
-    tree, of little use in 32 dimensions, needs nineteen.
-    """
-    if len(points) < 2:
-        return np.empty((0, 2), np.int64)
-    _, directions = np.linalg.eigh(np.cov(points, rowvar=False))
-    points = points @ directions[:, ::-1].astype(np.float32)
-    squares, ones = (points**2).sum(axis=1), np.ones(len(points), np.float32)
-    # the products of their rows are the squared distances
-    left, right = np.column_stack([-2 * points, squares, ones]), np.column_stack([points, ones, squares])
-    first, second = points[:, 0], points[:, 1]
-    strips = np.array_split(np.argsort(first, kind="stable"), -(-len(points) // _STRIP))
-    begins = np.array([first[strip[0]] for strip in strips])
-    ends = np.array([first[strip[-1]] for strip in strips])
-    strips = [strip[np.argsort(second[strip], kind="stable")] for strip in strips]
-    found = []
-    for number, strip in enumerate(strips):
-        reached = strips[number : np.searchsorted(begins, ends[number] + reach, side="right")]
-        for start in range(0, len(strip), _CHUNK):
-            chunk = strip[start : start + _CHUNK]
-            for other in reached:
-                # of its own strip, only what has not been a chunk yet
-                here = other[start:] if other is strip else other
-                begin = np.searchsorted(second[here], second[chunk[0]] - reach)
-                here = here[begin : np.searchsorted(second[here], second[chunk[-1]] + reach, side="right")]
-                close = np.flatnonzero(left[chunk] @ right[here].T <= reach**2)
-                one, two = np.divmod(close, max(1, len(here)))
-                later = (two > one) | (other is not strip)
-                found.append(np.column_stack([chunk[one[later]], here[two[later]]]))
-    return np.concatenate(found)
 
 
 def _lowest_frequencies() -> np.ndarray:

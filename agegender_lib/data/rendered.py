@@ -7,7 +7,6 @@ A few faces are planted twice, some of them with two different ages, because rea
 
 import io
 import math
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import replacing_folder
 from agegender_lib.lock import alone
 
 from .drawing.face import draw_face
@@ -102,20 +102,12 @@ def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicate
     plan = plan_faces(count, seed, duplicates)
     if _holds(folder, plan):
         return folder
-    drawn = folder.with_name(f".{folder.name}.part")
     with alone(folder.with_name(f".{folder.name}.lock"), f"drawing faces into {folder}", math.inf):
         if _holds(folder, plan):
             return folder
-        shutil.rmtree(drawn, ignore_errors=True)  # what a killed process left
-        drawn.mkdir()
-        try:
+        with replacing_folder(folder) as drawn:
             for row in tqdm(plan.itertuples(), "drawing faces", count, unit="face", mininterval=0.5, delay=2):
                 (drawn / row.file).write_bytes(_jpeg(plan, row.Index, seed))
-            if folder.exists():
-                folder.rmdir()  # it is empty; not every system renames over an empty folder
-            drawn.rename(folder)
-        finally:
-            shutil.rmtree(drawn, ignore_errors=True)
     return folder
 
 

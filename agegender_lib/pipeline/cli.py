@@ -1,16 +1,14 @@
 """The command line: one verb per thing a user wants, bad input in one sentence and exit code 2."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
-from agegender_lib import folders
 from agegender_lib.errors import InputError, NotebookFailed
-from agegender_lib.files import is_full, no_room
 from agegender_lib.pipeline.verbs import VERBS
 
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
@@ -42,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nagegender: {str(stop) or INTERRUPTED}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
     except OSError as error:
-        if not is_full(error, folders.WORK):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f"agegender: {no_room(Path(str(error.filename or folders.WORK)))}", file=sys.stderr)
+        print(f"agegender: {error}: make room and run the same command again", file=sys.stderr)
         return 2
     finally:
         if before is not None:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from agegender_lib.errors import InputError
-from agegender_lib.files import clear_left_over, is_full
+from agegender_lib.files import clear_left_over
 from agegender_lib.pipeline.model_card import PAGES
 
 #: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
@@ -41,9 +41,8 @@ def publish(staging: Path, output: Path) -> Path:
         finish_publishing(output)
         return output / PDF
     except OSError as error:
-        reason = "no space left" if is_full(error, output) else error.strerror or error
         raise InputError(
-            f"the report cannot be written to {output} ({reason}): make room or give another "
+            f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
             f"--output; it is complete in {staging}"
         ) from error
 

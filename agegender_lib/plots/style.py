@@ -2,7 +2,6 @@
 
 import functools
 import io
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from agegender_lib.files import replacing
 
 # The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
 TEXT_WIDTH_CM = 15.0
@@ -217,16 +218,13 @@ def save_figure(figure: Figure, name: str, folder: str | Path, rendered: bool = 
     list of Path
         The SVG and the PNG. Each appears whole or not at all.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    folder, paths = Path(folder), []
     with in_style():
         settle(figure)
         if rendered:
             mark_rendered(figure)
         for suffix, dpi, metadata in (("svg", SVG_IMAGE_DPI, {"Date": None}), ("png", PNG_DPI, {})):
-            path, part = folder / f"{name}.{suffix}", folder / f"{name}.{suffix}.part"
-            figure.savefig(part, format=suffix, dpi=dpi, metadata=metadata)
-            os.replace(part, path)
-            paths.append(path)
+            paths.append(folder / f"{name}.{suffix}")
+            with replacing(paths[-1]) as temporary:
+                figure.savefig(temporary, format=suffix, dpi=dpi, metadata=metadata)
     return paths

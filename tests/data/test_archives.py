@@ -36,6 +36,24 @@ def test_a_huge_file_is_not_read(tmp_path, store, monkeypatch, kind):
     assert reasons(load_faces(source, store)) == {NAME: "larger than 1 MB, not read"}
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_an_archive_that_unpacks_to_far_too_much_is_refused(tmp_path, store, monkeypatch, kind):
+    source = WRITE[kind](tmp_path / f"f.{kind}", {**FACES, "zeros.txt": bytes(5_000_000)})
+    monkeypatch.setattr(archives, "LARGEST_ARCHIVE", 5_000_000)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        load_faces(source, store)
+    assert everything_below(store) == []
+
+
+def test_a_gzip_that_goes_on_after_the_end_of_its_tar_is_bounded(tmp_path, store, monkeypatch):
+    source = tmp_path / "f.tar.gz"
+    source.write_bytes(gzip.compress(write_tar(tmp_path / "f.tar", FACES).read_bytes() + bytes(5_000_000)))
+    assert len(load_faces(source, store)) == 5
+    monkeypatch.setattr(archives, "LARGEST_ARCHIVE", 3_000_000)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        load_faces(source, tmp_path / "other")
+
+
 def test_a_zip_member_that_lies_about_its_size_is_damage(tmp_path, store):
     source = write_zip(tmp_path / "f.zip", {NAME: jpeg(3) + bytes(10_000_000)})
     data = bytearray(source.read_bytes())
@@ -75,9 +93,7 @@ def test_links_and_devices(tmp_path, store):
     assert reasons(load_faces(tmp_path / "f.zip", store)) == {"sub/26_1_2_1.jpg": "a link, not a file"}
 
 
-@pytest.mark.parametrize(
-    "member", ["../evil.jpg", "a/../../evil.jpg", "/tmp/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg"]
-)
+@pytest.mark.parametrize("member", ["../evil.jpg", "a/../../evil.jpg"])
 @pytest.mark.parametrize("write", [write_tar, write_zip])
 def test_an_archive_reaching_outside_is_refused(tmp_path, store, write, member):
     source = write(tmp_path / ("f.zip" if write is write_zip else "f.tar"), {**FACES, member: jpeg(3)})
@@ -88,23 +104,30 @@ def test_an_archive_reaching_outside_is_refused(tmp_path, store, write, member):
     assert everything_below(tmp_path) == sorted([*before, store])
 
 
-@pytest.mark.parametrize("kind", ["symbolic", "hard", "zip"])
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
 def test_a_link_reaching_outside_is_refused(tmp_path, store, kind):
-    if kind == "zip":
-        source = write_zip(tmp_path / "f.zip", FACES)
-        with zipfile.ZipFile(source, "a") as archive:
-            link = zipfile.ZipInfo("sub/link.jpg")
-            link.external_attr = 0o120777 << 16
-            archive.writestr(link, "../../secret.jpg")
-    else:
-        source = write_tar(tmp_path / "f.tar", FACES)
-        with tarfile.open(source, "a") as archive:
-            link = tarfile.TarInfo("sub/link.jpg")
-            link.type = tarfile.SYMTYPE if kind == "symbolic" else tarfile.LNKTYPE
-            link.linkname = "../../secret.jpg"
-            archive.addfile(link)
+    source = write_tar(tmp_path / "f.tar", FACES)
+    with tarfile.open(source, "a") as archive:
+        link = tarfile.TarInfo("sub/link.jpg")
+        link.type = tarfile.SYMTYPE if kind == "symbolic" else tarfile.LNKTYPE
+        link.linkname = "../../secret.jpg"
+        archive.addfile(link)
     with pytest.raises(InputError, match=r"'sub/link.jpg', which leads outside the archive"):
         load_faces(source, store)
+
+
+@pytest.mark.parametrize("leads", ["/tmp/x.jpg", "..\\x.jpg", "C:\\x.jpg"])
+def test_what_is_only_a_name_in_an_archive_is_listed_and_nothing_outside_is_read(tmp_path, store, leads):
+    named, linked = (write_zip(tmp_path / f"{name}.zip", FACES) for name in ("named", "linked"))
+    with zipfile.ZipFile(named, "a") as archive:
+        archive.writestr(leads, jpeg(3))
+    link = zipfile.ZipInfo(NAME)
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(linked, "a") as archive:
+        archive.writestr(link, leads)
+    for source in (named, linked, write_tar(tmp_path / "f.tar", {**FACES, leads: jpeg(3)})):
+        faces = load_faces(source, store)
+        assert set(faces.table["file"]) == set(FACES) and len(faces.rejected) == 1
 
 
 def test_missing_empty_and_unsupported_sources(tmp_path, store):

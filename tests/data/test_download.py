@@ -283,7 +283,7 @@ def test_kaggle_copy_that_was_interrupted(kaggle, tmp_path, monkeypatch):
         patch.setattr(download.shutil, "copyfile", stop)
         with pytest.raises(KeyboardInterrupt):
             download_faces("kaggle", tmp_path / "data")
-    assert left_in(tmp_path / "data") == ["UTKFace.part"]
+    assert left_in(tmp_path / "data") == []
     path = download_faces("kaggle", tmp_path / "data")
     assert {file.name: file.read_bytes() for file in path.iterdir()} == face_files()
     assert left_in(tmp_path / "data") == ["UTKFace"]
