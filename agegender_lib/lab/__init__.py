@@ -1,23 +1,21 @@
-"""Widgets for notebooks: exploring the faces, watching trainings, reading one's own photo."""
+"""Widgets for notebooks: exploring the faces, and reading one's own photo; the curves of any trainings."""
 
 from agegender_lib.runs import find_runs
 
-from .curves import LearningCurves, learning_curves
-from .explorer import Explorer, contact_sheet, explorer
+from .explorer import Explorer, contact_sheet
 from .face_table import face_table
-from .photo_page import PhotoPage, photo_page
+from .photo_page import PhotoPage
 from .selection import Filter, select
+from .trainings import find_trainings, learning_curves
 
 __all__ = [
     "Explorer",
     "Filter",
-    "LearningCurves",
     "PhotoPage",
     "contact_sheet",
-    "explorer",
     "face_table",
     "find_runs",
+    "find_trainings",
     "learning_curves",
-    "photo_page",
     "select",
 ]

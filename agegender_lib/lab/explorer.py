@@ -24,20 +24,21 @@ from .in_words import InWords
 from .pictures import style_sheet
 from .selection import Filter, select
 
-PAGE = 30
+PAGE = 30  # thumbnails at once
 NOTHING = "No face is like that: widen a filter, or press Reset."
 
 
 class Explorer(InWords):
-    """Filters above, thumbnails below them, and beside these the face that was clicked.
+    """Look through labelled faces: filter them, page through thumbnails, click on one for all that is known of it.
+
+    The last line of a cell shows it: filters above, thumbnails below them, and beside these the face that was clicked.
 
     Parameters
     ----------
     faces : FaceSet
     runs : mapping of str to path, optional
-        Model name to the folder of a finished training of these faces, as ``find_runs`` finds them.
-    page_size : int
-        Thumbnails at once.
+        Model name to the folder of a finished training of these faces, as ``find_runs`` finds them. Without any there
+        are only the labels.
 
     Attributes
     ----------
@@ -46,11 +47,16 @@ class Explorer(InWords):
     rows : numpy.ndarray
         int64: the rows of ``table`` that the filter lets through, in the order shown.
     filters, count, page, gallery, details : widgets
+
+    Raises
+    ------
+    InputError
+        When a run cannot be read, or was made with other faces.
     """
 
-    def __init__(self, faces: FaceSet, runs: Mapping[str, str | Path] | None = None, page_size: int = PAGE):
+    def __init__(self, faces: FaceSet, runs: Mapping[str, str | Path] | None = None):
         runs = {name: Path(folder) for name, folder in (runs or {}).items()}
-        self._faces, self._page_size, self._settling = faces, page_size, False
+        self._faces, self._settling = faces, False
         self.table = face_table(faces, runs)
         found = {name: model_file(folder) for name, folder in runs.items()}
         attention = Attention({name: path for name, path in found.items() if path})
@@ -65,7 +71,7 @@ class Explorer(InWords):
         self.back.on_click(lambda _: self._turn(-1))
         self.next.on_click(lambda _: self._turn(1))
         self.page.observe(lambda _: self._settling or self._show(), "value")
-        self.gallery = Gallery(page_size, lambda number: self.choose(self._shown[number]))
+        self.gallery = Gallery(PAGE, lambda number: self.choose(self._shown[number]))
         self.details = FaceDetails(faces, self.table, list(runs), attention, self.choose)
         pager = widgets.HBox([self.count, self.back, self.page, self.pages, self.next])
         columns = widgets.HBox([self.gallery, self.details])
@@ -89,12 +95,12 @@ class Explorer(InWords):
 
     @property
     def _shown(self) -> np.ndarray:
-        start = (self.page.value - 1) * self._page_size
-        return self.rows[start : start + self._page_size]
+        start = (self.page.value - 1) * PAGE
+        return self.rows[start : start + PAGE]
 
     def _filtered(self) -> None:
         self.rows = select(self.table, self.filters.filter)
-        pages = max(1, -(-len(self.rows) // self._page_size))
+        pages = max(1, -(-len(self.rows) // PAGE))
         self.pages.value = f"of {pages:,}"
         self._settling = True
         self.page.value, self.page.max = 1, pages
@@ -130,31 +136,6 @@ class Explorer(InWords):
     def _mark(self) -> None:
         places = np.flatnonzero(self._shown == self.details.row) if self.details.row is not None else []
         self.gallery.mark(int(places[0]) if len(places) else None)
-
-
-def explorer(faces: FaceSet, runs: Mapping[str, str | Path] | None = None, page_size: int = PAGE) -> Explorer:
-    """Look through labelled faces: filter them, page through thumbnails, click on one for all that is known of it.
-
-    Parameters
-    ----------
-    faces : FaceSet
-    runs : mapping of str to path, optional
-        Model name to the folder of a finished training of these faces, as :func:`find_runs` finds them. Without any
-        there are only the labels.
-    page_size : int
-        Thumbnails at once.
-
-    Returns
-    -------
-    Explorer
-        A widget: the last line of a cell shows it.
-
-    Raises
-    ------
-    InputError
-        When a run cannot be read, or was made with other faces.
-    """
-    return Explorer(faces, runs, page_size)
 
 
 def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter, count: int = 16) -> Figure:

@@ -3,13 +3,11 @@
 import functools
 import html
 import io
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import Javascript, display
 from matplotlib.cbook import get_sample_data
 
 from agegender_lib import photos, plots
@@ -21,7 +19,8 @@ from .in_words import InWords
 if TYPE_CHECKING:
     from agegender_lib.photos import PhotoReader
 
-LIMIT_MB = 10  # tornado closes the connection at a message of 10 MiB, with nothing said
+#: Of a file, in 10^6 bytes. JupyterLab closes the connection at a message of 10 MiB, with nothing said.
+LIMIT_MB = 10
 MOST_CARDS = 12
 UNCORRECTED = (
     "The intervals are this model's own, not corrected on faces it did not learn from: likely too narrow."
@@ -29,28 +28,8 @@ UNCORRECTED = (
 _DPI = 110
 
 
-def photo_page(model: str | Path = "", limit_mb: float = LIMIT_MB) -> "PhotoPage":
-    """A page on which a visitor chooses a photo and reads ages and genders, in JupyterLab or under Voila.
-
-    Parameters
-    ----------
-    model : str or Path
-        A ``.keras`` or ``.h5`` model; empty for ``report/models/age_gender_F.keras``.
-    limit_mb : float
-        Larger files (in 10^6 bytes) are refused before anything decodes them.
-
-    Returns
-    -------
-    PhotoPage
-    """
-    limit = {"bytes": int(limit_mb * 1e6), "message": _error(_too_large(limit_mb))}
-    script = files(__package__).joinpath("photo_page.js").read_text(encoding="utf-8")
-    display(Javascript(f"{script}\nwindow.agegenderLimit = {json.dumps(limit)};"))
-    return PhotoPage(model, limit_mb)
-
-
 class PhotoPage(InWords):
-    """The page's widgets; :func:`photo_page` also has the browser refuse what is too large to be sent.
+    """A page on which a visitor chooses a photo and reads ages and genders, in JupyterLab or under Voila.
 
     The photo's bytes are dropped as soon as they are decoded. What is shown (a picture of at most some 700 pixels, the
     crops) stays in the memory of the notebook's process until the next photo, "Forget it", or the end of the process;
@@ -58,8 +37,8 @@ class PhotoPage(InWords):
 
     Parameters
     ----------
-    model, limit_mb
-        See :func:`photo_page`.
+    model : str or Path
+        A ``.keras`` or ``.h5`` model; empty for ``report/models/age_gender_F.keras``.
     reader : PhotoReader, optional
         Instead of the one that is made of ``model`` when a photo is read first.
 
@@ -73,11 +52,8 @@ class PhotoPage(InWords):
 
     words_instead = "A page that reads one's own photo"
 
-    def __init__(
-        self, model: str | Path = "", limit_mb: float = LIMIT_MB, reader: "PhotoReader | None" = None
-    ):
+    def __init__(self, model: str | Path = "", reader: "PhotoReader | None" = None):
         self._model = Path(model) if str(model) else photos.DEFAULT_MODEL
-        self._limit_mb = limit_mb
         if reader is not None:
             self.reader = reader
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
@@ -92,7 +68,7 @@ class PhotoPage(InWords):
         style = files(__package__).joinpath("photo_page.css").read_text(encoding="utf-8")
         super().__init__(
             [
-                widgets.HTML(f"<style>{style}</style>{_introduction(limit_mb)}"),
+                widgets.HTML(f"<style>{style}</style>{_introduction()}"),
                 choose,
                 self.status,
                 self.answer,
@@ -145,10 +121,11 @@ class PhotoPage(InWords):
         content = bytes(change["new"][0]["content"])
         # the observer is called again with the empty value, and returns
         self.upload.value = ()
-        if len(content) > self._limit_mb * 1e6:
-            self._say(_error(_too_large(self._limit_mb)))
-            return
-        self.show(content)
+        if len(content) > LIMIT_MB * 1e6:
+            words = f"This file is too large: at most {LIMIT_MB:g} MB can be read here."
+            self._say(_error(f"{words} Save the photo smaller and try again."))
+        else:
+            self.show(content)
 
     def _answer(self, photo: Any) -> list[widgets.Widget]:
         maps = functools.cache(lambda task: self.reader.attention(photo, task=task))
@@ -185,14 +162,14 @@ def _close(widget: widgets.Widget) -> None:
     widget.close()
 
 
-def _introduction(limit_mb: float) -> str:
+def _introduction() -> str:
     return (
         "<h2>Your own photo</h2><p>Faces are found in the photo, and a network trained on UTKFace says of each how old "
         "it looks and how an annotator would have labelled its gender. It is wrong by years on average.</p>"
         '<div class="note"><p><b>What the numbers must not be used for.</b> '
         f"{html.escape(photos.EXCLUDED_USES)}</p></div>"
         '<p class="quiet">No photo is kept: it is read by the computer that serves this page, written to no disk, sent '
-        f"nowhere else, and forgotten when you choose another or close the page. At most {limit_mb:g} MB.</p>"
+        f"nowhere else, and forgotten when you choose another or close the page. At most {LIMIT_MB:g} MB.</p>"
     )
 
 
@@ -204,10 +181,6 @@ def _found(count: int) -> str:
         )
     found = "1 face found." if count == 1 else f"{count} faces found, numbered from the largest."
     return f'<p role="status">{found}</p>'
-
-
-def _too_large(limit_mb: float) -> str:
-    return f"This file is too large: at most {limit_mb:g} MB can be read here. Save the photo smaller and try again."
 
 
 def _error(words: str) -> str:

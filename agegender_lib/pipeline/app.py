@@ -21,8 +21,8 @@ PORT = 8866
 #: A closed page ends its kernel, and with it what was shown there; where its browser could not say so (a phone without
 #: network, say), the kernel ends after so many seconds.
 IDLE_SECONDS = 600
-#: A photo at the page's limit and what travels with it. Larger messages break the connection.
-MESSAGE_BYTES = 16 * 1024**2
+#: Larger files break the connection; those up to it and above the page's limit are refused in words.
+MESSAGE_BYTES = 64 * 1024**2
 TEMPLATES = Path(__file__).resolve().parent
 
 

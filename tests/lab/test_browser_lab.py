@@ -203,8 +203,5 @@ def test_a_photo_is_read_in_the_notebook(notebook):
     assert (
         "no picture" in page.inner_text(".agegender-status") and not page.locator(".agegender-card").count()
     )
-    # JupyterLab would lose the connection to the kernel
-    choose_photo(page, {"name": "huge.png", "mimeType": "image/png", "buffer": bytes(12_000_000)})
-    page.wait_for_function("document.querySelector('.agegender-status').innerText.includes('too large')")
     choose_photo(page, PORTRAIT)
     page.wait_for_selector(".agegender-card", timeout=120 * SECOND)

@@ -14,7 +14,7 @@ from PIL import Image
 from agegender_lib import folders, lab
 from agegender_lib.data import RACES
 from agegender_lib.errors import InputError
-from agegender_lib.lab import Filter, explorer, face_table, find_runs, select
+from agegender_lib.lab import Explorer, Filter, explorer, face_table, find_runs, select
 from agegender_lib.runs import model_file
 
 
@@ -172,8 +172,9 @@ def test_named_runs_are_taken_or_refused(faces, places):
 
 
 @pytest.fixture
-def shown(faces, runs):
-    return explorer(faces, runs, page_size=12)
+def shown(faces, runs, monkeypatch):
+    monkeypatch.setattr(explorer, "PAGE", 12)
+    return Explorer(faces, runs)
 
 
 def pictures(gallery):
@@ -298,9 +299,9 @@ def test_copies_of_a_photograph_are_shown_and_lead_to_each_other(shown, faces):
 
 
 def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(faces):
-    shown = explorer(faces, page_size=6)
+    shown = Explorer(faces)
     assert "no finished training of them was found" in shown.children[1].value
-    assert rows_of(shown.gallery, faces) == list(range(6))
+    assert rows_of(shown.gallery, faces) == list(range(30))
     assert shown.gallery.thumbnails[1].description == f"11 y, male\n{RACES[1]}"
     assert not any("surprise" in key for key in dict(shown.filters.order.options).values())
     assert shown.filters.errors not in [w for box in shown.filters.children for w in box.children]
@@ -310,7 +311,7 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
 
 
 def test_drawn_faces_are_said_to_be_drawn():
-    shown = explorer(faces_of(rendered=True))
+    shown = Explorer(faces_of(rendered=True))
     shown.choose(1)
     for words in (shown.children[1].value, shown.details.words.value):
         assert "rendered stand-in faces, not photographs" in words.lower()
@@ -330,9 +331,9 @@ def test_a_contact_sheet_shows_what_select_gives(faces, table):
 
 def test_file_names_and_model_names_cannot_bring_html_along(faces, runs):
     named = replace(faces, table=faces.table.assign(file=[f"<b>{n}" for n in range(len(faces))]))
-    shown = explorer(named)
+    shown = Explorer(named)
     shown.choose(1)
     assert "<b>1<" not in shown.details.words.value and "&lt;b&gt;1<" in shown.details.words.value
-    shown = explorer(faces, {"<i>A": runs["ModelA"]})
+    shown = Explorer(faces, {"<i>A": runs["ModelA"]})
     shown.choose(1)
     assert "<i>A" not in shown.details.answers.value and "&lt;i&gt;A" in shown.details.answers.value

@@ -12,7 +12,7 @@ from explorer_tools import faces_of, write_run
 from model_tools import lived_in
 from PIL import Image
 
-from agegender_lib.lab import attention, explorer
+from agegender_lib.lab import Explorer, attention
 from agegender_lib.models import build_model_a, grad_cams
 
 
@@ -38,7 +38,7 @@ def runs(faces, tmp_path_factory):
 
 @pytest.fixture
 def shown(faces, runs):
-    return explorer(faces, runs, page_size=6)
+    return Explorer(faces, runs)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_models_are_loaded_once_and_only_when_asked_for(shown, monkeypatch, figu
 def test_a_file_that_is_no_model_is_told(faces, tmp_path):
     folder = write_run(tmp_path / "model_a-1", faces)
     (folder / "model.keras").write_text("no")
-    shown = explorer(faces, {"ModelA": folder})
+    shown = Explorer(faces, {"ModelA": folder})
     shown.choose(0)
     shown.details.look.click()
     assert "model.keras is no Keras model that can be loaded" in shown.details.attention_words.value

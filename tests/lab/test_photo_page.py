@@ -15,10 +15,8 @@ from PIL import Image
 
 from agegender_lib import lab, photos
 from agegender_lib.errors import InputError
+from agegender_lib.lab import photo_page as module
 from agegender_lib.lab.face_card import LOOKS, answer_html, overlay, png
-
-# the package's name for it is the function's
-module = sys.modules["agegender_lib.lab.photo_page"]
 
 FACE = dict(left=10.0, top=10.0, width=60.0, height=60.0, confidence=0.99)
 YOUNG = dict(FACE, age=23.4, age_low=18.2, age_high=29.6, p_female=0.81, warnings="")
@@ -58,8 +56,8 @@ def choose(page, content, name="me.png"):
     page.upload.set_state({"value": [file]})
 
 
-def page_with(*faces, **options):
-    return lab.PhotoPage(reader=Reader(*faces), **options)
+def page_with(*faces):
+    return lab.PhotoPage(reader=Reader(*faces))
 
 
 def cards(page):
@@ -137,8 +135,9 @@ def test_a_broken_file_is_refused_in_the_readers_words_and_the_page_goes_on():
     assert len(cards(page)) == 1
 
 
-def test_a_file_too_large_is_refused_before_it_is_decoded():
-    page = page_with(YOUNG, limit_mb=0.01)
+def test_a_file_too_large_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(module, "LIMIT_MB", 0.01)
+    page = page_with(YOUNG)
     choose(page, a_photo())
     assert "at most 0.01 MB" in page.status.value and page.reader.sources == []
     assert page.upload.value == ()

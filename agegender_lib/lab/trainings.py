@@ -1,0 +1,98 @@
+"""The trainings on disk, also those that are just running, and their learning curves laid over each other."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from agegender_lib import folders, plots
+from agegender_lib.errors import InputError
+from agegender_lib.plots.style import nothing_yet
+from agegender_lib.runs import CONFIG, HISTORY, HISTORY_COLUMNS, finished, model_name, read_json
+from agegender_lib.runs.run import read_table
+
+_FIRST = 3  # drawn where none are named
+
+
+def find_trainings(places: Iterable[str | Path] = ()) -> pd.DataFrame:
+    """How far trainings are, and the best they have reached; the newest first.
+
+    Parameters
+    ----------
+    places : iterable of paths
+        Run folders, and folders of run folders, which need not be there yet; empty for ``runs/`` and the committed
+        report's.
+
+    Returns
+    -------
+    DataFrame
+        A row per training: training (the model, what tells it apart from others, and its data), epochs ("3 of 10"),
+        age_mae (years) and gender_accuracy (the best epoch's, of validation faces; NaN where there is none yet), state
+        ("finished", when the last epoch was, or why it cannot be read) and folder (Path).
+    """
+    places = [Path(place) for place in places] or [folders.RUNS, folders.REPORT / "results" / "runs"]
+    found = {}
+    for config in (path for place in places for path in (place / CONFIG, *sorted(place.glob(f"*/{CONFIG}")))):
+        row = _training(config.parent)
+        if row:
+            found[config.parent.resolve()] = row
+    columns = ["time", "training", "epochs", "age_mae", "gender_accuracy", "state", "folder"]
+    table = pd.DataFrame(list(found.values()), columns=columns)
+    return table.sort_values(["time", "training"], ascending=[False, True], ignore_index=True).drop(
+        columns="time"
+    )
+
+
+def learning_curves(run_folders: Iterable[str | Path] = (), train: bool = True) -> Figure:
+    """The curves of trainings, as far as they are, laid over each other: see ``plots.overlaid_curves``.
+
+    Parameters
+    ----------
+    run_folders : iterable of paths
+        Empty for the three newest of :func:`find_trainings`.
+    train : bool
+        Also draw the curves of the training faces.
+
+    Raises
+    ------
+    InputError
+        When a folder holds no training, or what is there cannot be read.
+    """
+    run_folders = [Path(folder) for folder in run_folders] or find_trainings()["folder"].head(_FIRST)
+    histories = {}
+    for folder in run_folders:
+        row = _training(folder)
+        if not row:
+            raise InputError(f"{folder} holds no training: give run folders, such as runs/model_a-...")
+        if (folder / HISTORY).is_file():
+            histories[row["training"]] = read_table(folder / HISTORY, HISTORY_COLUMNS)
+    return plots.overlaid_curves(histories, train) if histories else nothing_yet("No epoch is finished yet.")
+
+
+def _training(folder: Path) -> dict | None:
+    """A row of :func:`find_trainings`; None for another program's folder, or one that is gone again."""
+    try:
+        config = read_json(folder / CONFIG)
+        epochs = sum(stage["epochs"] for stage in config["training"]["stages"])
+        which = "as reported" if folder.parent.parent.name == "results" else folder.name.rpartition("-")[2]
+        row = {"training": f"{model_name(folder)} {which}, {config['data']['name']}", "folder": folder}
+        time = max(path.stat().st_mtime for path in (folder / CONFIG, folder / HISTORY) if path.exists())
+    except (InputError, OSError, KeyError, TypeError):
+        return None
+    row |= {"time": time, "epochs": f"0 of {epochs}", "state": "no epoch is finished yet"}
+    try:
+        history = read_table(folder / HISTORY, HISTORY_COLUMNS) if (folder / HISTORY).is_file() else None
+    except InputError as error:
+        return row | {"state": str(error)}
+    if history is not None:
+        row |= {
+            "epochs": f"{len(history)} of {epochs}",
+            "state": f"{datetime.fromtimestamp(time):%d %b, %H:%M}",
+        }
+        row |= {
+            "age_mae": history["val_age_mae"].min(),
+            "gender_accuracy": history["val_gender_accuracy"].max(),
+        }
+    return row | ({"state": "finished"} if finished(folder) else {})
