@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data import FaceSet
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation import surprising_labels
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
 from agegender_lib.evaluation.tables import scores
-from agegender_lib.runs import check_same_faces, read_run
+from agegender_lib.runs import check_same_faces, read_distributions, read_run
 
 LEVEL = 0.8  # of the intervals of the age
-_DISTRIBUTIONS = "age_distributions.npz"
 
 
 def of(column: str, model: str) -> str:
@@ -62,20 +60,14 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
     # of a face that the network has learnt by heart, an answer near the label says nothing about the label
     held_out = surprising_labels(run.validation).set_index("file")
     found = found.join(held_out[["age_surprise", "gender_surprise"]])
-    kept = folder / _DISTRIBUTIONS
-    if kept.is_file():
-        found = found.join(_intervals(kept, run.validation))
+    distributions = read_distributions(folder)
+    if distributions is not None:
+        found = found.join(_intervals(distributions, run.validation))
     found = found.reindex(faces.table["file"]).reset_index(drop=True)
     found["gender_wrong"] = found["gender_wrong"].fillna(False).astype(bool)
     return found.rename(columns=lambda column: of(column, name))
 
 
-def _intervals(kept: Path, validation: pd.DataFrame) -> pd.DataFrame:
-    # training.age_distributions reads this file as well, but needs Keras, which takes seconds to import
-    try:
-        with np.load(kept, allow_pickle=False) as file:
-            distributions = pd.DataFrame(file["distribution"], index=file["files"].astype(str))
-    except Exception as error:
-        raise InputError(f"{kept} cannot be read ({error}): delete it to compute it again") from error
+def _intervals(distributions: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
     ends = quantiles(*aligned(distributions, validation), np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     return pd.DataFrame(ends.clip(min=0), index=validation["file"], columns=["age_low", "age_high"])

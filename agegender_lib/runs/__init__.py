@@ -3,6 +3,7 @@
 from .find import MADE_FROM, find_runs, model_file, model_name, trained_runs
 from .folder import (
     CONFIG,
+    DISTRIBUTIONS,
     HISTORY,
     METRICS,
     MODEL,
@@ -14,13 +15,14 @@ from .folder import (
     finished,
     read_json,
 )
-from .held_out import drawn_rows, held_out_rows
+from .held_out import drawn_rows, held_out_rows, read_distributions
 from .run import Run, read_run
 from .tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
 
 __all__ = [
     "CONFIG",
     "CURVES",
+    "DISTRIBUTIONS",
     "HISTORY",
     "HISTORY_COLUMNS",
     "MADE_FROM",
@@ -39,6 +41,7 @@ __all__ = [
     "held_out_rows",
     "model_file",
     "model_name",
+    "read_distributions",
     "read_json",
     "read_run",
     "trained_runs",

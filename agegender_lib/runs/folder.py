@@ -12,6 +12,7 @@ HISTORY = "history.csv"  # a row per epoch
 PREDICTIONS = "predictions.csv"  # a row per face, of the saved model
 METRICS = "metrics.json"  # written last
 MODEL = "model.keras"
+DISTRIBUTIONS = "age_distributions.npz"  # of the held-out faces, where somebody asked for them
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 

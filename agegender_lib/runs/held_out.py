@@ -9,7 +9,7 @@ import pandas as pd
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
-from .folder import PREDICTIONS, check_same_faces, existing
+from .folder import DISTRIBUTIONS, PREDICTIONS, check_same_faces, existing
 
 
 def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
@@ -25,6 +25,24 @@ def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame,
     held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
     place = pd.Series(np.arange(len(faces)), index=faces.table["file"])
     return held_out, place[held_out["file"]].to_numpy()
+
+
+def read_distributions(folder: str | Path) -> pd.DataFrame | None:
+    """A run's age distributions of its validation faces, if they are kept: a row per file, a column per year.
+
+    Raises
+    ------
+    InputError
+        If what is kept cannot be read.
+    """
+    path = Path(folder) / DISTRIBUTIONS
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return pd.DataFrame(kept["distribution"], index=pd.Index(kept["files"].astype(str), name="file"))
+    except Exception as error:
+        raise InputError(f"{path} cannot be read ({error}): delete it to compute it again") from error
 
 
 def drawn_rows(

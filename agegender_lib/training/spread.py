@@ -10,9 +10,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
 from agegender_lib.models import age_distribution, load_model
 from agegender_lib.models.predict import as_floats, in_batches
-from agegender_lib.runs import MODEL, held_out_rows
+from agegender_lib.runs import DISTRIBUTIONS, MODEL, held_out_rows, read_distributions
 
-_NAME = "age_distributions.npz"
 # Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
 _TOLERANCE = 0.05
 
@@ -47,10 +46,9 @@ def age_distributions(
     """
     folder = Path(run_folder)
     held_out, rows = held_out_rows(folder, faces)
-    kept = folder / _NAME
-    if kept.is_file():
-        table = _read(kept)
-    else:
+    kept = folder / DISTRIBUTIONS
+    table = read_distributions(folder)
+    if table is None:
         model = age_distribution(load_model(folder / MODEL))
         if model is None:
             return None
@@ -69,24 +67,17 @@ def age_distributions(
     return table
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return pd.DataFrame(kept["distribution"], index=pd.Index(kept["files"].astype(str), name="file"))
-    except Exception as error:
-        raise InputError(f"{path} cannot be read ({error}): delete it to compute it again") from error
-
-
 def _check(table: pd.DataFrame, held_out: pd.DataFrame, folder: Path) -> None:
     if table.index.tolist() != held_out["file"].tolist():
         raise InputError(
-            f"{folder / _NAME} does not hold the validation faces of predictions.csv: delete it to compute it again"
+            f"{folder / DISTRIBUTIONS} does not hold the validation faces of predictions.csv: delete it to compute it "
+            "again"
         )
     means = table.to_numpy(np.float64) @ table.columns.to_numpy(np.float64)
     apart = float(np.abs(means - held_out["age_predicted"]).max())
     if not apart <= _TOLERANCE:
         raise InputError(
             f"in {folder} the age distributions' means are up to {apart:.2f} years from the ages in predictions.csv: "
-            f"delete {_NAME} if it is there; else model.keras is not the model that made predictions.csv, so train "
-            "again"
+            f"delete {DISTRIBUTIONS} if it is there; else model.keras is not the model that made predictions.csv, so "
+            "train again"
         )
