@@ -1,7 +1,6 @@
 """What a model gains when it may keep silent about the faces it is least sure of."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -94,46 +93,6 @@ def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) ->
         return np.stack(found, axis=1)
 
     return means
-
-
-def quote_abstention(
-    tables: Mapping[str, Sequence[pd.DataFrame]], shares: Sequence[float] = (0.9, 0.8, 0.5)
-) -> dict[str, Any]:
-    """What a report says about keeping silent.
-
-    Parameters
-    ----------
-    tables
-        Model name to its tables of :func:`age_abstention` and :func:`gender_abstention`, in any order.
-    shares
-        The shares answered that are quoted, of those in the tables.
-
-    Returns
-    -------
-    dict
-        By model, by measure: `all` (the value without silence), and by share in per cent ("80"): ``value, low, high,
-        best, gain``.
-
-    Raises
-    ------
-    InputError
-        When a share is in no row.
-    """
-    quoted: dict[str, Any] = {}
-    for name, own in tables.items():
-        quoted[name] = {}
-        for table in own:
-            rows = table.set_index("answered")
-            missing = set(shares) - set(rows.index)
-            if missing:
-                raise InputError(
-                    f"{name} has no row for {min(missing):g} of the faces answered: compute it with that"
-                )
-            quoted[name][table["measure"].iloc[0]] = {"all": float(rows["random"].iloc[0])} | {
-                f"{100 * share:g}": rows.loc[share, ["value", "low", "high", "best", "gain"]].to_dict()
-                for share in shares
-            }
-    return quoted
 
 
 def _curve(measure, predictions, doubt, values, loss, answered, resamples):

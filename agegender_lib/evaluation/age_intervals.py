@@ -1,7 +1,6 @@
 """Whether a model knows how wrong its ages may be: intervals, how often they hold, and what makes them hold."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -83,51 +82,6 @@ def age_coverage(
                 row |= found[key, measure].columns(measure)
             rows.append(row | {"change": change, "small": row["n"] < SMALL})
     return pd.DataFrame(rows)
-
-
-def quote_age_intervals(
-    coverages: Mapping[str, pd.DataFrame], spreads: Mapping[str, pd.DataFrame]
-) -> dict[str, Any]:
-    """What a report says about the ages' intervals.
-
-    Parameters
-    ----------
-    coverages, spreads
-        Model name to :func:`age_coverage` and ``age_spread``; a model may be missing in the second.
-
-    Returns
-    -------
-    dict
-        By model: `spread` (measure to ``value, low, high``); `intervals`: by kind, by level in per cent ("50"):
-        ``coverage, low, high, width, change``, over all faces; `worst`: the age band (labelled age, at least 30 faces)
-        whose stretched intervals of the middle level hold least often, as `group` and `coverage`.
-    """
-    quoted: dict[str, Any] = {}
-    for name, table in coverages.items():
-        intervals: dict[str, Any] = {}
-        for row in table[table["by"] == "all"].itertuples():
-            intervals.setdefault(row.interval, {})[f"{100 * row.level:g}"] = {
-                "coverage": row.coverage,
-                "low": row.coverage_low,
-                "high": row.coverage_high,
-                "width": row.width,
-                "change": row.change,
-            }
-        quoted[name] = {"intervals": intervals}
-        if name in spreads:
-            rows = spreads[name].set_index("measure")
-            quoted[name]["spread"] = rows[["value", "low", "high"]].to_dict("index")
-        kind = CORRECTIONS[0] if CORRECTIONS[0] in intervals else CORRECTIONS[-1]
-        levels = sorted(table["level"].unique())
-        bands = table[
-            (table["interval"] == kind)
-            & (table["by"] == "age")
-            & (table["level"] == levels[len(levels) // 2])
-        ]
-        bands = bands[~bands["small"]] if not bands["small"].all() else bands
-        row = bands.loc[bands["coverage"].idxmin()]
-        quoted[name]["worst"] = {"group": row["group"], "coverage": float(row["coverage"])}
-    return quoted
 
 
 def _measured(predictions, distributions, levels, splits):

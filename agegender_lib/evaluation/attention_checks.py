@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.regions import ELSEWHERE
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.attention import ALL, Maps, attention_of
+from agegender_lib.evaluation.attention import Maps, attention_of
 from agegender_lib.evaluation.attention_faces import faces_of
 from agegender_lib.evaluation.bootstrap import bootstrap, interval, mean_of
 
@@ -116,47 +114,6 @@ def attention_examples(looked_at: pd.DataFrame, count: int = 6) -> pd.DataFrame:
         taken += half.index.tolist()
         halves.append(half.sort_values("age", kind="stable"))
     return pd.concat(halves).reset_index()[["face", "wrong"]].astype({"wrong": int})
-
-
-def quote_attention(shares: pd.DataFrame, check: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about where models look.
-
-    Parameters
-    ----------
-    shares
-        As ``region_shares`` returns it, with random maps.
-    check
-        As :func:`randomisation_check` returns it.
-
-    Returns
-    -------
-    dict
-        Model name to task to: `most`, the region of the face with the largest ratio, as `region`, `ratio`, `low`,
-        `high` and `random`; `apart`, the regions whose interval lies outside the range of the random networks' ratios,
-        as `more` and `less` (lists of names); `average` and `face`, see :func:`randomisation_check`. To lie outside
-        the range of three random networks means little by itself: a fourth would half of the time.
-    """
-    quoted: dict[str, Any] = {}
-    on_all = shares[shares["answers"] == ALL]
-    for (model, task), rows in on_all.groupby(["model", "task"], sort=False):
-        top = rows[rows["region"] != ELSEWHERE].sort_values("ratio", ascending=False).iloc[0]
-        alike = check[(check["model"] == model) & (check["task"] == task)].iloc[0]
-        quoted.setdefault(model, {})[task] = {
-            "most": {
-                "region": top["region"],
-                "ratio": float(top["ratio"]),
-                "low": float(top["ratio_low"]),
-                "high": float(top["ratio_high"]),
-                "random": float(top["random"]),
-            },
-            "apart": {
-                "more": rows.loc[rows["ratio_low"] > rows["random_high"], "region"].tolist(),
-                "less": rows.loc[rows["ratio_high"] < rows["random_low"], "region"].tolist(),
-            },
-            "average": float(alike["average"]),
-            "face": float(alike["face"]),
-        }
-    return quoted
 
 
 def _mean_and_rest(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,9 @@
 """The few numbers that say how far a model's gender probabilities are off, before and after a correction."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.bootstrap import LEVEL, estimates
+from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.calibration import expected_calibration_error, scored
 from agegender_lib.evaluation.temperature import temperature_of, temperature_scaled
 
@@ -43,31 +40,6 @@ def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.
     )
     rows += _rows(found, "")
     return pd.DataFrame(rows + _measures(scaled, "_scaled", resamples))
-
-
-def quote_calibration(summaries: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """What a report says about the gender probabilities.
-
-    Parameters
-    ----------
-    summaries
-        Model name to :func:`calibration_summary`.
-
-    Returns
-    -------
-    dict
-        By model, by measure: ``value, low, high`` and, for the calibration errors, ``chance, chance_high, p``; and
-        ``off``: whether chance explains the error of P(female) in fewer than 5 of 100 calibrated models; ``verdict``:
-        "too sure" or "not sure enough" where the temperature's interval leaves out 1, else "neither".
-    """
-    quoted: dict[str, Any] = {}
-    for name, summary in summaries.items():
-        rows = summary.set_index("measure")
-        own = {measure: row.dropna().to_dict() for measure, row in rows.iterrows()}
-        heat = own["temperature"]
-        verdict = "too sure" if heat["low"] > 1 else "not sure enough" if heat["high"] < 1 else "neither"
-        quoted[name] = own | {"off": bool(own["ece"]["p"] < 1 - LEVEL), "verdict": verdict}
-    return quoted
 
 
 def _measures(predictions, ending, resamples):

@@ -1,7 +1,6 @@
 """Whether the two tasks' gradients agreed during training, from the histories of runs that measured it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,40 +65,12 @@ def gradient_depth(cosines: pd.DataFrame) -> pd.DataFrame:
     return depth.reset_index()
 
 
+def mean_cosine(cosines: pd.DataFrame) -> float:
+    """The mean over epochs and runs, on all shared layers together; NaN where nothing was measured."""
+    return cosines[(cosines["group"] == ALL) & (cosines["run"] != MEAN)]["cosine"].astype(float).mean()
+
+
 def _tidy(name, history):
     columns = [column for column in history if column == COLUMN or column.startswith(f"{COLUMN}:")]
     long = history.melt(id_vars="epoch", value_vars=columns, var_name="group", value_name="cosine")
     return long.assign(run=name, group=long["group"].str.removeprefix(f"{COLUMN}:").replace(COLUMN, ALL))
-
-
-def quote_gradients(cosines: pd.DataFrame, depth: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about the tasks' gradients.
-
-    Parameters
-    ----------
-    cosines, depth
-        As :func:`gradient_cosines` and :func:`gradient_depth` return them.
-
-    Returns
-    -------
-    dict
-        `gradients`: False where nothing was measured, and then nothing else; `gradient_runs`; `cosine`: mean over
-        epochs and runs, on all shared layers together; `cosine_start` and `cosine_end`: of the first and the last
-        tenth of the epochs; `against`: share of epochs, over all runs, with a negative cosine; `shallow` and `deep`:
-        at the end of training, of the shared layers nearest to the input and nearest to the heads.
-    """
-    whole = cosines[(cosines["group"] == ALL) & (cosines["run"] != MEAN)].dropna(subset=["cosine"])
-    if whole.empty:
-        return {"gradients": False}
-    tenths = gradient_depth(whole.assign(group="whole")).set_index("phase")["cosine"]
-    end = depth[depth["phase"] == "end"]["cosine"]
-    return {
-        "gradients": True,
-        "gradient_runs": int(whole["run"].nunique()),
-        "cosine": float(whole["cosine"].mean()),
-        "cosine_start": float(tenths["start"]),
-        "cosine_end": float(tenths["end"]),
-        "against": float((whole["cosine"] < 0).mean()),
-        "shallow": float(end.iloc[0]),
-        "deep": float(end.iloc[-1]),
-    }

@@ -1,6 +1,7 @@
 """What a training cost, what it gave, and how steadily it got there: a row per model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,3 +73,40 @@ def fluctuation(history: pd.DataFrame, column: str) -> float:
         last = last[len(last) // 2 - 1 :]
     differences = np.diff(last)
     return float(np.sqrt(np.mean(differences**2) / 2)) if len(differences) else float("nan")
+
+
+def training_facts(run: Run, layers: pd.DataFrame) -> dict[str, Any]:
+    """What a training was and took, for a report's text.
+
+    Parameters
+    ----------
+    run : Run
+    layers : DataFrame
+        The model as `models.describe` lists it.
+
+    Returns
+    -------
+    dict
+        `run`, its name; `parameters`, `trainable`; `epochs`, `best_epoch` (least validation loss),
+        `seconds_per_epoch`, `seconds`; `megabytes` of the model file; `weights_origin`, `pretrained`; `precision`,
+        `machine`; `rounding_years`, by which rounding the saved weights changed the validation age error (None where
+        they are exact); `settings`, as in the run's configuration.
+    """
+    history, metrics = run.history, run.metrics
+    exact = metrics.get("unrounded_validation")
+    return {
+        "run": run.name,
+        "parameters": int(layers["parameters"].sum()),
+        "trainable": int(layers["trainable"].sum()),
+        "epochs": len(history),
+        "best_epoch": int(history.loc[history["val_loss"].idxmin(), "epoch"]),
+        "seconds_per_epoch": metrics["seconds_per_epoch"],
+        "seconds": metrics["seconds"],
+        "megabytes": metrics["file_bytes"] / 1e6,
+        "weights_origin": metrics["weights_origin"],
+        "pretrained": not metrics["weights_origin"].startswith("random"),
+        "precision": metrics["precision"],
+        "rounding_years": None if exact is None else metrics["validation"]["age_mae"] - exact["age_mae"],
+        "machine": run.provenance["machine"],
+        "settings": run.config["training"],
+    }

@@ -1,7 +1,6 @@
 """Cross-validation: an answer to every face from a network that never saw it, and how far one split can mislead."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -140,28 +139,6 @@ def fold_spread(table: pd.DataFrame) -> pd.DataFrame:
         )
     found = pd.DataFrame(rows, columns=columns)
     return found.assign(single_difference=found["single"] - found["mean"])
-
-
-def quote_cross_validation(table: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about cross-validation.
-
-    Parameters
-    ----------
-    table
-        As :func:`cross_validation_table` returns it.
-
-    Returns
-    -------
-    dict
-        `cross_validation`: False where nothing was trained, and then nothing else; `images`; `folds`; per measure
-        the numbers of :func:`fold_spread` by name, those of a missing single split left out.
-    """
-    if table.empty:
-        return {"cross_validation": False}
-    spread = fold_spread(table).set_index("measure")
-    measures: Mapping[str, Any] = {name: row.dropna().to_dict() for name, row in spread.iterrows()}
-    images = int(table.set_index("part").loc[ALL, "images"])
-    return {"cross_validation": True, "images": images, "folds": int(spread["folds"].iloc[0]), **measures}
 
 
 def _fold(run: Run) -> tuple[int, int] | tuple[None, None]:

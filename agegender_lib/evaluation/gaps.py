@@ -107,34 +107,6 @@ def gaps_of(predictions: Mapping[str, pd.DataFrame], **options: Any) -> pd.DataF
     return pd.concat(tables, ignore_index=True)[["model", *_COLUMNS]]
 
 
-def quote_gaps(table: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about gaps.
-
-    Parameters
-    ----------
-    table
-        As :func:`gaps_of` returns it.
-
-    Returns
-    -------
-    dict
-        `models`: by model, grouping (crossings joined by "_x_") and measure the row of the table. `gaps`: how many
-        there are; `beyond_chance`: how many have p < 0.05; `beyond_ages`: how many of those with ages kept have.
-    """
-    models: dict[str, Any] = {}
-    for row in table.to_dict("records"):
-        grouping = row["grouping"].replace(" x ", "_x_")
-        models.setdefault(row["model"], {}).setdefault(grouping, {})[row["measure"]] = {
-            key: value for key, value in row.items() if key not in ("model", "grouping", "measure")
-        }
-    return {
-        "models": models,
-        "gaps": int(table["gap"].notna().sum()),
-        "beyond_chance": int((table["p"] < 0.05).sum()),
-        "beyond_ages": int((table["p_ages"] < 0.05).sum()),
-    }
-
-
 def _measured(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every measure as the mean of a float per image; NaN for an image that does not count."""
     table = scores(predictions)

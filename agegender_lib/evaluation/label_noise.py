@@ -16,9 +16,6 @@ in the data for the very reason that their labels, and so their file names, diff
 the duplicated photographs only, which are few and not a sample of all.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -110,28 +107,6 @@ def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd
             row |= found.columns(measure)
         rows.append(row)
     return pd.DataFrame(rows, columns=columns)
-
-
-def quote_label_noise(noise: pd.DataFrame, on_duplicates: pd.DataFrame | None = None) -> dict[str, Any]:
-    """What a report says about label noise.
-
-    Parameters
-    ----------
-    noise, on_duplicates
-        As :func:`label_noise` and :func:`errors_on_duplicates` return them.
-
-    Returns
-    -------
-    dict
-        `label_noise`: False without duplicates, and then nothing else; `faces`, `groups`, `pairs`; by quantity `value`,
-        `low` and `high`; `model`: by "duplicated" and "others" the columns of :func:`errors_on_duplicates`.
-    """
-    if noise.empty:
-        return {"label_noise": False}
-    counts = {name: int(noise[name].iloc[0]) for name in ("faces", "groups", "pairs")}
-    values: Mapping[str, Any] = noise.set_index("quantity")[["value", "low", "high"]].to_dict("index")
-    model = {} if on_duplicates is None else on_duplicates.set_index("faces").to_dict("index")
-    return {"label_noise": True, **counts, **values, "model": model}
 
 
 def _difference_to_others(values: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """How much worse a model gets on spoilt faces, and how far each can be spoilt before that shows."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,9 +73,9 @@ def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 200
     Returns
     -------
     DataFrame
-        A row per model and corruption, and one, "all", for the mean over all corruptions: model, corruption, unit;
-        ``age_mae_change`` (years) and ``gender_accuracy_change``, the paired change from the clean faces averaged over
-        the strengths, each with its 95 % interval as ``_low`` and ``_high``; ``age_mae_limit`` and
+        A row per model and corruption, and one, "all", for the mean over all corruptions: model, corruption, title,
+        unit; ``age_mae_change`` (years) and ``gender_accuracy_change``, the paired change from the clean faces averaged
+        over the strengths, each with its 95 % interval as ``_low`` and ``_high``; ``age_mae_limit`` and
         ``gender_accuracy_limit``, the strength at which the age error has grown by a year and the accuracy has fallen
         by 5 points: where the curve first crosses, linear between strengths; missing where it does not.
 
@@ -88,42 +87,6 @@ def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 200
     tables = [_summary(table, resamples).assign(model=name) for name, table in answers.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["model", *table.columns.drop("model")]]
-
-
-def quote_robustness(summary: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about spoilt faces.
-
-    Parameters
-    ----------
-    summary
-        As :func:`robustness_summary` returns it.
-
-    Returns
-    -------
-    dict
-        `age_least`, `gender_least`: the model that loses least over all corruptions; `models`: by model `age_change`
-        (years) and `gender_change` over all, and `age_hardest`, `gender_hardest`: the corruption that costs most, as
-        `title` and `change`.
-    """
-    whole = summary[summary["corruption"] == ALL].set_index("model")
-    quoted: dict[str, Any] = {
-        "age_least": whole["age_mae_change"].idxmin(),
-        "gender_least": whole["gender_accuracy_change"].idxmax(),
-        "models": {},
-    }
-    for model, rows in summary[summary["corruption"] != ALL].groupby("model", sort=False):
-        quoted["models"][model] = {
-            "age_change": float(whole.loc[model, "age_mae_change"]),
-            "gender_change": float(whole.loc[model, "gender_accuracy_change"]),
-            "age_hardest": _hardest(rows, "age_mae_change", ascending=False),
-            "gender_hardest": _hardest(rows, "gender_accuracy_change", ascending=True),
-        }
-    return quoted
-
-
-def _hardest(rows, change, ascending):
-    row = rows.sort_values(change, ascending=ascending).iloc[0]
-    return {"title": CORRUPTIONS[row["corruption"]].title, "change": float(row[change])}
 
 
 def _summary(answers, resamples):
@@ -142,7 +105,12 @@ def _summary(answers, resamples):
     found = estimates(columns, group, resamples)
     rows = []
     for corruption in [*settings, ALL]:
-        row = {"corruption": corruption, "unit": "" if corruption == ALL else CORRUPTIONS[corruption].unit}
+        way = CORRUPTIONS.get(corruption)
+        row = {
+            "corruption": corruption,
+            "title": way.title if way else "All",
+            "unit": way.unit if way else "",
+        }
         for measure in HARM:
             row |= found[measure, corruption].columns(f"{measure}_change")
             row[f"{measure}_limit"] = limits[measure, corruption]

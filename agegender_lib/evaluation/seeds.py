@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,39 +69,6 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     table["seed_sd_low"], table["seed_sd_high"] = _interval(table["seed_sd"], table.pop("freedom"))
     table["larger"] = np.where(table["seed_sd"] > table["image_sd"], "seeds", "images")
     return table[columns]
-
-
-def quote_seeds(spread: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about the spread over seeds.
-
-    Parameters
-    ----------
-    spread
-        As :func:`seed_spread` returns it.
-
-    Returns
-    -------
-    dict
-        `models`: by name, and there by metric, `settings` (how many), `seeds` (all trainings), `seed_sd` with `low`
-        and `high`, `image_sd` and `larger`. Of the pooled rows where there are any, else of the only settings.
-    """
-    models: dict[str, Any] = {}
-    for model, rows in spread.groupby("model", sort=False):
-        pooled = rows[rows["settings"] == POOLED]
-        own = rows[rows["settings"] != POOLED]
-        models[str(model)] = {
-            row["metric"]: {
-                "settings": int(own["settings"].nunique()),
-                "seeds": int(row["seeds"]),
-                "seed_sd": float(row["seed_sd"]),
-                "low": float(row["seed_sd_low"]),
-                "high": float(row["seed_sd_high"]),
-                "image_sd": float(row["image_sd"]),
-                "larger": str(row["larger"]),
-            }
-            for _, row in (pooled if len(pooled) else own).iterrows()
-        }
-    return {"models": models}
 
 
 def _without_seed(run: Run) -> str:

@@ -1,7 +1,6 @@
 """What a study's trainings say: each choice against its group's reference, on the same images and seeds."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,6 @@ from agegender_lib.evaluation.metrics import bootstrap_p
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs import Run, read_run
 from agegender_lib.runs.kept import RUNS, read_kept
-
-_TASKS = {"age": "age_mae", "gender": "gender_accuracy"}
 
 
 def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
@@ -50,7 +47,14 @@ def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFram
             found |= {f"train_{measure}": metrics["train"][measure] for measure in MEASURES}
             found |= {key: metrics[key] for key in ("epochs", "seconds_per_epoch", "parameters")}
         rows.append(found)
-    return pd.DataFrame(rows)
+    each = [
+        *MEASURES,
+        *(f"train_{measure}" for measure in MEASURES),
+        "epochs",
+        "seconds_per_epoch",
+        "parameters",
+    ]
+    return pd.DataFrame(rows).reindex(columns=["group", "choice", "seed", "run", *each])
 
 
 def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
@@ -106,97 +110,6 @@ def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: in
     ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
     columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
     return pd.DataFrame(rows).reindex(columns=["group", "choice", "reference", "seeds", *columns])
-
-
-def quote_study(trainings: pd.DataFrame, comparison: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about a study.
-
-    Parameters
-    ----------
-    trainings
-        As `training.run_study` returns them.
-    comparison
-        As :func:`compare_choices` returns it.
-
-    Returns
-    -------
-    dict
-        `planned` and `trained`: how many different trainings the study has, and how many of them are there.
-        `choices`: how many alternatives were compared with their reference; `age` and `gender`: how many of them are
-        `better` and `worse` by an interval without zero, and the `most_harmful` and `most_helpful` alternative
-        (group, choice, reference, difference, low, high), where there is one. `groups`: of every question its
-        name, reference, and alternatives with the differences in both measures.
-    """
-    there = trainings["folder"].notna()
-    found: dict[str, Any] = {
-        "planned": int(trainings["run"].nunique()),
-        "trained": int(trainings.loc[there, "run"].nunique()),
-        "choices": 0,
-        "groups": [],
-    }
-    rows = []
-    for name, members in comparison[comparison["seeds"] > 0].groupby("group", sort=False):
-        reference = members[members["reference"]]
-        if reference.empty or len(members) < 2:
-            continue
-        reference = reference.iloc[0]
-        group = {
-            "name": name,
-            "reference": reference["choice"],
-            "seeds": int(reference["seeds"]),
-            "choices": [],
-        }
-        for _, member in members[~members["reference"]].iterrows():
-            quoted = {"group": name, "choice": member["choice"], "reference": reference["choice"]}
-            quoted |= {"seeds": int(member["seeds"])}
-            quoted |= {task: _quoted(member, measure) for task, measure in _TASKS.items()}
-            group["choices"].append(quoted)
-            rows.append(quoted)
-        found["groups"].append(group)
-    found["choices"] = len(rows)
-    for task in _TASKS:
-        better = -1 if task == "age" else 1
-        decided = [row for row in rows if row[task]["decided"]]
-        helpful = [row for row in decided if row[task]["difference"] * better > 0]
-        harmful = [row for row in decided if row not in helpful]
-        found[task] = {"better": len(helpful), "worse": len(harmful)}
-        for word, ones in (("most_helpful", helpful), ("most_harmful", harmful)):
-            if ones:
-                row = max(ones, key=lambda row: abs(row[task]["difference"]))
-                found[task][word] = {key: row[key] for key in ("group", "choice", "reference")} | row[task]
-    return found
-
-
-def quote_faces(trainings: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about how results depend on the number of faces that train.
-
-    Parameters
-    ----------
-    trainings
-        As :func:`training_table` returns them: group (the network), choice (the number of faces).
-
-    Returns
-    -------
-    dict
-        `trained` and `planned`: trainings; `networks`: by name, of those with several numbers of faces, `fewest` and
-        `most`: faces, age_mae, gender_accuracy, both means over seeds.
-    """
-    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
-    networks = {}
-    for name, own in done.assign(faces=done["choice"].astype(int)).groupby("group", sort=False):
-        means = own.groupby("faces")[list(MEASURES)].mean()
-        if len(means) > 1:
-            ends = {"fewest": means.iloc[0], "most": means.iloc[-1]}
-            networks[name] = {end: {"faces": int(row.name), **row.to_dict()} for end, row in ends.items()}
-    return {"trained": len(done), "planned": len(trainings), "networks": networks}
-
-
-def _quoted(member, measure):
-    values = {
-        key: float(member[f"{measure}_difference{end}"])
-        for key, end in (("difference", ""), ("low", "_low"), ("high", "_high"), ("p", "_p"))
-    }
-    return values | {"decided": values["low"] > 0 or values["high"] < 0}
 
 
 def _check_same_images(group, tables):

@@ -4,8 +4,6 @@ A surprising label is a wrong label, a face that is hard to read, or a mistake o
 predictions have to be of faces the network did not train on (``held_out``), or it has learnt the wrong labels by heart.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -161,31 +159,6 @@ def planted_errors(predictions: pd.DataFrame, count: int = 100, years: int = 20)
         found = (ranks <= 0.05 * len(predictions)).mean()
         rows.append((task, len(predictions), count, int((ranks <= count).sum()), float(found)))
     return pd.DataFrame(rows, columns=columns)
-
-
-def quote_surprising(surprises: pd.DataFrame, wrong: pd.DataFrame, planted: pd.DataFrame) -> dict[str, Any]:
-    """What a report says about surprising labels.
-
-    Parameters
-    ----------
-    surprises, wrong, planted
-        As :func:`surprising_labels`, :func:`wrong_genders` and :func:`planted_errors` return them.
-
-    Returns
-    -------
-    dict
-        `surprising`: False without predictions, and then nothing else; `images`; `far`: ages more than five typical
-        errors away from the typical label; `wrong` and `planted`: by label and by task the tables' numbers.
-    """
-    if surprises.empty:
-        return {"surprising": False}
-    return {
-        "surprising": True,
-        "images": len(surprises),
-        "far": int((surprises["age_surprise"] > 5).sum()),
-        "wrong": wrong.set_index("label").to_dict("index"),
-        "planted": planted.set_index("task").to_dict("index"),
-    }
 
 
 def _confident(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +73,13 @@ class Outputs:
             save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
         return figure
 
-    def table(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
-        """Keep a table as `results/<name>.csv`, with a column that names the data; returns it as it was."""
+    def table(self, table: pd.DataFrame | Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
+        """Keep a table as `results/<name>.csv`, with a column that names the data; returns it without that.
+
+        Tables by model become one, with the column ``model``.
+        """
+        if isinstance(table, Mapping):
+            table = pd.concat(table, names=["model"]).reset_index("model").reset_index(drop=True)
         named = table.assign(data=self.data_name)
         write_csv(self._results(f"{name}.csv"), named, float_format=f"%.{DIGITS}g")
         return table

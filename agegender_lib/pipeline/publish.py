@@ -1,9 +1,12 @@
 """A finished report moves into its folder: all of it, or nothing yet."""
 
 import os
+import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over
 from agegender_lib.pipeline.model_card import PAGES
@@ -11,6 +14,8 @@ from agegender_lib.pipeline.model_card import PAGES
 #: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
 GENERATED = ("figures", "results")
 PDF = "report.pdf"
+# What is published only where something shows it; tables of runs and studies, in folders of their own, all are.
+_CHOSEN = (".svg", ".png", ".csv")
 # The new report inside the report folder: first while it is copied, then whole.
 _COPYING, _WHOLE, _OLD = ".next.part", ".next", ".next.old"
 
@@ -18,8 +23,9 @@ _COPYING, _WHOLE, _OLD = ".next.part", ".next", ".next.old"
 def publish(staging: Path, output: Path) -> Path:
     """Move a finished report into its folder; what an earlier report left there and this one lacks goes.
 
-    It is copied beside the earlier one first. Only then, by renaming, is that replaced: a kill leaves either the
-    earlier report, or one that :func:`finish_publishing` makes whole.
+    Figures and tables that nothing shows (see :func:`shown`) stay in `staging`. The rest is copied beside the earlier
+    report first. Only then, by renaming, is that replaced: a kill leaves either the earlier report, or one that
+    :func:`finish_publishing` makes whole.
 
     Raises
     ------
@@ -30,8 +36,9 @@ def publish(staging: Path, output: Path) -> Path:
         fresh = output / _COPYING
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
+        names = shown(staging)
         for name in GENERATED:
-            shutil.copytree(staging / name, fresh / name)
+            shutil.copytree(staging / name, fresh / name, ignore=lambda *found: _not_shown(*found, names))
         if (staging / "models").is_dir():
             shutil.copytree(staging / "models", fresh / "models")
         for page in (*PAGES, PDF):
@@ -45,6 +52,26 @@ def publish(staging: Path, output: Path) -> Path:
             f"the report cannot be written to {output} ({error.strerror or error}): make room or give another "
             f"--output; it is complete in {staging}"
         ) from error
+
+
+def shown(folder: Path) -> set[str]:
+    """Files of figures and tables that the report, its pages or the README show.
+
+    Of a figure it is the file that is named (`figures/ages.svg`); of a table, its name in quotes
+    (`row("headline", ...)`).
+    """
+    pages = [files("agegender_lib.pipeline").joinpath(page) for page in PAGES.values()]
+    sources = [folder / "report.ipynb", folders.ROOT / "README.md", *pages]
+    text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    return {
+        *re.findall(r"figures/([\w.-]+)", text),
+        *(f"{name}.csv" for name in re.findall(r"[\"'](\w+)\\?[\"']", text)),
+    }
+
+
+def _not_shown(folder: str, found: list[str], names: set[str]) -> list[str]:
+    chosen = Path(folder).name in GENERATED
+    return [name for name in found if chosen and name.endswith(_CHOSEN) and name not in names]
 
 
 def finish_publishing(output: Path) -> None:

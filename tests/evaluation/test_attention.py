@@ -14,7 +14,6 @@ from agegender_lib.evaluation import (
     faces_to_look_at,
     mean_faces,
     mean_maps,
-    quote_attention,
     randomisation_check,
     region_shares,
 )
@@ -193,8 +192,8 @@ def test_maps_that_are_all_empty_have_rows_that_say_so():
     row = table.query("task == 'age'")
     assert set(row["region"]) == {*REGIONS, "elsewhere"} and set(row["answers"]) == {"all"}
     assert (row["n"] == 0).all() and (row["blank"] == 100).all() and row["ratio"].isna().all()
-    quoted = quote_attention(table, randomisation_check(maps, [maps], LOOKED_AT))["ModelA"]
-    assert np.isnan(quoted["age"]["most"]["ratio"]) and quoted["gender"]["average"] == pytest.approx(1)
+    alike = randomisation_check(maps, [maps], LOOKED_AT).set_index("task")["average"]
+    assert np.isnan(alike["age"]) and alike["gender"] == pytest.approx(1)
     assert plots.attention_regions(table).axes
 
 
@@ -308,18 +307,18 @@ def test_examples_are_the_best_and_the_worst_of_different_ages():
     assert missed[examples["face"][3:]].max() == missed.max() == 2
 
 
-def test_quotes_say_what_lies_outside_the_random_networks():
+def test_regions_stand_beside_what_random_networks_give_them():
     maps = {("ModelA", "age"): flat() + only("mouth"), ("ModelA", "gender"): flat() + only("eyes")}
     random = [{key: flat() + k * only("eyes") for key in maps} for k in (0, 2)]
-    shares = region_shares(maps, LOOKED_AT, random, resamples=50)
-    quoted = quote_attention(shares, randomisation_check(maps, random, LOOKED_AT, resamples=50))["ModelA"]
-    assert quoted["age"]["most"]["region"] == "mouth" and quoted["gender"]["most"]["region"] == "eyes"
-    ratio = 2 / (1 + MASKS["mouth"].mean())
-    assert quoted["age"]["most"]["ratio"] == pytest.approx(ratio, rel=1e-4)
-    assert quoted["age"]["apart"]["more"] == ["mouth"]
+    shares = region_shares(maps, LOOKED_AT, random, resamples=50).query("answers == 'all'")
+    most = shares.loc[shares.groupby("task")["ratio"].idxmax()].set_index("task")
+    assert most["region"].to_dict() == {"age": "mouth", "gender": "eyes"}
+    assert most.loc["age", "ratio"] == pytest.approx(2 / (1 + MASKS["mouth"].mean()), rel=1e-4)
+    assert most.loc["age", "ratio_low"] > most.loc["age", "random_high"]
     # eyes lie between what the two random networks give them
-    assert quoted["gender"]["apart"] == {"more": [], "less": []}
-    assert quoted["gender"]["average"] == pytest.approx(0.5, abs=1e-3)  # the mean of 0 and 1
+    assert most.loc["gender", "random_low"] < most.loc["gender", "ratio"] < most.loc["gender", "random_high"]
+    check = randomisation_check(maps, random, LOOKED_AT, resamples=50).set_index("task")
+    assert check.loc["gender", "average"] == pytest.approx(0.5, abs=1e-3)  # the mean of 0 and 1
 
 
 # Figures

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import errors_by, gaps, gaps_of, quote_gaps
+from agegender_lib.evaluation import errors_by, gaps, gaps_of
 from agegender_lib.evaluation.permutation import shuffled_blocks
 
 
@@ -243,16 +243,6 @@ def test_models_stand_below_each_other_each_as_alone():
     for name in "AB":
         own = both[both["model"] == name].drop(columns="model").reset_index(drop=True)
         pd.testing.assert_frame_equal(own, first)
-
-
-def test_a_report_finds_every_gap_by_its_names():
-    table = gaps_of({"ModelA": too_old(answers(np.random.default_rng(14), 600), 2, 4)}, resamples=100)
-    quoted = quote_gaps(table)
-    row = table.set_index(["grouping", "measure"]).loc[("race x gender", "age_bias")]
-    kept = quoted["models"]["ModelA"]["race_x_gender"]["age_bias"]
-    assert (kept["gap"], kept["highest"]) == (row["gap"], row["highest"]) and "Asian" in kept["highest"]
-    assert quoted["gaps"] == 20 and quoted["beyond_chance"] == (table["p"] < 0.05).sum() >= 2
-    assert quoted["beyond_ages"] == (table["p_ages"] < 0.05).sum() >= 2
 
 
 def test_what_cannot_be_grouped_is_refused():

@@ -35,6 +35,12 @@ def rows(card, title):
     return [table[0], *table[2:]]
 
 
+def models_of(results, name):
+    """The rows of each model."""
+    table = pd.read_csv(results / f"{name}.csv")
+    return [table[table["model"] == model].drop(columns="model").reset_index(drop=True) for model in MODELS]
+
+
 def numbers(cell):
     """The numbers in a cell, shares as 0 to 1."""
     share = 100 if "%" in cell else 1
@@ -52,10 +58,7 @@ def numbers(cell):
 def test_the_results_per_group_are_those_of_the_tables(results, title, measure, exact):
     head, *found = rows(render_card(results), title)
     assert head == ["group", "images", *MODELS]
-    tables = [
-        [pd.read_csv(results / f"{name}_{letter}.csv") for letter in "abf"]
-        for name in ("age_bands", "genders", "races")
-    ]
+    tables = [models_of(results, name) for name in ("age_bands", "genders", "races")]
     assert len(found) == sum(len(models[0]) for models in tables) == 17
     place = iter(found)
     for models in tables:
@@ -75,9 +78,8 @@ def test_the_metrics_are_those_of_the_tables(results):
     metrics = ["age_mae", "age_median_error", "age_rmse", "age_balanced_mae", "share_within_5", "gender_accuracy",
                "gender_precision", "gender_recall", "gender_auc", "gender_brier"]  # fmt: skip
     for metric, (_, *cells) in zip(metrics, found, strict=True):
-        for letter, cell in zip("abf", cells, strict=True):
-            table = pd.read_csv(results / f"metrics_{letter}.csv").set_index("metric")
-            wanted = table.loc[metric, ["value", "low", "high"]].to_list()
+        for table, cell in zip(models_of(results, "metrics"), cells, strict=True):
+            wanted = table.set_index("metric").loc[metric, ["value", "low", "high"]].to_list()
             assert numbers(cell) == pytest.approx(wanted, abs=0.006 if metric.startswith("age") else 0.0006)
 
 
@@ -145,8 +147,8 @@ def test_what_has_no_value_is_marked(results):
 
 @pytest.mark.parametrize(
     "missing",
-    ["headline.csv", "data.json", "groups.json", "gaps.csv", "metrics_b.csv", "races_f.csv", "age_bands_a.csv",
-     "model_f.json", "runs/model_a/predictions.csv"],
+    ["headline.csv", "data.json", "gaps.csv", "metrics.csv", "races.csv", "age_bands.csv", "model_f.json",
+     "runs/model_a/predictions.csv"],
 )  # fmt: skip
 def test_a_missing_result_is_named_and_no_page_is_written(results, missing):
     (results / missing).unlink()
@@ -158,14 +160,17 @@ def test_a_missing_result_is_named_and_no_page_is_written(results, missing):
 
 
 def test_results_of_an_older_version_are_refused(results):
-    table = pd.read_csv(results / "metrics_b.csv")
-    table[table["metric"] != "gender_brier"].to_csv(results / "metrics_b.csv", index=False)
-    with pytest.raises(InputError, match=r"metrics_b.csv .* has no gender_brier"):
+    table = pd.read_csv(results / "metrics.csv")
+    old = (table["metric"] == "gender_brier") & (table["model"] == "ModelB")
+    table[~old].to_csv(results / "metrics.csv", index=False)
+    with pytest.raises(
+        InputError, match=r"metrics.csv has 0 rows with model 'ModelB', metric 'gender_brier'"
+    ):
         render_card(results)
-    shutil.copy(folders.REPORT / "results" / "metrics_b.csv", results)
+    shutil.copy(folders.REPORT / "results" / "metrics.csv", results)
     gaps = pd.read_csv(results / "gaps.csv")
     gaps[gaps["model"] != "ModelF"].to_csv(results / "gaps.csv", index=False)
-    with pytest.raises(InputError, match=r"gaps.csv .* has no age_mae of ModelF by age_band"):
+    with pytest.raises(InputError, match=r"gaps.csv has 0 rows with model 'ModelF', grouping 'age_band'"):
         render_card(results)
 
 

@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from explorer_tools import faces_of, predictions_of, write_run
 
@@ -150,3 +151,15 @@ def test_without_a_notebook_nothing_is_on_record(faces, tmp_path):
         "06_groups"
     ]
     assert entry["used"] == {"faces": faces.fingerprint[:12]}
+
+
+def test_tables_of_several_models_become_one(faces, tmp_path):
+    tables = {
+        name: pd.DataFrame({"band": pd.Categorical(["0-2"], ["0-2", "3-9"]), "n": [n]})
+        for n, name in enumerate("AB")
+    }
+    shown = Outputs(tmp_path, faces).table(tables, "bands")
+    assert shown.columns.to_list() == ["model", "band", "n"] and shown.index.to_list() == [0, 1]
+    kept = pd.read_csv(tmp_path / "results" / "bands.csv")
+    assert kept["model"].to_list() == ["A", "B"] and kept["n"].to_list() == [0, 1]
+    assert kept["data"].str.contains("rendered stand-in faces").all()

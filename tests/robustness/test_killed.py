@@ -151,13 +151,13 @@ def report_folder(folder, word):
         path.write_text(f'"{word}"\n')
     (folder / "models" / f"{word}.txt").write_text(word)
     (folder / "report.pdf").write_text(word)
+    (folder / "report.ipynb").write_text('{"cells": []}')
     return folder
 
 
 def test_a_report_that_moves_into_its_folder(work, moments, tmp_path, monkeypatch):
     monkeypatch.delitem(READERS, ".pdf")
     old = report_folder(tmp_path / "old", "old")
-    (old / "report.ipynb").write_text('{"cells": []}')
     shutil.copytree(old, work)
     new = report_folder(tmp_path / "new", "new")
     # what no report makes, and models of other names, stay

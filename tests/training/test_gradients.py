@@ -14,7 +14,7 @@ from keras import layers, ops
 from agegender_lib import plots
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import gradient_cosines, gradient_depth, quote_gradients, read_run
+from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosine, read_run
 from agegender_lib.models import build_model_a
 from agegender_lib.training import build_network, configure, train
 from agegender_lib.training.batches import Batches
@@ -294,11 +294,11 @@ def test_a_network_that_shares_nothing_has_no_columns(few, tmp_path):
     assert len(run.history) == 1 and not [name for name in run.history if "gradient" in name]
     cosines = gradient_cosines({"run": run.history})
     depth = gradient_depth(cosines)
-    assert cosines.empty and depth.empty and quote_gradients(cosines, depth) == {"gradients": False}
+    assert cosines.empty and depth.empty and np.isnan(mean_cosine(cosines))
     assert "No training has measured" in plots.gradient_conflict(cosines, depth).texts[0].get_text()
 
 
-def test_a_report_can_quote_the_gradients():
+def test_the_mean_cosine_is_of_all_shared_layers_and_depth_is_told_apart():
     """Two runs of ten epochs whose cosines rise from below zero, near the input less than near the heads."""
     epochs = np.arange(1, 11)
     whole = (epochs - 3.5) / 10
@@ -314,11 +314,9 @@ def test_a_report_can_quote_the_gradients():
         for name, shift in (("a", 0.0), ("b", 0.02))
     }
     cosines = gradient_cosines(histories)
-    quoted = quote_gradients(cosines, gradient_depth(cosines))
-    assert quoted["gradients"] and quoted["gradient_runs"] == 2
-    assert quoted["cosine"] == pytest.approx(0.21) and quoted["against"] == pytest.approx(0.3)
-    assert quoted["cosine_start"] == pytest.approx(-0.24) and quoted["cosine_end"] == pytest.approx(0.66)
-    assert quoted["shallow"] == pytest.approx(0.15) and quoted["deep"] == pytest.approx(0.75)
+    assert mean_cosine(cosines) == pytest.approx(0.21)
+    end = gradient_depth(cosines).query("phase == 'end'").set_index("group")["cosine"]
+    assert end["block1"] == pytest.approx(0.15) and end["dense"] == pytest.approx(0.75)
 
 
 def test_what_cannot_be_measured_is_refused_before_a_folder_is_made(few, tmp_path, monkeypatch):

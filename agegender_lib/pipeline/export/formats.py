@@ -75,3 +75,8 @@ FORMATS: dict[str, Callable] = {
     "duration": duration,
     "scientific": scientific,
 }
+
+
+def written(value: object, form: str) -> str:
+    """A value as a filter of that name writes it, or as a Python format such as ".2f" does."""
+    return FORMATS[form](value) if form in FORMATS else format(value, form)

@@ -3,7 +3,7 @@
 {{ data.images | count }}                           from data.json: {"images": 5000}  ->  5,000
 {{ row("metrics", model="ModelA", metric="age_mae").value | years }}      the one such row of metrics.csv
 {{ (rows("races", model="ModelA") | max(attribute="age_mae")).race }}     of all such rows, one
-{% if data.rendered %} ... {% endif %}              conditions and loops of jinja, within one cell
+{% if "heads" in tables %} ... {% endif %}          conditions and loops of jinja, within one cell
 {{ table("costs", caption="...", label="tbl-costs") }}
 {{ page("MODEL_CARD.md", leave_out=["Gaps"]) }}     a page beside results/, without its title
 <!--# a comment #-->                                because jinja's own {# would swallow {#eq-loss}
@@ -19,7 +19,7 @@ import jinja2
 import pandas as pd
 
 from agegender_lib.errors import InputError, nearest
-from agegender_lib.pipeline.export.formats import FORMATS, MINUS
+from agegender_lib.pipeline.export.formats import FORMATS, MINUS, written
 
 MISSING = "–"
 _SPECIAL = str.maketrans({character: "\\" + character for character in "\\`*_{}[]<>()#+!|~^$@\"'"})
@@ -45,10 +45,11 @@ class Numbers(jinja2.Environment):
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder} of results: run the notebooks, which write it")
         self.folder = folder
-        self.tables: dict[str, pd.DataFrame] = {}
+        self.frames: dict[str, pd.DataFrame] = {}
         self.filters |= FORMATS
         self.globals |= {path.stem: _read(json.loads, path) for path in sorted(folder.glob("*.json"))}
         self.globals |= {"row": self.row, "rows": self.rows, "table": self.table, "page": self.page}
+        self.globals["tables"] = {path.stem for path in folder.glob("*.csv")}
 
     def fill(self, text: str, place: str) -> str:
         """Fill the placeholders of one text.
@@ -138,14 +139,14 @@ class Numbers(jinja2.Environment):
         return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", text).replace("@", "\\@").strip()
 
     def _frame(self, name: str) -> pd.DataFrame:
-        if name not in self.tables:
+        if name not in self.frames:
             path = self.folder / f"{name}.csv"
             if not path.is_file():
                 known = nearest(name, [found.stem for found in self.folder.glob("*.csv")])
                 raise InputError(f"there is no table {path}: {known}, or run the notebook that writes it")
             # a gap is an empty cell; "None" and "NA" are words
-            self.tables[name] = pd.read_csv(path, keep_default_na=False, na_values=[""])
-        return self.tables[name]
+            self.frames[name] = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return self.frames[name]
 
 
 def _read(load, path):
@@ -166,8 +167,7 @@ def _column(values: pd.Series, wanted: str | None) -> list[str]:
     if wanted is None and pd.api.types.is_float_dtype(values):
         # whole numbers with a gap are read as floats
         wanted = ".0f" if (values.dropna() % 1 == 0).all() else ".3f"
-    form = FORMATS.get(wanted or "", lambda value: format(value, wanted or ""))
-    texts = [MISSING if pd.isna(value) else form(value) for value in values]
+    texts = [MISSING if pd.isna(value) else written(value, wanted or "") for value in values]
     if pd.api.types.is_numeric_dtype(values):
         return [re.sub("^-", MINUS, text) for text in texts]
     return [_text(text) for text in texts]

@@ -1,0 +1,139 @@
+"""The report's own text: what it says follows from the tables, whichever way they turn out."""
+
+import json
+import re
+import shutil
+
+import nbformat
+import pandas as pd
+import pytest
+
+from agegender_lib import folders
+from agegender_lib.pipeline.export.numbers import Numbers
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A copy of the committed results, to be changed."""
+    kept = tmp_path / "results"
+    shutil.copytree(
+        folders.REPORT / "results", kept, ignore=shutil.ignore_patterns("ablations", "search", "runs")
+    )
+    for page in ("MODEL_CARD.md", "DATA_SHEET.md"):
+        shutil.copy(folders.REPORT / page, tmp_path)
+    return kept
+
+
+def change(results, name, alter):
+    table = pd.read_csv(results / f"{name}.csv")
+    alter(table).to_csv(results / f"{name}.csv", index=False)
+
+
+def text_of(results, about):
+    """The cell that begins with this heading, filled, in one line."""
+    cells = nbformat.read(folders.REPORT / "report.ipynb", as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.source.startswith(f"# {about}"))
+    return " ".join(Numbers(results).fill(cell.source, about).split())
+
+
+def test_a_study_is_told_by_its_intervals(results):
+    def planted(table):
+        for task in ("age_mae", "gender_accuracy"):
+            table[[f"{task}_difference{end}" for end in ("", "_low", "_high")]] = (0.1, -1.0, 1.0)
+        others = table.index[~table["reference"]]
+        for row, values in (
+            (others[0], (0.5, 0.2, 0.8)),
+            (others[1], (2, 1, 3)),
+            (others[2], (-1.5, -2, -1)),
+        ):
+            table.loc[row, ["age_mae_difference", "age_mae_difference_low", "age_mae_difference_high"]] = (
+                values
+            )
+        table.loc[others[3], "age_mae_difference"] = None  # not trained
+        return table
+
+    change(results, "recipe", planted)
+    table = pd.read_csv(results / "recipe.csv")
+    worst, best = table[~table["reference"]].iloc[1], table[~table["reference"]].iloc[2]
+    text = text_of(results, "What each choice is worth")
+    assert f"in {(~table['reference']).sum() - 1} comparisons." in text
+    assert "2 alternatives raise the age error by an interval without zero and 1 lowers it" in text
+    reference = table[table["reference"]].set_index("group")["choice"]
+    for word, row in (("loss is 2.00", worst), ("gain is 1.50", best)):
+        wanted = f"The largest {word} years ({row['group']}: {row['choice']} instead of {reference[row['group']]})."
+        assert wanted in text
+
+
+def test_missing_trainings_are_told_and_missing_studies_left_out(results):
+    def lost(table):
+        first = table["run"] == table["run"].iloc[0]
+        return table.assign(age_mae=table["age_mae"].mask(first))
+
+    assert "trainings are done" not in text_of(results, "What each choice is worth")
+    change(results, "claims_trainings", lost)
+    count = pd.read_csv(results / "claims_trainings.csv")["run"].nunique()
+    change(results, "heads", lambda table: table.assign(age_mae_difference=None))
+    (results / "equal_data.csv").unlink()
+    (results / "gradients.json").write_text(json.dumps({"cosine": None}))
+    text = text_of(results, "What each choice is worth")
+    assert f"own network ({count - 1} of {count} trainings are done)." in text
+    assert "Heads on a frozen" not in text and "fig-heads" not in text
+    assert "at equal numbers of faces" not in text and "How many faces" in text
+    assert "mean cosine" not in text and "fig-conflict" not in text
+
+
+def test_the_better_model_is_named_only_beyond_chance(results):
+    for low, high, wanted in (
+        (0.1, 0.3, "ModelA is better, by more than chance."),
+        (-0.3, -0.1, "ModelB is better, by more than chance."),
+        (-0.1, 0.3, "the data do not decide which is better."),
+    ):
+        change(results, "paired", lambda table, low=low, high=high: table.assign(low=low, high=high))
+        assert wanted in text_of(results, "Summary and discussion")
+
+
+def test_groups_are_named_by_their_errors_and_small_ones_not_at_all(results):
+    def planted(table):
+        table.loc[(table["model"] == "ModelA"), ["age_mae", "gender_accuracy", "small"]] = (5.0, 0.9, False)
+        own = table.index[table["model"] == "ModelA"]
+        table.loc[own[1], "age_mae"], table.loc[own[4], "age_mae"] = 1.25, 9.75
+        table.loc[own[5], "gender_accuracy"] = 0.625
+        table.loc[own[2], ["age_mae", "gender_accuracy", "small"]] = (99, 0, True)
+        return table
+
+    change(results, "age_bands", planted)
+    bands = pd.read_csv(results / "age_bands.csv").query("model == 'ModelA'")["age_band"].to_list()
+    text = text_of(results, "Summary and discussion")
+    assert f"errs least at {bands[1]} (1.25 years) and most at {bands[4]} (9.75)." in text
+    assert f"hardest for it at {bands[5]} (62.5 %)" in text
+
+
+def test_gaps_are_counted_against_chance(results):
+    change(
+        results,
+        "gaps",
+        lambda table: table.assign(gap=table["gap"].mask(table.index == 0), p=0.5, p_ages=0.5),
+    )
+    change(results, "gaps", lambda table: table.assign(p=table["p"].mask(table.index < 7, 0.01)))
+    change(results, "gaps", lambda table: table.assign(p_ages=table["p_ages"].mask(table.index > 57, 0.01)))
+    text = text_of(results, "For whom it works")
+    assert "7 of 59 gaps are beyond chance" in text and "2 of those between other groups than ages" in text
+    assert text.count("no more than ages explain") == 3
+
+
+def test_a_photograph_labelled_once_says_nothing_of_label_noise(results):
+    change(results, "label_noise", lambda table: table[:0])
+    change(results, "folds_spread", lambda table: table.assign(single=None))
+    text = text_of(results, "What the labels allow")
+    assert "perfect reader" not in text and "fig-label-noise" not in text
+    assert "The single split of all other sections" not in text and "*Was the split" in text
+
+
+def test_every_number_of_the_text_is_a_placeholder():
+    """Of what is measured, none is typed: digits stand in settings of the report's own prose alone."""
+    cells = nbformat.read(folders.REPORT / "report.ipynb", as_version=4).cells[1:]
+    for cell in cells:
+        prose = re.sub(
+            r"\{\{.*?\}\}|\{%.*?%\}|<!--#.*?#-->|\$.*?\$|\[@.*?\]|\{#.*?\}", "", cell.source, flags=re.S
+        )
+        assert not re.search(r"\d+\.\d\d", prose), re.search(r".*\d+\.\d\d.*", prose)
