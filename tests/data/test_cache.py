@@ -47,13 +47,6 @@ def test_an_unchanged_source_is_decoded_once(tmp_path, store, decodes, monkeypat
     assert (second.fingerprint, second.name) == (first.fingerprint, first.name)
 
 
-def test_relative_and_absolute_path_are_one_source(tmp_path, store, decodes, monkeypatch):
-    write_folder(tmp_path / "f", FACES)
-    monkeypatch.chdir(tmp_path / "f")
-    assert load_faces(".", store).name == load_faces(tmp_path / "f", store).name == "f"
-    assert len(decodes) == 5
-
-
 @pytest.mark.parametrize("sign", ["time", "size"])
 @pytest.mark.parametrize("kind", ["folder", "tar"])
 def test_a_changed_source_is_read_again(tmp_path, store, decodes, kind, sign):
@@ -91,13 +84,6 @@ def test_a_file_that_could_not_be_read_is_tried_again(tmp_path, store, monkeypat
             assert len(faces) == 4 and reasons(faces) == {closed: "cannot be read (Permission denied)"}
     faces = load_faces(folder, store)
     assert len(faces) == 5 and reasons(faces) == {}
-
-
-def test_a_removed_file_is_missed(tmp_path, store):
-    folder = write_folder(tmp_path / "f", FACES)
-    load_faces(folder, store)
-    (folder / max(FACES)).unlink()
-    assert len(load_faces(folder, store)) == 4
 
 
 def test_each_source_keeps_its_own_rejected_files(tmp_path, store, decodes):

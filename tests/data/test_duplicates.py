@@ -46,11 +46,6 @@ def test_groups_reach_across_blocks_and_are_numbered_in_order(monkeypatch):
     assert none.empty and "age_gap" in none
 
 
-def test_flat_images_are_alike_but_like_no_other():
-    images = np.stack([np.full((128, 128, 3), 40), np.asarray(picture(1)), np.full((128, 128, 3), 200)])
-    assert list(duplicate_groups(images.astype(np.uint8))) == [0, -1, 0]
-
-
 def alike(rng, count, low):
     """Unit vectors without mean, many of them near one another; in waves up to ``low`` of 32, or in all."""
     waves = np.zeros((count, 32, 32))

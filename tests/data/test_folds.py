@@ -33,13 +33,6 @@ def test_duplicates_never_cross_and_are_spread(seed):
     assert all(20 <= (fold[:200] == number).sum() <= 60 for number in range(1, 6))
 
 
-def test_larger_groups_stay_whole():
-    table = faces(300)
-    table.loc[:29, "duplicate_group"] = np.arange(10).repeat(3)
-    fold = assign_folds(table, 5)
-    assert (fold[:30].reshape(10, 3) == fold[:30:3, None]).all()
-
-
 def test_the_order_of_rows_does_not_matter():
     table = faces(groups=40)
     shuffled = table.sample(frac=1, random_state=5)

@@ -23,7 +23,7 @@ from tiny_faces import (
     write_zip,
 )
 
-from agegender_lib.data import decode, load_faces, render_faces
+from agegender_lib.data import decode, load_faces
 from agegender_lib.data.rendered import COMMENT
 
 
@@ -89,17 +89,6 @@ def test_faces_of_200_pixels_become_what_the_coursework_has(tmp_path, store):
     assert (faces.images[0] != np.asarray(small)).any()
 
 
-def test_odd_names_of_the_real_data(tmp_path, store):
-    odd = ["24_0_1_20170116220224657 .jpg.chip.jpg", "55_0_0_20170116232725357jpg.chip.jpg"]
-    short = ["61_1_20170109142408075", "61_1_20170109150557335", "39_1_20170116174525125"]
-    names = odd + [name + ".jpg.chip.jpg" for name in short]
-    faces = load_faces(write_tar(tmp_path / "f.tar", {n: jpeg(s) for s, n in enumerate(names)}), store)
-    assert list(faces.table["file"]) == odd
-    assert list(faces.table["timestamp"]) == ["20170116220224657", "20170116232725357"]
-    assert len(faces.rejected) == 3
-    assert faces.rejected["reason"].str.contains("race field is missing").all()
-
-
 @pytest.mark.parametrize("marked", [0, 1, 5])
 def test_drawn_faces_are_known_by_their_comment(tmp_path, store, marked):
     files = {
@@ -107,12 +96,6 @@ def test_drawn_faces_are_known_by_their_comment(tmp_path, store, marked):
         for n, name in enumerate(sorted(FACES, reverse=True))
     }
     assert load_faces(write_folder(tmp_path / "f", files), store).rendered is (marked > 0)
-
-
-def test_rendered_faces_are_read_like_photographs(tmp_path, store):
-    faces = load_faces(render_faces(tmp_path / "rendered", count=12, seed=1, duplicates=0.1), store)
-    assert faces.rendered and len(faces) == 12 and faces.rejected.empty
-    assert list(faces.table["duplicate_group"].value_counts()) == [10, 2]
 
 
 # What is rejected, each with its reason
@@ -152,13 +135,6 @@ def test_an_odd_file_is_rejected_and_the_import_goes_on(tmp_path, store, kind):
         ((file, given),) = reasons(faces).items()
         assert file == f"sub/{name}".replace("\udcff", r"\udcff").replace("\n", r"\n")
         assert reason in given
-
-
-def test_rgba_cannot_reach_the_array(tmp_path):
-    with pytest.raises(decode.NotAFace, match="not a JPEG"):
-        memory = io.BytesIO()
-        picture(1).convert("RGBA").save(memory, "PNG")
-        decode.decode_face(memory.getvalue())
 
 
 def test_a_bomb_is_never_decoded(monkeypatch):

@@ -61,12 +61,6 @@ def test_same_seed_same_bytes_whatever_the_count(folder, tmp_path):
     assert len(set(again.values())) == 109  # of the two duplicates planted so far one is byte-identical
 
 
-def test_other_seed_other_faces(folder, tmp_path):
-    other = _bytes(rendered.render_faces(tmp_path / "other", 20, SEED + 1, DUPLICATES))
-    assert not set(other) & set(_bytes(folder))
-    assert not set(other.values()) & set(_bytes(folder).values())
-
-
 def test_one_face_follows_its_labels_and_its_generator():
     def draw(age, gender, race, seed=0):
         return np.asarray(draw_face(age, gender, race, np.random.default_rng(seed))).astype(int)
@@ -140,12 +134,6 @@ def test_a_folder_of_something_else_is_refused(folder, arguments):
     with pytest.raises(InputError, match="already holds something other"):
         rendered.render_faces(folder, *arguments)
     assert _bytes(folder) == before
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
-    (tmp_path / "faces").touch()
-    with pytest.raises(InputError, match="already holds something other"):
-        rendered.render_faces(tmp_path / "faces", 3)
 
 
 def test_an_interrupted_call_leaves_nothing(tmp_path, monkeypatch):

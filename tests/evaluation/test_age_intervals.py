@@ -207,15 +207,6 @@ def test_gender_silence_sorts_by_the_distance_from_one_half():
     assert table["random"].iloc[0] == pytest.approx(0.75) and table["gain"].iloc[-1] == pytest.approx(1)
 
 
-def test_equally_sure_faces_do_not_come_in_the_order_of_their_ages():
-    predictions, _ = faces(count=1000, spreads=(5.0, 5.0))
-    error = np.abs(predictions["age"] - predictions["age_predicted"])
-    predictions = predictions.iloc[np.argsort(error)].assign(p_female=0.3, gender=np.arange(1000) // 500)
-    half = gender_abstention(predictions, [0.5], resamples=20).iloc[0]
-    # in the table's order all of the first half would be right
-    assert half["value"] == pytest.approx(0.5, abs=0.06)
-
-
 def test_the_surest_of_a_resample_are_those_of_the_repeated_images():
     rng = np.random.default_rng(1)
     values, doubt = rng.random(40), rng.random(40)

@@ -75,20 +75,6 @@ def test_the_ceiling_is_the_share_of_right_labels(wrong):
     )
 
 
-def test_nothing_is_found_where_nothing_was_planted():
-    found = quantities(labels(lambda rng, shape: np.zeros(shape)))
-    ceiling = found.index == "gender_accuracy_ceiling"
-    assert (found.loc[~ceiling, ["value", "low", "high"]] == 0).all(axis=None)
-    assert (found.loc[ceiling, ["value", "low", "high"]] == 1).all(axis=None)
-
-
-def test_triples_count_like_pairs():
-    pairs, triples = quantities(labels(normal)), quantities(labels(normal, size=3))
-    assert triples.loc["age_gap", "value"] == pytest.approx(pairs.loc["age_gap", "value"], rel=0.05)
-    assert pairs[["faces", "groups", "pairs"]].iloc[0].to_list() == [4000, 2000, 2000]
-    assert triples[["faces", "groups", "pairs"]].iloc[0].to_list() == [6000, 2000, 6000]
-
-
 def test_by_hand():
     """One pair two years apart and one triple of ages 10, 10 and 16 with one other gender."""
     table = pd.DataFrame(

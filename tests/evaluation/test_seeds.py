@@ -53,11 +53,6 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
 
 
-def test_a_small_spread_of_seeds_is_smaller_than_that_of_images():
-    row = age_error(seed_spread({"a": training(1, -0.1), "b": training(2, 0.1)}, resamples=200)).iloc[0]
-    assert row["seed_sd"] == pytest.approx(0.02**0.5) and row["larger"] == "images"
-
-
 def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
     runs = {
         "a": training(1, epochs=8),

@@ -16,7 +16,7 @@ from PIL import Image
 #: Parts of names that say "not whole yet": of files, and of folders with all that is in them.
 UNFINISHED = re.compile(r"(^\.writing-|^\.running-|^\.import-|\.part$|^\.next$|\.old$|^\.[^/]*\.lock$)")
 # what a run says of the time it took and of the machine; the packed size follows the moment of saving
-_OF_THE_MOMENT = re.compile(r"second|file_bytes|megabytes|^commit$")
+_OF_THE_MOMENT = re.compile(r"second|minute|file_bytes|megabytes|^commit$")
 
 
 def finished(folder: Path) -> list[Path]:

@@ -105,15 +105,6 @@ def test_intervals_are_hollow_before_and_filled_after_the_correction():
     assert aims == [0.5, 0.8, 0.95]
 
 
-def test_a_model_without_distribution_shows_its_constant_intervals():
-    tables = without_distribution()
-    figure = plots.interval_coverage(tables)
-    shown = dots(figure.axes[0], look_of(tables)["ModelB"][0])
-    rows = tables["ModelB"][tables["ModelB"]["by"] == "all"]
-    assert [x for x, _, _ in shown] == pytest.approx(rows["coverage"].tolist())
-    assert not any(hollow for _, _, hollow in shown)
-
-
 def test_bands_stand_in_their_order_and_small_ones_are_grey():
     tables = coverages()
     figure = plots.coverage_by_age(tables)

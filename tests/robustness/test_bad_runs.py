@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-import pytest
 from explorer_tools import faces_of, write_run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,9 +92,3 @@ def test_run_folders(files):
 def test_a_run_folder_in_order_is_read(tmp_path):
     run = read_run(write(tmp_path / "run", whole()))
     assert len(run.predictions) == len(FACES) and len(run.history) == 3
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named(name, tmp_path):
-    folder = write(tmp_path / "run", {key: data for key, data in whole().items() if key != name})
-    assert name in outcome(lambda: read_run(folder))[1]
