@@ -143,7 +143,7 @@ def test_metrics_and_gaps_need_a_part_of_the_resamples_at_a_time(monkeypatch):
 
 def test_it_does_not_matter_how_many_shuffles_fit_into_memory(monkeypatch):
     few = answers(300, seed=6)
-    given = (few["race"].to_numpy(), few["duplicate_group"].to_numpy(), few["gender"].to_numpy(), 7, 50)
+    given = (few["race"].to_numpy(), few["duplicate_group"].to_numpy(), few["gender"].to_numpy(), 50, 7)
     first, table = np.concatenate(list(shuffled_blocks(*given))), gaps(few, resamples=50)
     monkeypatch.setattr(permutation, "CHUNK", 7 * 300)
     blocks = list(shuffled_blocks(*given))
