@@ -93,10 +93,10 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
     return spoilt
 
 
-def corrupted_examples(image: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+def corrupted_examples(image: np.ndarray) -> dict[str, np.ndarray]:
     """One face, uint8 [128, 128, 3], under every corruption: name to uint8 [5, 128, 128, 3], weakest first."""
     return {
-        name: np.concatenate([corrupt(image[None], name, strength, seed) for strength in way.strengths])
+        name: np.concatenate([corrupt(image[None], name, strength) for strength in way.strengths])
         for name, way in CORRUPTIONS.items()
     }
 

@@ -28,15 +28,13 @@ _GREY = LUMA.astype(np.float32)
 _FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
 
 
-def duplicate_groups(images: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
+def duplicate_groups(images: np.ndarray) -> np.ndarray:
     """Number the groups of near-duplicates.
 
     Parameters
     ----------
     images : numpy.ndarray
         uint8 ``[n, 128, 128, 3]``.
-    threshold : float
-        Correlation of thumbnails from which on two images are one photograph.
 
     Returns
     -------
@@ -49,7 +47,7 @@ def duplicate_groups(images: np.ndarray, threshold: float = THRESHOLD) -> np.nda
     seen: dict[bytes, int] = {}
     digests = (hashlib.blake2b(thumbnail, digest_size=16).digest() for thumbnail in thumbnails)
     first = np.array([seen.setdefault(key, image) for image, key in enumerate(digests)], dtype=np.int64)
-    one, other, _ = _similar(thumbnails, np.unique(first), threshold)
+    one, other, _ = _similar(thumbnails, np.unique(first), THRESHOLD)
     links = np.concatenate([one, first]), np.concatenate([other, np.arange(len(images))])
     graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(images), len(images)))
     _, component = connected_components(graph, directed=False)

@@ -25,6 +25,7 @@ from .pictures import style_sheet
 from .selection import Filter, select
 
 PAGE = 30  # thumbnails at once
+_SHEET = 16  # faces of a figure
 NOTHING = "No face is like that: widen a filter, or press Reset."
 
 
@@ -138,7 +139,7 @@ class Explorer(InWords):
         self.gallery.mark(int(places[0]) if len(places) else None)
 
 
-def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter, count: int = 16) -> Figure:
+def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter) -> Figure:
     """The first faces that a filter lets through, as a figure.
 
     Parameters
@@ -147,10 +148,8 @@ def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter, count: in
     table : DataFrame
         As ``face_table`` returns it.
     wanted : Filter
-    count : int
-        At most so many.
     """
-    rows = select(table, wanted)[:count]
+    rows = select(table, wanted)[:_SHEET]
     if not len(rows):
         return nothing_yet("No face is like that.")
     chosen = table.iloc[rows]

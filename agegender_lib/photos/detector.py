@@ -9,7 +9,6 @@ from agegender_lib.errors import InputError
 
 #: Pixels of the longer side at which a photo is searched. The least face that is found has 20 pixels there.
 SEARCHED_SIDE = 1024
-LEAST_FACE = 20
 #: Confidence of the detector's last stage below which a find is no face.
 CONFIDENCE = 0.9
 _LEAST_SIDE = 64

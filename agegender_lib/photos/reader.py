@@ -234,8 +234,13 @@ class PhotoReader:
 
     def _answered(self, photos: list[_Framed]) -> list[Photo]:
         """The photos with what the model says of their faces, all of which it sees together."""
-        crops = [np.empty((0, SIDE, SIDE, 3), np.uint8), *(photo.crops for photo in photos)]
-        p_female, age, *distribution = self._answers(np.concatenate(crops))
+        from agegender_lib.models.predict import as_floats, in_batches
+
+        crops = np.concatenate([np.empty((0, SIDE, SIDE, 3), np.uint8), *(photo.crops for photo in photos)])
+        size = next((size for size in _BATCHES if size >= len(crops)), _BATCHES[-1])
+        p_female, age, *distribution = in_batches(
+            lambda batch: self._network.predict_on_batch(as_floats(batch)), crops, size
+        )
         low, high = intervals(age[:, 0], distribution[0] if distribution else None, self._correction)
         answers = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
         ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
@@ -243,17 +248,6 @@ class PhotoReader:
             Photo(photo.pixels, _table(photo, own), photo.crops, photo.frames, self._correction is not None)
             for photo, own in zip(photos, np.split(answers, ends), strict=False)
         ]
-
-    def _answers(self, crops: np.ndarray) -> list[np.ndarray]:
-        """The network's outputs for faces, float [n, ...] each."""
-        parts = [[np.empty((0, output.shape[1]), np.float32)] for output in self._network.outputs]
-        for start in range(0, len(crops), _BATCHES[-1]):
-            batch = crops[start : start + _BATCHES[-1]].astype(np.float32) / 255
-            size = next(size for size in _BATCHES if size >= len(batch))
-            padded = np.concatenate([batch, np.zeros((size - len(batch), *batch.shape[1:]), np.float32)])
-            for part, answer in zip(parts, self._network.predict_on_batch(padded), strict=True):
-                part.append(np.asarray(answer)[: len(batch)])
-        return [np.concatenate(part) for part in parts]
 
 
 def _table(photo: _Framed, answers: np.ndarray) -> pd.DataFrame:
