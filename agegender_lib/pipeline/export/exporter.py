@@ -22,17 +22,7 @@ from agegender_lib.files import replacing
 from agegender_lib.pipeline.export.numbers import Numbers
 
 HERE = Path(__file__).parent
-TEXTS = (
-    "title",
-    "subtitle",
-    "short_title",
-    "author",
-    "affiliation",
-    "date",
-    "abstract",
-    "data_note",
-    "notice",
-)
+TEXTS = (*"title subtitle short_title author affiliation date abstract data_note notice".split(),)
 SETTINGS = ("bibliography", "results")
 # Jupyter's habits (lists and headings straight after text) added, pandoc's surprises (~x~, tables of dashes) left out;
 # without divs and spans all HTML shows up as raw, where it can be refused
@@ -43,6 +33,13 @@ READER = "markdown" + "".join(
     -simple_tables-multiline_tables-subscript-superscript
     """.split()
 )
+PANDOC = [
+    "--to=typst",
+    f"--lua-filter={HERE / 'refs.lua'}",
+    "--wrap=none",
+    "--columns=100000",
+    "--fail-if-warnings",
+]
 
 
 class ReportPDFExporter(Exporter):
@@ -83,9 +80,7 @@ def export_report(notebook: Path, pdf: Path) -> Path:
         nb = nbformat.read(notebook, as_version=4)
     except Exception as error:  # nbformat raises its own kinds, and those of json and jsonschema
         told = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"{notebook} cannot be read as a notebook ({told}): check its name, or save it again"
-        ) from None
+        raise InputError(f"{notebook} cannot be read as a notebook ({told}): save it again") from None
     content = set_pdf(nb, notebook.parent, notebook.name)
     with replacing(pdf) as temporary:
         temporary.write_bytes(content)
@@ -120,9 +115,7 @@ def set_pdf(nb: NotebookNode, folder: Path, name: str) -> bytes:
         before = "\n".join(source.splitlines()[: max(lines, default=0)])
         place = re.findall("^// (cell .*)", before, flags=re.M)[-1:]
         told = ". ".join([str(error).split("\n")[0], *getattr(error, "hints", [])])
-        raise InputError(
-            f"{': '.join([name, *place])}: Typst cannot set this ({told}): mend it there"
-        ) from None
+        raise InputError(f"{': '.join([name, *place])}: Typst cannot set this ({told})") from None
 
 
 def typst_source(nb: NotebookNode, folder: Path) -> str:
@@ -137,9 +130,7 @@ def typst_source(nb: NotebookNode, folder: Path) -> str:
         words = " ".join(cell.source.split())
         place = f"cell {number} ('{words[:40]}{'...' if len(words) > 40 else ''}')"
         if cell.cell_type != "markdown":
-            raise InputError(
-                f"{place} is a {cell.cell_type} cell, which the PDF does not show: make it Markdown"
-            )
+            raise InputError(f"{place} is a {cell.cell_type} cell, which no PDF shows: make it Markdown")
         pieces.append((place, cell.source))
     with ThreadPoolExecutor() as several:
         written = list(several.map(lambda piece: _typst(*piece, numbers, folder), pieces))
@@ -160,14 +151,11 @@ def _front_matter(nb: NotebookNode) -> dict:
             f"the YAML in cell 1 cannot be read ({told}): put texts that hold a colon or {{{{ }}}} in quotes"
         ) from None
     if not isinstance(values, dict) or not values.get("title"):
-        raise InputError(
-            "cell 1 is not YAML with a title: begin with ---, title: ..., --- on lines of their own"
-        )
+        raise InputError("cell 1 is not YAML with a title: write ---, title: ..., --- on three lines")
     for key in values:
         if key not in TEXTS + SETTINGS:
-            raise InputError(
-                f"unknown key {key!r} in the YAML of cell 1: {nearest(str(key), TEXTS + SETTINGS)}"
-            )
+            near = nearest(str(key), TEXTS + SETTINGS)
+            raise InputError(f"unknown key {key!r} in the YAML of cell 1: {near}")
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -179,17 +167,9 @@ def _strings(values: str | list) -> str:
 
 def _typst(place: str, text: str, numbers: Numbers, folder: Path) -> str:
     """Markdown with placeholders to Typst; what pandoc warns of (maths it cannot read, say) is an error here."""
-    command = [
-        pypandoc.get_pandoc_path(),
-        "--from",
-        READER,
-        "--to",
-        "typst",
-        f"--lua-filter={HERE / 'refs.lua'}",
-    ]
-    command += ["--wrap=none", "--columns=100000", "--fail-if-warnings"]
-    text = numbers.fill(text, place)
-    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", cwd=folder)
+    command = [pypandoc.get_pandoc_path(), f"--from={READER}", *PANDOC]
+    filled = numbers.fill(text, place)
+    done = subprocess.run(command, input=filled, capture_output=True, encoding="utf-8", cwd=folder)
     if done.returncode:
         told = " ".join(re.sub(r"\[WARNING\]|Failing because.*", "", done.stderr).split())[:300]
         raise InputError(f"{place}: {told}")

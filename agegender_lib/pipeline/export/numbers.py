@@ -61,14 +61,7 @@ class Numbers(jinja2.Environment):
         """
         try:
             return self.from_string(text).render()
-        except (
-            jinja2.TemplateError,
-            InputError,
-            TypeError,
-            ValueError,
-            ArithmeticError,
-            LookupError,
-        ) as error:
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             line = f" in line {error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
             raise InputError(f"{place}: a placeholder{line} cannot be filled: {error}") from None
 

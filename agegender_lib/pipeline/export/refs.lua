@@ -4,7 +4,8 @@
 --   $$...$$ {#eq-x}                         a numbered equation
 --   [text]{.grey}                           grey text
 --   # References                            the bibliography
---   # Title {.appendix}                     the first page of the appendix
+--   # Title {.appendix}                     the beginning of the appendix
+--   # Title {.flush}                        a chapter that begins after all figures of those before it
 
 local OURS = { fig = true, tbl = true, eq = true, sec = true }
 local LONG_TABLE = 24 -- rows; a longer one may break across pages
@@ -84,15 +85,16 @@ function Table(tbl)
   for _, spec in ipairs(tbl.colspecs) do
     if spec[1] == "AlignDefault" then spec[1] = "AlignLeft" end
   end
+  local breakable = "breakable: " .. tostring(#tbl.bodies[1].body > LONG_TABLE)
   if #tbl.caption.long == 0 then
     tbl.classes:insert("typst:no-figure")
-    return { block("#unnumbered["), tbl, block("]") }
-  elseif #tbl.bodies[1].body > LONG_TABLE then
-    return { block("#[#show figure: set block(breakable: true)"), tbl, block("]") }
+    return { block("#unnumbered(" .. breakable .. ")["), tbl, block("]") }
   end
+  return { block("#[#show figure: set block(" .. breakable .. ")"), tbl, block("]") }
 end
 
 function Header(header)
   if pandoc.utils.stringify(header.content) == "References" then return block("#references[References]") end
   if header.classes:includes("appendix") then return { block("#show: appendix"), header } end
+  if header.classes:includes("flush") then return { block("#place.flush()"), header } end
 end
