@@ -5,6 +5,7 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
 from .backbones import BACKBONES, stages_of
+from .convert import convert
 from .describe import describe, sides
 from .grad_cam import explainer, grad_cam, grad_cams, randomised
 from .heads import average_flips, average_members
@@ -21,6 +22,7 @@ __all__ = [
     "average_members",
     "build_model_a",
     "build_model_b",
+    "convert",
     "describe",
     "explainer",
     "grad_cam",

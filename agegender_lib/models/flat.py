@@ -7,6 +7,7 @@ they only hold their defaults.
 
 import copy
 import inspect
+import math
 import re
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ import keras
 # Before what stands inside another model under the same name: the answer for one of several images.
 _EACH = "each_"
 _TENSOR = "__keras_tensor__"
+_CHANNELS = {"data_format": "channels_last"}
 # Always said: dtype and data_format may be others by a reader's own keras.json, and some Keras misses an offset.
 _SAID = "dtype", "data_format", "offset"
 
@@ -142,15 +144,21 @@ class _Graph:
                     layer["config"], dict(zip(inner, inputs, strict=True)), (*path, name)
                 )
                 return
-            said = {"args": _replaced(said["args"], place), "kwargs": _replaced(said["kwargs"], place)}
-            # the default; Keras 2 knows no such argument of some layers
-            if said["kwargs"].get("training") is False:
-                del said["kwargs"]["training"]
-            flat_layer = self.layers.get(names[name]) or self._add(layer, names[name], (*path, name))
+            # None is a default, and what is said of training is one as well: Resizing, when it was read, says True
+            keywords = {
+                key: _replaced(value, place)
+                for key, value in said["kwargs"].items()
+                if value is not None and key != "training"
+            }
+            said, plain = {"args": _replaced(said["args"], place), "kwargs": keywords}, names[name]
+            if layer["class_name"] == "LayerNormalization" and len(_list(layer["config"]["axis"])) > 1:
+                done[name, node] = [self._normalized(layer, plain, said["args"][0]["config"], (*path, name))]
+                return
+            flat_layer = self.layers.get(plain) or self._add(layer, plain, (*path, name))
             flat_layer["inbound_nodes"].append(said)
-            done[name, node] = [[names[name], len(flat_layer["inbound_nodes"]) - 1, 0]]
-            if layer["class_name"] == "Resizing":
-                done[name, node] = [self._told_inference(layer, names[name], done[name, node][0])]
+            done[name, node] = [[plain, len(flat_layer["inbound_nodes"]) - 1, 0]]
+            if layer["class_name"] == "Resizing" and f"{name}_only" not in layers:
+                done[name, node] = [self._told_inference(layer, plain, done[name, node][0])]
 
         # in the layers' order, which is that of the graph, so that no call has to look far back
         for layer in config["layers"]:
@@ -183,11 +191,30 @@ class _Graph:
         """
         arguments = resizing["config"]
         shape = [None, arguments["height"], arguments["width"], 3]
+        return self._call("Dropout", {"rate": 0.0}, f"{name}_only", history, shape)
+
+    def _normalized(self, layer: dict, name: str, tensor: dict, origin: tuple[str, ...]) -> list:
+        """The place of an image normalized over all its axes, as a row of numbers.
+
+        Keras 3 forgets the axes of this layer when it reads ``.h5``, unless they are one.
+        """
+        if layer["config"]["center"] or layer["config"]["scale"]:
+            raise ValueError(f"{name} learns over several axes, which no .h5 file can say")
+        shape = tensor["shape"]
+        row = [None, math.prod(shape[1:])]
+        place = self._call("Flatten", _CHANNELS, f"{name}_row", tensor["keras_history"], shape)
+        place = self._call("LayerNormalization", {**layer["config"], "axis": 1}, name, place, row, origin)
+        return self._call("Reshape", {"target_shape": shape[1:]}, f"{name}_image", place, row)
+
+    def _call(
+        self, kind: str, arguments: dict, name: str, history: list, shape: list, origin: tuple[str, ...] = ()
+    ) -> list:
+        """The place of what a layer makes of one tensor; the layer is added where there is none of this name."""
+        described = {"class_name": kind, "config": {"dtype": "float32", **arguments}}
+        layer = self.layers.get(name) or self._add(described, name, origin)
         tensor = {"shape": shape, "dtype": "float32", "keras_history": history}
-        dropout = {"class_name": "Dropout", "config": {"rate": 0.0, "dtype": "float32"}}
-        layer = self.layers.get(f"{name}_only") or self._add(dropout, f"{name}_only", ())
         layer["inbound_nodes"].append({"args": [{"class_name": _TENSOR, "config": tensor}], "kwargs": {}})
-        return [layer["name"], len(layer["inbound_nodes"]) - 1, 0]
+        return [name, len(layer["inbound_nodes"]) - 1, 0]
 
     def _named(self, config: dict, path: tuple[str, ...]) -> dict[str, str]:
         """The flat names of a model's layers by their names there."""
@@ -234,9 +261,13 @@ def _plain(layer: dict) -> dict:
         elif key.endswith("_initializer"):
             # the weights follow; drawing them first takes time
             value = default if default in ("zeros", "ones") else "zeros"
+        elif key == "axis" and isinstance(value, list) and len(value) == 1:
+            value = value[0]
         elif key == "activation":
             value = {"linear": None, "silu": "swish"}.get(value, value)
         if key == "name" or value is None or (key == "trainable" and value):
+            continue
+        if value is False and default is None:
             continue
         if key not in _SAID and value == (list(default) if isinstance(default, tuple) else default):
             continue
@@ -244,9 +275,11 @@ def _plain(layer: dict) -> dict:
     return found
 
 
-def _list(histories: list) -> list:
-    """A place, or a list of places, as a list."""
-    return [histories] if isinstance(histories[0], str) else histories
+def _list(one_or_more) -> list:
+    """A place, or a list of places, as a list; also an axis."""
+    if isinstance(one_or_more, int) or isinstance(one_or_more[0], str):
+        return [one_or_more]
+    return one_or_more
 
 
 def _histories(arguments) -> list[list]:

@@ -1,0 +1,208 @@
+"""Model files hold what Keras 3.0 and Keras 2 know, and other formats answer as Keras does."""
+
+import json
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from model_tools import answers, lived_in
+from tiny_faces import picture
+
+from agegender_lib.errors import InputError
+from agegender_lib.models import (
+    BACKBONES,
+    average_flips,
+    average_members,
+    build_model_a,
+    build_model_b,
+    convert,
+    load_model,
+)
+from agegender_lib.models.flat import flat, keras_2_config, portable_config
+from agegender_lib.models.saving import save_model
+
+# the package's own `convert` is the function of that name
+converting = import_module("agegender_lib.models.convert")
+FACES = np.stack([np.asarray(picture(seed)) for seed in range(4)]).astype("float32") / 255
+#: Every layer of Keras 3.0.5 and its arguments, from the signatures of that version.
+KERAS_3_0 = json.loads((Path(__file__).parent / "keras_3_0.json").read_text(encoding="utf-8"))
+
+
+def small(seed=0, **choices):
+    keras.utils.set_random_seed(seed)
+    return lived_in(build_model_a(**{"widths": (8, 8), "stem": 8, "side": 64, **choices}), FACES, seed)
+
+
+def members():
+    return average_members([average_flips(small(seed)) for seed in (1, 2)])
+
+
+MODELS = {
+    "members": members,
+    "ordinal": lambda: average_flips(small(age_head="ordinal", input_scaling="image", pooling="both")),
+    "original": lambda: lived_in(build_model_a("original", filters=(2, 3), dense=6), FACES),
+    "two sizes": lambda: average_flips(
+        lived_in(build_model_b("mobilenet_vggface2", "none", dense=8, side=[64, 128]), FACES)
+    ),
+}
+
+
+def unknown(config: dict) -> list[str]:
+    """What a configuration holds that Keras 3.0 does not know."""
+    found = []
+    for layer in config["layers"]:
+        kind = layer["class_name"]
+        found += [f"{kind}.{key}" for key in layer["config"] if key not in KERAS_3_0.get(kind, ())]
+        # a description inside an argument is an initialiser, a policy or a kernel
+        found += [f"{kind}.{key}" for key, value in layer["config"].items() if isinstance(value, dict)]
+        found += [f"{kind}({key}=)" for node in layer["inbound_nodes"] for key in node["kwargs"]]
+    return found
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def saved(request, tmp_path_factory):
+    """A model, and the folder in which it lies in both formats."""
+    model, folder = MODELS[request.param](), tmp_path_factory.mktemp("saved")
+    for name in ("model.keras", "model.h5"):
+        save_model(model, folder / name)
+    return model, folder
+
+
+def test_a_file_holds_nothing_that_keras_3_0_does_not_know(saved):
+    with zipfile.ZipFile(saved[1] / "model.keras") as archive:
+        described = json.loads(archive.read("config.json"))
+    assert unknown(described["config"]) == [] and len(described["config"]["layers"]) > 10
+    # where newer Keras writes one place, Keras 3.0 wants a list of places
+    assert described["config"]["input_layers"] == [["image", 0, 0]]
+    assert [name for name, _, _ in described["config"]["output_layers"]] == ["gender_output", "age_output"]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_is_described_in_keras_3_0_s_words(name):
+    config = portable_config(average_flips(build_model_b(name, "none", side=96)))
+    assert unknown(config) == []
+    names = [layer["name"] for layer in config["layers"]]
+    assert len(set(names)) == len(names)
+    # whatever else this process has built: the same model, the same words
+    assert portable_config(average_flips(build_model_b(name, "none", side=96))) == config
+
+
+def test_keras_2_opens_an_h5_file_and_answers_the_same(saved):
+    tf_keras = pytest.importorskip("tf_keras")
+    model, folder = saved
+    read = tf_keras.models.load_model(folder / "model.h5", compile=False)
+    assert read.output_names == ["gender_output", "age_output"]
+    for found, wanted in zip(read.predict(FACES, verbose=0), answers(model, FACES), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_files_answer_as_the_model_also_when_it_is_just_called(saved):
+    """Keras's Resizing tells what comes after it to train, unless it is told otherwise."""
+    model, folder = saved
+    wanted = model.predict(FACES, verbose=0)
+    for name in ("model.keras", "model.h5"):
+        read = keras.models.load_model(folder / name, compile=False)
+        before = [np.array(weight) for weight in read.weights]
+        for found in (read(FACES), read.predict(FACES, verbose=0)):
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+        assert all(map(np.array_equal, before, read.weights))
+
+
+def test_a_file_that_is_read_and_saved_again_stays_the_same(saved, tmp_path):
+    save_model(load_model(saved[1] / "model.h5"), tmp_path / "again.keras")
+    configs = []
+    for path in (saved[1] / "model.keras", tmp_path / "again.keras"):
+        with zipfile.ZipFile(path) as archive:
+            configs.append(json.loads(archive.read("config.json"))["config"])
+    assert unknown(configs[1]) == []
+    once, again = (keras_2_config(config) for config in configs)
+    assert once["output_layers"] == again["output_layers"]
+    assert {layer["name"]: layer for layer in once["layers"]} == {
+        layer["name"]: layer for layer in again["layers"]
+    }
+
+
+def test_a_flat_model_is_the_same_function_with_names_to_find_its_parts_by():
+    model = members()
+    plain = flat(model)
+    assert not any(isinstance(layer, keras.Model) for layer in plain.layers) and flat(plain) is plain
+    for found, wanted in zip(answers(plain, FACES), answers(model, FACES), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert len(plain.weights) == len(model.weights) and plain.count_params() == model.count_params()
+    ends = "age_distribution", "mirror_reverse", "each_gender_output", "shared_pool_relu"
+    for end in ends:
+        assert [layer.name for layer in plain.layers if layer.name.endswith(end)] == [
+            f"member_1_{end}", f"member_2_{end}"
+        ]  # fmt: skip
+
+
+# Other formats
+
+
+def test_a_format_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
+    model = small()
+    path = tmp_path / "model.h5"
+
+    def wrong(model, path):
+        other = keras.models.clone_model(model)
+        other.set_weights([weight * 1.001 for weight in model.get_weights()])
+        save_model(other, path)
+
+    monkeypatch.setitem(converting.FORMATS, ".h5", (wrong, converting.FORMATS[".h5"][1]))
+    with pytest.raises(InputError, match=r"model\.h5 is not written: it would answer up to .* years"):
+        convert(model, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("suffix", "package"), [(".onnx", "tf2onnx"), (".tflite", "ai_edge_litert")])
+def test_a_missing_converter_is_named(suffix, package, tmp_path, monkeypatch):
+    monkeypatch.setattr(converting, "find_spec", lambda name: None if name == package else object())
+    with pytest.raises(InputError, match=rf"\{suffix} files are made with {package}.*agegender\[export\]"):
+        convert(small(), tmp_path / f"model{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_and_tflite_answer_the_same_for_any_number_of_faces(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    model = average_flips(small())
+    for name in ("model.onnx", "model.tflite"):
+        convert(model, tmp_path / name)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    runner = litert.Interpreter(model_path=str(tmp_path / "model.tflite")).get_signature_runner()
+    for faces in (FACES[:1], FACES):
+        wanted = answers(model, faces)
+        named = runner(image=faces)
+        for found in (session.run(None, {"image": faces}), [named["gender_output"], named["age_output"]]):
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+# What would be missed if it came back
+
+
+def test_the_list_turns_red_for_a_new_argument_and_for_a_kernel_in_the_description():
+    config = portable_config(small())
+    resizing = next(layer for layer in config["layers"] if layer["class_name"] == "Resizing")
+    resizing["config"]["antialias"] = False
+    assert unknown(config) == ["Resizing.antialias"]
+    nested = json.loads(json.dumps(average_flips(small()).get_config(), default=str))
+    assert "Functional.layers" in unknown(nested)
+
+
+def test_large_weights_are_compressed_where_they_lie(saved):
+    with h5py.File(saved[1] / "model.h5") as file:
+        found = []
+        file.visititems(
+            lambda _, item: (
+                found.append(item) if isinstance(item, h5py.Dataset) and item.nbytes > 5000 else None
+            )
+        )
+        assert found and {item.compression for item in found} == {"gzip"}
+    assert load_model(saved[1] / "model.h5").name == saved[0].name
