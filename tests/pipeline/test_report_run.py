@@ -150,7 +150,7 @@ from agegender_lib import folders
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.profiles import read_profile
 
-values = read_profile(sys.argv[1]) | {"output": sys.argv[2]}
+values = read_profile(sys.argv[1]) | {"profile": sys.argv[1], "output": sys.argv[2]}
 for name in sys.argv[3:]:
     execute(folders.NOTEBOOKS / f"{name}.ipynb", values)
 """
@@ -160,7 +160,7 @@ def test_the_same_chapters_give_the_same_and_train_nothing_twice(work):
     """Elsewhere, with other hashes of strings: faces are drawn and ModelA is trained anew, the rest is there."""
     home, model_a = work / "elsewhere", results(work, "model_a")["run"]
     shutil.copytree(work / "runs", home / "runs", ignore=shutil.ignore_patterns(model_a))
-    chapters = ("01_exploration", "02_model_a", "04_comparison")
+    chapters = ("01_exploration", "02_model_a", "03_model_b", "04_comparison")
     started(home, "-c", CHAPTERS, work / "tiny.yaml", home / "report", *chapters, hashes="77")
     assert {path.name for path in (home / "runs").iterdir()} == {
         path.name for path in (work / "runs").iterdir()
@@ -171,9 +171,12 @@ def test_the_same_chapters_give_the_same_and_train_nothing_twice(work):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     for folder, fewest in ((f"runs/{model_a}", 6), ("report/figures", 10), ("report/results", 6)):
         # the other chapters, which were not repeated, have left more
-        found = [line for line in differences(work / folder, home / folder) if not line.startswith("only in")]
+        more = ("only in", "made_from.json")
+        found = [line for line in differences(work / folder, home / folder) if not line.startswith(more)]
         assert found == []
         assert len([path for path in (home / folder).rglob("*") if path.is_file()]) >= fewest
+    then, now = (results(place, "made_from")["chapters"] for place in (work, home))
+    assert now == {name: then[name] for name in chapters}
 
 
 def table(work, name):
