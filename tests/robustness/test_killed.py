@@ -25,6 +25,7 @@ from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.pipeline.publish import finish_publishing, publish
+from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 
 
 @pytest.fixture
@@ -94,13 +95,18 @@ def faces():
     return FaceSet(table, images, pd.DataFrame(columns=["file", "reason"]), "f" * 64, "four", False)
 
 
-def run_folder(folder):
-    """Every file that a run folder has, with next to nothing in it."""
+def run_folder(folder, faces):
+    """Every file that a run folder of these faces has, with next to nothing in it."""
     folder.mkdir()
-    for name in ("config.json", "provenance.json", "metrics.json"):
-        (folder / name).write_text("{}\n")
-    for name in ("history.csv", "predictions.csv"):
-        (folder / name).write_text("epoch\n1\n")
+    data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": False}
+    files.write_json(folder / "config.json", {"training": {"model": "model_a"}, "data": data})
+    files.write_json(folder / "provenance.json", {"data": data})
+    files.write_json(folder / "metrics.json", {})
+    for name, columns in (("history.csv", HISTORY_COLUMNS), ("predictions.csv", PREDICTION_COLUMNS)):
+        row = dict.fromkeys(columns, 1) | (
+            {"file": "a.jpg", "split": "validation"} if "file" in columns else {}
+        )
+        files.write_csv(folder / name, pd.DataFrame([row]))
     for name in ("model.keras", "model.h5"):
         (folder / name).write_bytes(name.encode())
     return folder
@@ -114,7 +120,7 @@ def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
     monkeypatch.setattr(
         outputs, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {})
     )
-    run = run_folder(tmp_path / "run")
+    run = run_folder(tmp_path / "run", faces)
 
     def chapter():
         out = Outputs(work / "report", faces)
