@@ -3,17 +3,6 @@
 from agegender_lib.evaluation.abstention import age_abstention, gender_abstention
 from agegender_lib.evaluation.age_intervals import age_coverage
 from agegender_lib.evaluation.age_spread import age_spread
-from agegender_lib.evaluation.attention import (
-    attention_of,
-    mean_faces,
-    mean_maps,
-    region_shares,
-)
-from agegender_lib.evaluation.attention_checks import (
-    attention_examples,
-    randomisation_check,
-)
-from agegender_lib.evaluation.attention_faces import faces_to_look_at
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
@@ -36,6 +25,14 @@ from agegender_lib.evaluation.headline import headline
 from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noise
 from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
 from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
+from agegender_lib.evaluation.saliency.faces import saliency_examples, sample_faces
+from agegender_lib.evaluation.saliency.maps import (
+    mean_faces,
+    mean_maps,
+    randomisation_check,
+    region_shares,
+    relative_maps,
+)
 from agegender_lib.evaluation.seeds import seed_spread
 from agegender_lib.evaluation.studies import (
     compare_choices,
@@ -57,8 +54,6 @@ __all__ = [
     "age_abstention",
     "age_coverage",
     "age_spread",
-    "attention_examples",
-    "attention_of",
     "average_seeds",
     "averaged",
     "baselines",
@@ -74,7 +69,6 @@ __all__ = [
     "errors_by",
     "errors_on_duplicates",
     "expected_calibration_error",
-    "faces_to_look_at",
     "fluctuation",
     "fold_spread",
     "gaps",
@@ -95,10 +89,13 @@ __all__ = [
     "read_run",
     "read_trainings",
     "region_shares",
+    "relative_maps",
     "reliability",
     "robustness_summary",
     "robustness_table",
     "running_median",
+    "saliency_examples",
+    "sample_faces",
     "seed_spread",
     "summarise",
     "surprising_labels",

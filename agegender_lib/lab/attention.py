@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from agegender_lib import plots
-from agegender_lib.evaluation import attention_of
+from agegender_lib.evaluation import relative_maps
 from agegender_lib.plots.style import mark_rendered
 
 Maps = dict[tuple[str, str], np.ndarray]
@@ -50,13 +50,13 @@ class Attention:
     def maps(self, image: np.ndarray) -> Maps:
         """(model, task) to its map of one face, uint8 [128, 128, 3], of every model that is loaded.
 
-        The maps are float32 [1, 128, 128], see ``evaluation.attention_of``.
+        The maps are float32 [1, 128, 128], see ``evaluation.relative_maps``.
         """
         found = {}
         for name in self.files:
             if name in self._explainers:
                 found[name, "age"], found[name, "gender"] = self._explainers[name](np.asarray(image)[None])
-        return attention_of(found)
+        return relative_maps(found)
 
 
 def attention_figure(
@@ -75,11 +75,8 @@ def attention_figure(
     rendered : bool
         The face is drawn, which the figure then says.
     """
-    right = (answers["p_female"] >= 0.5) == (answers["gender"] == 1)
-    # one face has no thirds of errors, so that no age of it stands out
-    looked_at = answers.assign(face=0, age_answer="middle", gender_answer=np.where(right, "right", "wrong"))
     shown = {key: each for key, each in maps.items() if key[1] == task}
-    figure = plots.attention_gallery(image[None], looked_at.iloc[:1], looked_at, shown)
+    figure = plots.saliency_gallery(image[None], answers.assign(face=0), shown)
     if rendered:
         mark_rendered(figure)
     return figure

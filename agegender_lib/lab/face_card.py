@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
-import matplotlib as mpl
 import numpy as np
 from PIL import Image
+
+from agegender_lib.plots.saliency import overlay
 
 #: What a card can show of a face, by what its buttons say.
 LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}
 _TOOLTIPS = ["the face alone", "where the model looks for the age", "where the model looks for the gender"]
 OLDEST = 100  # years; where the scale under an age ends
 _TICKS = (0, 20, 40, 60, 80, 100)
-_MAP, _COVER = "inferno", 0.6  # as in plots/attention.py
-_TO_GREY = (0.299, 0.587, 0.114)
 
 
 def face_card(
@@ -79,13 +78,6 @@ def answer_html(number: int, face: Mapping[str, Any]) -> str:
         f"<div>P(female) {_percent(float(face['p_female']))}</div>"
         + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
     )
-
-
-def overlay(crop: np.ndarray, attention: np.ndarray) -> np.ndarray:
-    """A map of attention in colour over the grey crop; uint8 [h, w, 3]."""
-    grey = (crop @ np.array(_TO_GREY))[..., None]
-    colour = mpl.colormaps[_MAP](np.clip(attention, 0, 1))[..., :3] * 255
-    return ((1 - _COVER) * grey + _COVER * colour).round().astype(np.uint8)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -1,7 +1,6 @@
 """Tables and arrays in, matplotlib figures out; knows no Keras and leaves no pyplot state behind."""
 
 from agegender_lib.plots.architecture import draw_architecture
-from agegender_lib.plots.attention import attention_gallery, attention_maps, attention_regions
 from agegender_lib.plots.calibration import (
     abstention_curves,
     coverage_by_age,
@@ -24,14 +23,12 @@ from agegender_lib.plots.predictions import (
     true_vs_predicted,
 )
 from agegender_lib.plots.robustness import corrupted_faces, robustness_curves
+from agegender_lib.plots.saliency import saliency_gallery, saliency_maps, saliency_regions
 from agegender_lib.plots.studies import choice_differences, error_by_faces
 from agegender_lib.plots.style import save_figure
 
 __all__ = [
     "abstention_curves",
-    "attention_gallery",
-    "attention_maps",
-    "attention_regions",
     "augmentation_grid",
     "choice_differences",
     "compare_models",
@@ -57,6 +54,9 @@ __all__ = [
     "photo_faces",
     "reliability_diagrams",
     "robustness_curves",
+    "saliency_gallery",
+    "saliency_maps",
+    "saliency_regions",
     "save_figure",
     "split_depth",
     "true_vs_predicted",

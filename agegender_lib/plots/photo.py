@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.transforms import Bbox
 from agegender_lib.errors import InputError
 from agegender_lib.photos import Photo
 from agegender_lib.plots.faces import _GAP, _caption, _face_width, _fitting, _grid, _show
+from agegender_lib.plots.saliency import overlay
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, styled, text_cm
 
 NO_FACE = "No face was found in this photo."
@@ -21,7 +21,6 @@ _LABEL_SIZE, _LABEL_CM = 7.5, 0.31
 # how much wider bold letters are
 _BOLD = 1.15
 _BOX, _UNDER = "#FFD23F", "#1A1A1A"
-_MAP, _COVER = "inferno", 0.6
 _MAP_EXPLAINED = "Beside each face: where the model finds its answer, from dark (nowhere) to bright (most)."
 
 
@@ -145,8 +144,5 @@ def _sign(ax: Axes, text: str, place: tuple, transform, vertical: str, horizonta
 
 def _beside(crop: np.ndarray, attention: np.ndarray) -> np.ndarray:
     """The face and, after a gap, its map over the grey face; uint8 [h, wider, 3]."""
-    grey = (crop @ np.array([0.299, 0.587, 0.114]))[..., None]
-    colours = mpl.colormaps[_MAP](np.clip(attention, 0, 1))[..., :3] * 255
-    over = (grey * (1 - _COVER) + colours * _COVER).round().astype(np.uint8)
     spacer = np.full_like(crop[:, : round(crop.shape[1] * _GAP)], 255)
-    return np.concatenate([crop, spacer, over], axis=1)
+    return np.concatenate([crop, spacer, overlay(crop, attention)], axis=1)

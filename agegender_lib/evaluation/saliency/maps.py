@@ -1,0 +1,172 @@
+"""What saliency maps of many faces have in common, and whether random weights would show it as well."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib.data.bands import AGE_BANDS
+from agegender_lib.data.regions import region_masks
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.bootstrap import estimates, mean_of
+
+Maps = Mapping[tuple[str, str], np.ndarray]
+ALL = "all"
+
+
+def relative_maps(maps: Maps) -> dict[tuple[str, str], np.ndarray]:
+    """Every map divided by its own mean: 1 is a pixel's fair share, whatever the model's units.
+
+    An empty map (nothing speaks for the answer) has no shares and becomes NaN.
+
+    Parameters
+    ----------
+    maps
+        (model, task) to float [n, h, w] from 0, as ``models.grad_cams`` returns them.
+    """
+    found = {}
+    for key, each in maps.items():
+        mean = each.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+        found[key] = np.divide(each, mean, out=np.full(each.shape, np.nan, np.float32), where=mean > 0)
+    return found
+
+
+def mean_maps(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = ()) -> pd.DataFrame:
+    """Saliency averaged over aligned faces, per model, task and age band; empty maps are left out.
+
+    Parameters
+    ----------
+    maps, random_maps
+        As ``models.grad_cams`` returns them for the faces of ``sampled``; the random ones of networks whose weights
+        were drawn anew (``models.randomised``), one for each seed.
+    sampled
+        As ``faces.sample_faces`` returns it.
+
+    Returns
+    -------
+    DataFrame
+        model, task, weights ("trained", or "random": the mean over seeds, of all faces), age_band (or "all"), map
+        (float32 [h, w], mean 1).
+    """
+    noise, rows = [relative_maps(one) for one in random_maps], []
+    for (model, task), each in relative_maps(maps).items():
+        full = _full(each, sampled)
+        for band, own in _bands(sampled).items():
+            if (own & full).any():
+                rows.append((model, task, "trained", band, each[own & full].mean(axis=0)))
+        others = [one[model, task] for one in noise]
+        means = [other[_full(other, sampled)].mean(axis=0) for other in others if _full(other, sampled).any()]
+        if means:
+            rows.append((model, task, "random", ALL, np.mean(means, axis=0)))
+    return pd.DataFrame(rows, columns=["model", "task", "weights", "age_band", "map"])
+
+
+def mean_faces(images: np.ndarray, sampled: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The average face of all and of every age band: name to uint8 [h, w, 3].
+
+    Parameters
+    ----------
+    images
+        uint8 [n, h, w, 3], the faces of ``sampled`` in its order.
+    """
+    bands = _bands(sampled).items()
+    return {name: np.rint(images[own].mean(axis=0)).astype(np.uint8) for name, own in bands}
+
+
+def region_shares(
+    maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = (), resamples: int = 2000
+) -> pd.DataFrame:
+    """How much saliency each part of the face gets, relative to its area (region attribution).
+
+    Parameters
+    ----------
+    maps, sampled, random_maps
+        As for :func:`mean_maps`.
+    resamples
+        Number of the bootstrap's draws, which keep duplicates together.
+
+    Returns
+    -------
+    DataFrame
+        A row per model, task and region (those of ``data.REGIONS`` and "elsewhere"): n and blank (faces with a map and
+        with an empty one); area and share (of the picture and of the saliency, 0 to 1); ratio (share / area: 1 is even
+        saliency) with its 95 % interval as ``_low`` and ``_high``; random, the same ratio without what was learned: the
+        mean over seeds, and their least and largest as ``_low`` and ``_high`` (NaN without ``random_maps``).
+    """
+    masks, rows = region_masks(), []
+    noise, groups = [relative_maps(one) for one in random_maps], sampled["duplicate_group"].to_numpy()
+    for (model, task), each in relative_maps(maps).items():
+        full = _full(each, sampled)
+        means = {name: mean_of(each[:, mask].mean(axis=1), among=full) for name, mask in masks.items()}
+        for name, ratio in estimates(means, groups, resamples).items():
+            area = masks[name].mean()
+            row = {"model": model, "task": task, "region": name, "n": full.sum(), "blank": (~full).sum()}
+            row |= {"area": area, "share": ratio.value * area} | ratio.columns("ratio")
+            ratios = [one[model, task][:, masks[name]].mean(axis=1) for one in noise]
+            other = [each[np.isfinite(each)].mean() for each in ratios if np.isfinite(each).any()] or [np.nan]
+            row |= {"random": np.mean(other), "random_low": min(other), "random_high": max(other)}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def randomisation_check(
+    maps: Maps, random_maps: Sequence[Maps], sampled: pd.DataFrame, resamples: int = 2000
+) -> pd.DataFrame:
+    """How alike the maps are to those of the same networks without what they learned (Adebayo et al. 2018).
+
+    The average map is one thing that faces' maps can share with random ones, because some places of an aligned face
+    have more edges than others. What is particular to a face is another: it is compared after the average is removed.
+
+    Parameters
+    ----------
+    maps, random_maps, sampled, resamples
+        As for :func:`region_shares`; at least one network with random weights.
+
+    Returns
+    -------
+    DataFrame
+        A row per model and task with Pearson correlations over pixels, means over seeds: ``average``, of the average
+        maps, where a few places in a row make unrelated maps easily alike by 0.2 or 0.3; ``face``, of each face's map
+        less the average map, with its 95 % interval as ``_low`` and ``_high``; n (faces) and blank (left out because a
+        map is empty).
+    """
+    noise, rows = [relative_maps(one) for one in random_maps], []
+    for (model, task), each in relative_maps(maps).items():
+        full = np.all([_full(one, sampled) for one in (each, *(one[model, task] for one in noise))], axis=0)
+        mean, own = _mean_and_rest(each[full])
+        randoms = [_mean_and_rest(one[model, task][full]) for one in noise]
+        faces = np.full(len(full), np.nan)
+        faces[full] = np.mean([_correlation(own, rest) for _, rest in randoms], axis=0)
+        average = np.mean([_correlation(mean, other) for other, _ in randoms])
+        groups = sampled["duplicate_group"].to_numpy()
+        face = estimates({"face": mean_of(faces, among=full)}, groups, resamples)["face"]
+        row = {"model": model, "task": task, "n": full.sum(), "blank": (~full).sum(), "average": average}
+        rows.append(row | face.columns("face"))
+    return pd.DataFrame(rows)
+
+
+def _full(each: np.ndarray, sampled: pd.DataFrame) -> np.ndarray:
+    """Which relative maps are not empty; bool [n]."""
+    if len(each) != len(sampled):
+        raise InputError(f"There are {len(each)} maps of {len(sampled)} faces: give those of sampled['row'].")
+    return ~np.isnan(each[:, 0, 0])
+
+
+def _bands(sampled: pd.DataFrame) -> dict[str, np.ndarray]:
+    """All faces, and those of every age band that occurs: bool [n] by name."""
+    bands = {band: (sampled["age_band"] == band).to_numpy() for band in AGE_BANDS}
+    return {ALL: np.ones(len(sampled), bool)} | {band: own for band, own in bands.items() if own.any()}
+
+
+def _mean_and_rest(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The average of some maps, and every map less it; float64 [pixels] and [n, pixels]."""
+    flat = each.reshape(len(each), np.prod(each.shape[1:])).astype(np.float64)
+    mean = flat.sum(axis=0) / max(1, len(flat))
+    return mean, flat - mean
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson correlation along the last axis; NaN where a map is constant."""
+    one, other = (each - each.mean(axis=-1, keepdims=True) for each in (one, other))
+    scale = np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1))
+    return (one * other).sum(axis=-1) / np.where(scale > 0, scale, np.nan)

@@ -1,0 +1,285 @@
+"""Which faces are looked at, and that saliency planted in maps is found again."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+
+from agegender_lib import plots
+from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import (
+    mean_faces,
+    mean_maps,
+    randomisation_check,
+    region_shares,
+    relative_maps,
+    saliency_examples,
+    sample_faces,
+)
+from agegender_lib.plots.saliency import overlay
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM
+from tests.plots.test_plots import check_layout, drawn
+
+MASKS = region_masks()
+
+
+def predictions(n=400, seed=0, ages=None):
+    """A model that reads a tenth of the genders wrongly and errs on ages by up to a tenth of them."""
+    rng = np.random.default_rng(seed + 1)
+    ages = np.random.default_rng(0).integers(0, 90, n) if ages is None else np.asarray(ages)
+    gender = np.arange(len(ages)) % 2
+    said = np.where(rng.random(len(ages)) < 0.1, 1 - gender, gender)
+    return pd.DataFrame(
+        {
+            "file": [f"{k}.jpg" for k in range(len(ages))],
+            "split": "validation",
+            "age": ages,
+            "gender": gender,
+            "race": 0,
+            "duplicate_group": -1,
+            "age_predicted": ages * (1 + rng.uniform(-0.1, 0.1, len(ages))) + rng.uniform(0, 0.1, len(ages)),
+            "p_female": np.where(said == 1, 0.8, 0.2),
+        }
+    )
+
+
+BOTH = {"ModelA": predictions(seed=1), "ModelB": predictions(seed=2).sample(frac=1, random_state=0)}
+FILES = [f"{k}.jpg" for k in reversed(range(500))]  # the faces lie in another order, and there are more
+SAMPLED = sample_faces(BOTH, FILES, 100)
+
+
+def flat(n=100):
+    return np.ones((n, 128, 128), np.float32)
+
+
+def only(region, n=100):
+    return np.repeat(MASKS[region][None].astype(np.float32), n, axis=0)
+
+
+def noise(seed, n=100):
+    """Smooth random maps, each another."""
+    coarse = np.random.default_rng(seed).random((n, 8, 8), dtype=np.float32)
+    return np.kron(coarse, np.ones((16, 16), np.float32))
+
+
+def test_regions_do_not_overlap_and_new_ones_are_no_corruptions():
+    assert set(MASKS) == {*REGIONS, "elsewhere"} == {"forehead", "eyes", "nose", "mouth", "elsewhere"}
+    np.testing.assert_array_equal(sum(mask.astype(int) for mask in MASKS.values()), 1)
+    assert MASKS["eyes"][27:45, 16:112].all() and MASKS["eyes"].sum() == 18 * 96
+    assert MASKS["mouth"][76:102, 30:98].all() and MASKS["mouth"].sum() == 26 * 68
+    assert set(CORRUPTIONS) & {*REGIONS} == {"eyes", "mouth"}
+
+
+# Which faces
+
+
+def test_every_band_has_as_many_faces_whatever_the_tables_order():
+    assert SAMPLED["age_band"].tolist() == [band for band in AGE_BANDS for _ in range(10)]
+    assert [FILES[row] for row in SAMPLED["row"]] == SAMPLED["file"].tolist()
+    labels = BOTH["ModelA"].set_index("file").loc[SAMPLED["file"]]
+    assert labels["age"].tolist() == SAMPLED["age"].tolist() and SAMPLED["file"].is_unique
+    turned = {name: table[::-1] for name, table in BOTH.items()}
+    pd.testing.assert_frame_equal(sample_faces(turned, FILES, 100), SAMPLED)
+    few = sample_faces({"m": predictions(ages=[1] * 3 + [25] * 100)}, FILES, 200)
+    assert few["age_band"].value_counts()[["0-2", "20-29"]].tolist() == [3, 20]
+    assert few["file"].tolist()[3:] != [f"{k}.jpg" for k in range(3, 23)]
+
+
+def test_what_all_models_miss_is_shown_first():
+    both = {name: table.assign(p_female=table["gender"] * 0.8 + 0.1) for name, table in BOTH.items()}
+    missed = SAMPLED["file"][55]
+    for table in both.values():
+        table.loc[table["file"] == missed, "p_female"] = 1 - table["p_female"]
+    both["ModelA"].loc[lambda table: table["file"] == SAMPLED["file"][5], "p_female"] = 0.5
+    assert saliency_examples(both, SAMPLED, 2)["face"].tolist()[2:] == [55, 55]
+
+
+def test_models_of_different_images_or_unknown_faces_are_refused():
+    with pytest.raises(InputError, match="different images"):
+        sample_faces({"a": BOTH["ModelA"], "b": BOTH["ModelB"][1:]}, FILES)
+    with pytest.raises(InputError, match=r"'0\.jpg' is not among"):
+        sample_faces(BOTH, FILES[:-1])
+    with pytest.raises(InputError, match="99 maps of 100 faces"):
+        region_shares({("ModelA", "age"): flat(99)}, SAMPLED)
+
+
+def test_examples_are_the_best_and_the_worst_of_different_ages():
+    examples = saliency_examples(BOTH, SAMPLED, 6)
+    faces = examples["face"].drop_duplicates().tolist()
+    assert len(faces) == 6 and examples["model"].tolist() == ["ModelA", "ModelB"] * 6
+    for row in examples.itertuples():
+        own = BOTH[row.model].set_index("file").loc[SAMPLED["file"][row.face]]
+        assert (row.age, row.gender, row.age_predicted, row.p_female) == tuple(
+            own[["age", "gender", "age_predicted", "p_female"]]
+        )
+    wrong = (examples["p_female"] >= 0.5) != (examples["gender"] == 1)
+    missed = wrong.groupby(examples["face"]).sum()
+    assert (missed[faces[:3]] == 0).all() and (missed[faces[3:]] >= 1).all()
+    for half in (SAMPLED.loc[faces[:3]], SAMPLED.loc[faces[3:]]):
+        assert half["age_band"].is_unique and half["age"].is_monotonic_increasing
+
+
+# What maps have in common
+
+
+def test_relative_maps_have_mean_one_whatever_the_units_and_an_empty_map_is_none():
+    maps = noise(0, 3) * np.array([1e-12, 1, 1e6], np.float32)[:, None, None]
+    maps[1] = 0
+    found = relative_maps({"k": maps})["k"]
+    np.testing.assert_allclose(found[[0, 2]].mean(axis=(1, 2)), 1, rtol=1e-5)
+    np.testing.assert_allclose(found[0] / found[0].max(), maps[0] / maps[0].max(), rtol=1e-5)
+    assert np.isnan(found[1]).all()
+
+
+def test_mean_maps_and_faces_are_those_of_their_band():
+    maps, images = flat(), np.zeros((100, 4, 4, 3), np.uint8)
+    maps[:20] = only("mouth")[0]
+    maps[90:] = 7 * only("eyes")[0]
+    maps[90] = 0
+    images[90:] = 200
+    random = [{("ModelB", "gender"): only("nose")}, {("ModelB", "gender"): 5 * only("forehead")}]
+    table = mean_maps({("ModelB", "gender"): maps}, SAMPLED, random)
+    table = table.set_index(["weights", "age_band"])["map"]
+    mouth, eyes, nose, forehead = (
+        MASKS[name] / MASKS[name].mean() for name in ("mouth", "eyes", "nose", "forehead")
+    )
+    assert len(table) == 12
+    for band, wanted in (("0-2", mouth), ("3-9", mouth), ("60-69", np.ones((128, 128))), ("80+", eyes)):
+        np.testing.assert_allclose(table["trained", band], wanted, rtol=1e-4)
+    np.testing.assert_allclose(table["trained", "all"], (20 * mouth + 9 * eyes + 70) / 99, rtol=1e-3)
+    np.testing.assert_allclose(table["random", "all"], (nose + forehead) / 2, rtol=1e-4)
+    faces = mean_faces(images, SAMPLED)
+    assert list(faces) == ["all", *AGE_BANDS]
+    assert (faces["80+"] == 200).all() and (faces["70-79"] == 0).all() and (faces["all"] == 20).all()
+
+
+def test_even_saliency_is_one_everywhere():
+    table = region_shares({("ModelA", "age"): 5 * flat()}, SAMPLED, resamples=50)
+    assert table["region"].tolist() == [*REGIONS, "elsewhere"]
+    np.testing.assert_allclose(table[["ratio", "ratio_low", "ratio_high"]], 1, rtol=1e-5)
+    np.testing.assert_allclose(table["share"], table["area"], rtol=1e-5)
+    assert table["share"].sum() == pytest.approx(1, rel=1e-5) and table["random"].isna().all()
+
+
+def test_planted_saliency_is_found_with_its_interval_and_empty_maps_are_counted():
+    """All of it on the mouth of 60 faces or on the eyes of 30, in other units; the maps of ten are empty."""
+    maps = np.concatenate([only("mouth", 60), 3 * only("eyes", 30), np.zeros((10, 128, 128), np.float32)])
+    random = [{("ModelA", "gender"): only("mouth")}, {("ModelA", "gender"): flat()}]
+    table = region_shares({("ModelA", "gender"): maps}, SAMPLED, random).set_index("region")
+    assert (table["n"] == 90).all() and (table["blank"] == 10).all()
+    for region, share in (("mouth", 2 / 3), ("eyes", 1 / 3)):
+        row, area = table.loc[region], MASKS[region].mean()
+        assert row["share"] == pytest.approx(share, rel=1e-4)
+        assert row["ratio"] == pytest.approx(share / area, rel=1e-4)
+        # as wide as a share of that many faces is uncertain
+        half = 1.96 * np.sqrt(2 / 9 / 90) / area
+        assert row["ratio_low"] == pytest.approx(row["ratio"] - half, rel=0.06)
+        assert row["ratio_high"] == pytest.approx(row["ratio"] + half, rel=0.06)
+    wanted = [(1 + 1 / MASKS["mouth"].mean()) / 2, 1, 1 / MASKS["mouth"].mean()]
+    found = table.loc["mouth", ["random", "random_low", "random_high"]]
+    np.testing.assert_allclose(found.astype(float), wanted, rtol=1e-4)
+    together = region_shares({("ModelA", "age"): maps}, SAMPLED.assign(duplicate_group=3))
+    np.testing.assert_array_equal(together["ratio_low"], together["ratio_high"])
+
+
+def test_the_randomisation_check_tells_the_average_from_what_is_a_faces_own():
+    shared, rest = only("mouth", 1) + 0.2, noise(2)
+    maps = {("ModelA", "age"): shared + noise(1) * 0.3, ("ModelA", "gender"): rest}
+    random = [
+        # the average is alike and the rest another; then the other way round, in other units
+        {("ModelA", "age"): shared + noise(4) * 0.3, ("ModelA", "gender"): 9 * (rest + 4 * only("eyes", 1))},
+        {("ModelA", "age"): shared + noise(5) * 0.3, ("ModelA", "gender"): 9 * (rest + 4 * only("nose", 1))},
+    ]
+    random[1]["ModelA", "age"][:3] = 0
+    table = randomisation_check(maps, random, SAMPLED).set_index("task")
+    age, gender = table.loc["age"], table.loc["gender"]
+    assert age["average"] > 0.97 and abs(age["face"]) < 0.03 and age["face_low"] < 0 < age["face_high"]
+    assert abs(gender["average"]) < 0.35 and gender["face"] > 0.9 and gender["face_low"] > 0.85
+    assert table[["n", "blank"]].to_numpy().tolist() == [[97, 3], [100, 0]]
+
+
+def test_maps_that_are_all_empty_have_rows_that_say_so():
+    maps = {("ModelA", "age"): noise(1) * 0, ("ModelA", "gender"): noise(2)}
+    table = region_shares(maps, SAMPLED, [maps], resamples=20)
+    row = table.query("task == 'age'")
+    assert (row["n"] == 0).all() and (row["blank"] == 100).all() and row["ratio"].isna().all()
+    check = randomisation_check(maps, [maps], SAMPLED, resamples=20).set_index("task")
+    assert check.loc["age", ["average", "face"]].isna().all() and check.loc[
+        "gender", "average"
+    ] == pytest.approx(1)
+    assert set(mean_maps(maps, SAMPLED, [maps])["task"]) == {"gender"}
+    assert plots.saliency_regions(table).axes
+
+
+# Figures
+
+
+def figures():
+    keys = [(model, task) for model in ("ModelA", "ModelB") for task in ("age", "gender")]
+    maps = {key: noise(k) + only("mouth") for k, key in enumerate(keys)}
+    random = [{key: noise(9 + k) for k, key in enumerate(keys)}]
+    images = np.random.default_rng(0).integers(0, 256, (100, 128, 128, 3), dtype=np.uint8)
+    examples, tables, faces = saliency_examples(BOTH, SAMPLED), mean_maps(maps, SAMPLED, random), None
+    faces = mean_faces(images, SAMPLED)
+    return {
+        "maps": (plots.saliency_maps(tables, faces), (tables, faces)),
+        "gallery": (plots.saliency_gallery(images, examples, relative_maps(maps)), examples),
+        "regions": (plots.saliency_regions(region_shares(maps, SAMPLED, random, resamples=50)), None),
+    }
+
+
+FIGURES = figures()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_fit_the_page_and_cut_nothing_off(name):
+    figure, _ = FIGURES[name]
+    check_layout(figure, drawn(figure))
+    width, height = figure.get_size_inches() * 2.54
+    assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20
+
+
+def test_every_map_stands_in_its_row_and_column_on_one_scale():
+    figure, (table, faces) = FIGURES["maps"]
+    cells = [ax for ax in figure.axes if ax.images]
+    assert len(cells) == 4 * (len(AGE_BANDS) + 2)
+    most = max(each.max() for each in table.loc[table["weights"] == "trained", "map"])
+    table = table.set_index(["model", "task", "weights", "age_band"])["map"]
+    rows = [("ModelA", "age"), ("ModelA", "gender"), ("ModelB", "age"), ("ModelB", "gender")]
+    for number, ax in enumerate(cells):
+        row, column = divmod(number, len(AGE_BANDS) + 2)
+        weights, band = [*(("trained", band) for band in (*AGE_BANDS, "all")), ("random", "all")][column]
+        wanted = overlay(faces[band], table[(*rows[row], weights, band)] / most)
+        np.testing.assert_array_equal(ax.images[0].get_array(), wanted)
+
+
+def test_a_bright_place_is_where_the_map_is_large():
+    face = np.full((2, 2, 3), 100, np.uint8)
+    found = overlay(face, np.array([[0, 0.5], [1, 7]])).astype(int).sum(axis=2)
+    assert found[0, 0] < found[0, 1] < found[1, 0] == found[1, 1]
+    bright = overlay(np.full((1, 1, 3), 250, np.uint8), np.zeros((1, 1)))
+    assert bright.sum() > overlay(face, np.zeros((2, 2)))[0, 0].sum()
+
+
+def test_the_gallery_writes_wrong_genders_in_red_and_only_those():
+    figure, examples = FIGURES["gallery"]
+    cells, red = [ax for ax in figure.axes if ax.images], []
+    for number, (_, rows) in enumerate(examples.groupby("face", sort=False)):
+        line, rows = cells[number * 5 : number * 5 + 5], rows.set_index("model")
+        assert line[0].get_title().startswith(f"{rows['age'].iloc[0]} y")
+        for ax, model, task in zip(line[1:], "AABB", ("age", "gender") * 2, strict=True):
+            row = rows.loc[f"Model{model}"]
+            gender = ["male", "female"][int(row["p_female"] > 0.5)]
+            assert ax.get_title() == (gender if task == "gender" else f"{row['age_predicted']:.0f} y")
+            wrong = task == "gender" and (row["p_female"] > 0.5) != row["gender"]
+            assert (to_rgba(ax.title.get_color()) == to_rgba(COLOURS["wrong"])) == wrong
+            red.append(wrong)
+    assert any(red) and not all(red)
+
+
+def test_a_face_without_a_map_says_so():
+    maps = relative_maps({("ModelA", "age"): flat() * 0, ("ModelA", "gender"): flat()})
+    images = np.zeros((100, 128, 128, 3), np.uint8)
+    figure = plots.saliency_gallery(images, saliency_examples({"ModelA": BOTH["ModelA"]}, SAMPLED, 2), maps)
+    assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["none"] * 2
