@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled, whisker
 
 _ABSTENTION = (
     ("Age: error", "mean absolute (years)"),
     ("Gender: accuracy", "share right"),
 )
 _LEVEL = 0.8
+_DOT = {"width": 1.2, "ms": 4, "mew": 1.1}
 _AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
 
 
@@ -87,7 +87,7 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
             y = levels.index(row.level) + offset + (-0.05 if before else 0.05)
             for ax, measure in zip(axes, ("coverage", "width"), strict=True):
                 value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
-                _dot(ax, value, low, high, y, looks[name], before)
+                whisker(ax, value, low, high, y, looks[name], before, **_DOT)
     for number, level in enumerate(levels):
         axes[0].plot([level, level], [number - 0.45, number + 0.45], color="#555555", lw=0.9, ls=(0, (4, 2)))
     axes[0].set(title="How often it holds the age", xlabel="share of faces")
@@ -132,7 +132,8 @@ def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
             for row in own[own["interval"] == _corrected(table)].itertuples():
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 y = bands.index(row.group) + offset
-                _dot(ax, row.coverage, row.coverage_low, row.coverage_high, y, (colour, looks[name][1]))
+                ends = row.coverage_low, row.coverage_high
+                whisker(ax, row.coverage, *ends, y, (colour, looks[name][1]), **_DOT)
         ax.set(title=title, xlabel=f"{percent(_LEVEL)} intervals that hold the age")
         ax.grid(axis="y", visible=False)
     percent_axis(axes[0].xaxis)
@@ -185,11 +186,3 @@ def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd
 
 def _corrected(table: pd.DataFrame) -> str:
     return "stretched" if "stretched" in set(table["interval"]) else "constant"
-
-
-def _dot(
-    ax: Axes, value: float, low: float, high: float, y: float, look: tuple[str, str], hollow: bool = False
-) -> None:
-    colour, marker = look
-    ax.plot([low, high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
-    ax.plot([value], [y], marker, color=colour, mfc="white" if hollow else colour, ms=4, mew=1.1, zorder=3)

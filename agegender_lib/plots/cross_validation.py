@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, percent, percent_axis, styled
+from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, percent, percent_axis, styled, whisker
 
 _PANELS = (
     ("age_mae", "Age error", "mean absolute (years)"),
@@ -37,10 +37,8 @@ def fold_scores(table: pd.DataFrame) -> Figure:
             whole[f"{measure}_low"], whole[f"{measure}_high"], color=COLOURS["ModelA"], alpha=0.13, lw=0
         )
         for y, (_, row) in enumerate(table.iterrows()):
-            colour, marker = _LOOKS.get(row["part"], _FOLD)
             low, high = row[f"{measure}_low"], row[f"{measure}_high"]
-            ax.plot([low, high], [y, y], color=colour, lw=1.5, solid_capstyle="butt")
-            ax.plot([row[measure]], [y], marker, color=colour, zorder=3)
+            whisker(ax, row[measure], low, high, y, _LOOKS.get(row["part"], _FOLD), mew=1)
             words = f"{row[measure]:.2f}" if measure == "age_mae" else percent(row[measure], 1)
             ax.annotate(words, (high, y), xytext=(5, 0), textcoords="offset points", va="center", size=7.5)
         left, right = ax.dataLim.intervalx

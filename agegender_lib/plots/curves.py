@@ -1,5 +1,7 @@
 """How a training went, epoch by epoch."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -42,7 +44,8 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
         ax.plot(epochs, validation, color=colour, label="validation")
         ax.set_title(heading, pad=15)
         ax.set_ylabel(unit)
-        _crop(ax, epochs, train, validation, lowest, colour)
+        if lowest:
+            _crop(ax, epochs, train, validation, colour)
         _annotate(ax, epochs, validation, column, lowest, colour)
         _stages(ax, history, epochs)
     percent_axis(axes[1].yaxis)
@@ -108,26 +111,27 @@ def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray) -> None:
         )  # fmt: skip
 
 
-def _crop(
-    ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, lowest: bool, colour: str
-) -> None:
-    """Let a few exploding epochs leave the panel instead of flattening the rest."""
-    if not lowest:
+def cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
+    """Let a few exploding epochs leave the panel instead of flattening the rest; returns in words how far they go."""
+    finite = [values[np.isfinite(values)] for values in curves]
+    finite = [values for values in finite if len(values)]
+    usual = max((np.quantile(values, 0.93) for values in finite), default=np.inf)
+    highest = max((values.max() for values in finite), default=0)
+    if highest <= 2.5 * usual:
+        return ""
+    ax.set_ylim(min(0, *(values.min() for values in finite)), 1.25 * usual)
+    return f"{highest:,.0f}" if highest >= 100 else f"{highest:.3g}"
+
+
+def _crop(ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, colour: str) -> None:
+    """Cut extreme epochs off, with a triangle at the edge for each."""
+    highest = cut_extremes(ax, [np.concatenate([train, validation])])
+    if not highest:
         return
-    values = np.concatenate([train, validation])
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return
-    usual = np.quantile(values, 0.93)
-    if values.max() <= 2.5 * usual:
-        return
-    top = usual * 1.25
-    ax.set_ylim(min(0, values.min()), top)
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
-        beyond = epochs[series > top]
+        beyond = epochs[series > ax.get_ylim()[1]]
         at_edge = {"transform": ax.get_xaxis_transform(), "gid": "cut"}
         ax.plot(beyond, np.full(len(beyond), 0.985), "^", color=shade, ms=4, **at_edge)
-    highest = f"{values.max():,.0f}" if values.max() >= 100 else f"{values.max():.3g}"
     ax.annotate(
         f"▲ off the scale, up to {highest}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
         size=7.5, color="#666666",

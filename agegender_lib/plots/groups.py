@@ -12,8 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.groups import GROUPINGS, SMALL
-from agegender_lib.plots.predictions import whisker
-from agegender_lib.plots.style import look_of, new_figure, percent_axis, readable_cells, styled
+from agegender_lib.plots.style import look_of, new_figure, percent_axis, readable_cells, styled, whisker
 
 # Measure: its words, its unit, its colours (darker is worse; for the bias both ways), and how a cell writes it.
 _MAPS = {
@@ -115,7 +114,7 @@ def group_gaps(table: pd.DataFrame) -> Figure:
             if np.isfinite(row.by_chance_ages):
                 ax.plot([row.by_chance_ages] * 2, [y - half, y + half], color="#333333", lw=0.9)
             beyond = row.gap > row.by_chance
-            whisker(ax, row.gap, row.low, row.high, y, *looks[row.model], filled=beyond)
+            whisker(ax, row.gap, row.low, row.high, y, looks[row.model], hollow=not beyond)
         ax.set(title=title, xlabel=unit)
         ax.set_xlim(left=-0.035 * ax.get_xlim()[1])  # a marker at 0 is seen whole
         ax.grid(axis="y", visible=False)

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, styled
+from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, styled, whisker
 
 _MODEL = {
     "duplicated": ("o", "model, same\nphotographs"),
@@ -59,13 +59,12 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
     colour, floor = COLOURS["wrong"], noise.loc["age_mae_floor"]
     least, most = (noise.loc[f"age_mae_floor_{end}", "value"] for end in ("least", "most"))
     ax.plot([least, most], [0, 0], "|", color=colour, ms=11, mew=1.1)
-    rows = [(floor["value"], floor["low"], floor["high"], colour, "D", "perfect\nreader")]
+    rows = [(floor["value"], floor["low"], floor["high"], (colour, "D"), "perfect\nreader")]
     for row in on_duplicates.itertuples():
-        look = (COLOURS["neutral"], *_MODEL[row.faces])
-        rows.append((row.age_mae, row.age_mae_low, row.age_mae_high, *look))
-    for y, (value, low, high, own, marker, _) in enumerate(rows):
-        ax.plot([low, high], [y, y], color=own, lw=2, solid_capstyle="butt")
-        ax.plot([value], [y], marker, color=own, zorder=3)
+        marker, words = _MODEL[row.faces]
+        rows.append((row.age_mae, row.age_mae_low, row.age_mae_high, (COLOURS["neutral"], marker), words))
+    for y, (value, low, high, look, _) in enumerate(rows):
+        whisker(ax, value, low, high, y, look, width=2, mew=1)
         ax.annotate(
             f"{value:.2f}", (value, y), xytext=(0, 7), textcoords="offset points", ha="center", size=8
         )

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from agegender_lib.errors import InputError
-from agegender_lib.plots.curves import PANELS, count_epochs, epochs_of
+from agegender_lib.plots.curves import PANELS, count_epochs, cut_extremes, epochs_of
 from agegender_lib.plots.style import (
     COLOURS,
     MARKERS,
@@ -64,8 +63,12 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame], train: bool = True) -
                 best = int(np.nanargmin(values) if lowest else np.nanargmax(values))
                 ax.plot(epochs[best], values[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
         ax.set(title=heading, ylabel=unit)
-        if lowest:
-            _cut(ax, [history[f"val_{column}"] for history in histories.values()])
+        validation = [history[f"val_{column}"].to_numpy(float) for history in histories.values()]
+        if lowest and (highest := cut_extremes(ax, validation)):
+            ax.annotate(
+                f"off the scale: up to {highest}", (1, 0.97), xycoords="axes fraction", ha="right", va="top", size=7.5,
+                color="#666666",
+            )  # fmt: skip
     percent_axis(axes[1].yaxis)
     for ax in axes[2:]:
         ax.set_xlabel("epoch")
@@ -89,16 +92,3 @@ def _looks(names: list[str]) -> list[tuple]:
             own[first] = COLOURS[model], _STYLES[0]
             free.remove(own[first])
     return [own.get(name) or free.pop(0) for name in names]
-
-
-def _cut(ax: Axes, validation: list[pd.Series]) -> None:
-    """Let exploding epochs leave the panel, where most values of every training would be flattened by them."""
-    finite = [values[np.isfinite(values)] for values in (each.to_numpy(float) for each in validation)]
-    usual = max((np.quantile(values, 0.93) for values in finite if len(values)), default=np.inf)
-    highest = max((values.max() for values in finite if len(values)), default=0)
-    if highest > 2.5 * usual:
-        ax.set_ylim(min(0, *(values.min() for values in finite if len(values))), 1.25 * usual)
-        ax.annotate(
-            f"off the scale: up to {highest:.3g}", (1, 0.97), xycoords="axes fraction", ha="right", va="top", size=7.5,
-            color="#666666",
-        )  # fmt: skip

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -20,6 +19,7 @@ from agegender_lib.plots.style import (
     percent_axis,
     readable_cells,
     styled,
+    whisker,
 )
 
 _MEASURES = {
@@ -129,7 +129,7 @@ def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
             for row in table.itertuples():
                 colour = COLOURS["faint"] if row.small else looks[name][0]
                 value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
-                whisker(ax, value, low, high, place[row.label] + offset, colour, looks[name][1])
+                whisker(ax, value, low, high, place[row.label] + offset, (colour, looks[name][1]))
         ax.set(title=title, xlabel=unit)
         ax.grid(axis="y", visible=False)
     axes[0].set_xlim(left=0)
@@ -169,7 +169,7 @@ def compare_models(table: pd.DataFrame) -> Figure:
             ours = np.isfinite(row.low)
             colour, marker = looks[row.model] if ours else (COLOURS["original report"], "D")
             y = models.index(row.model) + (-0.14 if ours else 0.2)
-            whisker(ax, row.value, row.low, row.high, y, colour, marker, filled=ours)
+            whisker(ax, row.value, row.low, row.high, y, (colour, marker), hollow=not ours)
             words = f"{row.value:.2f}" if metric == "age_mae" else percent(row.value, 1)
             end = row.high if ours else row.value
             ax.annotate(words, (end, y), xytext=(6, 0), textcoords="offset points", va="center", size=8)
@@ -194,12 +194,3 @@ def compare_models(table: pd.DataFrame) -> Figure:
 def _with_label(table: pd.DataFrame) -> pd.DataFrame:
     by = [name for name in GROUPINGS if name in table.columns]
     return table.assign(label=table[by].astype(str).agg(", ".join, axis=1))
-
-
-def whisker(
-    ax: Axes, value: float, low: float, high: float, y: float, colour: str, marker: str, filled: bool = True
-) -> None:
-    """A value as a marker on its interval, which is left out where it is missing."""
-    if np.isfinite(low):
-        ax.plot([low, high], [y, y], color=colour, lw=1.5, solid_capstyle="butt")
-    ax.plot([value], [y], marker, color=colour, mfc=colour if filled else "white", mew=1.2, zorder=3)

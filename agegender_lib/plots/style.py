@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -149,6 +150,37 @@ def readable_cells(ax: Axes) -> None:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
         luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
         text.set_color("black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white")
+
+
+def whisker(
+    ax: Axes,
+    value: float,
+    low: float,
+    high: float,
+    y: float,
+    look: tuple[str, str],
+    hollow: bool = False,
+    width: float = 1.5,
+    **mark: Any,
+) -> None:
+    """A value as a marker on its interval, which is left out where it is missing.
+
+    Parameters
+    ----------
+    ax, value, low, high, y
+        Where.
+    look
+        Colour and marker, see :func:`look_of`.
+    hollow
+        A marker that is white inside.
+    width, mark
+        Of the interval's line, in points; and how the marker differs from 1.2 points of edge.
+    """
+    colour, marker = look
+    if np.isfinite(low):
+        ax.plot([low, high], [y, y], color=colour, lw=width, solid_capstyle="butt")
+    mark = {"mew": 1.2, "mfc": "white" if hollow else colour} | mark
+    ax.plot([value], [y], marker, color=colour, zorder=3, **mark)
 
 
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
