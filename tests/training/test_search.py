@@ -25,6 +25,7 @@ from optuna.trial import TrialState
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES, load_faces, render_faces
 from agegender_lib.errors import InputError
+from agegender_lib.files import write_csv
 from agegender_lib.lock import alone
 from agegender_lib.pipeline import cli
 from agegender_lib.training.batches import Batches
@@ -116,7 +117,8 @@ class FakeTraining:
             self.disturb(config, epoch)
             last = 0.4 if epoch == config.epochs else 0
             rows.append(run_row(epoch, config.gender_weight + 1 - epoch / 10 + last))
-            pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
+            # whole or not at all, as trainings do: another worker may be reading it
+            write_csv(folder / "history.csv", pd.DataFrame(rows))
             on_epoch(rows[-1])
 
 
