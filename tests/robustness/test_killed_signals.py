@@ -65,7 +65,10 @@ def long(tmp_path):
 
 
 def test_a_kernel_that_is_killed_is_said(tmp_path):
-    cells = [nbformat.v4.new_code_cell("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")]
+    cells = [
+        nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
+    ]
     kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "09_greedy.ipynb")
     with pytest.raises(NotebookFailed, match=r"09_greedy.ipynb was cut off, because its kernel was killed"):
