@@ -52,7 +52,8 @@ def test_to_run_and_to_test_the_same_versions_are_pinned():
 
 
 @pytest.mark.parametrize(
-    ("places", "extras"), [(["agegender_lib", "notebooks"], {""}), (["tests"], {"", "test"})]
+    ("places", "extras"),
+    [(["agegender_lib", "notebooks"], {"", "export"}), (["tests"], {"", "test", "export"})],
 )
 def test_every_imported_package_is_asked_for(places, extras):
     declared = {
