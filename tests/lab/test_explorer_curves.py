@@ -64,7 +64,7 @@ def test_an_exploding_epoch_is_cut_off_and_told():
     wild.loc[3, "val_age_mae"] = 5000
     figure = plots.overlaid_curves({"calm": history_of(40), "wild": wild})
     assert figure.axes[3].get_ylim()[1] < 3 and figure.axes[0].get_ylim()[1] < 3
-    assert [text.get_text() for text in figure.axes[3].texts] == ["off the scale: up to 5e+03"]
+    assert [text.get_text() for text in figure.axes[3].texts] == ["off the scale: up to 5,000"]
     assert not figure.axes[0].texts
 
 
