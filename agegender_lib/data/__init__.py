@@ -12,32 +12,3 @@ from .regions import REGIONS, region_masks
 from .rendered import plan_faces, render_faces
 from .split import fewer_to_train, split_faces
 from .summary import split_table, summarise_faces
-
-__all__ = [
-    "AGE_BANDS",
-    "AGE_BAND_EDGES",
-    "CORRUPTIONS",
-    "GENDERS",
-    "RACES",
-    "REGIONS",
-    "RENDERED_FACES",
-    "FaceName",
-    "FaceSet",
-    "age_band",
-    "assign_folds",
-    "corrupt",
-    "corrupted_examples",
-    "duplicate_groups",
-    "duplicate_pairs",
-    "fewer_to_train",
-    "load_faces",
-    "open_faces",
-    "parse_name",
-    "plan_faces",
-    "region_masks",
-    "render_faces",
-    "split_faces",
-    "split_fold",
-    "split_table",
-    "summarise_faces",
-]

@@ -7,15 +7,3 @@ from .face_table import face_table
 from .photo_page import PhotoPage
 from .selection import Filter, select
 from .trainings import find_trainings, learning_curves
-
-__all__ = [
-    "Explorer",
-    "Filter",
-    "PhotoPage",
-    "contact_sheet",
-    "face_table",
-    "find_runs",
-    "find_trainings",
-    "learning_curves",
-    "select",
-]

@@ -1,6 +1,6 @@
 """Builders that return plain Keras models: ModelA, ModelB, their heads, and the augmentation layer."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
+import agegender_lib.quiet  # before Keras
 
 from .age_distribution import age_distribution
 from .augmentation import FaceAugmentation
@@ -13,24 +13,3 @@ from .model_a import build_model_a
 from .model_b import build_model_b, set_trainable
 from .predict import predict
 from .saving import load_model
-
-__all__ = [
-    "BACKBONES",
-    "FaceAugmentation",
-    "age_distribution",
-    "average_flips",
-    "average_members",
-    "build_model_a",
-    "build_model_b",
-    "convert",
-    "describe",
-    "explainer",
-    "grad_cam",
-    "grad_cams",
-    "load_model",
-    "predict",
-    "randomised",
-    "set_trainable",
-    "sides",
-    "stages_of",
-]

@@ -6,17 +6,3 @@ from .intervals import write_corrections
 from .pictures import SUFFIXES, open_picture
 from .reader import DEFAULT_MODEL, Photo, PhotoReader
 from .uses import EXCLUDED_USES
-
-__all__ = [
-    "DEFAULT_MODEL",
-    "EXCLUDED_USES",
-    "SUFFIXES",
-    "FaceDetector",
-    "Found",
-    "Photo",
-    "PhotoReader",
-    "detour_summary",
-    "held_out_detour",
-    "open_picture",
-    "write_corrections",
-]

@@ -18,31 +18,3 @@ from .folder import (
 from .held_out import drawn_rows, held_out_rows, read_distributions
 from .run import Run, read_run
 from .tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
-
-__all__ = [
-    "CONFIG",
-    "CURVES",
-    "DISTRIBUTIONS",
-    "HISTORY",
-    "HISTORY_COLUMNS",
-    "MADE_FROM",
-    "METRICS",
-    "MODEL",
-    "PREDICTIONS",
-    "PREDICTION_COLUMNS",
-    "PROVENANCE",
-    "TABLES",
-    "Run",
-    "check_run",
-    "check_same_faces",
-    "drawn_rows",
-    "find_runs",
-    "finished",
-    "held_out_rows",
-    "model_file",
-    "model_name",
-    "read_distributions",
-    "read_json",
-    "read_run",
-    "trained_runs",
-]

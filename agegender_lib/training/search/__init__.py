@@ -4,15 +4,3 @@ from .objective import VALUE_MEANING
 from .run import load_search, run_search, search_table
 from .space import SPACE, read_space, space_file
 from .tables import Search, search_or_kept
-
-__all__ = [
-    "SPACE",
-    "VALUE_MEANING",
-    "Search",
-    "load_search",
-    "read_space",
-    "run_search",
-    "search_or_kept",
-    "search_table",
-    "space_file",
-]
