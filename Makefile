@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
-PROFILE ?= quick
+PROFILE ?=
 WEIGHTS ?=
 WEIGHTS_F ?=
-OPTIONS = $(if $(DATA),--data "$(DATA)") --profile "$(PROFILE)" $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
+RETRAIN ?=
+OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(RETRAIN),--retrain) $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report pdf test lint lab app audit clean
@@ -29,7 +30,7 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps --require-hashes -r requirements-test.txt
 	@touch $@
 
-report: setup  ## run all notebooks, export report/report.pdf   [DATA=... PROFILE=coursework WEIGHTS=... WEIGHTS_F=...]
+report: setup  ## run all notebooks, export the PDF   [DATA=... PROFILE=coursework RETRAIN=1 WEIGHTS=... WEIGHTS_F=...]
 	$(BIN)/python -m agegender_lib report $(OPTIONS)
 
 pdf: setup  ## set the PDF anew from the figures and numbers in report/

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from agegender_lib.errors import InputError
 from agegender_lib.folders import CACHE
 
-from .archives import check_source, read_files, source_name
+from .archives import check_source, list_folder, read_files, source_name
 from .cache import find_entry, save_entry, source_key, work_folder
 from .decode import SIZE, NotAFace, decode_face
 from .duplicates import duplicate_groups
@@ -124,7 +124,9 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
     decoded: dict[str, tuple[int, bool] | str] = {}  # by SHA-256: where the pixels are, or why there are none
     slots = 0
     # Short imports show no bar.
-    files = iter(tqdm(read_files(source, _objection), "reading faces", unit="file", mininterval=0.5, delay=2))
+    total = len(list_folder(source)) if source.is_dir() else None  # an archive tells at its end
+    bar = tqdm(read_files(source, _objection), "reading faces", total, unit="file", mininterval=0.5, delay=2)
+    files = iter(bar)
     while batch := list(islice(files, _BATCH)):
         hashes = [hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else "" for _, data in batch]
         new = {key: data for key, (_, data) in zip(hashes, batch, strict=True) if key and key not in decoded}

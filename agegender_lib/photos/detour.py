@@ -45,7 +45,7 @@ def place_face(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int) -> pd.DataFrame:
     """Read some of a run's validation faces as they are and from photographs that they were put into.
 
-    For which ones see ``runs.held_out.drawn_rows``. A later call reads ``detour_<count>.csv`` in the run folder.
+    For which ones see ``runs.held_out.drawn_rows``. A later call reads ``detour_<count>.csv.gz`` in the run folder.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int) -> pd.Da
         whose box holds the placed one's centre), ``others`` (finds elsewhere) and, NaN where not found, ``age_photo,
         p_female_photo`` and ``shift`` (pixels of 128: the root mean square by which the frame's corners lie off).
     """
-    kept = Path(run_folder) / f"detour_{count}.csv"
+    kept = Path(run_folder) / f"detour_{count}.csv.gz"
     if not kept.is_file():
         _, rows = drawn_rows(run_folder, faces, count, 0, "detour")
         write_csv(kept, walk(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f")

@@ -1,14 +1,16 @@
-"""Notebooks, executed headless by papermill under one progress bar."""
+"""A notebook, executed headless by papermill."""
 
 import logging
 import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError, NotebookFailed
@@ -17,6 +19,7 @@ from agegender_lib.pipeline.kernel import NAME, ThisPython
 from agegender_lib.pipeline.parameters import parameters_of
 
 _USER_ERRORS = (InputError.__name__, Busy.__name__)
+_CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it
 
 
 def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:
@@ -50,61 +53,65 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
     running = executed / f".running-{notebook.name}"
     known = parameters_of(notebook)
     chosen = {name: value for name, value in parameters.items() if name in known}
-    with _told_live(notebook.stem):
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(running),
-                chosen,
-                cwd=str(notebook.parent),
-                # whatever kernel somebody chose last in JupyterLab or another editor
-                kernel_name=NAME,
-                language="python",
-                kernel_manager_class=ThisPython,
-                log_output=True,
-                progress_bar={"unit": "cell", "desc": notebook.stem, "leave": True},
-                # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own
-                extra_arguments=["--log-level=CRITICAL"],
-            )
-        except DeadKernelError:
-            raise NotebookFailed(
-                f"{notebook.name} was cut off, because its kernel was killed, most often for want of memory: close "
-                "other programs; the same command goes on where it stopped"
-            ) from None
-        except PapermillExecutionError as error:
-            if error.ename in _USER_ERRORS:
-                raise InputError(error.evalue) from None
-            raise NotebookFailed(
-                f"{notebook.name} failed with {error.ename}: {error.evalue} (its traceback is in {copy})"
-            ) from None
-        finally:
-            if running.exists():
-                os.replace(running, copy)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(running),
+            chosen,
+            cwd=str(notebook.parent),
+            # whatever kernel somebody chose last in JupyterLab or another editor
+            kernel_name=NAME,
+            language="python",
+            kernel_manager_class=ThisPython,
+            log_output=True,
+            progress_bar=False,
+            # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+    except DeadKernelError:
+        raise NotebookFailed(
+            f"{notebook.name} was cut off, because its kernel was killed, most often for want of memory: close "
+            "other programs; the same command goes on where it stopped"
+        ) from None
+    except PapermillExecutionError as error:
+        if error.ename in _USER_ERRORS:
+            raise InputError(error.evalue) from None
+        raise NotebookFailed(
+            f"{notebook.name} failed with {error.ename}: {error.evalue} (its traceback is in {copy})"
+        ) from None
+    finally:
+        if running.exists():
+            os.replace(running, copy)
     return copy
 
 
-class _told_live:
-    """Show what a notebook prints about a training above papermill's bar, and nothing else papermill logs."""
+@contextmanager
+def told_live(tell: Callable[[str, int, str], None]) -> Iterator[None]:
+    """Pass on how far notebooks have come and what they print about a training, and nothing else papermill logs.
 
-    def __init__(self, name: str):
-        self.name = name
-        self.logger = logging.getLogger("papermill")
+    Parameters
+    ----------
+    tell : callable
+        Gets the thread's name, the number of the cell that begins (0 for a line), and a line (empty for a cell).
+    """
+    logger, handler = logging.getLogger("papermill"), logging.Handler(logging.INFO)
 
-    def __enter__(self):
-        self.handler = logging.Handler(logging.INFO)
-        self.handler.emit = self._emit
-        self.level, self.spreads = self.logger.level, self.logger.propagate
-        self.logger.addHandler(self.handler)
-        self.logger.setLevel(logging.INFO)
-        self.logger.propagate = False
-
-    def __exit__(self, *_):
-        self.logger.removeHandler(self.handler)
-        self.logger.setLevel(self.level)
-        self.logger.propagate = self.spreads
-
-    def _emit(self, record: logging.LogRecord) -> None:
+    def emit(record: logging.LogRecord) -> None:
         message = record.getMessage()
+        if cell := _CELL.match(message):
+            tell(record.threadName, int(cell[1]), "")
         for line in message.splitlines():
             if line.startswith("epoch "):
-                tqdm.write(f"  {line}")
+                tell(record.threadName, 0, line)
+
+    handler.emit = emit
+    level, spreads = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = spreads

@@ -1,5 +1,8 @@
 """The Python that runs notebooks: always the one that runs this, whatever else is installed on the machine."""
 
+import weakref
+from typing import ClassVar
+
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import default
@@ -22,3 +25,18 @@ class ThisPython(AsyncKernelManager):
     @default("kernel_spec_manager")
     def _only_this(self) -> KernelSpecManager:
         return OnlyThisPython(parent=self)
+
+    _started: ClassVar[weakref.WeakSet] = weakref.WeakSet()
+
+    async def start_kernel(self, **options) -> None:
+        """Start it, and remember it for :meth:`kill_all`."""
+        self._started.add(self)
+        await super().start_kernel(**options)
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """End every kernel at once: what waits for one, in whichever thread, fails then."""
+        for manager in list(cls._started):
+            process = getattr(manager.provisioner, "process", None)
+            if process is not None:
+                process.kill()

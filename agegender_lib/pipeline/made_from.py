@@ -1,6 +1,7 @@
 """What each notebook of a report used. A report is made from one set of faces, one split and one profile."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,6 +12,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
+from agegender_lib.lock import alone
 from agegender_lib.pipeline.parameters import parameters_of
 from agegender_lib.pipeline.profiles import read_profile
 from agegender_lib.runs import MADE_FROM, read_json
@@ -24,9 +26,11 @@ _PATHS = ("data", "output", "profile")
 def record(results: Path, chapter: str, made_from: str, used: dict[str, Any], runs: dict[str, str]) -> None:
     """Keep what a notebook used, and the names of the runs it made by model, instead of what it used before."""
     path = results / MADE_FROM
-    chapters = read_json(path)["chapters"] if path.is_file() else {}
-    chapters[chapter] = {"data": made_from, "used": used, "runs": runs}
-    write_json(path, {"made_from": made_from, "chapters": dict(sorted(chapters.items()))})
+    # notebooks that run at the same time write into it
+    with alone(path.with_name(f".{MADE_FROM}.lock"), f"{path}", math.inf):
+        chapters = read_json(path)["chapters"] if path.is_file() else {}
+        chapters[chapter] = {"data": made_from, "used": used, "runs": runs}
+        write_json(path, {"made_from": made_from, "chapters": dict(sorted(chapters.items()))})
 
 
 def faces_used(faces: FaceSet) -> dict[str, str]:

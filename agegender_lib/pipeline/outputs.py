@@ -18,7 +18,16 @@ from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
 from agegender_lib.pipeline.made_from import faces_used, parameters_now, parameters_used, record, split_used
 from agegender_lib.plots import save_figure
-from agegender_lib.runs import TABLES, check_run, model_name, read_run, trained_runs
+from agegender_lib.runs import (
+    ANSWERS,
+    CONFIG,
+    TABLES,
+    check_run,
+    model_name,
+    read_json,
+    read_run,
+    trained_runs,
+)
 from agegender_lib.runs.kept import keep_trainings
 
 if TYPE_CHECKING:
@@ -112,6 +121,13 @@ class Outputs:
             copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")
         write_corrections(self.folder / "models" / f"{model}.keras", run, self.faces)
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
+
+    def answers(self) -> None:
+        """Keep the predictions of altered faces beside the tables of the trainings that :meth:`run` kept."""
+        for run in self.runs().values():
+            place = self._results(Path("runs", read_json(run / CONFIG)["training"]["model"]))
+            for path in (path for pattern in ANSWERS for path in sorted(run.glob(pattern))):
+                copy_file(path, place / path.name)
 
     def runs(self) -> dict[str, Path]:
         """The run folders that chapters 2 and 3 trained, by model, for the chapters after them.

@@ -10,6 +10,8 @@ from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
 
 #: The profile of who names none, and of what another leaves out.
 QUICK = "quick"
+#: The profile of the published report.
+COURSEWORK = "coursework"
 #: The parameter that says what a pre-trained model starts from.
 WEIGHTS_OF = {"model_b": "weights", "model_f": "weights_f"}
 

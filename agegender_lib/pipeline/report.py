@@ -1,57 +1,77 @@
 """The main job: every notebook, then the report, and nothing in `report/` touched before all of it is there."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.data import open_faces, split_faces
+from agegender_lib.data import FaceSet, open_faces, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
-from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.made_from import PROFILE, check_one_report, parameters_used, record
 from agegender_lib.pipeline.model_card import write_cards
-from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, notebooks, read_profile
+from agegender_lib.pipeline.profiles import COURSEWORK, QUICK, WEIGHTS_OF, model_settings, read_profile
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
+from agegender_lib.runs import CONFIG, read_json
 
 SOURCES = ("report.ipynb", "references.bib")
 
 
+@dataclass(frozen=True)
+class Report:
+    """What :func:`make_report` made.
+
+    Attributes
+    ----------
+    pdf : Path
+    profile : str
+        Its name.
+    rendered : bool
+        Whether it is of drawn faces.
+    """
+
+    pdf: Path
+    profile: str
+    rendered: bool
+
+
 def make_report(
     data: str | Path = "",
-    profile: str | Path = "quick",
+    profile: str | Path | None = None,
     weights: str | Path | None = None,
     weights_f: str | Path | None = None,
-    output: str | Path = folders.REPORT,
-) -> Path:
+    output: str | Path | None = None,
+    retrain: bool = False,
+) -> Report:
     """Run all notebooks and export the report.
 
-    Everything gathers in `build/report/` and moves to `output` at the end, so that a run that fails or is killed
+    Everything gathers in `build/chapters/` and moves to `output` at the end, so that a run that fails or is killed
     leaves the previous report whole; one that was killed while it moved is completed by the next call. Trainings that
-    are finished already are not repeated, and a killed one goes on from its last epoch.
+    are finished already, or published with the repository, are not repeated; a killed one goes on from its last epoch,
+    and chapters whose outcome cannot have changed are not executed again.
 
     Parameters
     ----------
     data : str or Path
         Faces to use, see `agegender_lib.data.load_faces`; empty for drawn ones.
-    profile : str or Path
-        See `read_profile`.
+    profile : str or Path, optional
+        See `read_profile`. Left out: "coursework" for the faces that the published models were trained on, "quick" for
+        others.
     weights, weights_f : str or Path, optional
         ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "none", or a
         file. Where neither says anything: "pretrained", but "none" for drawn faces.
-    output : str or Path
-        The report folder.
-
-    Returns
-    -------
-    Path
-        The PDF.
+    output : str or Path, optional
+        The report folder. Left out: `report` for real faces with the profile "coursework", `build/report` otherwise,
+        so that trying out changes nothing that is committed.
+    retrain : bool
+        Train also what the repository publishes.
 
     Raises
     ------
@@ -61,6 +81,8 @@ def make_report(
     Busy
         An InputError: while another process makes a report here.
     """
+    faces, profile = _faces_and_profile(data, profile)
+    name, real = Path(profile).stem, not faces.rendered and profile == COURSEWORK
     values = read_profile(profile)
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
@@ -68,35 +90,58 @@ def make_report(
     default = "pretrained" if values.get("data") else "none"
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
         values[parameter] = _located(given if given is not None else values.get(parameter, default))
-    output = Path(output)
+    values["retrain"] = retrain
+    output = Path(output) if output is not None else folders.REPORT if real else folders.BUILD / "report"
     for folder in (output, folders.BUILD, folders.RUNS, folders.CACHE):
         check_writable(
             folder, "allow writing there" + (", or give another --output" if folder == output else "")
         )
-    _check_early(values)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)
-        return _made(values, output, Path(profile).stem)
+        return Report(_made(values, faces, output, name), name, faces.rendered)
 
 
-def _made(values, output, profile):
+def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[FaceSet, str | Path]:
+    """The faces, and the profile that fits them where none is named."""
+    values = read_profile(profile or QUICK)
+    faces = open_faces(data or values.get("data", ""), values["rendered_faces"])
+    if profile is None:
+        runs = folders.REPORT / "results" / "runs"
+        known = any(
+            read_json(path)["data"]["fingerprint"] == faces.fingerprint for path in runs.glob(f"*/{CONFIG}")
+        )
+        profile = COURSEWORK if known else QUICK
+        if known:
+            print(f"these are the faces that the published models were trained on: the profile is {profile}")
+    return faces, profile
+
+
+def _made(values: dict[str, Any], faces: FaceSet, output: Path, profile: str) -> Path:
     """Run the notebooks, export and publish."""
-    staging = folders.BUILD / "report"
-    for name in (*GENERATED, "models"):
-        shutil.rmtree(staging / name, ignore_errors=True)
-    clear_left_over(staging)
+    staging = folders.BUILD / "chapters"
     # as it is now, whatever somebody writes into its file before the last notebook
     frozen = staging / "profile.yaml"
     with replacing(frozen) as temporary:
         temporary.write_text(yaml.safe_dump(values), encoding="utf-8")
+    parameters = values | {"output": str(staging), "profile": str(frozen)}
+    keys = chapter_keys(parameters, faces.fingerprint)
+    done = done_before(staging, keys)
+    if done is None:
+        for name in (*GENERATED, "models"):
+            shutil.rmtree(staging / name, ignore_errors=True)
+        clear_record(staging)
+    clear_left_over(staging)
+    if len(done or {}) < len(keys):
+        _check_early(values, faces)
     record(staging / "results", PROFILE, profile, parameters_used(values), {})
-    values |= {"output": str(staging), "profile": str(frozen)}
-    todo = notebooks()
-    for number, notebook in enumerate(todo, start=1):
-        tqdm.write(f"[{number}/{len(todo) + 1}] {notebook.name}")
-        execute(notebook, values)
-        check_one_report(staging / "results")
-    tqdm.write(f"[{len(todo) + 1}/{len(todo) + 1}] report.pdf")
+    run_chapters(
+        parameters,
+        faces.fingerprint,
+        staging,
+        lambda: check_one_report(staging / "results"),
+        # their times are part of a report that is read for them
+        alone=profile != QUICK,
+    )
     pdf = _export(staging)
     published = publish(pdf.parent, output)
     results = output / "results"
@@ -139,18 +184,20 @@ def _alone(folder):
     return alone(folder / ".report.lock", f"a report in {folder}")
 
 
-def _check_early(values: dict[str, Any]) -> None:
+def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
     """Refuse what would otherwise be refused after an hour of training."""
-    faces = open_faces(values.get("data", ""), values["rendered_faces"])
     # these import Keras, which takes seconds
     from agegender_lib.training import build_network, configure
     from agegender_lib.training.config import DEFAULTS
+    from agegender_lib.training.published import find_published
 
     for model in DEFAULTS:
         config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation)
-        # weights that cannot be had, or do not fit, are found here
-        build_network(config, values.get(WEIGHTS_OF.get(model), "none"))
+        weights = values.get(WEIGHTS_OF.get(model), "none")
+        if values["retrain"] or find_published(config, faces, weights) is None:
+            # weights that cannot be had, or do not fit, are found here
+            build_network(config, weights)
 
 
 def _located(weights: str) -> str:

@@ -2,6 +2,7 @@
 
 from .find import MADE_FROM, find_runs, model_file, model_name, trained_runs
 from .folder import (
+    ANSWERS,
     CONFIG,
     DISTRIBUTIONS,
     HISTORY,

@@ -13,6 +13,8 @@ PREDICTIONS = "predictions.csv"  # a row per face, of the saved model
 METRICS = "metrics.json"  # written last
 MODEL = "model.keras"
 DISTRIBUTIONS = "age_distributions.npz"  # of the held-out faces, where somebody asked for them
+#: Predictions of altered faces, which take many minutes: `robustness_<...>.csv.gz` and `detour_<count>.csv.gz`.
+ANSWERS = ("robustness_*.csv.gz", "detour_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 

@@ -4,6 +4,7 @@ import agegender_lib.quiet  # before Keras
 
 from .config import Stage, TrainingConfig, configure
 from .network import build_network
+from .published import train_or_restore
 from .robustness import corrupted_predictions
 from .spread import age_distributions
 from .train import train

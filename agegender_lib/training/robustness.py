@@ -22,7 +22,7 @@ def corrupted_predictions(
     """A run's answers to some of its validation faces, under every corruption at every strength.
 
     That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
-    ``robustness_<count>_<seed>_<hash of the corruptions>.csv`` in the run folder.
+    ``robustness_<count>_<seed>_<hash of the corruptions>.csv.gz`` in the run folder.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def corrupted_predictions(
         If ``count`` is no whole number from 1, the folder lacks a file, or the run was made with other faces.
     """
     folder = Path(run_folder)
-    kept = folder / f"robustness_{count}_{seed}_{_version()}.csv"
+    kept = folder / f"robustness_{count}_{seed}_{_version()}.csv.gz"
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
     held_out, place = drawn_rows(folder, faces, count, seed, "robustness")

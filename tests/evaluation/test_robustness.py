@@ -299,7 +299,7 @@ def test_answers_are_kept_and_read_again_even_without_the_model(run):
     many = len(calls)
     pd.testing.assert_frame_equal(corrupted_predictions(folder, found, count=6), first)
     assert len(calls) == many
-    assert len(list(folder.glob("robustness_6_0_*.csv"))) == 1
+    assert len(list(folder.glob("robustness_6_0_*.csv.gz"))) == 1
 
 
 def test_other_strengths_or_regions_are_computed_anew(run, monkeypatch):
@@ -311,7 +311,7 @@ def test_other_strengths_or_regions_are_computed_anew(run, monkeypatch):
     assert again.query("corruption == 'blur'")["strength"].unique().tolist() == [1, 2, 3, 4, 5]
     monkeypatch.setitem(REGIONS, "eyes", (0, 10, 0, 10))
     corrupted_predictions(folder, found, count=2)
-    assert len(list(folder.glob("robustness_2_0_*.csv"))) == 3
+    assert len(list(folder.glob("robustness_2_0_*.csv.gz"))) == 3
 
 
 def test_other_faces_and_missing_files_are_refused(run):

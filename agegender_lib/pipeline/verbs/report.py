@@ -2,12 +2,13 @@
 
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agegender_lib import folders
-from agegender_lib.pipeline.verbs.shared import (
-    new_verb,
-    shared_options,
-)
+from agegender_lib.pipeline.verbs.shared import new_verb, print_table, shared_options
+
+if TYPE_CHECKING:
+    from agegender_lib.pipeline.report import Report
 
 
 def add(verbs: _SubParsersAction) -> None:
@@ -20,12 +21,17 @@ def add(verbs: _SubParsersAction) -> None:
         "Execute the numbered notebooks with papermill, regenerate every figure and number, and export "
         "report/report.pdf. Finished trainings are not repeated.",
     )
-    shared_options(verb)
+    shared_options(verb, profile=None)
     verb.add_argument(
         "--weights-f", metavar="FILE", help="the same for ModelF, whose backbone was pre-trained on faces"
     )
     verb.add_argument(
-        "--output", default=folders.REPORT, metavar="FOLDER", help="report folder (default: report)"
+        "--output",
+        metavar="FOLDER",
+        help="report folder (default: report for real faces with the profile coursework, build/report otherwise)",
+    )
+    verb.add_argument(
+        "--retrain", action="store_true", help="train anew what is published with this repository"
     )
     verb.add_argument(
         "--pdf-only",
@@ -39,7 +45,27 @@ def run(options: Namespace) -> None:
     from agegender_lib.pipeline.report import export, make_report
 
     if options.pdf_only:
-        print(export(Path(options.output)))
+        print(export(Path(options.output or folders.REPORT)))
         return
-    pdf = make_report(options.data, options.profile, options.weights, options.weights_f, Path(options.output))
-    print(f"{pdf}")
+    report = make_report(
+        options.data, options.profile, options.weights, options.weights_f, options.output, options.retrain
+    )
+    _tell(report)
+
+
+def _tell(report: "Report") -> None:
+    """Where the PDF is, what it found in brief, and what to do next."""
+    import pandas as pd
+
+    from agegender_lib.pipeline.profiles import COURSEWORK
+
+    headline = pd.read_csv(report.pdf.parent / "results" / "headline.csv")
+    print_table(headline.drop(columns="data").round(3))
+    print(f"\n{report.pdf}")
+    if report.rendered:
+        print(
+            "It is a report of drawn faces, which shows how everything works and nothing about people. Next: "
+            "`make lab` to explore, or `make report DATA=train_val.tar` with the real faces."
+        )
+    elif report.profile != COURSEWORK:
+        print(f"The profile {report.profile} trains briefly: PROFILE=coursework trains to the end.")

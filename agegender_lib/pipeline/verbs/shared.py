@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DATA_HELP = (
     "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
 )
-PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: quick)"
+PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: pretrained (downloaded), none (random), or a Keras .weights.h5 file"
 )
@@ -46,10 +46,11 @@ def runs_option(verb: ArgumentParser) -> None:
     )
 
 
-def shared_options(verb: ArgumentParser) -> None:
+def shared_options(verb: ArgumentParser, profile: str | None = "quick") -> None:
     """``--data``, ``--profile`` and ``--weights``: what every training needs."""
     data_option(verb)
-    verb.add_argument("--profile", default="quick", help=PROFILE_HELP)
+    told = profile or "coursework for the faces that the published models were trained on, else quick"
+    verb.add_argument("--profile", default=profile, help=PROFILE_HELP.format(told))
     verb.add_argument("--weights", help=WEIGHTS_HELP)
 
 

@@ -1,0 +1,176 @@
+"""The chapters of a report: which wait for which, two at a time, and none again whose outcome is there."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from tqdm import tqdm
+
+from agegender_lib import folders
+from agegender_lib.files import write_json
+from agegender_lib.pipeline.execute import execute, told_live
+from agegender_lib.pipeline.kernel import ThisPython
+from agegender_lib.pipeline.parameters import parameters_of
+from agegender_lib.pipeline.profiles import notebooks
+
+#: The chapters that train the models, and those that read what came of them.
+TRAINING, READING = ("02_model_a", "03_model_b"), ("04_comparison", "06_groups", "07_trust", "09_explorer")
+#: What begins first, and the seconds that it takes in a quick report on two cores.
+SECONDS = {"02_model_a": 90, "03_model_b": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
+_SECONDS = 25
+# Whose versions change figures or numbers.
+_PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scikit-learn")
+
+
+def run_chapters(
+    values: dict[str, Any], fingerprint: str, staging: Path, check: Callable[[], None], alone: bool = False
+) -> list[str]:
+    """Execute the notebooks whose outcome is not in ``staging`` yet.
+
+    Parameters
+    ----------
+    values : dict
+        Parameters by name.
+    fingerprint : str
+        Of the faces.
+    staging : Path
+        The report folder that they write into. What was made there from anything else is the caller's to clear, see
+        :func:`done_before`.
+    check : callable
+        Called after each notebook; what it raises ends all.
+    alone : bool
+        Whether chapters that train run one after the other, because their times are part of the report.
+
+    Returns
+    -------
+    list of str
+        The names of the notebooks that were executed.
+    """
+    keys = chapter_keys(values, fingerprint)
+    done = done_before(staging, keys) or {}
+    chapters = {path.stem: path for path in notebooks()}
+    waiting = sorted((name for name in chapters if name not in done), key=lambda name: -SECONDS.get(name, 0))
+    executed = list(waiting)
+    running: dict[Future, str] = {}
+    pool = ThreadPoolExecutor(min(2, os.cpu_count() or 1))
+    with _Bar({name: chapters[name] for name in waiting}) as bar, told_live(bar.tell):
+        try:
+            while waiting or running:
+                for name in _ready(waiting, done, set(running.values()), alone):
+                    waiting.remove(name)
+                    running[pool.submit(_named, name, execute, chapters[name], values)] = name
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = running.pop(future)
+                    future.result()
+                    check()
+                    done[name] = keys[name]
+                    write_json(_record(staging), done)
+                    bar.finish(name)
+        except BaseException:
+            ThisPython.kill_all()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return executed
+
+
+def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bool) -> list[str]:
+    """What may begin now, at most as many as there is room for."""
+    trained = set(TRAINING) <= set(done)
+    able = [name for name in waiting if name not in READING or trained]
+    if alone and (running & set(TRAINING) or any(name in TRAINING for name in able)):
+        first = [name for name in able if name in TRAINING][:1]
+        return [] if running else first
+    return able[: max(0, min(2, os.cpu_count() or 1) - len(running))]
+
+
+def _named(name, function, *arguments):
+    threading.current_thread().name = name  # by which its log is told from another's
+    return function(*arguments)
+
+
+def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
+    """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library and packages."""
+    library = hashlib.sha256()
+    for path in sorted((folders.ROOT / "agegender_lib").rglob("*.py")):
+        library.update(path.read_bytes())
+    shared = [library.hexdigest(), fingerprint, *(version(package) for package in _PACKAGES)]
+    keys = {}
+    for path in notebooks():
+        known = parameters_of(path)
+        chosen = {name: value for name, value in sorted(values.items()) if name in known and name != "data"}
+        parts = [path.read_text(encoding="utf-8"), chosen, *shared, *map(_content, _files(chosen))]
+        keys[path.stem] = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+    return keys
+
+
+def _files(chosen: dict[str, Any]) -> list[Path]:
+    """Files that parameters name: studies, profiles, weights."""
+    named = [value for value in chosen.values() if isinstance(value, str) and value]
+    found = [path for value in named for path in (Path(value), folders.STUDIES / f"{value}.yaml")]
+    return [path for path in found if path.is_file()]
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def done_before(staging: Path, keys: dict[str, str]) -> dict[str, str] | None:
+    """The chapters whose outcome in ``staging`` is what they would give now; None where something else lies there."""
+    try:
+        done = json.loads(_record(staging).read_text())
+    except (OSError, ValueError):
+        return None
+    return done if all(keys.get(name) == key for name, key in done.items()) else None
+
+
+def clear_record(staging: Path) -> None:
+    """Forget which chapters were executed."""
+    _record(staging).unlink(missing_ok=True)
+
+
+def _record(staging: Path) -> Path:
+    return staging / "done.json"
+
+
+class _Bar:
+    """One bar for all chapters, in the seconds that they are expected to take."""
+
+    def __init__(self, chapters: dict[str, Path]):
+        self.seconds = {name: SECONDS.get(name, _SECONDS) for name in chapters}
+        self.cells = {name: len(nbformat.read(path, as_version=4).cells) for name, path in chapters.items()}
+        self.share = dict.fromkeys(chapters, 0.0)
+
+    def __enter__(self):
+        self.bar = tqdm(
+            total=sum(self.seconds.values()), desc="report", smoothing=0, disable=not self.seconds,
+            bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed}, about {remaining} left{postfix}",
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def tell(self, chapter: str, cell: int, line: str) -> None:
+        """A line that a chapter printed, or the cell that it has come to."""
+        if line:
+            tqdm.write(f"  {chapter}: {line}")
+        elif chapter in self.cells:
+            self._set(chapter, cell / (self.cells[chapter] + 1))
+
+    def finish(self, chapter: str) -> None:
+        tqdm.write(f"[{sum(part == 1 for part in self.share.values()) + 1}/{len(self.share)}] {chapter}")
+        self._set(chapter, 1.0)
+
+    def _set(self, chapter: str, share: float) -> None:
+        self.share[chapter] = share
+        self.bar.n = sum(self.seconds[name] * part for name, part in self.share.items())
+        self.bar.set_postfix_str(", ".join(name for name, part in self.share.items() if 0 < part < 1))

@@ -1,0 +1,134 @@
+"""Trainings that the repository holds already, so that the real report is made again in minutes."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from agegender_lib import folders
+from agegender_lib.data import FaceSet
+from agegender_lib.errors import InputError
+from agegender_lib.files import copy_file
+from agegender_lib.lock import ORPHANED, alone
+from agegender_lib.models import load_model, predict
+from agegender_lib.models.saving import save_model
+from agegender_lib.runs import (
+    ANSWERS,
+    CONFIG,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    TABLES,
+    check_run,
+    finished,
+    model_file,
+    read_json,
+)
+
+from .config import TrainingConfig
+from .identity import identity_of, name_of, training_name
+from .train import train
+
+# What a model has to say again of the first faces before it is taken for the one that the tables describe.
+_COMPARED, _YEARS, _P_FEMALE = 32, 1e-3, 1e-4
+
+
+def train_or_restore(
+    config: TrainingConfig,
+    faces: FaceSet,
+    weights: str | Path = "pretrained",
+    retrain: bool = False,
+    runs: Path = folders.RUNS,
+    report: Path = folders.REPORT,
+) -> Path:
+    """The run folder of a training: one that is finished here, the published one, or else a new training.
+
+    Parameters
+    ----------
+    config, faces, weights
+        As :func:`train` takes them.
+    retrain : bool
+        Train anew even where the repository publishes this training.
+    runs : Path
+        Folder of run folders.
+    report : Path
+        The report folder that publishes trainings.
+
+    Returns
+    -------
+    Path
+        The run folder. One line says so when it is the published one, and what that began from.
+
+    Raises
+    ------
+    InputError
+        See :func:`train`; also when the published model does not answer as its predictions say.
+    """
+    published = None if retrain else find_published(config, faces, weights, report)
+    if published is None or finished(Path(runs) / training_name(config, faces, weights)):
+        return train(config, faces, weights, runs)
+    folder = _restored(published, config, faces, Path(runs))
+    origin = read_json(published / METRICS)["weights_origin"]
+    print(
+        f"{folder.name} is published with this repository, for these faces and settings, begun from {origin}: nothing "
+        "is trained (retrain = True, or --retrain, trains it anew)"
+    )
+    return folder
+
+
+def find_published(
+    config: TrainingConfig, faces: FaceSet, weights: str | Path = "pretrained", report: Path = folders.REPORT
+) -> Path | None:
+    """The published tables of this very training, with its model beside them; None where there are none.
+
+    A training that is asked to begin from "pretrained" weights may have begun from another file of such.
+    """
+    wanted = identity_of(config, faces, weights)
+    for table in sorted((report / "results" / "runs").glob(f"*/{METRICS}")):
+        folder = table.parent
+        try:
+            kept = read_json(check_run(folder, faces) / CONFIG)
+            same = TrainingConfig.from_dict(kept["training"]) == config
+        except InputError:  # of other faces, or of settings that are no more
+            continue
+        if same and wanted["weights"] in ("pretrained", kept["weights"]) and model_file(folder):
+            return folder
+    return None
+
+
+def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Path) -> Path:
+    """A run folder like the one that was published; its metrics come last, as in a training."""
+    folder = runs / name_of(config, read_json(published / CONFIG))
+    with alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", ORPHANED):
+        if finished(folder):
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        source = model_file(published)
+        model = load_model(source)
+        _check_answers(model, source, published, faces)
+        copy_file(source, folder / MODEL)
+        if source.with_suffix(".h5").is_file():
+            copy_file(source.with_suffix(".h5"), folder / "model.h5")
+        else:
+            save_model(model, folder / "model.h5")
+        for path in (path for pattern in ANSWERS for path in sorted(published.glob(pattern))):
+            copy_file(path, folder / path.name)
+        for name in (*(name for name in TABLES if name != METRICS), METRICS):
+            copy_file(published / name, folder / name)
+    return folder
+
+
+def _check_answers(model, source, published, faces):
+    told = pd.read_csv(published / PREDICTIONS, nrows=_COMPARED)
+    said = predict(model, faces.images[: len(told)])
+    years, p_female = (np.abs(said[c] - told[c]).max() for c in ("age_predicted", "p_female"))
+    if not (
+        list(told["file"]) == list(faces.table["file"][: len(told)])
+        and years <= _YEARS
+        and p_female <= _P_FEMALE
+    ):
+        raise InputError(
+            f"{source} does not answer as {published / PREDICTIONS} says (up to {years:.3f} years otherwise): restore "
+            "both from the repository, or train anew with --retrain"
+        )

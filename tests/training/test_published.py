@@ -1,0 +1,97 @@
+"""A training that the repository publishes is found again, not repeated."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import pandas as pd
+import pytest
+
+from agegender_lib.errors import InputError
+from agegender_lib.models import build_model_a
+from agegender_lib.models.saving import save_model
+from agegender_lib.runs import METRICS, MODEL, TABLES, finished
+from agegender_lib.training import configure, published, train, train_or_restore
+
+SHORT = {
+    "validation": 0.3,
+    "members": 1,
+    "builder": {"widths": [8, 8], "stem": 8, "side": 48},
+    "stages": [{"epochs": 1, "learning_rate": 0.002}],
+}
+CONFIG = configure("model_a", **SHORT)
+
+
+@pytest.fixture(scope="module")
+def trained(few, tmp_path_factory):
+    return train(CONFIG, few, runs=tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def report(trained, tmp_path):
+    """A report folder that publishes the training."""
+    tables, models = tmp_path / "report" / "results" / "runs" / "model_a", tmp_path / "report" / "models"
+    tables.mkdir(parents=True), models.mkdir()
+    for name in TABLES:
+        shutil.copy(trained / name, tables)
+    (tables / "robustness_3_0_1.csv.gz").write_bytes(b"answers")
+    shutil.copy(trained / MODEL, models / "age_gender_A.keras")
+    return tmp_path / "report"
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """What was trained anew."""
+    asked = []
+    monkeypatch.setattr(published, "train", lambda config, *_: asked.append(config))
+    return asked
+
+
+def test_it_comes_back_as_it_was(trained, report, few, trainings, tmp_path, capsys):
+    folder = train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+    assert folder.name == trained.name and not trainings
+    assert "nothing is trained" in capsys.readouterr().out
+    for name in (*TABLES, MODEL):
+        assert (folder / name).read_bytes() == (trained / name).read_bytes()
+    assert (folder / "model.h5").is_file() and (folder / "robustness_3_0_1.csv.gz").read_bytes() == b"answers"
+
+
+def test_another_training_is_trained(report, few, trainings, tmp_path):
+    runs = tmp_path / "runs"
+    other_faces = replace(few, fingerprint="0" * 64)
+    train_or_restore(CONFIG, few, retrain=True, runs=runs, report=report)
+    train_or_restore(replace(CONFIG, seed=2), few, runs=runs, report=report)
+    train_or_restore(CONFIG, other_faces, runs=runs, report=report)
+    assert trainings == [CONFIG, replace(CONFIG, seed=2), CONFIG]
+
+
+@pytest.mark.parametrize(("asked", "found"), [("pretrained", True), ("none", False)])
+def test_only_who_leaves_the_weights_open_gets_one_that_began_from_a_file(asked, found, report, few):
+    config = configure("model_b", validation=0.3)
+    kept = {"training": asdict(config), "data": {"name": few.name, "fingerprint": few.fingerprint}}
+    path = report / "results" / "runs" / "model_a" / "config.json"
+    path.write_text(json.dumps(kept | {"weights": "mine.weights.h5 sha256 0"}))
+    assert (published.find_published(config, few, asked, report) is not None) is found
+
+
+def test_a_model_that_answers_otherwise_is_refused(report, few, trainings, tmp_path):
+    save_model(build_model_a(**CONFIG.builder), report / "models" / "age_gender_A.keras")
+    with pytest.raises(InputError, match=r"age_gender_A\.keras does not answer as .*predictions\.csv says"):
+        train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+    assert not any(finished(folder) for folder in (tmp_path / "runs").glob("*"))
+
+
+def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings, tmp_path, monkeypatch):
+    copy = published.copy_file
+
+    def cut_off(source, target):
+        if target.name == METRICS:
+            raise KeyboardInterrupt
+        return copy(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(published, "copy_file", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+    folder = train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+    assert finished(folder) and len(pd.read_csv(folder / "predictions.csv")) == len(few)
