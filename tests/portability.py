@@ -26,6 +26,7 @@ BUILD = folders.ROOT / "build" / "portability"
 KERAS_3, KERAS_2 = (".keras", ".h5"), (".h5",)
 #: What is asked: its packages, the endings that it opens, and the Python it needs, where not any will do.
 READERS = {
+    "TensorFlow 2.8.4 (Keras 2)": (["tensorflow-cpu==2.8.4", "protobuf<3.21", "numpy<1.24"], KERAS_2, "3.10"),
     "TensorFlow 2.15.1 (Keras 2)": (["tensorflow-cpu==2.15.1"], KERAS_2, "3.11"),
     "Keras 3.0.5, TensorFlow 2.16.1": (["tensorflow-cpu==2.16.1", "keras==3.0.5"], KERAS_3, "3.11"),
     **{
