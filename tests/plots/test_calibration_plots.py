@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from agegender_lib import plots
 from agegender_lib.evaluation import age_abstention, age_coverage, gender_abstention, reliability
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, look_of, settle
+from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, settle
 from tests.evaluation.test_age_intervals import faces
 from tests.evaluation.test_calibration import answers
 from tests.plots.test_plots import check_layout
@@ -103,28 +103,6 @@ def test_intervals_are_hollow_before_and_filled_after_the_correction():
                 )
     aims = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"]
     assert aims == [0.5, 0.8, 0.95]
-
-
-def test_bands_stand_in_their_order_and_small_ones_are_grey():
-    tables = coverages()
-    figure = plots.coverage_by_age(tables)
-    bands = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert bands == sorted(bands) and {"50-59", "80+"} <= set(bands)
-    for ax, by in zip(figure.axes, ("age", "age_predicted"), strict=True):
-        for name, table in tables.items():
-            rows = table[
-                (table["by"] == by)
-                & (table["interval"] == "stretched")
-                & (table["level"] == 0.8)
-                & ~table["small"]
-            ]
-            shown = dots(ax, look_of(tables)[name][0])
-            assert [(x, bands[round(y)]) for x, y, _ in shown] == list(
-                zip(rows["coverage"], rows["group"], strict=True)
-            )
-        few = sum(((t["by"] == by) & t["small"]).sum() for t in tables.values()) / 9
-        assert len(dots(ax, COLOURS["faint"])) == few
-    assert any(dots(ax, COLOURS["faint"]) for ax in figure.axes)
 
 
 def test_curves_show_value_random_and_best_of_every_model():

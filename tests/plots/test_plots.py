@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from answer_tables import answer_table
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -52,18 +53,9 @@ def history(*stages, seed=0):
 def predictions(seed=0, count=400):
     rng = np.random.default_rng(seed)
     ages = rng.gamma(3, 11, count).astype(int).clip(1, 116)
-    return pd.DataFrame(
-        {
-            "file": [f"{number}.jpg" for number in range(count)],
-            "split": "validation",
-            "age": ages,
-            "gender": rng.integers(2, size=count),
-            "race": rng.integers(5, size=count),
-            "duplicate_group": -1,
-            "age_predicted": (ages + 6 * rng.standard_normal(count)).clip(0),
-            "p_female": rng.random(count),
-        }
-    )
+    gender, race = rng.integers(2, size=count), rng.integers(5, size=count)
+    read = (ages + 6 * rng.standard_normal(count)).clip(0)
+    return answer_table(ages, read, gender, rng.random(count), race)
 
 
 @functools.cache
@@ -165,30 +157,22 @@ def counts(a, b, c, d):
 DRAW = {
     "labels_overview": lambda: plots.labels_overview(predictions()),
     "face_grid": lambda: plots.face_grid(pictures(9), ["112 y, female"] * 9, columns=8),
-    "face_grid of two lines": lambda: plots.face_grid(pictures(3), ["112 y, female\nWhite"] * 3),
     "augmentation_grid": lambda: plots.augmentation_grid(pictures(2), np.stack([pictures(3)] * 2) / 255),
     "duplicate_pairs": lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(6), columns=4),
     "worst_gallery": lambda: plots.worst_gallery(pictures(400, 8), worst(predictions(), 7), files(400)),
     "learning_curves": lambda: plots.learning_curves(history(56), "ModelA"),
-    "learning_curves in two stages": lambda: plots.learning_curves(history(2, 18), "ModelB"),
     "epoch_times": lambda: plots.epoch_times(history(2, 18), "ModelB"),
     "true_vs_predicted": lambda: plots.true_vs_predicted({"ModelA": predictions(1), "ModelB": predictions(2)}),
-    "true_vs_predicted of three": lambda: plots.true_vs_predicted({n: predictions(1) for n in "ABC"}),
     "confusion_matrices": lambda: plots.confusion_matrices({"ModelB": counts(461, 55, 46, 438)}),
     "errors_per_group": lambda: plots.errors_per_group(two_models()),
-    "errors_per_group of two": lambda: plots.errors_per_group(two_models("gender")),
     "crossings": lambda: plots.crossings(two_models(("age_band", "gender"))),
-    "crossings of one": lambda: plots.crossings({"ModelF": two_models(("race", "gender"))["ModelA"]}),
     "group_gaps": lambda: plots.group_gaps(two_gaps()),
-    "group_gaps of one": lambda: plots.group_gaps(two_gaps()[lambda table: table["model"] == "ModelB"]),
     "compare_models": lambda: plots.compare_models(comparison()),
     "gradient_conflict": lambda: plots.gradient_conflict(*cosines()),
-    "gradient_conflict of one run": lambda: plots.gradient_conflict(*cosines(("block1", "block2", "dense"), 1)),
     "gradient_conflict of many blocks": lambda: plots.gradient_conflict(
         *cosines(("stem", *(f"stage{s}_block{b}" for s in range(1, 5) for b in (1, 2)), "pool"))
     ),
     "split_depth": lambda: plots.split_depth(*split_trainings()),
-    "split_depth of two places": lambda: plots.split_depth(split_trainings()[0][:6]),
     "draw_architecture": lambda: plots.draw_architecture(layers(), "ModelA"),
 }  # fmt: skip
 everything = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
@@ -271,25 +255,23 @@ def test_figures_fit_the_page_and_leave_no_traces(draw):
     assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20
 
 
-@pytest.mark.parametrize("name", [name for name in DRAW if " " not in name])
+@pytest.mark.parametrize("name", ["labels_overview", "compare_models", "worst_gallery"])
 def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path):
-    draw = DRAW[name]
-    plain = draw()
-    paths = plots.save_figure(plain, "name", tmp_path / "first")
+    plain = DRAW[name]()
+    paths = plots.save_figure(plain, "name", tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == ["name.svg", "name.png"]
+    with Image.open(paths[1]) as image:
+        assert image.size[0] == pytest.approx(plain.get_figwidth() * 200, abs=1)
     with mpl.rc_context({"font.size": 21, "figure.dpi": 50, "lines.linewidth": 9}):  # the user's own settings
-        figure = draw()
-        again = plots.save_figure(figure, "name", tmp_path / "second")
-    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+        figure = DRAW[name]()
+        for folder in ("second", "third"):
+            again = plots.save_figure(figure, "name", tmp_path / folder)
+            assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     assert RENDERED_MARK not in words(figure)
-    marked = plots.save_figure(figure, "name", tmp_path / "marked", rendered=True)
-    assert words(figure).count(RENDERED_MARK) == 1
-    assert (
-        b"<text" not in marked[0].read_bytes()
-    )  # letters are outlines, so the mark is looked for in the figure
-    for path, other in zip(marked, paths, strict=True):
-        assert path.read_bytes() != other.read_bytes()
-    # The mark stands in a strip added below: panels keep their size in inches and their distance from the top.
-    assert figure.get_figwidth() == plain.get_figwidth() and figure.get_figheight() > plain.get_figheight()
+    mark_rendered(figure)
+    plots.save_figure(figure, "name", tmp_path / "marked", rendered=True)
+    assert words(figure).count(RENDERED_MARK) == 1  # it stays and is not repeated
+    # it stands in a strip added below: panels keep their size in inches and their distance from the top
     for ax, ax_marked in zip(plain.axes, figure.axes, strict=True):
         box, box_marked = (
             each.get_window_extent().transformed(each.figure.dpi_scale_trans.inverted())
@@ -297,36 +279,7 @@ def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path)
         )
         assert (box_marked.width, box_marked.height) == pytest.approx((box.width, box.height))
         assert figure.get_figheight() - box_marked.y1 == pytest.approx(plain.get_figheight() - box.y1)
-    renderer = drawn(figure)
-    mark = next(text for text in figure.texts if text.get_text() == RENDERED_MARK)
-    box = mark.get_window_extent(renderer)
-    assert 0 <= box.x0 and box.x1 <= figure.bbox.width and box.y0 >= -1
-    others = [text.get_window_extent(renderer).y0 for text in texts(figure) if text is not mark]
-    assert box.y1 <= min(others, default=math.inf) + 1
-
-
-def test_drawing_once_more_moves_nothing(tmp_path):
-    figure = DRAW["compare_models"]()
-    first, second = (plots.save_figure(figure, "name", tmp_path / folder) for folder in "ab")
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-
-
-def test_a_figure_is_saved_as_svg_and_png(tmp_path):
-    paths = plots.save_figure(DRAW["labels_overview"](), "bars", tmp_path / "new" / "folder")
-    assert [path.name for path in paths] == ["bars.svg", "bars.png"]
-    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["bars.png", "bars.svg"]
-    assert paths[0].read_bytes().startswith(b"<?xml")
-    with Image.open(paths[1]) as image:
-        assert image.size[0] == pytest.approx(TEXT_WIDTH_CM / CM * 200, abs=1)
-
-
-def test_a_mark_stays_and_is_not_repeated(tmp_path):
-    figure = DRAW["labels_overview"]()
-    mark_rendered(figure)
-    height = figure.get_size_inches()[1]
-    plots.save_figure(figure, "marked", tmp_path, rendered=True)
-    plots.save_figure(figure, "marked", tmp_path)
-    assert figure.get_size_inches()[1] == height and words(figure).count(RENDERED_MARK) == 1
+    check_layout(figure, drawn(figure))
 
 
 def test_a_failed_save_leaves_the_old_figure(tmp_path, monkeypatch):
@@ -374,14 +327,6 @@ def test_learning_curves_show_all_four_quantities_and_their_best_epoch():
         assert rings(ax) == [(row + 1, table[f"val_{column}"][row])]
         assert any(f"(epoch {row + 1})" in text for text in words(ax))
     assert {"training", "validation", "ModelB"} <= set(words(axes[0].figure))
-    note = next(text for text in words(axes[3]) if "best" in text)
-    column = table["val_age_mae"]
-    assert (
-        note
-        == f"validation: best {column.min():.2f} (epoch {column.idxmin() + 1}), last {column.iloc[-1]:.2f}"
-    )
-    note = next(text for text in words(axes[1]) if "best" in text)
-    assert f"best {100 * table['val_gender_accuracy'].max():.1f}" in note and note.endswith("%")
 
 
 def test_epochs_that_are_no_numbers_do_not_count_as_best():
@@ -522,11 +467,6 @@ def test_every_answer_is_a_dot_beside_what_is_typical(names):
     assert sum(text == "perfect" for text in words(figure)) == (1 if len(names) == 3 else len(names))
 
 
-def test_answers_below_zero_years_are_seen():
-    table = predictions().assign(age_predicted=lambda rows: rows["age_predicted"] - 30)
-    assert plots.true_vs_predicted({"ModelA": table}).axes[0].get_ylim()[0] <= table["age_predicted"].min()
-
-
 def test_confusion_matrices_print_counts_and_shares_of_their_row():
     figure = plots.confusion_matrices({"ModelA": counts(90, 10, 5, 15), "ModelB": counts(100, 0, 0, 0)})
     left, right = (cells(ax) for ax in figure.axes)
@@ -575,13 +515,6 @@ def test_errors_per_group_are_where_the_table_says():
     assert "fewer than 30 images" not in words(plots.errors_per_group(large))
 
 
-def test_a_group_that_only_one_model_has_keeps_its_place():
-    tables = two_models("race")
-    tables = {"ModelA": tables["ModelA"], "ModelB": tables["ModelB"][2:]}
-    found = whiskers(plots.errors_per_group(tables).axes[0])
-    assert [round(height) for *_, height in found] == [0, 1, 2, 3, 4, 2, 3, 4]
-
-
 def test_models_stand_above_the_original_numbers():
     figure = plots.compare_models(comparison())
     age, gender = figure.axes
@@ -600,16 +533,6 @@ def test_models_stand_above_the_original_numbers():
 
 def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
     tables = two_models(("race", "gender"))
-    few = {"Asian": "female", "Others": "male"}
-    tables = {
-        name: table.assign(
-            count=[
-                12 if few.get(row.race) == row.gender else 30 + row.count
-                for row in table.itertuples(name="Row")
-            ]
-        )
-        for name, table in tables.items()
-    }
     tables["ModelB"] = tables["ModelB"][1:]  # no image of a white man
     figure = plots.crossings(tables)
     assert len(figure.axes) == 6
@@ -617,7 +540,7 @@ def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
         measure = ("age_mae", "age_bias", "gender_accuracy")[number // 2]
         table = tables[("ModelA", "ModelB")[number % 2]].set_index(["race", "gender"])
         hatched = [patch.get_xy() for patch in ax.patches if patch.get_hatch()]
-        assert len(hatched) == 2 + number % 2 and len(ax.texts) == 10
+        assert len(ax.texts) == 10
         for text in ax.texts:
             column, line = (math.floor(place) for place in text.get_position())
             place = RACES[line], GENDERS[column]
@@ -629,20 +552,9 @@ def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
             assert float(written) == pytest.approx(value, abs=0.5 if number >= 4 else 0.05)
             assert int(count) == table.loc[place, "count"]
             small = any(math.floor(x) == column and math.floor(y) == line for x, y in hatched)
-            assert small == (few.get(place[0]) == place[1])
+            assert small == table.loc[place, "small"]
     with pytest.raises(InputError, match="crosses two groupings, and the table has 1"):
         plots.crossings(two_models())
-
-
-def test_cells_are_coloured_by_their_value_on_one_scale_for_all_models():
-    tables = two_models(("race", "gender"))
-    error, _, bias, *_ = plots.crossings(tables).axes
-    other = plots.crossings(tables).axes[1]
-    large = pd.concat(table[~table["small"]] for table in tables.values())
-    for ax in (error, other):
-        assert ax.collections[0].get_clim() == pytest.approx((large["age_mae"].min(), large["age_mae"].max()))
-    low, high = bias.collections[0].get_clim()
-    assert low == -high == pytest.approx(-large["age_bias"].abs().max())
 
 
 def test_gaps_stand_on_what_chance_makes_of_them():
@@ -696,12 +608,6 @@ def test_a_grid_shows_its_faces_in_order():
     assert all(box.width == pytest.approx(box.height, rel=1e-3) for box in boxes)
 
 
-def test_a_few_faces_are_not_blown_up():
-    for count in (1, 2):
-        box = plots.face_grid(pictures(count), ["30 y, male"] * count).axes[0].get_window_extent()
-        assert box.width / 100 * CM <= 5
-
-
 def test_augmented_faces_stand_beside_their_framed_original():
     before, after = pictures(2), np.stack([pictures(5)[1:4], pictures(6)[3:]]) / 255
     axes = plots.augmentation_grid(before, after).axes
@@ -712,13 +618,6 @@ def test_augmented_faces_stand_beside_their_framed_original():
             np.testing.assert_allclose(shown(axes[4 * row + 1 + column]), after[row, column])
             assert not frames(axes[4 * row + 1 + column])
     assert captions(axes[0]) == ["original"] and captions(axes[1]) == ["augmented"]
-
-
-def test_faces_without_duplicates_get_a_sentence_instead_of_pairs():
-    figure = plots.duplicate_pairs(pictures(6), pairs_table()[:0], files(6))
-    assert not figure.axes and [text.get_text() for text in figure.texts] == [
-        "No two of these faces are near-duplicates."
-    ]
 
 
 def test_pairs_whose_labels_conflict_are_framed_in_red():
@@ -766,13 +665,8 @@ def test_the_gallery_names_what_was_answered():
     ("draw", "message"),
     [
         (lambda: plots.face_grid(pictures(3), ["one", "two"]), "3 faces and 2 captions"),
-        (lambda: plots.face_grid(pictures(1)[:0], []), "0 faces and 0 captions"),
-        (lambda: plots.augmentation_grid(pictures(2), pictures(6).reshape(1, 6, 32, 32, 3)), "2 faces and 1 rows"),
         (lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(5)), "6 faces and 5 file names"),
-        (lambda: plots.duplicate_pairs(pictures(5), pairs_table(), files(5)), "'5.jpg' is not among the 5 faces"),
-        (lambda: plots.worst_gallery(pictures(2), predictions()[:2], files(3)), "2 faces and 3 file names"),
         (lambda: plots.worst_gallery(pictures(2), predictions()[:3], files(2)), "'2.jpg' is not among the 2 faces"),
-        (lambda: plots.worst_gallery(pictures(2), predictions()[:0], files(2)), "no predictions"),
     ],
 )  # fmt: skip
 def test_faces_that_do_not_belong_to_the_table_are_refused(draw, message):
@@ -825,39 +719,11 @@ def test_an_architecture_shows_every_block_and_the_total():
     assert "56" in plain and "ModelA" not in plain  # without the column nothing is called fixed
 
 
-def test_long_descriptions_are_broken_between_words():
-    long = "Conv 3 × 3 × 64 → BatchNorm → ReLU → MaxPool 2 × 2 → Dropout 0.25"
-    table = layers(kind=long, detail="and so on, and so forth")
-    figure = plots.draw_architecture(table)
-    check_boxes(figure, table)
-    lines = [text.replace("\N{NO-BREAK SPACE}", " ") for text in words(figure)]
-    assert " ".join(lines).count(f"{long}: and so on, and so forth") == 5
-    assert not any(
-        line.startswith(("3 ×", "2 ×", "×", "64")) or line.endswith("→") for line in lines if "→" in line
-    )
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        (layers(branch="both"), r"branch\(es\) \['both'\]: use shared, gender, age"),
-        (layers()[:0], "no rows"),
-        (layers().drop(columns="parameters"), "lacks the column.*parameters.*models.describe"),
-    ],
-)
-def test_tables_that_are_no_architecture_are_refused(table, message):
-    with pytest.raises(InputError, match=message):
-        plots.draw_architecture(table)
-
-
 BUILD = {
     "ModelA": lambda models: models.build_model_a(),
-    "ModelA with wider blocks": lambda models: models.build_model_a(widths=(24, 32), blocks=2, stem=16),
-    "ModelA, original": lambda models: models.build_model_a("original"),
     "ModelA, shared and pooled": lambda models: models.build_model_a(
         "original", split_after=2, features="global", pooling="average", age_head="distribution"
     ),
-    "ModelB": lambda models: models.build_model_b(weights="none"),
     "ModelB of VGG16": lambda models: models.build_model_b("vgg16", weights="none"),
     "ModelA, flips averaged": lambda models: models.average_flips(models.build_model_a("original")),
 }
@@ -903,15 +769,3 @@ def test_a_description_names_what_a_block_does():
     )
     # One 3 × 3 × 16 convolution of three channels with biases, and four numbers per channel to normalise.
     assert original.loc[("age", "block 1"), "parameters"] == 3 * 3 * 3 * 16 + 16 + 4 * 16
-
-
-def test_a_frozen_backbone_is_said_to_learn_nothing():
-    from agegender_lib import models
-
-    model = models.build_model_b("vgg16", weights="none")
-    models.set_trainable(model, "heads")
-    table = models.describe(model)
-    backbone = table[table["kind"] == "backbone"]
-    assert len(backbone) == 5 and (backbone["trainable"] == 0).all() and (backbone["parameters"] > 3e4).all()
-    # and so do the scaling of the input and the expectation
-    assert sum(text.endswith(", fixed") for text in words(plots.draw_architecture(table))) == 7
