@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from answer_tables import answer_table
 from scipy.stats import norm, spearmanr
 
 from agegender_lib.errors import InputError
@@ -12,10 +13,7 @@ from agegender_lib.evaluation import (
     age_spread,
     gender_abstention,
 )
-from agegender_lib.evaluation.abstention import surest_of
-from agegender_lib.evaluation.age_distributions import quantiles, standard_deviation
-from agegender_lib.evaluation.age_spread import spearman_of
-from agegender_lib.evaluation.bootstrap import bootstrap
+from agegender_lib.evaluation.age_distributions import standard_deviation
 from agegender_lib.evaluation.conformal import needed
 
 AGES = np.arange(117)
@@ -39,19 +37,8 @@ def faces(factor=1.0, count=2000, seed=0, spreads=(3.0, 9.0), informative=True):
     told = spread if informative else rng.permutation(spread)
     values, means = normal(middle, factor * told)
     files = [f"{n}.jpg" for n in range(count)]
-    predictions = pd.DataFrame(
-        {
-            "file": files,
-            "split": "validation",
-            "age": np.clip(np.rint(rng.normal(middle, spread)), 0, 116).astype(int),
-            "gender": 0,
-            "race": 0,
-            "duplicate_group": -1,
-            "age_predicted": means,
-            "p_female": 0.1,
-        }
-    )
-    return predictions, pd.DataFrame(values, index=pd.Index(files, name="file"), columns=AGES)
+    age = np.clip(np.rint(rng.normal(middle, spread)), 0, 116).astype(int)
+    return answer_table(age, means), pd.DataFrame(values, index=pd.Index(files, name="file"), columns=AGES)
 
 
 def over_all(table, interval):
@@ -119,27 +106,6 @@ def test_the_correction_never_sees_the_half_it_is_measured_on():
     assert np.mean(held) == pytest.approx(0.9, abs=0.015)
 
 
-def test_no_interval_reaches_below_birth():
-    predictions, distributions = faces(count=60)
-    values, means = normal(np.zeros(60), np.full(60, 0.5))
-    predictions = predictions.assign(age_predicted=means, age=0)
-    table = age_coverage(predictions, pd.DataFrame(values, distributions.index, AGES), [0.8], resamples=2)
-    plain = over_all(table, "predicted").loc[0.8]
-    high = quantiles(values, AGES.astype(float), np.array([0.9]))[0, 0]
-    assert plain["width"] == pytest.approx(high) and plain["coverage"] == 1
-    assert set(table[table["by"] == "age"]["group"]) == {"0-2"}
-
-
-def test_quantiles_and_spread_are_those_of_the_distribution():
-    values, _ = normal(np.array([40.0, 55.5]), np.array([4.0, 8.0]))
-    found = quantiles(values, AGES.astype(float), np.array([0.025, 0.5, 0.9]))
-    wanted = norm.ppf([[0.025, 0.5, 0.9]], [[40.0], [55.5]], [[4.0], [8.0]])
-    np.testing.assert_allclose(found, wanted, atol=0.08)
-    np.testing.assert_allclose(standard_deviation(values, AGES.astype(float)), [4, 8], rtol=0.01)
-    lone = np.eye(117)[[30]]
-    np.testing.assert_allclose(quantiles(lone, AGES.astype(float), np.array([0.25, 0.5])), [[29.75, 30]])
-
-
 @pytest.mark.parametrize("factor", [0.5, 1.0])
 def test_the_spread_is_measured_against_the_error(factor):
     predictions, distributions = faces(factor)
@@ -160,16 +126,6 @@ def test_a_spread_that_knows_nothing_is_found_out():
     flat = table[table["answered"] >= 0.3]
     assert ((flat["low"] < flat["random"]) & (flat["random"] < flat["high"])).all()
     assert flat["gain"].abs().max() < 0.1
-
-
-def test_resampled_rank_correlation_is_that_of_the_repeated_images():
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 9, 60), rng.integers(0, 9, 60)
-    weights = rng.integers(0, 3, (4, 60)).astype(float)
-    found = spearman_of(x, y)(weights)
-    for value, row in zip(found, weights.astype(int), strict=True):
-        assert value == pytest.approx(spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic)
-    assert np.isnan(spearman_of(np.ones(60), y)(weights)).all()
 
 
 def test_silence_gains_what_an_informative_spread_allows():
@@ -207,18 +163,6 @@ def test_gender_silence_sorts_by_the_distance_from_one_half():
     assert table["random"].iloc[0] == pytest.approx(0.75) and table["gain"].iloc[-1] == pytest.approx(1)
 
 
-def test_the_surest_of_a_resample_are_those_of_the_repeated_images():
-    rng = np.random.default_rng(1)
-    values, doubt = rng.random(40), rng.random(40)
-    draws = bootstrap({"x": surest_of(values, doubt, [0.5, 1.0])}, np.full(40, -1), resamples=30)["x"]
-    assert draws.shape == (30, 2) and np.unique(draws[:, 0]).size > 20
-    weights = rng.multinomial(40, np.full(40, 1 / 40))
-    order = np.repeat(np.arange(40), weights)
-    surest = order[np.argsort(doubt[order], kind="stable")][:20]
-    found = surest_of(values, doubt, [0.5])(weights[None].astype(float))
-    assert found[0, 0] == pytest.approx(values[surest].mean())
-
-
 def test_distributions_of_other_faces_or_models_are_refused():
     predictions, distributions = faces(count=40)
     with pytest.raises(InputError, match="have no age distribution"):
@@ -227,15 +171,8 @@ def test_distributions_of_other_faces_or_models_are_refused():
         age_spread(predictions.assign(age_predicted=20.0), distributions)
     with pytest.raises(InputError, match="sum to 1"):
         age_abstention(predictions, distributions * 2)
-    with pytest.raises(InputError, match="consecutive"):
-        age_abstention(predictions, distributions.drop(columns=50))
-    with pytest.raises(InputError, match="two age distributions"):
-        age_abstention(predictions, pd.concat([distributions, distributions]))
-    for levels in ([], [0.5, 1.0]):
-        with pytest.raises(InputError, match="between 0 and 1"):
-            age_coverage(predictions, distributions, levels)
-    with pytest.raises(InputError, match="halvings"):
-        age_coverage(predictions, distributions, splits=0)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        age_coverage(predictions, distributions, [0.5, 1.0])
     with pytest.raises(InputError, match="above 0"):
         gender_abstention(predictions, [0.0])
     # another order is no fault

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from answer_tables import answer_table
 
 from agegender_lib.evaluation import compare, compare_all, fluctuation, training_costs
 from agegender_lib.runs import Run
@@ -71,18 +72,8 @@ def test_costs_are_those_of_the_runs():
 def test_every_pair_of_models_is_compared_in_order():
     rng = np.random.default_rng(1)
     age, gender = rng.integers(1, 90, 60), rng.integers(2, size=60)
-    base = pd.DataFrame(
-        {
-            "file": [f"{i}.jpg" for i in range(60)],
-            "split": "validation",
-            "age": age,
-            "gender": gender,
-            "race": 0,
-            "duplicate_group": -1,
-        }
-    )
     predictions = {
-        name: base.assign(age_predicted=age + rng.normal(0, spread, 60), p_female=rng.random(60))
+        name: answer_table(age, age + rng.normal(0, spread, 60), gender, rng.random(60))
         for name, spread in (("ModelA", 9.0), ("ModelB", 5.0), ("ModelF", 1.0))
     }
     found = compare_all(predictions)

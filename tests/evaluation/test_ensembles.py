@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from answer_tables import answer_table, run_with
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import average_seeds, averaged, compare_averages
-from agegender_lib.runs import Run
 
 FACES = 400
 
@@ -15,26 +15,12 @@ def predictions(error, p_wrong=0.2):
     """Answers with these age errors (years), and genders named wrongly by ``p_wrong`` where it is over 0.5."""
     gender = np.arange(FACES) % 2
     wrong = np.broadcast_to(p_wrong, FACES)
-    return pd.DataFrame(
-        {
-            "file": [f"{number}.jpg" for number in range(FACES)],
-            "split": "validation",
-            "age": 40,
-            "gender": gender,
-            "race": 0,
-            "duplicate_group": -1,
-            "age_predicted": 40 + np.broadcast_to(error, FACES),
-            "p_female": np.where(gender == 1, 1 - wrong, wrong),
-        }
-    )
+    read = 40 + np.broadcast_to(error, FACES)
+    return answer_table(np.full(FACES, 40), read, gender, np.where(gender == 1, 1 - wrong, wrong))
 
 
 def noise(seed, size=3.0):
     return np.random.default_rng(seed).normal(0, size, FACES)
-
-
-def run_of(table):
-    return Run("", {}, {}, pd.DataFrame(), table, {})
 
 
 def test_answers_are_averaged_face_by_face_in_whatever_order():
@@ -81,8 +67,8 @@ def test_seeds_are_averaged_choice_by_choice():
     wrong = np.full((3, FACES), 0.1)
     for seed in range(3):
         wrong[seed, seed::10] = 0.7
-    runs = {f"r{seed}": run_of(predictions(noise(seed), wrong[seed])) for seed in range(3)}
-    runs["alone"] = run_of(predictions(noise(5)))
+    runs = {f"r{seed}": run_with(predictions(noise(seed), wrong[seed])) for seed in range(3)}
+    runs["alone"] = run_with(predictions(noise(5)))
     trainings = pd.DataFrame(
         [("g", "many", seed, f"r{seed}") for seed in range(3)]
         + [("g", "one", 1, "alone"), ("g", "one", 2, "not trained")],

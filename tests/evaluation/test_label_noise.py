@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from agegender_lib import plots
-from agegender_lib.data import duplicate_pairs
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import errors_on_duplicates, label_noise
 
@@ -98,17 +97,6 @@ def test_the_interval_holds_the_floor_as_often_as_it_says():
         inside += row["low"] <= truth <= row["high"]
     # 95 % nominal; percentile intervals of forty skewed values are a little short
     assert 178 <= inside <= 199
-
-
-def test_rendered_faces_have_the_noise_that_was_planted(drawn):
-    """Every other of their duplicates carries another age, and none another gender."""
-    pairs = duplicate_pairs(drawn.table, drawn.images)
-    assert len(pairs) and (pairs["age_gap"] > 0).any()
-    found = quantities(drawn.table)
-    assert found["pairs"].iloc[0] == len(pairs)
-    # the drawn duplicates are all pairs, so that both count alike
-    assert found.loc["age_gap", "value"] == pytest.approx(pairs["age_gap"].mean())
-    assert found.loc["gender_accuracy_ceiling", "value"] == 1
 
 
 def test_without_duplicates_there_is_nothing_to_say():

@@ -86,13 +86,6 @@ def test_blur_has_its_sigma_and_keeps_the_mean():
     assert variance == pytest.approx(4**2 + (9**2 - 1) / 12, rel=0.1)
 
 
-def test_jpeg_at_95_is_nearly_the_face_and_at_5_is_blocks(faces):
-    assert distance(corrupt(faces, "jpeg", 95), faces).max() < 6
-    coarse = corrupt(faces, "jpeg", 5).astype(float).mean(axis=3)
-    steps = np.abs(np.diff(coarse, axis=2)).mean(axis=(0, 1))
-    assert steps[7::8].mean() > 2 * np.delete(steps, np.s_[7::8]).mean()
-
-
 def test_brightness_multiplies_and_light_is_lost_above_white():
     assert corrupt(flat(100), "darker", 0.3).mean() == pytest.approx(30, abs=0.5)
     assert corrupt(flat(100), "brighter", 2).mean() == pytest.approx(200, abs=0.5)
@@ -124,30 +117,9 @@ def test_a_region_is_covered_and_nothing_else(name, faces):
         assert covered / ((bottom - top) * (right - left)) == pytest.approx(share, abs=0.05)
 
 
-def test_low_resolution_removes_what_is_finer_and_keeps_what_is_coarser():
-    across = np.arange(128)
-
-    def waves(period):
-        wave = np.rint(128 + 100 * np.sin(2 * np.pi * (across + 0.5) / period)).astype(np.uint8)
-        return np.broadcast_to(wave[None, None, :, None], (1, 128, 128, 3))
-
-    # 32 pixels of side carry waves of 8 pixels and more
-    assert corrupt(waves(4), "low_resolution", 32)[:, 8:-8, 8:-8].std() < 8
-    assert corrupt(waves(32), "low_resolution", 32).std() == pytest.approx(waves(32).std(), rel=0.05)
-
-
-def test_examples_are_the_five_strengths(faces):
-    examples = corrupted_examples(faces[1])
-    assert list(examples) == list(CORRUPTIONS)
-    for name, way in CORRUPTIONS.items():
-        np.testing.assert_array_equal(examples[name][4:], corrupt(faces[1:2], name, way.strengths[4]))
-
-
 def test_what_cannot_be_corrupted_is_refused(faces):
     with pytest.raises(InputError, match=r"'fog'.*blur"):
         corrupt(faces, "fog", 1)
-    with pytest.raises(InputError, match="float64"):
-        corrupt(faces / 255, "blur", 1)
     with pytest.raises(InputError, match="64"):
         corrupt(faces[:, :64], "blur", 1)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from answer_tables import answer_table
 
 from agegender_lib import plots
 from agegender_lib.errors import InputError
@@ -20,18 +21,8 @@ def predictor(count=2000, seed=0, bias=0.0, separation=3.0):
     age = rng.gamma(3, 11, count).astype(int).clip(1, 100)
     gender = rng.integers(2, size=count)
     logit = separation * (2 * gender - 1) + rng.normal(0, 0.8, count)
-    return pd.DataFrame(
-        {
-            "file": [f"{row}.jpg" for row in range(count)],
-            "split": "validation",
-            "age": age,
-            "gender": gender,
-            "race": 0,
-            "duplicate_group": -1,
-            "age_predicted": age + bias + rng.normal(0, 1, count) * (1 + 0.1 * age),
-            "p_female": 1 / (1 + np.exp(-logit)),
-        }
-    )
+    read = age + bias + rng.normal(0, 1, count) * (1 + 0.1 * age)
+    return answer_table(age, read, gender, 1 / (1 + np.exp(-logit)))
 
 
 def flipped(predictions, count=20, seed=5):
@@ -69,23 +60,6 @@ def test_planted_ages_come_first_at_every_age():
     assert len(set(worst["file"]) & set(clean["file"].iloc[[*children, *old]])) >= 26
 
 
-def test_a_network_s_bias_is_not_the_labels():
-    plain, biased = surprising_labels(predictor()), surprising_labels(predictor(bias=15.0))
-    assert biased["age_surprise"].median() == pytest.approx(plain["age_surprise"].median(), rel=0.02)
-    assert (biased["age_rank"] - plain["age_rank"]).abs().max() == 0
-
-
-def test_a_typical_error_is_the_standard_deviation_even_beside_gross_errors():
-    clean = predictor(4000)
-    near_forty = clean["age_predicted"].between(38, 42)
-    typical = surprising_labels(clean)["age_typical"]
-    assert typical[near_forty].median() == pytest.approx(1 + 0.1 * 40, rel=0.2)
-    age = clean["age"].to_numpy().copy()
-    age[::20] += 60
-    again = surprising_labels(clean.assign(age=age))["age_typical"]
-    assert again[near_forty].median() == pytest.approx(typical[near_forty].median(), rel=0.15)
-
-
 def test_the_rows_stay_as_they_were():
     clean = predictor(300)
     ranked = surprising_labels(clean)
@@ -114,18 +88,6 @@ def test_planted_wrong_genders_are_counted(count):
     assert both["wrong"] == pytest.approx(count, rel=0.2)
     assert both["low"] < count < both["high"]
     assert both["share"] == pytest.approx(both["wrong"] / 2000)
-
-
-def test_flips_of_one_gender_are_that_label_s():
-    clean = predictor()
-    women = np.flatnonzero(clean["gender"] == 1)[:60]
-    gender = clean["gender"].to_numpy().copy()
-    gender[women] = 0
-    found = wrong_genders(clean.assign(gender=gender), resamples=50).set_index("label")
-    # flips of one label alone are counted a little short: they lower that label's own threshold
-    assert 36 <= found.loc["male", "wrong"] <= 66 and found.loc["female", "wrong"] < 5
-    confident = found.loc["male", "confident"]
-    assert 30 <= confident <= 60 and found.loc["female", "confident"] < 5
 
 
 def test_the_confident_joint_by_hand():
@@ -166,12 +128,6 @@ def test_planted_errors_tell_a_good_network_from_a_blind_one():
     assert lost.loc["age", "found"] < good.loc["age", "found"] / 2
 
 
-def test_larger_planted_errors_are_found_more_often():
-    clean = predictor()
-    small, large = (planted_errors(clean, 50, years=years).set_index("task") for years in (5, 40))
-    assert small.loc["age", "found"] + 0.2 < large.loc["age", "found"]
-
-
 # Edges.
 
 
@@ -185,12 +141,6 @@ def test_what_cannot_be_ranked_is_refused():
         planted_errors(clean, 50)
     with pytest.raises(InputError, match="mixes the splits"):
         surprising_labels(clean.assign(split=["train", "validation"] * 25))
-
-
-def test_without_predictions_there_is_nothing_to_say():
-    none = predictor(10)[:0]
-    ranked, wrong, planted = surprising_labels(none), wrong_genders(none), planted_errors(none)
-    assert ranked.empty and wrong.empty and planted.empty and most_surprising(ranked, "age").empty
 
 
 def test_the_gallery_shows_the_most_surprising_first():
