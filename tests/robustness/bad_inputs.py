@@ -26,22 +26,12 @@ def save(image: Image.Image, form: str = "JPEG", **options) -> bytes:
 
 @st.composite
 def damaged(draw, data: bytes) -> bytes:
-    """Some bytes flipped, overwritten, cut out, doubled or put in, and now and then the end cut off."""
+    """Some bytes overwritten, cut out or put in, and now and then the end cut off."""
     changed = bytearray(data)
     for _ in range(draw(st.integers(1, 5))):
         place = draw(st.integers(0, max(0, len(changed) - 1)))
-        length = draw(st.sampled_from((1, 2, 4, 16, 500)))
-        kind = draw(st.sampled_from(("flip", "overwrite", "remove", "double", "insert")))
-        if kind == "flip" and changed:
-            changed[place] ^= 1 << draw(st.integers(0, 7))
-        elif kind == "overwrite":
-            changed[place : place + length] = draw(st.sampled_from((b"\0", b"\1", b"\x7f", b"\xff"))) * length
-        elif kind == "remove":
-            del changed[place : place + length]
-        elif kind == "double":
-            changed[place:place] = changed[place : place + length]
-        else:
-            changed[place:place] = draw(st.binary(max_size=8))
+        gone = draw(st.sampled_from((0, 1, 4, 500)))
+        changed[place : place + gone] = draw(st.binary(max_size=8))
     if draw(st.integers(0, 4)) == 4:
         del changed[draw(st.integers(0, len(changed))) :]
     return bytes(changed)
@@ -54,15 +44,9 @@ def maybe_damaged(data: bytes) -> st.SearchStrategy[bytes]:
 # File names
 
 #: What stands where a field of `[age]_[gender]_[race]_[datetime]` should.
-_FIELDS = (
-    "", " ", "0", "5", "026", "116", "117", "-1", "+1", "1.0", "1e2", "nan", "٢٦", "²", "1_", "a", "\t1", "1\n",
-    "9" * 5000, "\0", "\udcff", "\u202e1", "../1", "\x1b[2J",
-)  # fmt: skip
-_STAMPS = ("20170116184039763", "1", "", "2017 0116", "20170116184039763x", "٢", "0" * 300, "1.5", "2017\n")
-_ENDINGS = (
-    ".jpg.chip.jpg", ".jpg", ".jpeg", ".JPG", "jpg", " .jpg.chip.jpg", ".jpg\n", ".jpg\r", ".jpg.chıp.jpg", ".png",
-    ".jpg.chip.jpg.exe", "", ".", ".jpg/", ".jpg\0.exe", "." * 300 + "jpg", " " * 5000, ".ⓙpg", ".jpg" * 50,
-)  # fmt: skip
+_FIELDS = ("", " ", "0", "5", "026", "116", "117", "-1", "1.0", "nan", "٢٦", "a", "1\n", "9" * 5000, "\udcff")
+_STAMPS = ("20170116184039763", "1", "", "2017 0116", "20170116184039763x", "٢", "1.5")
+_ENDINGS = (".jpg.chip.jpg", ".jpg", ".JPG", "jpg", " .jpg.chip.jpg", ".png", "", ".jpg\0.exe", ".jpg" * 50)
 good_names = st.builds(
     "{}_{}_{}_{}.jpg".format,
     st.integers(0, 116),
@@ -79,20 +63,8 @@ _near = st.builds(
     st.one_of(st.sampled_from(_ENDINGS), st.text(".jpegchi ", max_size=12)),
     st.sampled_from(("_", "_", "_", "__", "-", " _ ", "/")),
 )
-_touched = st.builds(
-    lambda name, place, text: name[:place] + text + name[place + len(text) :],
-    good_names,
-    st.integers(0, 30),
-    st.text(max_size=2),
-)
-_long = st.builds(
-    lambda part, times, ending: part * times + ending,
-    st.sampled_from((".", " ", "_", "1_", ".jpg", " .", "é", "\0")),
-    st.integers(1, 70_000),
-    st.sampled_from(_ENDINGS),
-)
 names = st.one_of(
-    good_names, _near, _touched, _long, st.sampled_from((".DS_Store", "Thumbs.db", "._26_1_2_1.jpg", "labels.csv"))
+    good_names, _near, st.sampled_from((".DS_Store", "Thumbs.db", "._26_1_2_1.jpg", "labels.csv"))
 ) | st.text(st.characters(codec=None), max_size=60)  # fmt: skip
 
 
@@ -105,23 +77,13 @@ def faces() -> tuple[bytes, ...]:
     return tuple(jpeg(picture(number, side), quality=80) for number in range(3) for side in (128, 200))
 
 
-def many_scans(size: int, side: int = 128) -> bytes:
-    """A progressive JPEG whose last scan comes again and again: little to read, much to decode."""
-    data = save(Image.new("RGB", (side, side), (9, 9, 9)), progressive=True)
-    scan = data[data.rindex(b"\xff\xda") : -2]
-    return data[:-2] + scan * (size // len(scan)) + data[-2:]
-
-
 @st.composite
 def _tagged(draw):
     """With a camera's notes, good or odd."""
     exif = Image.Exif()
     exif[0x0112] = draw(st.sampled_from((0, 1, 3, 6, 8, 9, 65535)))
-    exif[0x010E] = "x" * draw(st.sampled_from((1, 60_000)))
-    exif[0x011A] = draw(st.sampled_from(((72, 1), (1, 0), (0, 0))))
     notes = exif.tobytes()
-    notes = notes[:6] + draw(maybe_damaged(notes[6:]))[:60_000]
-    return save(picture(3), exif=notes, comment=draw(st.sampled_from((b"", b"\0", b"x" * 60_000))))
+    return save(picture(3), exif=notes[:6] + draw(maybe_damaged(notes[6:])))
 
 
 _jpeg = st.sampled_from(faces()).flatmap(damaged)
@@ -131,7 +93,6 @@ jpegs = st.one_of(
     _jpeg,
     st.builds(lambda data, end: data[:end], st.sampled_from(faces()), st.integers(0, 700)),
     damaged(save(picture(3), progressive=True)),
-    st.sampled_from((10**4, 10**6)).map(many_scans),
     st.sampled_from(("PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "ICO", "TGA", "JPEG2000"))
     .map(lambda form: save(picture(3), form))
     .flatmap(maybe_damaged),
@@ -141,7 +102,6 @@ jpegs = st.one_of(
     _tagged(),
     maybe_damaged(save(picture(3), "MPO", save_all=True, append_images=[picture(4)])),
     st.binary(max_size=300) | st.sampled_from((b"", b"\xff\xd8\xff\xe0\0\0", b"<html>")),
-    st.sampled_from((b"\0", bytes(2_000_000), b"PK\3\4" + bytes(60))).map(lambda more: jpeg(3) + more),
 )
 
 # Photographs
@@ -216,10 +176,7 @@ def photos(largest: int = 16_000) -> st.SearchStrategy[bytes]:
     )
 
 
-#: Such as a camera, a user, or an enemy gives.
-photo_stems = st.sampled_from(
-    ("IMG_0001", "photo", "Größe 1", "-x", "a.b", "$(touch executed)", "%s", "'", "photo\n2", "λ" * 80)
-)
+photo_stems = st.sampled_from(("IMG_0001", "Größe 1", "-x", "a.b", "%s", "'", "photo\n2", "λ" * 80))
 
 # Settings and descriptions: nested mappings and lists
 

@@ -11,7 +11,7 @@ import pandas as pd
 from explorer_tools import faces_of, write_run
 from hypothesis import given
 from hypothesis import strategies as st
-from watched import outcome
+from outcomes import outcome
 
 from agegender_lib import lab
 from agegender_lib.evaluation import read_run, summarise

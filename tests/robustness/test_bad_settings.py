@@ -9,10 +9,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from watched import outcome
+from outcomes import outcome
 
 from agegender_lib import folders
-from agegender_lib.errors import InputError
 from agegender_lib.pipeline.profiles import model_settings, read_profile
 from agegender_lib.training import configure
 from agegender_lib.training.search import read_space
@@ -23,31 +22,15 @@ from tests.robustness import bad_inputs as bad
 NASTY = [
     text if isinstance(text, bytes) else text.encode()
     for text in (
-        "", "\n", "#", "---\n---\n", "a", "[]", "{}", "null", "- model_a", b"\xff\xfe", "\ufeffmodel_a: {}",
-        "model_a: {}".encode("utf-16"), "model_a: \0", b"\x80\x81", "%YAML 9.9\n---\na: 1",
-        "model_a: !!python/object/apply:os.system ['touch executed']", "model_a: !!python/name:os.system",
-        "model_a: !unknown {}", "model_a: *nowhere", "model_a: &a {b: *a}", "model_a: {stages: &a [*a]}",
-        "validation: 2001-01-01", "validation: 2001-13-01", "validation: 0b2", "validation: .nan", "validation: -.inf",
-        "validation: !!int x", "validation: !!binary '%'", "validation: !!set {a, b}", "validation: " + "9" * 5000,
-        "<<: 1", "<<: {model_a: {}}", "? [a]\n: b", "? {a: b}\n: c", "1: 2", "null: 1", "true: 1", "2001-01-01: 1",
-        "model_a: {1: 2}", "model_a: {null: 2}", "model_a: []", "model_a: x", "model_a: 5", "model_a: {stages: {}}",
-        "model_a: {stages: [1]}", "model_a: {stages: [{1: 2}]}", "model_a: {builder: {1: 2}}", "model_a: {self: x}",
-        "model_a: {builder: {weights: x}}", "model_a: {builder: {side: !!binary aGk=}}", "model_a: {fold: 1/0}",
-        "model_a: {fold: [1]}", "model_a: {optimizer: []}", "model_a: {optimizer: {}}", "model_a: {model: x}",
-        "model_a: {augmentation: {x: 1}}", "model_b: {model: model_a}", "data: 5", "data: []", "data: null",
-        "data: " + "x" * 5000, "rendered_faces: many", "rendered_faces: true", "weights: []", "train_missing: maybe",
-        "recipe_study: {a: b}", "search_trials: 1e3",
-        "model: [1]\ngroups: [{name: a, choices: {b: {}}}]", "groups: [{name: a, choices: {b: {}}, seeds: [[1]]}]",
-        "groups: [{name: a, choices: {b: {1: 2}}}]", "groups: [{name: [a], choices: {b: 5}}]", "groups: [{1: 2}]",
-        "groups: [{name: 2001-01-01, 1: x}]", "groups: [2001-01-01]", "1: 2\n3: 4",
-        "model: {}\nbase: {}\nparameters: {seed: {low: 1, high: 2}}",
-        *(
-            "model: model_a\nbase: {}\nparameters: " + parameters
-            for parameters in (
-                "{a: {low: 1, high: 2, 1: 2}}", "{1: {choices: [1]}}", "{'': {choices: [1]}}", "{'.': {choices: [1]}}",
-                "{seed: {choices: [2001-01-01]}}", "{'stages.x.epochs': {choices: [1]}}", "{'seed.x': {choices: [1]}}",
-            )
-        ),
+        "", "#", "a", "[]", "null", b"\xff\xfe", "model_a: {}".encode("utf-16"), "model_a: \0", "model_a: {stages: [1",
+        "model_a: !!python/object/apply:os.getcwd []", "model_a: !unknown {}", "model_a: *nowhere",
+        "model_a: &a {b: *a}", "validation: 2001-13-01", "validation: .nan", "validation: !!int x", "? [a]\n: b",
+        "<<: 1", "null: 1", "model_a: {null: 2}", "model_a: {stages: {}}", "model_a: {builder: {1: 2}}",
+        "model_a: {builder: {weights: x}}", "model_a: {fold: 1/0}", "model_a: {optimizer: []}", "data: []",
+        "weights: []", "recipe_study: {a: b}", "search_trials: 1e3", "groups: [{name: a, choices: {b: {1: 2}}}]",
+        "groups: [{name: [a], choices: {b: 5}}]", "model: [1]\ngroups: [{name: a, choices: {b: {}}}]",
+        "model: model_a\nbase: {}\nparameters: {1: {choices: [1]}}",
+        "model: model_a\nbase: {}\nparameters: {'seed.x': {choices: [1]}}",
     )
 ]  # fmt: skip
 
@@ -150,9 +133,3 @@ def test_values_of_the_right_kind_are_taken(tmp_path):
     assert read_profile(tmp_path / "p.yaml")["model_a"] is None
     for file in sorted(folders.PROFILES.glob("*.yaml")):
         assert read_profile(file) == read_profile(file.stem)
-
-
-@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".yaml", "x\0y", "x\0y.yaml"])
-def test_a_profile_of_an_impossible_name_is_refused(name):
-    with pytest.raises(InputError):
-        read_profile(name)

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from kill_checks import READERS, UNFINISHED, broken, differences, finished, left_over
 from kill_points import kill_points
-from tiny_faces import FACES, truncated, write_folder, write_tar
+from tiny_faces import FACES, truncated, write_tar
 
 from agegender_lib import files
-from agegender_lib.data import cache, importer, load_faces, rendered
+from agegender_lib.data import importer, load_faces, rendered
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.pipeline import outputs
 from agegender_lib.pipeline.execute import execute
@@ -69,15 +69,6 @@ def test_an_import(work, moments, tmp_path, monkeypatch):
         faces = load_faces(source, in_place_of(state, work) / "cache")
         assert len(faces) == 5 and differences(work, states[-1]) == [] and left_over(work) == []
         del faces
-
-
-def test_an_import_into_a_cache_that_knows_the_faces_from_elsewhere(work, moments, tmp_path):
-    load_faces(write_folder(tmp_path / "folder", FACES), work / "cache")
-    source = write_tar(tmp_path / "f.tar", FACES)
-    states = moments(lambda: load_faces(source, work / "cache"), 8)
-    for state in states:
-        load_faces(source, in_place_of(state, work) / "cache")
-        assert differences(work, states[-1]) == [] and left_over(work) == []
 
 
 def test_drawing_faces(work, moments):
@@ -212,24 +203,3 @@ def test_an_executed_notebook(work, moments, tmp_path):
     assert [path.name for path in finished(states[-1])] == ["01_small.ipynb"]
     (path,) = work.iterdir()
     assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"
-
-
-def test_what_a_kill_leaves_is_told_from_what_is_whole(tmp_path):
-    """The checks above see damage: a file that is cut short is broken under its final name, and not under another."""
-    work = tmp_path / "work"
-    (work / cache._WORK).mkdir(parents=True)
-    for name in (
-        "metrics.json",
-        "history.csv",
-        ".writing-metrics-x.json",
-        f"{cache._WORK}/meta.json",
-        "a.csv.part",
-    ):
-        (work / name).write_text('{"epoch')
-    (work / "images.npy").write_bytes(b"\x93NUMPY")
-    for name in ("model.keras", "model.h5", "a.png", "report.pdf", "a.svg"):
-        (work / name).write_bytes(b"PK\x03\x04")
-    named = [line.split(":")[0] for line in broken(work)]
-    assert named == [
-        "a.png", "a.svg", "history.csv", "images.npy", "metrics.json", "model.h5", "model.keras", "report.pdf",
-    ]  # fmt: skip

@@ -3,16 +3,13 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
-import itertools
 import math
 import os
 import shutil
-import time
 from dataclasses import replace
 from importlib import import_module
 
 import keras
-import pandas as pd
 import pytest
 from kill_checks import UNFINISHED, broken, differences, left_over
 from kill_points import kill_points
@@ -68,32 +65,6 @@ def test_a_training(tiny_b, few, tmp_path, monkeypatch):
         # the checkpoint may be an epoch ahead of the history
         assert 3 - kept - 1 <= sum(fits) <= 3 - kept
         assert differences(work, states[-1]) == [] and left_over(work) == []
-
-
-def test_a_clock_that_jumps_between_any_two_looks_changes_nothing(few, tmp_path, monkeypatch, capsys):
-    keras.utils.clear_session()
-    train(small(), few, runs=tmp_path / "undisturbed", name="run")
-    days = itertools.cycle((0, 3, -400, 1))
-    for name, in_a_second in (("time", 1), ("time_ns", 10**9)):
-        real = getattr(time, name)
-        monkeypatch.setattr(
-            time, name, lambda real=real, in_a_day=86_400 * in_a_second: real() + next(days) * in_a_day
-        )
-
-    def stop(row):
-        raise KeyboardInterrupt
-
-    keras.utils.clear_session()
-    with pytest.raises(KeyboardInterrupt):
-        train(small(), few, runs=tmp_path / "jumping", name="run", on_epoch=stop)
-    for number, path in enumerate(sorted((tmp_path / "jumping").rglob("*"))):  # as if written on other days
-        os.utime(path, (1e9, 1e9) if number % 2 else (4e9, 4e9))
-    keras.utils.clear_session()
-    capsys.readouterr()
-    train(small(), few, runs=tmp_path / "jumping", name="run")
-    assert "epoch   1/2" not in (said := capsys.readouterr().out) and "epoch   2/2" in said
-    assert differences(tmp_path / "undisturbed", tmp_path / "jumping") == []
-    assert pd.read_csv(tmp_path / "jumping/run/history.csv")["seconds"].between(0, 600).all()
 
 
 def whole(state):
@@ -162,13 +133,6 @@ def test_who_finds_the_training_finished_by_another_meanwhile_trains_nothing(
 
     monkeypatch.setattr(trainings, "build_network", meanwhile)
     assert quick == [train(small(), few, runs=tmp_path, name="run")]
-
-
-def test_a_checkpoint_that_outlived_its_training_goes(few, tmp_path, quick):
-    folder = train(small(), few, runs=tmp_path, name="run")
-    (folder / "checkpoint.npz").write_bytes(b"killed before it was removed")
-    train(small(), few, runs=tmp_path, name="run")
-    assert not (folder / "checkpoint.npz").exists()
 
 
 def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monkeypatch, capsys):
