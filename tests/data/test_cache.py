@@ -64,12 +64,9 @@ def test_a_changed_source_is_read_again(tmp_path, store, decodes, kind, sign):
     assert after.fingerprint != before.fingerprint
 
 
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the same faces"])
-def test_a_file_that_could_not_be_read_is_tried_again(tmp_path, store, monkeypatch, beside):
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path, store, monkeypatch):
     """As after `chmod`, or when a mounted drive failed for a moment: nothing of either shows in sizes and times."""
     folder, closed = write_folder(tmp_path / "f", FACES), min(FACES)
-    if beside:
-        load_faces(write_folder(tmp_path / "g", {n: data for n, data in FACES.items() if n != closed}), store)
     read = Path.read_bytes
     with monkeypatch.context() as failing:
 
@@ -118,10 +115,7 @@ def other_version(entry: Path) -> None:
         damage_images,
         damage_table,
         other_version,
-        lambda entry: (entry / "meta.json").unlink(),
         lambda entry: (entry / "meta.json").write_text('{"name": "f", "finger'),
-        lambda entry: (entry / "images.npy").write_bytes(b""),
-        lambda entry: (entry / "table.csv").unlink(),
     ],
 )
 def test_a_half_written_entry_is_not_believed(tmp_path, store, decodes, damage):
@@ -136,30 +130,6 @@ def test_a_half_written_entry_is_not_believed(tmp_path, store, decodes, damage):
     np.testing.assert_array_equal(faces.images[0], pixels(FACES[min(FACES)]))
     load_faces(folder, store)
     assert len(decodes) == 10
-
-
-@pytest.mark.parametrize("step", ["decode_face", "_sort_pixels", "duplicate_groups", "save_entry"])
-def test_an_import_that_breaks_off_leaves_nothing(tmp_path, store, monkeypatch, step):
-    folder = write_folder(tmp_path / "f", FACES)
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-
-        def interrupt(*_):
-            raise KeyboardInterrupt
-
-        broken.setattr(importer, step, interrupt)
-        load_faces(folder, store)
-    assert everything_below(store) == []
-    assert len(load_faces(folder, store)) == 5
-
-
-def test_what_a_killed_import_left_is_ignored_and_cleared_away(tmp_path, store):
-    folder = write_folder(tmp_path / "f", FACES)
-    load_faces(folder, store)
-    (entry,) = store.iterdir()
-    entry.rename(store / cache._WORK)
-    faces = load_faces(folder, store)
-    assert Path(faces.images.filename).parent == entry
-    assert list(store.iterdir()) == [entry]
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path):

@@ -136,27 +136,7 @@ def test_a_folder_of_something_else_is_refused(folder, arguments):
     assert _bytes(folder) == before
 
 
-def test_an_interrupted_call_leaves_nothing(tmp_path, monkeypatch):
-    whole = rendered._jpeg
-
-    def break_off(plan, index, seed):
-        if index == 3:
-            raise KeyboardInterrupt
-        return whole(plan, index, seed)
-
-    monkeypatch.setattr(rendered, "_jpeg", break_off)
-    with pytest.raises(KeyboardInterrupt):
-        rendered.render_faces(tmp_path / "faces", 5)
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.undo()
-    (tmp_path / "faces").mkdir()
-    assert len(list(rendered.render_faces(str(tmp_path / "faces"), 5).iterdir())) == 5
-    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"count": 0}, {"count": 5, "seed": -1}, {"count": 5, "duplicates": 0.6}, {"count": -3}]
-)
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 5, "seed": -1}, {"count": 5, "duplicates": 0.6}])
 def test_impossible_requests_are_refused(tmp_path, wrong):
     with pytest.raises(InputError, match="count from 1"):
         rendered.render_faces(tmp_path / "faces", **wrong)
@@ -190,4 +170,3 @@ def test_labels_can_be_learnt_but_not_read_off(plan, images):
     gender = plan["gender"].to_numpy()
     accuracy = LogisticRegression(C=0.1).fit(train_x, gender[train]).score(test_x, gender[test])
     assert 0.78 < accuracy < 0.99
-    print(f"age {error:.2f} years against {baseline:.2f}, gender {accuracy:.3f}")
