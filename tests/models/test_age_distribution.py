@@ -17,7 +17,6 @@ from agegender_lib.models import (
     average_flips,
     average_members,
     build_model_a,
-    build_model_b,
     load_model,
     predict,
 )
@@ -76,14 +75,6 @@ def test_members_and_mirror_images_are_mixed_also_from_a_file(suffix, tmp_path):
     np.testing.assert_allclose(found, np.mean(parts, axis=0), atol=1e-5)
     # the parts do differ: any one of them alone would not do
     assert min(np.abs(part - found).max() for part in parts) > 1e-3
-
-
-def test_a_backbone_that_looks_at_two_resolutions(tiny_b):
-    keras.utils.set_random_seed(0)
-    model = lived_in(build_model_b("tiny", weights=None, dense=8, side=[64, 128]), FLOATS)
-    np.testing.assert_allclose(
-        check(average_flips(model)), (own(model, FLOATS) + own(model, FLOATS[:, :, ::-1])) / 2, atol=1e-5
-    )
 
 
 def test_an_ordinal_head_has_a_distribution_too():
@@ -151,13 +142,6 @@ def test_held_out_faces_get_their_distributions_once(run):
     pd.testing.assert_frame_equal(age_distributions(folder, faces), found)
 
 
-def test_nothing_is_written_where_nothing_is_to_be_kept(run):
-    folder, faces, _ = run
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    age_distributions(folder, faces, keep=False)
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-
-
 def test_files_that_do_not_belong_together_are_refused(run):
     folder, faces, _ = run
     with pytest.raises(InputError, match="other faces"):
@@ -170,13 +154,6 @@ def test_files_that_do_not_belong_together_are_refused(run):
     assert not (folder / "age_distributions.npz").exists()
     (folder / "kept.keras").rename(folder / "model.keras")
     age_distributions(folder, faces)
-    predictions = pd.read_csv(folder / "predictions.csv", dtype={"file": str})
-    write_csv(folder / "predictions.csv", predictions.iloc[1:])
-    with pytest.raises(InputError, match="does not hold the validation faces"):
-        age_distributions(folder, faces)
     (folder / "age_distributions.npz").write_bytes(b"half a file")
     with pytest.raises(InputError, match="delete it"):
-        age_distributions(folder, faces)
-    (folder / "predictions.csv").unlink()
-    with pytest.raises(InputError, match=r"no predictions\.csv"):
         age_distributions(folder, faces)

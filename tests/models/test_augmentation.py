@@ -49,11 +49,6 @@ def test_outside_training_only_the_scale_changes():
         assert np.array_equal(np.asarray(FaceAugmentation()(images)), result)
 
 
-def test_without_effects_training_changes_nothing():
-    pixels = noise(8)
-    assert np.abs(changed(pixels) - pixels / 255).max() < 1e-5
-
-
 @pytest.mark.parametrize("effects", [{}, {"brightness": 0.9, "contrast": 0.9, "grey": 0.5, "erase": 1.0}])
 def test_pixels_stay_between_0_and_1(effects, drawn):
     for pixels in (noise(24, side=128), drawn.images[:24]):
@@ -155,13 +150,6 @@ def test_erase_covers_a_rectangle_with_one_colour():
     assert share.max() < 0.27 and share.min() > 0.05 / 4 * 0.8
     assert whole.sum() > 50
     assert 0.04 < share[whole].min() < 0.08 and 0.2 < share[whole].max()
-
-
-def test_erase_covers_the_asked_share_of_faces():
-    pixels = noise(400)
-    result = changed(pixels, erase=0.25)
-    touched = np.abs(result - pixels / 255).max(axis=(1, 2, 3)) > 1e-4
-    assert 65 <= touched.sum() <= 135
 
 
 def test_the_seed_decides():

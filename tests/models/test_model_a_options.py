@@ -8,12 +8,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from model_tools import answers, check_contract, read_elsewhere
 
-from agegender_lib.errors import InputError
-from agegender_lib.models import average_flips, build_model_a, describe
+from agegender_lib.models import build_model_a
 from agegender_lib.models.heads import age_output
-from agegender_lib.models.saving import save_model
 from agegender_lib.training import build_network, configure
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import KernelMuon
@@ -141,40 +138,6 @@ def test_the_model_resizes_its_input_itself(choices, faces):
     assert resized == pytest.approx(means, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["as built", "keras", "h5"])
-@pytest.mark.parametrize("choices", [SMALL, {**ORIGINAL, "split_after": 1}])
-def test_calling_a_resizing_model_is_no_training(choices, kind, faces, tmp_path):
-    # Keras's Resizing has training=True as its default, and layers after it would take that over
-    model = average_flips(build_model_a(**{**choices, "side": 64}))
-    if kind != "as built":
-        model.save(tmp_path / f"model.{kind}")
-        model = keras.models.load_model(tmp_path / f"model.{kind}", compile=False)
-    before = model.get_weights()
-    for plain, asked in zip(model(faces), model(faces, training=False), strict=True):
-        assert np.array_equal(plain, asked)
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    # a training is one all the same
-    model(faces, training=True)
-    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({**SMALL, "block": "dense"}, "block 'dense' is unknown; choose 'residual' or 'plain'"),
-        ({**SMALL, "pooling": "mean"}, "pooling 'mean' is unknown; choose 'average' or 'max' or 'both'"),
-        ({**SMALL, "input_scaling": True}, "input_scaling True is unknown; choose 'fixed' or 'image' or 'none'"),
-        ({**SMALL, "age_head": "corn"}, "age head 'corn' is unknown; choose 'distribution', 'ordinal' or 'regression'"),
-        ({**ORIGINAL, "pooling": "both"}, "pooling 'both' is unknown; choose 'max' or 'average'"),
-    ],
-)  # fmt: skip
-def test_choices_that_do_not_exist_name_those_that_do(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        build_model_a(**wrong)
-    with pytest.raises(InputError, match=f"model_a cannot be built with .*{message}"):
-        build_network(configure("model_a", builder=wrong))
-
-
 # The ordinal head.
 
 
@@ -208,89 +171,7 @@ def test_sure_answers_are_an_age_in_years():
     assert np.asarray(model(sure.astype("float32")))[:, 0] == pytest.approx(ages, abs=1e-3)
 
 
-def test_only_the_answers_of_an_ordinal_head_learn(ordinal):
-    learning = [v.path for v in ordinal.trainable_variables if v.path.startswith("age_")]
-    assert learning == ["age_ordinal/kernel", "age_ordinal/bias"]
-    for name in ("age_ordinal", "age_ordinal_log", "age_ordinal_so_far", "age_output"):
-        assert ordinal.get_layer(name).compute_dtype == "float32"
-
-
-def test_saved_choices_load_where_this_library_is_not_installed(ordinal, faces, tmp_path):
-    choices = dict(side=64, block="plain", excitation=False, pooling="both", input_scaling="image")
-    models = {
-        "ordinal.keras": average_flips(ordinal),
-        "ordinal.h5": ordinal,
-        "plain.keras": build_model_a(**{**SMALL, **choices}),
-    }
-    for name, model in models.items():
-        save_model(model, tmp_path / name)
-    found = read_elsewhere(tmp_path, faces, dict.fromkeys(models, False))
-    for name, model in models.items():
-        check_contract(found[name], answers(model, faces))
-
-
 # Descriptions say what is there.
-
-
-def rows(**choices):
-    model = build_model_a(**choices)
-    table = describe(model)
-    assert table["parameters"].sum() == model.count_params()
-    return table.set_index(["branch", "name"])
-
-
-def test_an_ordinal_head_is_described_as_a_sum():
-    table = rows(**SMALL, age_head="ordinal")
-    output = table.loc[("age", "output")]
-    assert output["kind"] == "Sum" and output["trainable"] == 0
-    assert output["detail"] == "P(older than k years), k from 0"
-    questions = table.loc[("age", "ordinal")]
-    assert questions["kind"] == "Dense 116 → log-sigmoid → running sum → exponential"
-    assert "older than 0, 1, ... 115 years?" in questions["detail"]
-    assert questions["trainable"] == 16 * 116 + 116 == questions["parameters"] - 116 * 116
-    other = rows(**SMALL).loc[("age", "output")]
-    assert (other["kind"], other["detail"]) == ("Expectation", "each age times its probability")
-    regression = rows(**SMALL, age_head="regression").loc[("age", "output")]
-    assert (regression["kind"], regression["detail"]) == ("Dense 1", "years")
-
-
-def test_blocks_are_described_with_what_they_have():
-    kind = "shared", "stage 2"
-    inside = "2 × (BatchNorm → ReLU → Conv 3 × 3 × 16)"
-    wanted = {
-        "residual block": ({}, f"{inside} → squeeze-excite; 1 × 1 shortcut and first Conv with stride 2"),
-        "plain block": ({"block": "plain", "excitation": False}, f"{inside}; first Conv with stride 2"),
-        "2 plain blocks, each": (
-            {"block": "plain", "blocks": 2},
-            f"{inside} → squeeze-excite; in the first block: first Conv with stride 2",
-        ),
-        "2 residual blocks, each": (
-            {"excitation": False, "blocks": 2},
-            f"{inside}; in the first block: 1 × 1 shortcut and first Conv with stride 2",
-        ),
-    }
-    for words, (choices, detail) in wanted.items():
-        row = rows(**SMALL, **choices).loc[kind]
-        assert (row["kind"], row["detail"]) == (words, detail)
-
-
-def test_input_and_pooling_are_described():
-    def kind(part, **choices):
-        return rows(**{**SMALL, **choices}).loc[("shared", part), "kind"]
-
-    assert kind("input") == "RGB image in [0, 1] → Rescaling to [−2, 2]"
-    assert kind("input", input_scaling="none") == "RGB image in [0, 1]"
-    assert kind("input", input_scaling="image").endswith("[0, 1] → each image to mean 0 and variance 1")
-    table = rows(**{**SMALL, "side": 64})
-    assert table.loc[("shared", "input"), ["kind", "output_shape"]].to_list() == [
-        *("RGB image in [0, 1]", "128 × 128 × 3")
-    ]
-    assert table.loc[("shared", "resize"), ["kind", "output_shape"]].to_list() == [
-        *("Resizing to 64 × 64 → Rescaling to [−2, 2]", "64 × 64 × 3")
-    ]
-    assert kind("pool") == "BatchNorm → ReLU → Global average pool"
-    assert kind("pool", pooling="max") == "BatchNorm → ReLU → Global max pool"
-    assert kind("pool", pooling="both") == "BatchNorm → ReLU → Global average and max pool"
 
 
 # Muon.

@@ -165,13 +165,10 @@ def test_the_default_network_halves_its_resolution_from_stage_to_stage(networks)
     ("wrong", "message"),
     [
         ({"variant": "orginal"}, "'orginal' is unknown.*'default', 'original'"),
-        ({**TINY, "normalisation": "none"}, "normalisation 'none' is unknown.*'after' or 'before'"),
+        ({**SMALL, "block": "dense"}, "block 'dense' is unknown; choose 'residual' or 'plain'"),
         ({**TINY, "pooling": "mean"}, "pooling 'mean' is unknown.*'max' or 'average'"),
-        ({**TINY, "features": "dense"}, "features 'dense' is unknown.*'flatten' or 'global'"),
         ({**TINY, "split_after": 6}, "split_after is 6; choose 0 to 5"),
-        ({**TINY, "split_after": -1}, "split_after is -1; choose 0 to 5"),
         ({**TINY, "age_head": "softmax"}, "age head 'softmax' is unknown.*'ordinal' or 'regression'"),
-        ({**SMALL, "age_head": None}, "age head None is unknown"),
     ],
 )
 def test_wrong_choices_are_refused(wrong, message):
@@ -189,13 +186,6 @@ def test_the_age_is_the_expectation_of_the_distribution(networks, faces):
     assert distribution.shape == (len(faces), 117)
     assert distribution.min() > 0 and distribution.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert answers(model, faces)[1][:, 0] == pytest.approx(distribution @ np.arange(117), abs=1e-3)
-
-
-def test_the_expectation_of_one_certain_age_is_that_age(networks):
-    head = networks["a"].get_layer("age_output")
-    assert np.array_equal(np.asarray(head(np.eye(117, dtype="float32")))[:, 0], np.arange(117))
-    # no training can move it
-    assert not head.trainable_variables and head.kernel.shape == (117, 1)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +215,7 @@ def test_the_head_stays_float32_in_mixed_precision():
 # Saving and reading.
 
 
-@pytest.mark.parametrize("bits", [2, 9, 23, 24])
+@pytest.mark.parametrize("bits", [9, 24])
 def test_rounding_changes_a_weight_by_at_most_its_last_kept_bit(bits):
     rng = np.random.default_rng(0)
     values = (rng.normal(size=5000) * 10.0 ** rng.integers(-30, 30, 5000)).astype("float32")
@@ -287,47 +277,21 @@ def test_batches_answer_as_single_faces_do(small, drawn):
     assert table["p_female"].to_numpy() == pytest.approx(gender[:, 0], abs=1e-6)
 
 
-def test_no_faces_give_an_empty_table(small):
-    table = predict(small, np.empty((0, 128, 128, 3), "uint8"))
-    assert list(table.columns) == ["age_predicted", "p_female"] and len(table) == 0
-
-
 def model_with(side=128, names=("gender_output", "age_output"), units=(1, 1)):
     image = keras.Input((side, side, 3))
     x = layers.GlobalAveragePooling2D()(image)
     return keras.Model(image, [layers.Dense(n, name=name)(x) for name, n in zip(names, units, strict=True)])
 
 
-@pytest.mark.parametrize("kind", ["keras", "h5"])
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        {"side": 64},
-        {"names": ("age_output", "gender_output")},
-        {"names": ("gender", "age")},
-        {"units": (2, 1)},
-    ],
+    "wrong", [{"side": 64}, {"names": ("age_output", "gender_output")}, {"units": (2, 1)}]
 )
-def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, kind, tmp_path):
-    path = tmp_path / f"model.{kind}"
+def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, tmp_path):
+    path = tmp_path / "model.keras"
     model_with(**wrong).save(path)
     _refused(path, r"needed are input \(None, 128, 128, 3\) and outputs \['gender_output', 'age_output'\]")
     model_with().save(path)
     assert load_model(str(path)).output_names == CONTRACT
-
-
-def test_a_model_of_another_make_is_refused(tmp_path):
-    image = keras.Input((128, 128, 3))
-    x = layers.GlobalAveragePooling2D()(image)
-    named = {name: layers.Dense(1, name=name)(x) for name in CONTRACT}
-    makes = {
-        "sequential": keras.Sequential([image, layers.Flatten(), layers.Dense(1, name="age_output")]),
-        "dictionary": keras.Model(image, named),
-        "two_inputs": keras.Model([image, keras.Input((128, 128, 3))], list(named.values())),
-    }
-    for name, model in makes.items():
-        model.save(tmp_path / f"{name}.keras")
-        _refused(tmp_path / f"{name}.keras", "needed are input")
 
 
 def test_what_is_no_model_is_refused(tmp_path):

@@ -5,7 +5,6 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -20,9 +19,8 @@ from agegender_lib.models import (
     build_model_a,
     build_model_b,
     convert,
-    load_model,
 )
-from agegender_lib.models.flat import flat, keras_2_config, portable_config
+from agegender_lib.models.flat import flat, portable_config
 from agegender_lib.models.saving import save_model
 
 # the package's own `convert` is the function of that name
@@ -113,20 +111,6 @@ def test_files_answer_as_the_model_also_when_it_is_just_called(saved):
         assert all(map(np.array_equal, before, read.weights))
 
 
-def test_a_file_that_is_read_and_saved_again_stays_the_same(saved, tmp_path):
-    save_model(load_model(saved[1] / "model.h5"), tmp_path / "again.keras")
-    configs = []
-    for path in (saved[1] / "model.keras", tmp_path / "again.keras"):
-        with zipfile.ZipFile(path) as archive:
-            configs.append(json.loads(archive.read("config.json"))["config"])
-    assert unknown(configs[1]) == []
-    once, again = (keras_2_config(config) for config in configs)
-    assert once["output_layers"] == again["output_layers"]
-    assert {layer["name"]: layer for layer in once["layers"]} == {
-        layer["name"]: layer for layer in again["layers"]
-    }
-
-
 def test_a_flat_model_is_the_same_function_with_names_to_find_its_parts_by():
     model = members()
     plain = flat(model)
@@ -185,24 +169,3 @@ def test_onnx_and_tflite_answer_the_same_for_any_number_of_faces(tmp_path):
 
 
 # What would be missed if it came back
-
-
-def test_the_list_turns_red_for_a_new_argument_and_for_a_kernel_in_the_description():
-    config = portable_config(small())
-    resizing = next(layer for layer in config["layers"] if layer["class_name"] == "Resizing")
-    resizing["config"]["antialias"] = False
-    assert unknown(config) == ["Resizing.antialias"]
-    nested = json.loads(json.dumps(average_flips(small()).get_config(), default=str))
-    assert "Functional.layers" in unknown(nested)
-
-
-def test_large_weights_are_compressed_where_they_lie(saved):
-    with h5py.File(saved[1] / "model.h5") as file:
-        found = []
-        file.visititems(
-            lambda _, item: (
-                found.append(item) if isinstance(item, h5py.Dataset) and item.nbytes > 5000 else None
-            )
-        )
-        assert found and {item.compression for item in found} == {"gzip"}
-    assert load_model(saved[1] / "model.h5").name == saved[0].name
