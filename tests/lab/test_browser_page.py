@@ -191,9 +191,7 @@ def test_a_page_that_is_closed_ends_its_process_and_what_was_shown(browser, site
     assert own and not own & kernels()
 
 
-@pytest.mark.parametrize(
-    "path", ["api/kernels", "api/sessions", "api/contents", "voila/files/10_try_a_photo.ipynb", "voila/tree"]
-)
+@pytest.mark.parametrize("path", ["api/kernels", "api/contents", "voila/files/10_try_a_photo.ipynb"])
 def test_the_server_gives_nothing_else_away(site, path):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(site[0] + path)

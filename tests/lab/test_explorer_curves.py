@@ -10,7 +10,6 @@ from matplotlib.colors import to_hex
 from agegender_lib import lab, plots
 from agegender_lib.errors import InputError
 from agegender_lib.plots.style import COLOURS
-from tests.plots.test_plots import check_layout, drawn
 
 
 @pytest.fixture(scope="module")
@@ -42,36 +41,6 @@ def test_every_training_has_its_curves_and_its_best_epoch():
     assert colours[0] == COLOURS["ModelF"].lower() and colours[2] == COLOURS["ModelA"].lower()
     assert len(set(colours)) == 3
     assert not any(lines(plots.overlaid_curves(tables, train=False), "train"))
-
-
-def test_as_many_as_can_be_told_apart_and_no_more():
-    tables = {f"ModelA {n:08}, train_val": history_of(3) for n in range(21)}
-    figure = plots.overlaid_curves(tables)
-    looks = {
-        (line.get_color(), str(line._unscaled_dash_pattern))
-        for line in figure.axes[0].lines
-        if line.get_gid() == "validation"
-    }
-    assert len(looks) == 21
-    check_layout(figure, drawn(figure))
-    for wrong in ({}, {**tables, "one more": history_of(3)}):
-        with pytest.raises(InputError, match=f"{len(wrong)} learning curves .*: give 1 to 21"):
-            plots.overlaid_curves(wrong)
-
-
-def test_an_exploding_epoch_is_cut_off_and_told():
-    wild = history_of(40)
-    wild.loc[3, "val_age_mae"] = 5000
-    figure = plots.overlaid_curves({"calm": history_of(40), "wild": wild})
-    assert figure.axes[3].get_ylim()[1] < 3 and figure.axes[0].get_ylim()[1] < 3
-    assert [text.get_text() for text in figure.axes[3].texts] == ["off the scale: up to 5,000"]
-    assert not figure.axes[0].texts
-
-
-def test_epochs_without_a_number_have_no_ring():
-    table = history_of(3).assign(val_age_mae=np.nan)
-    ax = plots.overlaid_curves({"a": table}).axes[3]
-    assert not [line for line in ax.lines if line.get_marker() == "o"]
 
 
 # The trainings on disk.

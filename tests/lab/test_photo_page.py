@@ -9,14 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from ipywidgets import HTML
 from ipywidgets import Image as ImageWidget
 from PIL import Image
 
 from agegender_lib import lab, photos
 from agegender_lib.errors import InputError
 from agegender_lib.lab import photo_page as module
-from agegender_lib.lab.face_card import LOOKS, answer_html, overlay, png
+from agegender_lib.lab.face_card import LOOKS, overlay, png
 
 FACE = dict(left=10.0, top=10.0, width=60.0, height=60.0, confidence=0.99)
 YOUNG = dict(FACE, age=23.4, age_low=18.2, age_high=29.6, p_female=0.81, warnings="")
@@ -82,16 +81,6 @@ def test_a_photo_is_answered_face_by_face():
     assert picture.format == "JPEG" and max(picture.size) < 1200
 
 
-def test_the_scale_puts_interval_and_answer_where_they_belong():
-    text = answer_html(1, YOUNG)
-    assert 'class="range" style="left: 18.2%; right: calc(100% - 29.6%)"' in text
-    assert 'class="answer" style="left: 23.4%"' in text
-    # ages beyond the scale stay on it
-    assert "left: 95.0%; right: calc(100% - 100.0%)" in answer_html(1, dict(YOUNG, age_low=95, age_high=110))
-    unknown = answer_html(1, dict(YOUNG, age_low=np.nan, age_high=np.nan))
-    assert "no interval is known" in unknown and "nan" not in unknown and 'class="range"' not in unknown
-
-
 def test_what_the_numbers_must_not_be_used_for_is_there_before_any_answer():
     page = page_with(YOUNG)
     assert photos.EXCLUDED_USES.split(".")[0] in page.children[0].value
@@ -116,15 +105,6 @@ def test_where_it_looks_is_computed_once_and_only_when_asked():
     assert overlay(crop, np.ones((4, 4))).mean() > overlay(crop, np.zeros((4, 4))).mean() + 50
 
 
-def test_intervals_that_nobody_corrected_say_so():
-    page = page_with(YOUNG)
-    for corrected in (True, False):
-        page.reader.corrected = corrected
-        choose(page, a_photo())
-        said = [child.value for child in page.answer.children if isinstance(child, HTML)]
-        assert any("not corrected" in words for words in said) == (not corrected)
-
-
 def test_a_broken_file_is_refused_in_the_readers_words_and_the_page_goes_on():
     page = page_with(YOUNG)
     choose(page, b"GIF87a nothing")
@@ -143,34 +123,6 @@ def test_a_file_too_large_is_refused_before_it_is_decoded(monkeypatch):
     assert page.upload.value == ()
 
 
-def test_a_fault_of_ours_is_told_to_both_and_frees_the_page(monkeypatch):
-    page = page_with(YOUNG)
-
-    def fails(source, framed):
-        raise MemoryError
-
-    monkeypatch.setattr(page.reader, "read", fails)
-    with pytest.raises(MemoryError):
-        page.show(a_photo())
-    assert "MemoryError" in page.status.value and not page.upload.disabled
-
-
-def test_the_page_is_busy_while_it_reads(monkeypatch):
-    page, seen, read = page_with(YOUNG), [], Reader.read
-
-    def watched(self, source, framed=False):
-        seen.append((page.status.value, page.upload.disabled, page.answer.children))
-        return read(self, source, framed)
-
-    monkeypatch.setattr(Reader, "read", watched)
-    choose(page, a_photo())
-    choose(page, a_photo(1))
-    # the second photo's answer cannot be mistaken for the first one's, which is gone
-    assert [("Reading" in words, disabled, shown) for words, disabled, shown in seen] == [
-        (True, True, ())
-    ] * 2
-
-
 def test_a_framed_crop_goes_to_the_reader_as_such_and_the_example_never_does(monkeypatch):
     page = page_with(YOUNG)
     page.framed.value = True
@@ -178,14 +130,6 @@ def test_a_framed_crop_goes_to_the_reader_as_such_and_the_example_never_does(mon
     monkeypatch.setattr(module, "_example", a_photo)
     page.example.click()
     assert page.reader.sources == [(bytes, True), (bytes, False)]
-
-
-def test_many_faces_are_cut_off_with_a_word():
-    page = page_with(*[YOUNG] * (module.MOST_CARDS + 3))
-    choose(page, a_photo())
-    assert len(cards(page)) == module.MOST_CARDS
-    assert any("3 smallest faces" in getattr(child, "value", "") for child in page.answer.children[1:-1]
-               if isinstance(getattr(child, "value", ""), str))  # fmt: skip
 
 
 @pytest.fixture

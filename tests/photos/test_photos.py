@@ -1,7 +1,6 @@
 """Pictures to upright pixels, faces into UTKFace's frame, warnings, intervals: everything that needs no network."""
 
 import io
-import os
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,7 @@ from agegender_lib.photos.detour import place_face
 from agegender_lib.photos.framing import SIDE, TEMPLATE, corners, crop, frame, inverse, similarity
 from agegender_lib.photos.intervals import correction, corrections_file, intervals, read_corrections
 from agegender_lib.photos.pictures import open_picture
-from agegender_lib.photos.warnings import CUT_OFF, SMALL, outside, sharpness, turn, warnings_of
-from tests.robustness.bad_inputs import many_scans
+from agegender_lib.photos.warnings import CUT_OFF, SMALL, outside, sharpness, warnings_of
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 FACE = np.asarray(draw_face(30, 1, 0, np.random.default_rng(0)))
@@ -44,35 +42,6 @@ def moved(points, transform):
 
 
 GREY = np.linspace(0, 1, 40)[None, :].repeat(40, axis=0)
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        Image.fromarray((GREY * 255).round().astype(np.uint8)),
-        Image.fromarray((GREY * 65535).round().astype(np.uint16)),
-        Image.fromarray((GREY * 65535).round().astype(np.int32)),
-        Image.fromarray(GREY.astype(np.float32)),
-        Image.fromarray((GREY * 255).astype(np.float32)),
-    ],
-    ids=["8 bits", "16 bits", "32 bits", "0 to 1", "0 to 255"],
-)
-def test_greys_of_any_depth_keep_their_brightness(image):
-    found = open_picture(saved(image, "TIFF"))
-    assert found.shape == (40, 40, 3) and found.dtype == np.uint8
-    np.testing.assert_allclose(found, np.repeat((GREY * 255)[..., None], 3, axis=2), atol=1)
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind"),
-    [("RGB", "PNG"), ("RGB", "WEBP"), ("CMYK", "JPEG"), ("P", "PNG"), ("RGB", "BMP"), ("CMYK", "TIFF")],
-)
-def test_colours_of_any_mode_and_format_stay_alike(mode, kind):
-    wanted = picture(3, 64)
-    options = {"JPEG": {"quality": 98}, "WEBP": {"lossless": True}}.get(kind, {})
-    found = open_picture(saved(wanted.convert(mode), kind, **options))
-    apart = np.abs(found.astype(int) - np.asarray(wanted)).mean()
-    assert apart < (15 if mode == "P" else 4)
 
 
 def test_what_is_transparent_is_white():
@@ -131,7 +100,6 @@ def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path):
         "damaged or cut short": truncated(),
         r"damaged or cut short.*": saved(picture(1, 300), "PNG")[:-2000],
         "more than 89 million pixels": bomb(30000),
-        "more than 89 million pixels:": bomb(10000),
         "20 x 20 pixels": jpeg(picture(1, 20)),
         r"float64 \[40, 40\]": GREY,
     }
@@ -139,48 +107,6 @@ def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path):
         with pytest.raises(InputError, match=words) as refused:
             open_picture(source)
         assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "GIF", "JPEG", "AVIF"])
-def test_what_would_take_gigabytes_is_refused(monkeypatch, kind):
-    data = saved(picture(1, 80), kind)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6_399)
-    with pytest.raises(InputError, match="has more than 0 million pixels"):
-        open_picture(data)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6_400)
-    assert open_picture(data).shape == (80, 80, 3)
-
-
-def test_what_would_take_minutes_is_refused():
-    with pytest.raises(InputError, match=r"3,\d\d\d scans over 2,000 x 2,000 pixels"):
-        open_picture(many_scans(50_000, 2000))
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(InputError, match="is no file"):
-        open_picture(tmp_path / "pipe.jpg")
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind"),
-    [("RGB", "PNG"), ("RGBA", "PNG"), ("P", "PNG"), ("F", "TIFF"), ("I;16", "TIFF"), ("1", "PNG")],
-)
-def test_a_picture_of_any_mode_is_shrunk(monkeypatch, mode, kind):
-    image = picture(3, 400).resize((301, 407))
-    if mode == "RGBA":
-        image.putalpha(Image.linear_gradient("L").resize(image.size))
-    elif mode == "I;16":
-        image = Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
-    else:
-        image = image.convert(mode)
-    data = saved(image, kind)
-    whole = Image.fromarray(open_picture(data)).resize((37, 50), Image.Resampling.BOX)
-    monkeypatch.setattr(pictures, "LONGEST_SIDE", 50)
-    found = open_picture(data)
-    assert found.shape == (50, 37, 3)
-    assert np.abs(found.astype(int) - np.asarray(whole)).mean() < 4
 
 
 def test_a_picture_that_was_given_is_left_as_it_is():
@@ -191,22 +117,6 @@ def test_a_picture_that_was_given_is_left_as_it_is():
     assert given.size == (64, 40) and given.getexif()[0x0112] == 6
 
 
-@pytest.mark.parametrize("content", [None, b"text", saved(picture(1, 20), "PNG")])
-def test_names_are_told_without_what_moves_a_terminal(tmp_path, content):
-    path = tmp_path / "red\x1b[31m\n.jpg"
-    if content:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"red\\x1b\[31m\\n\.jpg") as refused:
-        open_picture(path)
-    assert str(refused.value).isprintable()
-
-
-def test_postscript_is_not_run():
-    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\nshowpage\n"
-    with pytest.raises(InputError, match="no picture"):
-        open_picture(eps)
-
-
 # frames
 
 
@@ -215,12 +125,6 @@ def test_a_similarity_is_found_again():
     np.testing.assert_allclose(similarity(TEMPLATE, moved(TEMPLATE, wanted)), wanted, atol=1e-9)
     back = inverse(wanted)
     np.testing.assert_allclose(moved(moved(TEMPLATE, wanted), back), TEMPLATE, atol=1e-9)
-
-
-def test_a_mirror_image_is_never_the_answer():
-    mirrored = TEMPLATE * [-1, 1]
-    found = similarity(mirrored, TEMPLATE)
-    assert np.linalg.det(found[:, :2]) > 0
 
 
 def test_noise_is_averaged_by_least_squares_and_weights():
@@ -257,7 +161,7 @@ def test_a_face_in_its_frame_is_left_as_it_is():
     np.testing.assert_allclose(corners(IDENTITY), [[0, 0], [128, 0], [128, 128], [0, 128]])
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_face_put_into_a_photo_comes_back(seed):
     canvas, placed = place_face(FACE, np.random.default_rng(seed))
     assert canvas[:3, :3].min() > 5 and canvas[-3:, -3:].min() > 5  # a background, not black
@@ -298,13 +202,6 @@ def sharp(seed=0):
     return np.asarray(Image.fromarray(fine).resize((128, 128), Image.Resampling.BICUBIC))
 
 
-def test_an_ordinary_face_raises_no_warning():
-    transform = known(0.5, 20, (-100, -60))
-    landmarks = moved(TEMPLATE, inverse(transform))
-    assert warnings_of(sharp(), landmarks, transform, (2000, 2000)) == []
-    assert warnings_of(sharp(), None, transform, (2000, 2000)) == []
-
-
 def test_each_flaw_raises_its_own_warning():
     transform, size = known(1, 10, (-300, -300)), (2000, 2000)
     landmarks = moved(TEMPLATE, inverse(transform))
@@ -325,14 +222,6 @@ def test_each_flaw_raises_its_own_warning():
     assert warnings_of(sharp(), moved(TEMPLATE, inverse(half_out)), half_out, size) == ["cut off"]
     hardly_out = known(1, 0, (SIDE * (CUT_OFF - 0.02), 0))
     assert warnings_of(sharp(), moved(TEMPLATE, inverse(hardly_out)), hardly_out, size) == []
-
-
-def test_a_turn_is_the_same_at_any_size_and_rotation():
-    turned = TEMPLATE.copy()
-    turned[2] += [9, 5]
-    np.testing.assert_allclose(turn(moved(turned, known(3, 25, (40, 2)))), turn(turned), atol=1e-9)
-    assert np.abs(turn(TEMPLATE)).max() < 0.02
-    assert turn(turned)[0] == pytest.approx(9 / 50, abs=0.02)
 
 
 def test_sharpness_knows_detail_from_contrast_at_the_edges():
@@ -436,14 +325,6 @@ def test_without_distributions_the_years_around_an_age_are_the_same_for_all():
     assert np.isnan(intervals(np.array([30.0]), None, None)).all()
 
 
-def test_an_interval_never_leaves_out_the_age_itself():
-    skewed = np.zeros((1, 117))
-    skewed[0, 20], skewed[0, 100] = 0.95, 0.05
-    age = skewed @ np.arange(117)
-    low, high = intervals(age, skewed, None)
-    assert low[0] < 21 and high[0] == age[0] == 24
-
-
 def test_too_few_faces_correct_nothing():
     with pytest.raises(InputError, match="3 held-out faces are too few"):
         correction(*held_out(3, 6.0))
@@ -468,10 +349,9 @@ def test_a_correction_is_for_one_model_only(tmp_path):
     assert read_corrections(model, Weights([1, 2], [3])) == found
     assert read_corrections(tmp_path / "m.h5", Weights([3], [1, 2])) == found
     assert read_corrections(model, Weights([1, 2], [4])) is None
-    for damaged in ('{"change": 1', '{"correction": "stretched"}', "[]"):
-        corrections_file(model).write_text(damaged)
-        with pytest.raises(InputError, match=r"m\.intervals\.json cannot be read"):
-            read_corrections(model, Weights([1, 2]))
+    corrections_file(model).write_text('{"correction": "stretched"}')
+    with pytest.raises(InputError, match=r"m\.intervals\.json cannot be read"):
+        read_corrections(model, Weights([1, 2]))
     write_json(corrections_file(model), found | {"change": -1})
     with pytest.raises(InputError, match="holds no correction"):
         read_corrections(model, Weights([1, 2], [3]))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 
 import matplotlib.cbook
 import numpy as np
@@ -127,13 +126,6 @@ def test_a_framed_face_gets_what_the_model_says(reader):
     assert found["confidence"].isna().all()
     with pytest.raises(InputError, match=r"64 x 40 pixels.*square"):
         reader.read(picture(1, 64).crop((0, 0, 64, 40)), framed=True)
-
-
-def test_boxes_end_where_the_photo_ends(reader, placed):
-    placed(put(1, -40, -30))
-    face = reader.read(photo_of([])).faces.iloc[0]
-    assert (face["left"], face["top"]) == (0, 0) and (face["width"], face["height"]) == (75, 92)
-    assert "cut off" in face["warnings"]
 
 
 def test_a_photo_without_a_face_is_no_error(reader):
@@ -379,17 +371,6 @@ def test_flaws_of_a_photograph_are_named(hopper_reader, hopper):
     face = hopper_reader.read(hopper).faces.iloc[0]
     cut = hopper.crop((face["left"] + 25, 0, *hopper.size))
     assert "cut off" in hopper_reader.read(cut).faces["warnings"].iloc[0]
-
-
-@pytest.mark.parametrize("side", [30, 64, 128, 300])
-def test_nothing_is_found_where_nothing_is(detector, side):
-    assert len(detector.find(np.full((side, side * 2, 3), 128, np.uint8))) == 0
-
-
-def test_without_the_detectors_package_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mtcnn", None)
-    with pytest.raises(InputError, match="pip install mtcnn"):
-        FaceDetector()
 
 
 # Of a training's held-out faces, once
