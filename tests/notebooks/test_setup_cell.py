@@ -10,7 +10,6 @@ import nbformat
 import pytest
 
 from agegender_lib import folders
-from agegender_lib.pipeline.app import page_notebook
 from agegender_lib.pipeline.profiles import notebooks
 
 
@@ -26,10 +25,6 @@ def test_it_is_the_same_everywhere(notebook):
     cell = first_code(notebook)
     assert cell.metadata["tags"] == ["setup"] and cell.source == CELL
     assert len(CELL.splitlines()) == 1 and CELL.startswith("import set_up  #")
-
-
-def test_the_web_page_does_without():
-    assert CELL not in [cell.source for cell in page_notebook().cells]
 
 
 def test_where_the_library_is_installed_the_line_does_nothing(monkeypatch):

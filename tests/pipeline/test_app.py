@@ -1,20 +1,15 @@
 """What `make app` serves and to whom, without a browser."""
 
-import os
-import re
 import socket
-import urllib.error
-import urllib.request
 
 import nbformat
 import pytest
-from browser import free_port, server
+from browser import free_port
 from traitlets.config import Config
 from voila.app import Voila
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.lab.photo_page import LIMIT_MB
 from agegender_lib.pipeline import app
 from agegender_lib.pipeline.cli import main
 
@@ -84,29 +79,3 @@ def test_kernels_of_pages_that_vanished_end(tmp_path, monkeypatch):
     kernels = voila.init_settings()["kernel_manager"]
     assert kernels.cull_idle_timeout == app.IDLE_SECONDS == 600 and kernels.cull_interval == 60
     assert "execute_request" not in kernels.allowed_message_types
-
-
-def test_a_photo_at_the_pages_limit_passes_the_connections():
-    # tornado's own limit, which JupyterLab has; what is larger is still refused in words by the page
-    assert LIMIT_MB * 1e6 + 10_000 < 10 * 1024**2 < app.MESSAGE_BYTES / 4
-
-
-@pytest.mark.skipif(os.name != "posix", reason="processes are ended by their group")
-def test_other_machines_need_the_printed_token(tmp_path):
-    port = free_port()
-    address, log = f"http://localhost:{port}/", tmp_path / "log"
-    command = ["agegender_lib", "app", "--network", "--port", port]
-    with server(command, address, log, {"AGEGENDER_WORK": str(tmp_path)}):
-        printed = re.search(rf"http://\S+:{port}/(\?token=\S+)", log.read_text())[1]
-        for wrong in ("", "?token=guessed"):
-            assert app.TITLE not in answer(address + wrong)
-        assert app.TITLE in answer(address + printed)
-
-
-def answer(address):
-    try:
-        with urllib.request.urlopen(address, timeout=120) as page:
-            return page.read().decode()
-    except urllib.error.HTTPError as refused:
-        assert refused.code in (401, 403)
-        return ""

@@ -6,9 +6,8 @@ import sys
 import nbformat
 import pytest
 
-from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline import app, profiles
+from agegender_lib.pipeline import app
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
 from agegender_lib.pipeline.profiles import model_settings, read_profile
@@ -34,17 +33,10 @@ def printed(copy):
 WAYS = {
     'data = "/data/set=2/train_val.tar"': "/data/set=2/train_val.tar",
     'data = ""  # e.g. data=train_val.tar': "",
-    'data = "/data/train #2/a.tar"  # a "quoted" comment': "/data/train #2/a.tar",
-    'data: "str" = "a"': "a",
     'data = {\n    "batch_size": 32,  # lr=0.002 goes with it\n}': {"batch_size": 32},
-    'data = "a"\ndata = "b"': "b",
-    'other = data = "a"': "a",
     "data = 1000 / 5000": UNKNOWN,
     'import os\n\ndata = os.environ["UTK"]': UNKNOWN,
-    'from pathlib import Path\n\ndata = str(Path.home() / "train_val.tar")': UNKNOWN,
     'data, other = "a", 1': UNKNOWN,
-    'if True:\n    data = "a"': UNKNOWN,
-    'data = "a"\nfor data in "bc":\n    pass': UNKNOWN,
 }
 
 
@@ -57,7 +49,6 @@ def test_a_parameter_is_one_however_it_is_written(way, tmp_path):
     ("cell", "tags", "found"),
     [
         ('data = ""\n%cd ..', ["parameters"], r"01_made\.ipynb, line 2 .* no Python .*'%cd \.\.'"),
-        ("model_a = {", ["parameters"], r"01_made\.ipynb, line 1 .*never closed"),
         ('data = ""', ["parameter"], r"01_made\.ipynb has 0 cells with the tag 'parameters'"),
     ],
 )
@@ -74,19 +65,6 @@ def test_what_is_passed_arrives_whatever_stands_in_the_cell(tmp_path):
     path = notebook(tmp_path, cell, "print([data, share, home, kept])")
     given = {"data": "/full/path", "share": 0.5, "home": "here", "unknown": 1}
     assert printed(execute(path, given, tmp_path / "executed")) == "['/full/path', 0.5, 'here', 'a = b']\n"
-
-
-def test_a_profile_is_read_beside_notebooks_that_are_ordinary_python(tmp_path, monkeypatch):
-    for source in profiles.notebooks():
-        content = nbformat.read(source, as_version=4)
-        (cell,) = (cell for cell in content.cells if "parameters" in cell.metadata.get("tags", []))
-        cell.source = cell.source.replace("validation = 0.2", "validation = 1000 / 5000").replace(
-            'data = ""', 'data = str(Path.home() / "a=b #2.tar")'
-        )
-        nbformat.write(content, tmp_path / source.name)
-    monkeypatch.setattr(folders, "NOTEBOOKS", tmp_path)
-    for name in ("quick", "coursework"):
-        assert read_profile(name)["validation"] in (0.2, 1000)
 
 
 def test_what_a_profile_leaves_out_is_the_quick_one_s(tmp_path):
@@ -114,7 +92,7 @@ def planted(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
 
 
-@pytest.mark.parametrize("kernel", ["conda-env-faces-py", "python3", "gone"])
+@pytest.mark.parametrize("kernel", ["python3", "gone"])
 def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
     path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
     assert printed(execute(path, {}, tmp_path / "executed")) == f"{sys.executable}\n"

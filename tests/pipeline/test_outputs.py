@@ -141,18 +141,6 @@ def test_runs_with_another_split_are_refused(whole, notebook, runs, faces):
         check_one_report(whole)
 
 
-def test_a_notebook_that_is_run_again_replaces_what_it_used(whole, notebook):
-    notebook("06_groups", faces_of(fingerprint="e" * 64))
-    notebook("06_groups")
-    check_one_report(whole)
-
-
-def test_results_that_do_not_say_what_they_were_made_from_are_refused(whole):
-    (whole / "made_from.json").unlink()
-    with pytest.raises(InputError, match="does not say from which faces it was made"):
-        check_one_report(whole)
-
-
 def test_without_a_notebook_nothing_is_on_record(faces, tmp_path):
     Outputs(tmp_path / "report", faces)
     assert not (tmp_path / "report").exists()

@@ -160,7 +160,7 @@ def test_the_same_chapters_give_the_same_and_train_nothing_twice(work):
     """Elsewhere, with other hashes of strings: faces are drawn and ModelA is trained anew, the rest is there."""
     home, model_a = work / "elsewhere", results(work, "model_a")["run"]
     shutil.copytree(work / "runs", home / "runs", ignore=shutil.ignore_patterns(model_a))
-    chapters = ("01_exploration", "02_model_a", "03_model_b", "04_comparison")
+    chapters = ("01_exploration", "02_model_a")
     started(home, "-c", CHAPTERS, work / "tiny.yaml", home / "report", *chapters, hashes="77")
     assert {path.name for path in (home / "runs").iterdir()} == {
         path.name for path in (work / "runs").iterdir()
@@ -169,7 +169,7 @@ def test_the_same_chapters_give_the_same_and_train_nothing_twice(work):
     assert first.name == second.name
     for name in ("images.npy", "table.csv"):  # meta.json holds the source's place and time as well
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
-    for folder, fewest in ((f"runs/{model_a}", 6), ("report/figures", 10), ("report/results", 6)):
+    for folder, fewest in ((f"runs/{model_a}", 6), ("report/figures", 4), ("report/results", 4)):
         # the other chapters, which were not repeated, have left more
         more = ("only in", "made_from.json")
         found = [line for line in differences(work / folder, home / folder) if not line.startswith(more)]
@@ -230,14 +230,6 @@ def test_what_its_notebooks_used_is_on_record(work):
         "ModelB",
         "ModelF",
     ]
-
-
-def test_the_data_are_described_as_they_are(work):
-    data = results(work, "data")
-    assert data["rendered"] is True and data["images"] == FACES
-    assert data["validation"] == HELD_OUT and data["train"] == FACES - HELD_OUT
-    assert data["duplicate_pairs"] >= 2 and data["groups_across_split"] == 0
-    assert data["male"] + data["female"] == FACES
 
 
 def test_everything_made_from_drawn_faces_says_so(work):
