@@ -87,6 +87,13 @@ def few(drawn):
     return replace(drawn, table=drawn.table.iloc[::10].reset_index(drop=True), images=drawn.images[::10])
 
 
+@pytest.fixture(scope="session")
+def few_source(tmp_path_factory):
+    """A folder of 60 drawn faces and a cache folder, for commands that train."""
+    folder = tmp_path_factory.mktemp("few")
+    return render_faces(folder / "faces", 60), folder / "cache"
+
+
 @pytest.fixture
 def tiny_b(monkeypatch, tmp_path):
     """Settings of a ModelB on a tiny backbone, and a file of weights for it."""

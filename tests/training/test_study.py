@@ -4,19 +4,17 @@ import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from answer_tables import answer_table, run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
-    Run,
     compare_choices,
     read_run,
     read_trainings,
@@ -107,15 +105,6 @@ def test_a_study_that_cannot_be_understood_is_refused(tmp_path, content, message
     assert "s.yaml" in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["[1", "just words", ""])
-def test_a_file_that_is_no_study_is_refused(tmp_path, text):
-    (tmp_path / "s.yaml").write_text(text)
-    with pytest.raises(InputError, match=r"s\.yaml"):
-        read_study(tmp_path / "s.yaml")
-    with pytest.raises(InputError, match="cannot be read"):
-        read_study("no_such_study")
-
-
 @pytest.mark.parametrize(
     "name", sorted(path.stem for path in folders.STUDIES.glob("*.yaml") if "search" not in path.stem)
 )
@@ -192,7 +181,7 @@ def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_p
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, drawn_source):
+def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, few_source):
     monkeypatch.setattr("agegender_lib.training.study.RUNS", tmp_path / "runs")
     groups = [
         {"name": "decay", "question": "How much?", "choices": {"some": {}, "none": {"weight_decay": 0}}}
@@ -200,7 +189,7 @@ def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, drawn_sou
     path = written(tmp_path / "s.yaml", groups=groups)
     defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
     monkeypatch.setattr("agegender_lib.training.study.run_study.__defaults__", defaults)
-    assert main(["study", str(path), "--data", str(drawn_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
+    assert main(["study", str(path), "--data", str(few_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
     said = capsys.readouterr().out
     assert "decay. How much?" in said and "none" in said
     assert list(pd.read_csv(tmp_path / "out.csv")["choice"]) == ["some", "none"]
@@ -213,23 +202,15 @@ def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, drawn_sou
 def run_of(read, p_female, groups=None):
     """A finished run with these answers to 40 faces of 30 years, every other one labelled female."""
     count = len(read)
-    predictions = pd.DataFrame(
-        {
-            "file": [f"{number}.jpg" for number in range(count)],
-            "split": "validation",
-            "age": 30,
-            "gender": np.arange(count) % 2,
-            "race": 0,
-            "duplicate_group": -1 if groups is None else groups,
-            "age_predicted": np.asarray(read, dtype=float),
-            "p_female": p_female,
-        }
+    group = -1 if groups is None else groups
+    predictions = answer_table(
+        np.full(count, 30), read, np.arange(count) % 2, p_female, duplicate_group=group
     )
     error = (predictions["age_predicted"] - 30).abs().mean()
     right = ((predictions["p_female"] >= 0.5) == (predictions["gender"] == 1)).mean()
     scores = {"age_mae": float(error), "gender_accuracy": float(right)}
     metrics = {"validation": scores, "train": scores, "epochs": 1, "seconds_per_epoch": 1.0, "parameters": 7}
-    return Run("run", {}, {"data": {"rendered": True}}, pd.DataFrame(), predictions, metrics)
+    return run_with(predictions, metrics=metrics)
 
 
 @pytest.fixture
@@ -386,19 +367,6 @@ def test_a_member_that_is_there_is_not_trained_again(members, few, tmp_path, mon
     pd.testing.assert_frame_equal(again.predictions, read_run(folder).predictions)
 
 
-def test_a_model_of_members_needs_no_library(members):
-    code = (
-        "import sys; sys.modules['agegender_lib'] = None\n"
-        "import keras, numpy as np\n"
-        f"model = keras.models.load_model({str(members[2] / 'model.keras')!r}, compile=False)\n"
-        "gender, age = model.predict(np.full((2, 128, 128, 3), 0.5, 'float32'), verbose=0)\n"
-        "assert model.output_names == ['gender_output', 'age_output'], model.output_names\n"
-        "assert gender.shape == age.shape == (2, 1)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=members[1])
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 # Groups of other models, and how the error falls with the number of faces.
 
 
@@ -448,24 +416,3 @@ def test_the_error_is_drawn_against_the_number_of_faces():
     assert lines["ModelF"].get_color() == COLOURS["ModelF"]
     single = [line for line in figure.axes[0].lines if line.get_linestyle() != "-"]
     assert sorted(single[0].get_ydata()) == [5.5, 6.5, 6.5, 7.5]
-
-
-@pytest.mark.parametrize("lowest", [0.79, 0.82, 0.85, 0.9])
-def test_ticks_in_per_cent_stand_where_they_say(lowest):
-    table = sized()
-    table["gender_accuracy"] = np.linspace(lowest, 0.95, len(table))
-    figure = plots.error_by_faces(table)
-    figure.draw_without_rendering()
-    axis = figure.axes[1].yaxis
-    said = [float(label.get_text().split("\N{THIN SPACE}")[0]) for label in axis.get_ticklabels()]
-    assert len(said) >= 3 and said == pytest.approx([100 * tick for tick in axis.get_ticklocs()])
-
-
-def test_a_number_of_faces_that_is_not_trained_is_left_out():
-    table = sized()
-    table.loc[table["choice"] == "4000", ["age_mae", "gender_accuracy"]] = np.nan
-    figure = plots.error_by_faces(table)
-    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["250", "1,000"]
-    # a line needs two numbers of one network
-    assert not plots.error_by_faces(table[table["group"] == "ModelF"]).axes
-    assert not plots.error_by_faces(table.drop(columns=["age_mae", "gender_accuracy"])).axes

@@ -468,26 +468,6 @@ def checkpoint_of(config, path):
     return graph
 
 
-def test_a_checkpoint_gives_back_every_variable(tmp_path):
-    config = tiny()
-    graph = checkpoint_of(config, tmp_path / "checkpoint.npz")
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
-    state = State.read(tmp_path / "checkpoint.npz")
-    assert state.epoch == 1 and state.stage == 1 and state.history[0]["val_loss"] == 1.0
-    assert unchanged(state.best, [np.arange(3.0), np.ones((2, 2))])
-    other = training_graph(build_network(config), config)
-    compile_for(other, config, config.stages[0], 1)
-    for variable in other.optimizer.variables:
-        variable.assign(variable + 1)
-    state.restore(other)
-    assert unchanged(map(read, other.variables), map(read, graph.variables))
-    assert not unchanged(map(read, other.optimizer.variables), map(read, graph.optimizer.variables))
-    state.restore_optimizer(other.optimizer)
-    assert unchanged(map(read, other.optimizer.variables), map(read, graph.optimizer.variables))
-    # dropout and augmentation draw from streams whose state is among the variables
-    assert sum("seed_generator_state" in variable.path for variable in graph.variables) >= 3
-
-
 def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
     path = tmp_path / "run" / "checkpoint.npz"
     path.parent.mkdir()
@@ -613,15 +593,6 @@ def test_the_default_loss_adds_the_distribution_s_divergence(batch):
     assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * divergence, rel=1e-3)
 
 
-@pytest.mark.parametrize("momentum", [0.9, None])
-def test_weights_are_averaged_only_if_asked(momentum):
-    config = tiny(ema_momentum=momentum)
-    graph = training_graph(build_network(config), config)
-    compile_for(graph, config, config.stages[0], 10)
-    assert graph.optimizer.use_ema == (momentum is not None)
-    assert momentum is None or graph.optimizer.ema_momentum == momentum
-
-
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "adam"])
 def test_weight_decay_spares_biases_and_normalisation(optimizer):
     config = tiny(
@@ -679,32 +650,18 @@ def test_builder_and_augmentation_are_merged_with_the_defaults(monkeypatch):
     ("settings", "message"),
     [
         ({"batchsize": 3}, "'batchsize' is no setting of model_a: did you mean 'batch_size'?"),
-        ({"xyzzy": 3}, "'xyzzy' is no setting of model_a: known are age_loss, "),
         ({"stages": [dict(epoch=3, learning_rate=1)]}, "'epoch' is no setting of a stage .* did you mean 'epochs'?"),
         ({"stages": []}, "at least one stage"),
-        ({"stages": [3]}, "a stage is 3: give a mapping"),
-        ({"stages": [dict(epochs=3)]}, "learning_rate"),
         ({"stages": [dict(epochs=0, learning_rate=1)]}, "epochs of a stage is 0: give a whole number of at least 1"),
         ({"stages": [dict(epochs=1, learning_rate="fast")]}, "learning_rate of a stage is 'fast': give a number"),
-        ({"stages": [dict(epochs=1, learning_rate=1, warmup_epochs=-1)]}, "warmup_epochs of a stage is -1"),
         ({"builder": {"weights": "imagenet"}}, "pre-trained weights are no part of the builder: give --weights"),
-        ({"builder": None}, "builder is None: give a mapping"),
         ({"augmentation": ["flip"]}, "augmentation is .* give a mapping"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd': choose one of adamw, adam"),
-        ({"age_loss": "huber"}, "age_loss is 'huber': choose one of mse, mae"),
-        ({"precision": "float16"}, "precision is 'float16': choose one of"),
         ({"flip_averaging": "no"}, "flip_averaging is 'no': choose one of True, False"),
         ({"batch_size": 0}, "batch_size is 0: give a whole number of at least 1"),
-        ({"batch_size": True}, "batch_size is True"),
-        ({"seed": 0.5}, "seed is 0.5: give a whole number"),
         ({"gender_weight": -2}, "gender_weight is -2: give a number of at least 0"),
         ({"age_weight": float("nan")}, "age_weight is nan"),
         ({"label_smoothing": 1.5}, "label_smoothing is 1.5: give a number from 0 to 1"),
-        ({"ema_momentum": 2}, "ema_momentum is 2"),
-        ({"mixup": -0.1}, "mixup is -0.1: give a number of at least 0"),
-        ({"mixup": "much"}, "mixup is 'much'"),
-        ({"gradient_batches": 0.5}, "gradient_batches is 0.5: give a whole number of at least 0"),
-        ({"early_stopping": 0}, "early_stopping is 0: give a whole number of at least 1"),
         ({"weight_bits": 25}, "weight_bits is 25: give a whole number from 2 to 24"),
         ({"age_sigma": 3}, "age_sigma is 3: give two numbers"),
         ({"age_sigma": [0, 0.1]}, "age_sigma at birth is 0"),
@@ -713,13 +670,3 @@ def test_builder_and_augmentation_are_merged_with_the_defaults(monkeypatch):
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         configure("model_a", **settings)
-
-
-def test_an_unknown_model_is_refused():
-    with pytest.raises(InputError, match="'model_c' is unknown: choose one of model_a, model_b, model_f"):
-        configure("model_c")
-
-
-def test_none_switches_off_what_can_be_switched_off():
-    config = configure("model_b", ema_momentum=None, early_stopping=None, weight_bits=None)
-    assert config.ema_momentum is config.early_stopping is config.weight_bits is None
