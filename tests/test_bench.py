@@ -1,6 +1,5 @@
 """The measurement of speed and growth: ratios, what is compared with what, and the original's loading."""
 
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -39,45 +38,6 @@ def test_ratios_are_taken_within_a_round():
     np.testing.assert_allclose(table["ms_per_image"][OURS], 11)
     np.testing.assert_allclose(table["images_per_second"][OURS], 1 / 0.011)
     np.testing.assert_allclose(table["added"][OURS], 0.25)
-
-
-@pytest.mark.parametrize(
-    ("shares", "verdict"),
-    [([0.02, 0.06, 0.09], "kept"), ([0.11, 0.12, 0.3], "exceeded"), ([-0.28, -0.12, 0.45], "neither kept")],
-)
-def test_the_budget_of_loading_is_judged_only_where_the_rounds_agree(shares, verdict):
-    said = bench.of_the_bare_step({FAST: 0.01 * (1 + np.array(shares)), STEP: np.full(3, 0.01)}, "float32")
-    assert f"{shares[1]:.1%} of the bare step" in said and f"the budget of 10%: {verdict}" in said
-
-
-def test_variants_take_turns_and_the_cold_round_does_not_count(monkeypatch):
-    monkeypatch.setattr(bench, "ROUNDS", 2)
-    asked = []
-    times = iter([99, 99, 4, 1, 5, 2])
-    measures = {
-        name: lambda seconds, name=name: asked.append((name, seconds)) or next(times) for name in "ab"
-    }
-    found = bench.in_turn(measures, 3.0)
-    assert asked == [("a", 0), ("b", 0), ("a", 3), ("b", 3), ("a", 3), ("b", 3)]
-    assert found["a"].tolist() == [4, 5] and found["b"].tolist() == [1, 2]
-
-
-def test_a_pace_counts_its_steps_and_a_fit_those_after_its_warm_up():
-    clock = iter([100, 102, 104, 106])
-    # three steps of 2 s, of which the third ends after the 5 s asked for
-    assert bench.pace(lambda: None, 4, 5, lambda: next(clock)) == 6 / 12
-
-    class Graph:
-        def fit(self, batches, callbacks, **_):
-            self.steps = 0
-            while not getattr(self, "stop_training", False):
-                callbacks[0].on_train_batch_end(self.steps, {"loss": 1.0})
-                self.steps += 1
-
-    clock = iter(np.cumsum([100] * WARM_UP + [2] * 9))
-    graph = Graph()
-    assert bench.fit_pace(graph, None, 1, 4, 5, lambda: next(clock)) == 6 / 12
-    assert graph.steps == WARM_UP + 3
 
 
 @pytest.fixture
@@ -145,46 +105,3 @@ def test_the_power_of_growth_is_the_slope_of_the_logarithms():
     grown = bench.growth(table.sample(frac=1, random_state=1)).set_index("stage")
     assert grown.loc["quadratic", ["seconds", "memory_mib"]].tolist() == pytest.approx([2, 0], abs=1e-9)
     assert grown.loc["hidden", "seconds"] < 0.6 and grown.loc["hidden", "seconds_last"] == pytest.approx(1)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere mapped files are not told apart")
-def test_memory_is_what_a_process_holds_of_its_own(tmp_path, monkeypatch):
-    np.save(tmp_path / "ones.npy", np.ones(25 * 2**20))
-    script = tmp_path / "script.py"
-    monkeypatch.setattr(bench, "__file__", str(script))
-
-    def held(mode):
-        load = f"numpy.load({str(tmp_path / 'ones.npy')!r}, {mode!r})"
-        script.write_text(f"import numpy, time; a = {load}; a.sum(); time.sleep(0.5); print(7)")
-        answer, most = bench.asked()
-        assert answer == 7
-        return most
-
-    assert held(None) - held("r") == pytest.approx(200, abs=25)
-
-
-def test_every_stage_is_measured_and_nothing_is_left_behind(drawn_source, monkeypatch, tmp_path, capsys):
-    done = []
-
-    def asked(what, stage, folder):
-        if stage in done:  # once is enough
-            return 1.0, 600.0
-        done.append(stage)
-        bench.stage(stage, folder)
-        return float(capsys.readouterr().out.splitlines()[-1]), 500.0
-
-    monkeypatch.setattr(bench, "asked", asked)
-    monkeypatch.setattr(bench.folders, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(bench.data, "render_faces", lambda *_: drawn_source[0])
-    bench.print_scale([120, 240])
-    said = capsys.readouterr().out
-    assert [said.count(f"{stage} ") for stage in ("open again", "split", "predict")] == [3, 3, 3]
-    assert "the budget of 3,072 MiB is kept" in said
-    assert list((tmp_path / "build").iterdir()) == []
-
-
-def test_a_wrong_source_is_told_in_one_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["bench.py", "--data", "nowhere.tar"])
-    with pytest.raises(SystemExit) as end:
-        bench.main()
-    assert end.value.code == 2 and "nowhere.tar does not exist" in capsys.readouterr().err.splitlines()[-1]

@@ -12,7 +12,7 @@ import time
 import pytest
 from tiny_faces import FACES, write_folder
 
-from agegender_lib import files, folders, lock
+from agegender_lib import folders, lock
 from agegender_lib.data import importer, load_faces
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
@@ -80,46 +80,12 @@ def test_of_many_that_wait_each_has_it_alone(tmp_path):
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_who_waits_has_it_next(tmp_path):
-    order, waiting = [], threading.Event()
-
-    def second():
-        waiting.set()
-        with alone(tmp_path / "a.lock", "it", 20):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "other.lock", "something else"):
-        thread.start()
-        waiting.wait(20)
-        time.sleep(0.3)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"]
-
-
-def test_an_error_in_the_block_lets_go(tmp_path):
-    with pytest.raises(KeyError), alone(tmp_path / "a.lock", "it"):
-        raise KeyError
-    with alone(tmp_path / "a.lock", "it"):
-        pass
-
-
 def test_a_file_system_without_locks_does_without(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
     monkeypatch.setattr(lock.FileLock, "acquire", refuse)
     with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "a.lock", "it"):
-        pass
-
-
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(InputError, match=r"file cannot be written"),
-        alone(tmp_path / "file" / "a.lock", "it"),
-    ):
         pass
 
 
@@ -142,29 +108,3 @@ def test_two_imports_of_one_source_decode_it_once(tmp_path, monkeypatch):
     first.join()
     assert len(decoded) == 5 and [len(faces) for faces in found] == [5, 5]
     assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-def test_left_overs_of_one_file_are_not_those_of_another(tmp_path):
-    for name in (".writing-a-x1.npy", ".writing-a[b]-x2.npy", ".writing-b-x3.npy", "a.npy"):
-        (tmp_path / name).touch()
-    files.clear_left_over(tmp_path, "a[b]")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".writing-a-x1.npy",
-        ".writing-b-x3.npy",
-        "a.npy",
-    ]
-    files.clear_left_over(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
-
-
-def test_no_duration_is_a_difference_of_clocks_that_can_jump():
-    """Seconds are counted by clocks that only go forward; what the wall clock says is at most written down."""
-    library = folders.ROOT / "agegender_lib"
-    found = {
-        path.relative_to(library).as_posix()
-        for path in library.rglob("*.py")
-        if re.search(
-            r"\btime\.time\(|\btime\.time_ns\(|datetime\.(now|utcnow|today)\(\)\s*-", path.read_text("utf-8")
-        )
-    }
-    assert found == set()

@@ -65,21 +65,6 @@ def test_where_keras_cannot_start_one_sentence_says_what_to_mend(settings, varia
     assert all(part in sentence for part in named)
 
 
-def test_an_import_error_of_the_detector_is_told_in_its_own_words(monkeypatch):
-    from agegender_lib.errors import InputError
-    from agegender_lib.photos.detector import FaceDetector
-
-    class Broken:
-        def find_spec(self, name, path=None, target=None):
-            if name == "mtcnn":
-                raise ImportError("libGL.so.1 is not there")
-
-    monkeypatch.delitem(sys.modules, "mtcnn", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    with pytest.raises(InputError, match=r"mtcnn.*libGL\.so\.1 is not there"):
-        FaceDetector()
-
-
 def test_graphs_traced_again_are_no_news_and_other_warnings_are():
     import agegender_lib.quiet  # noqa: F401
 
