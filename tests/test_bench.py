@@ -1,6 +1,5 @@
 """The measurement of speed and growth: ratios, what is compared with what, and the original's loading."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,20 +7,12 @@ import pandas as pd
 import pytest
 from tiny_faces import picture
 
-from agegender_lib.models import FaceAugmentation
-from agegender_lib.training.batches import Batches
 from tests import bench
-from tests.bench import BARE, ORIGINAL, OURS, WARM_UP
+from tests.bench import BARE, ORIGINAL, OURS
 
 FAST, SLOW, STEP = ((what, "ModelA", "float32") for what in (OURS, ORIGINAL, BARE))
 # what Keras's own generator calls
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`:DeprecationWarning")
-# 8 channels and a training step end TensorFlow 2.21 with oneDNN in a corrupted memory, 16 do not
-TINY = {
-    "original": bench.SETTINGS["original"]
-    | {"builder": {"variant": "original", "filters": (2,), "dense": 2, "side": 32}},
-    "ModelA": {"builder": {"widths": (16,), "stem": 16, "side": 32}},
-}
 
 
 def planted():
@@ -61,32 +52,6 @@ def test_the_originals_loading_pairs_every_file_with_its_labels_and_augments(col
         # JPEG changes a smooth picture by a few levels; another picture is 20 and more away
         apart = np.abs(255 * pixels - coloured.images[ages // 10]).mean(axis=(1, 2, 3))
         assert apart.max() < most and (augmentation == {} or apart.min() > 1)
-
-
-def test_the_bare_step_neither_loads_nor_augments(few, monkeypatch, tmp_path):
-    monkeypatch.setattr(bench, "SETTINGS", TINY)
-    monkeypatch.setattr(bench.network, "fast_precision", lambda: "float32")
-    moved, loaded = [], []
-    move, load = FaceAugmentation._move, Batches.__getitem__
-    monkeypatch.setattr(FaceAugmentation, "_move", lambda self, x: moved.append(1) or move(self, x))
-    monkeypatch.setattr(
-        Batches, "__getitem__", lambda self, i: loaded.append(len(load(self, i)[0])) or load(self, i)
-    )
-    # 7 faces in batches of 3: the last one would be a batch of its own
-    monkeypatch.setattr(bench.training, "configure", _small_batches(bench.training.configure))
-    variants = bench.training_variants(replace(few), np.arange(7), tmp_path)
-    assert [name[0] for name in variants] == [ORIGINAL, OURS, BARE, OURS, BARE]
-    for name, measure in variants.items():
-        moved.clear(), loaded.clear()
-        measure(0.0)
-        ours = name[0] == OURS
-        # `_move` is traced once, loading happens every step
-        assert bool(moved) == ours, name
-        assert set(loaded) == ({3} if ours else set()) and (not ours or len(loaded) >= WARM_UP + 2), name
-
-
-def _small_batches(configure):
-    return lambda model, **settings: configure(model, **settings, batch_size=3)
 
 
 def test_the_power_of_growth_is_the_slope_of_the_logarithms():

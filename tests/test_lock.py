@@ -1,7 +1,6 @@
 """One process at a time: a lock says who has it, lets go with its process, and is waited for where that helps."""
 
 import errno
-import math
 import os
 import re
 import subprocess
@@ -57,27 +56,6 @@ def test_what_a_killed_process_leaves_locks_nothing(holder, tmp_path):
         with alone(tmp_path / "a.lock", "it"):
             pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_of_many_that_wait_each_has_it_alone(tmp_path):
-    inside, most, done = [], [], []
-
-    def work():
-        for _ in range(5):
-            with alone(tmp_path / "folder" / "a.lock", "it", math.inf):
-                inside.append(1)
-                most.append(len(inside))
-                time.sleep(0.001)
-                inside.pop()
-        done.append(1)
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(most) == {1} and len(most) == 30 and len(done) == 6
-    assert list((tmp_path / "folder").iterdir()) == []
 
 
 def test_a_file_system_without_locks_does_without(tmp_path, monkeypatch):

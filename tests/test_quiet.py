@@ -1,7 +1,6 @@
 """Keras is what the library needs, whatever another project has set up on the machine."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -63,19 +62,3 @@ def test_where_keras_cannot_start_one_sentence_says_what_to_mend(settings, varia
         line for line in done.stderr.splitlines() if line.startswith("agegender: Keras cannot start")
     ]
     assert all(part in sentence for part in named)
-
-
-def test_graphs_traced_again_are_no_news_and_other_warnings_are():
-    import agegender_lib.quiet  # noqa: F401
-
-    heard = []
-    handler = logging.Handler()
-    handler.emit = lambda record: heard.append(record.getMessage())
-    logger = logging.getLogger("tensorflow")
-    logger.addHandler(handler)
-    try:
-        logger.warning("5 out of the last %d calls to f triggered tf.function retracing.", 9)
-        logger.warning("the disk is full")
-    finally:
-        logger.removeHandler(handler)
-    assert heard == ["the disk is full"]

@@ -41,18 +41,6 @@ def test_pins_hold_what_the_project_asks_for():
         assert name in pins and wanted.specifier.contains(pins[name]), text
 
 
-def test_to_run_and_to_test_the_same_versions_are_pinned():
-    run, test = (
-        {(wanted.name, str(wanted.specifier)) for wanted in licences.requirements(file)}
-        for file in (licences.RUN, licences.ALL)
-    )
-    assert run < test
-    # what nobody needs who only runs the report, by far the largest first
-    assert not {"jaxlib", "playwright", "ruff", "hypothesis", "pytest", "tf-keras"} & {
-        name for name, _ in run
-    }
-
-
 @pytest.mark.parametrize(
     ("places", "extras"),
     [(["agegender_lib", "notebooks"], {"", "export"}), (["tests"], {"", "test", "export"})],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_faces import FACES, WRITE, everything_below, pixels, reasons, write_folder, write_tar
+from tiny_faces import FACES, WRITE, everything_below, pixels, reasons, write_folder
 
 from agegender_lib.data import cache, decode, importer, load_faces
 from agegender_lib.errors import InputError
@@ -81,17 +81,6 @@ def test_a_file_that_could_not_be_read_is_tried_again(tmp_path, store, monkeypat
             assert len(faces) == 4 and reasons(faces) == {closed: "cannot be read (Permission denied)"}
     faces = load_faces(folder, store)
     assert len(faces) == 5 and reasons(faces) == {}
-
-
-def test_each_source_keeps_its_own_rejected_files(tmp_path, store, decodes):
-    plain = write_folder(tmp_path / "f", FACES)
-    noted = write_tar(tmp_path / "f.tar", {**FACES, "notes.txt": b""})
-    for _ in range(2):
-        assert load_faces(plain, store).rejected.empty
-        assert reasons(load_faces(noted, store)) == {"notes.txt": "not a JPEG"}
-    # an entry is the last source's
-    assert len(list(store.iterdir())) == 1 and len(decodes) == 20
-    assert reasons(load_faces(noted, store)) == {"notes.txt": "not a JPEG"} and len(decodes) == 20
 
 
 def damage_images(entry: Path) -> None:

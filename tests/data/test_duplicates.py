@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from PIL import ImageFilter
 from scipy.fft import idctn
-from sklearn import neighbors
 from tiny_faces import FACES, STAMP, jpeg, picture, write_folder
 
 from agegender_lib.data import duplicate_groups, duplicate_pairs, duplicates, load_faces
@@ -72,25 +71,3 @@ def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold):
     assert set(found) == wanted and 50 < len(wanted) < 40_000
     np.testing.assert_allclose(list(found.values()), [correlation[pair] for pair in found], atol=1e-5)
     assert (np.diff(one) >= 0).all() and similarity.max() <= 1
-
-
-@pytest.fixture
-def looked_at(monkeypatch):
-    """How many pairs were compared in full, call by call."""
-    counts = []
-
-    real = neighbors.radius_neighbors_graph
-
-    def counting(*given):
-        graph = real(*given)
-        counts.append(graph.nnz // 2)
-        return graph
-
-    monkeypatch.setattr(neighbors, "radius_neighbors_graph", counting)
-    return counts
-
-
-def test_few_pairs_of_different_faces_are_compared_in_full(drawn, looked_at):
-    groups = duplicate_groups(drawn.images)
-    assert list(groups) == drawn.table["duplicate_group"].tolist() and (groups >= 0).sum() >= 10
-    assert 5 <= looked_at[0] < 600 * 599 / 2 / 1000

@@ -150,11 +150,3 @@ def test_copies_in_other_folders_count_once(tmp_path, store, kind):
         f"utkface_aligned_cropped/UTKFace/{name}": f"duplicate of UTKFace/{name}",
         f"zoom/{name}": f"another version of UTKFace/{name}",
     }
-
-
-def test_a_damaged_copy_does_not_displace_a_good_one(tmp_path, store):
-    name = min(FACES)
-    faces = load_faces(
-        write_folder(tmp_path / "f", {f"a/{name}": truncated(), f"b/{name}": FACES[name]}), store
-    )
-    assert len(faces) == 1 and list(faces.rejected["file"]) == [f"a/{name}"]

@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from agegender_lib.data import rendered
-from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.data.duplicates import duplicate_pairs
 from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
@@ -61,17 +60,6 @@ def test_same_seed_same_bytes_whatever_the_count(folder, tmp_path):
     assert len(set(again.values())) == 109  # of the two duplicates planted so far one is byte-identical
 
 
-def test_one_face_follows_its_labels_and_its_generator():
-    def draw(age, gender, race, seed=0):
-        return np.asarray(draw_face(age, gender, race, np.random.default_rng(seed))).astype(int)
-
-    assert np.array_equal(draw(30, 1, 2), draw(30, 1, 2))
-    for other in ((80, 1, 2, 0), (30, 0, 2, 0), (30, 1, 1, 0), (30, 1, 2, 1)):
-        assert np.abs(draw(30, 1, 2) - draw(*other)).mean() > 2
-    for age in (0, 116):
-        assert draw(age, 0, 4).shape == (128, 128, 3)
-
-
 def test_planted_duplicates_are_as_recorded(folder, plan, images):
     planted = plan[plan["original"] >= 0]
     assert len(planted) == round(COUNT * DUPLICATES)
@@ -109,18 +97,6 @@ def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images)
     assert set(map(frozenset, zip(pairs["file_a"], pairs["file_b"], strict=True))) == expected
 
 
-def test_labels_come_in_the_proportions_of_the_real_data():
-    plan = rendered.plan_faces(4000, 0, duplicates=0)
-    assert (plan["original"] == -1).all()
-    assert plan["gender"].mean() == pytest.approx(0.5, abs=0.03)
-    races = plan["race"].value_counts(normalize=True, sort=False).sort_index()
-    assert races.to_list() == pytest.approx([0.42, 0.193, 0.146, 0.17, 0.07], abs=0.025)
-    bins = np.histogram(plan["age"], [0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 117])[0] / len(plan)
-    real = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
-    assert bins == pytest.approx(real, abs=0.02)
-    assert plan["age"].between(0, 116).all()
-
-
 def test_a_filled_folder_is_left_alone(folder, plan, monkeypatch):
     monkeypatch.setattr(rendered, "_jpeg", lambda *_: pytest.fail("drawn again"))
     (folder / ".DS_Store").touch()
@@ -134,12 +110,6 @@ def test_a_folder_of_something_else_is_refused(folder, arguments):
     with pytest.raises(InputError, match="already holds something other"):
         rendered.render_faces(folder, *arguments)
     assert _bytes(folder) == before
-
-
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 5, "seed": -1}, {"count": 5, "duplicates": 0.6}])
-def test_impossible_requests_are_refused(tmp_path, wrong):
-    with pytest.raises(InputError, match="count from 1"):
-        rendered.render_faces(tmp_path / "faces", **wrong)
 
 
 def _edges(images):

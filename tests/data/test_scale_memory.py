@@ -62,24 +62,3 @@ def test_an_epoch_of_batches_needs_a_batch(mapped):
             seen += targets["age"].tolist()
             assert (images[7] == mapped[targets["age"][7]]).all()
     assert sorted(seen) == list(range(FACES))
-
-
-class Brightness:
-    """A network that answers with the mean of the picture, in per cent and as a share."""
-
-    def predict_on_batch(self, batch):
-        mean = np.array([face.mean() for face in batch])[:, None]
-        return [mean, 100 * mean]
-
-
-def test_predictions_need_a_batch(mapped):
-    from agegender_lib.models import predict
-
-    rows = np.random.default_rng(4).permutation(FACES)[:2000]
-    with at_most(5 * 50 * 128 * 128 * 3 * 4 / MIB):
-        found = predict(Brightness(), mapped, 50, rows=rows)
-    assert len(found) == len(rows)
-    for place in (0, 1, 51, -1):
-        assert found["age_predicted"].iloc[place] == pytest.approx(
-            mapped[rows[place]].mean() / 2.55, rel=1e-4
-        )

@@ -30,18 +30,6 @@ def test_the_fluctuation_is_the_spread_of_errors_around_a_trend():
     assert fluctuation(history([5.0, 6.0] * 5), "val_age_mae") == pytest.approx(np.sqrt(0.5))
 
 
-def test_only_the_last_stage_s_second_half_fluctuates():
-    # a first stage that jumps and a second that falls steeply before it settles
-    values = [30, 10, 25, 12, 9.0, 7.0, 6.0, 5.0, 5.0, 5.0, 5.0, 5.0]
-    stages = [1] * 4 + [2] * 8
-    assert fluctuation(history(values, stages), "val_age_mae") == 0
-    values[-2] = 5.4
-    # of the differences between epochs 4 and 8 of the stage two are 0.4
-    wanted = np.sqrt(2 * 0.4**2 / 4 / 2)
-    assert fluctuation(history(values, stages), "val_age_mae") == pytest.approx(wanted)
-    assert np.isnan(fluctuation(history([5.0, 6.0, 7.0], [1, 1, 2]), "val_age_mae"))
-
-
 def test_costs_are_those_of_the_runs():
     metrics = {
         "parameters": 1234,

@@ -231,15 +231,6 @@ def test_without_folds_there_is_nothing_to_say(runs):
     assert not plots.fold_scores(nothing).axes
 
 
-def test_the_single_split_stands_beside_the_folds(runs):
-    scores = cross_validation_table(runs, resamples=100)
-    spread = fold_spread(scores).set_index("measure").loc["age_mae"]
-    assert spread["folds"] == 5 and spread["mean"] == pytest.approx(scores["age_mae"][:5].mean())
-    assert spread["single"] == scores["age_mae"].iloc[-1]
-    without = fold_spread(cross_validation_table(runs[1:], resamples=100)).set_index("measure").loc["age_mae"]
-    assert np.isnan(without["single"]) and without["mean"] == pytest.approx(spread["mean"])
-
-
 def test_the_figure_shows_every_part_where_it_is(runs):
     scores = cross_validation_table(runs, resamples=100)
     figure = plots.fold_scores(scores)

@@ -63,17 +63,6 @@ def test_the_floor_is_the_error_of_a_perfect_reader(noise, row, floor):
     assert least["low"] <= truth <= most["high"] and least["value"] < most["value"]
 
 
-@pytest.mark.parametrize("wrong", [0.02, 0.1, 0.3])
-def test_the_ceiling_is_the_share_of_right_labels(wrong):
-    found = quantities(labels(normal, wrong, groups=4000))
-    assert found.loc["gender_disagreement", "value"] == pytest.approx(2 * wrong * (1 - wrong), abs=0.03)
-    ceiling = found.loc["gender_accuracy_ceiling"]
-    assert ceiling["value"] == pytest.approx(1 - wrong, abs=0.03)
-    assert (
-        ceiling["low"] < 1 - wrong < ceiling["high"] and ceiling["low"] < ceiling["value"] < ceiling["high"]
-    )
-
-
 def test_by_hand():
     """One pair two years apart and one triple of ages 10, 10 and 16 with one other gender."""
     table = pd.DataFrame(

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from answer_tables import answer_table
-from matplotlib.colors import to_rgba
 
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
@@ -19,7 +18,7 @@ from agegender_lib.evaluation import (
     sample_faces,
 )
 from agegender_lib.plots.saliency import overlay
-from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM
+from agegender_lib.plots.style import TEXT_WIDTH_CM
 from tests.plots.test_plots import check_layout, drawn
 
 MASKS = region_masks()
@@ -75,15 +74,6 @@ def test_every_band_has_as_many_faces_whatever_the_tables_order():
     few = sample_faces({"m": predictions(ages=[1] * 3 + [25] * 100)}, FILES, 200)
     assert few["age_band"].value_counts()[["0-2", "20-29"]].tolist() == [3, 20]
     assert few["file"].tolist()[3:] != [f"{k}.jpg" for k in range(3, 23)]
-
-
-def test_what_all_models_miss_is_shown_first():
-    both = {name: table.assign(p_female=table["gender"] * 0.8 + 0.1) for name, table in BOTH.items()}
-    missed = SAMPLED["file"][55]
-    for table in both.values():
-        table.loc[table["file"] == missed, "p_female"] = 1 - table["p_female"]
-    both["ModelA"].loc[lambda table: table["file"] == SAMPLED["file"][5], "p_female"] = 0.5
-    assert saliency_examples(both, SAMPLED, 2)["face"].tolist()[2:] == [55, 55]
 
 
 def test_models_of_different_images_or_unknown_faces_are_refused():
@@ -222,19 +212,3 @@ def test_every_map_stands_in_its_row_and_column_on_one_scale():
         weights, band = [*(("trained", band) for band in (*AGE_BANDS, "all")), ("random", "all")][column]
         wanted = overlay(faces[band], table[(*rows[row], weights, band)] / most)
         np.testing.assert_array_equal(ax.images[0].get_array(), wanted)
-
-
-def test_the_gallery_writes_wrong_genders_in_red_and_only_those():
-    figure, examples = FIGURES["gallery"]
-    cells, red = [ax for ax in figure.axes if ax.images], []
-    for number, (_, rows) in enumerate(examples.groupby("face", sort=False)):
-        line, rows = cells[number * 5 : number * 5 + 5], rows.set_index("model")
-        assert line[0].get_title().startswith(f"{rows['age'].iloc[0]} y")
-        for ax, model, task in zip(line[1:], "AABB", ("age", "gender") * 2, strict=True):
-            row = rows.loc[f"Model{model}"]
-            gender = ["male", "female"][int(row["p_female"] > 0.5)]
-            assert ax.get_title() == (gender if task == "gender" else f"{row['age_predicted']:.0f} y")
-            wrong = task == "gender" and (row["p_female"] > 0.5) != row["gender"]
-            assert (to_rgba(ax.title.get_color()) == to_rgba(COLOURS["wrong"])) == wrong
-            red.append(wrong)
-    assert any(red) and not all(red)

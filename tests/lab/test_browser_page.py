@@ -1,15 +1,12 @@
 """The web page of `make app`, used by visitors in a real browser."""
 
-import contextlib
 import io
 import re
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from browser import PHONE, SECOND, choose_photo, free_port, keep_picture, server, visitor
 from matplotlib.cbook import get_sample_data
@@ -167,28 +164,6 @@ def test_two_visitors_do_not_see_each_others_photo(browser, page, site):
         page.reload()
         page.wait_for_selector(".agegender-choose")
         assert not page.locator(".agegender-page img").count()
-
-
-def test_a_page_that_is_closed_ends_its_process_and_what_was_shown(browser, site):
-    server = psutil.Process(site[3].pid)
-
-    def kernels():
-        found = set()
-        for one in server.children():
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now, and may still be a zombie
-                if "ipykernel_launcher" in one.cmdline():
-                    found.add(one.pid)
-        return found
-
-    before = kernels()
-    with visitor(browser) as page:
-        opened(page, site[0])
-        own = kernels() - before
-        page.close(run_before_unload=True)
-        end = time.monotonic() + 30
-        while own & kernels() and time.monotonic() < end:
-            time.sleep(0.2)
-    assert own and not own & kernels()
 
 
 @pytest.mark.parametrize("path", ["api/kernels", "api/contents", "voila/files/10_try_a_photo.ipynb"])

@@ -11,9 +11,8 @@ import pytest
 from explorer_tools import faces_of, predictions_of, write_run
 from PIL import Image
 
-from agegender_lib import folders, lab
+from agegender_lib import folders
 from agegender_lib.data import RACES
-from agegender_lib.errors import InputError
 from agegender_lib.lab import Explorer, Filter, explorer, face_table, find_runs, select
 from agegender_lib.runs import model_file
 
@@ -86,19 +85,6 @@ def test_a_filter_lets_through_what_it_says_in_the_order_it_says(table, wanted, 
     assert select(table, wanted).tolist() == list(rows)
 
 
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"order": "size"}, "order is 'size': choose one of file, age"),
-        ({"ages": (30, 20)}, r"ages is \(30, 20\): give the smallest and the largest"),
-        ({"errors": (3,)}, r"errors is \(3,\)"),
-    ],
-)
-def test_a_filter_that_makes_no_sense_is_refused(change, message):
-    with pytest.raises(InputError, match=message):
-        Filter(**change)
-
-
 # Which trainings there are.
 
 
@@ -138,17 +124,6 @@ def test_the_committed_trainings_serve_where_run_folders_are_gone(faces, places)
     assert model_file(kept) == model
     (kept / "model.keras").touch()
     assert model_file(kept) == kept / "model.keras"
-
-
-def test_named_runs_are_taken_or_refused(faces, places):
-    runs = [write_run(places / f"model_a-{n}", faces) for n in (1, 2)]
-    other = write_run(places / "model_f-3", faces, model="model_f")
-    assert find_runs(faces, named=[runs[0], str(other)]) == {"ModelA": runs[0], "ModelF": other}
-    assert find_runs(faces, named=runs) == {"ModelA 1": runs[0], "ModelA 2": runs[1]}
-    with pytest.raises(InputError, match="holds no finished training"):
-        find_runs(faces, named=[write_run(places / "model_a-4", faces, finished=False)])
-    with pytest.raises(InputError, match=r"other faces .* than these \(made\)"):
-        find_runs(faces_of(fingerprint="e" * 64), named=runs)
 
 
 # The widget.
@@ -204,29 +179,6 @@ def test_a_filter_goes_back_to_the_first_page_and_counts(shown, faces):
     shown.filters.reset.click()
     assert shown.count.value == "40 of 40 faces" and rows_of(shown.gallery, faces) == list(range(12))
     assert shown.filters.filter == replace(Filter(), ages=(10, 49), model="ModelA")
-
-
-def test_errors_are_those_of_the_chosen_model(shown, faces):
-    top = shown.filters.errors.max
-    assert top == 15  # ModelF's largest error is 14.75 years
-    shown.filters.errors.value = (9.5, top)
-    assert rows_of(shown.gallery, faces) == [38, 39]
-    shown.filters.model.value = "ModelF"
-    assert shown.count.value == f"{len(range(18, 40))} of 40 faces"
-    shown.filters.split.value = "validation"
-    shown.filters.order.value = "age_error"
-    assert rows_of(shown.gallery, faces) == [39, 36, 33, 30, 27, 24, 21, 18]
-    assert shown.gallery.thumbnails[0].description.endswith("read as 34")
-    shown.filters.gender_answer.value = "wrong"
-    assert rows_of(shown.gallery, faces) == [30]
-    shown.filters.order.value = "age_surprise"
-    surprise = shown.table["age_surprise ModelF"][30]
-    assert shown.gallery.thumbnails[0].description.endswith(f"surprise {surprise:.1f}")
-    # the full range is no filter: the face that ModelF has not read is there again
-    shown.filters.reset.click()
-    shown.filters.model.value = "ModelF"
-    assert shown.count.value == "40 of 40 faces"
-    assert shown.gallery.thumbnails[7].description.endswith("not read")
 
 
 def test_a_click_shows_the_face_that_was_clicked(shown, faces):
@@ -291,13 +243,3 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
     shown.choose(2)
     assert "No model has read this face" in shown.details.answers.value
     assert shown.details.look not in [w for c in shown.details.children for w in getattr(c, "children", ())]
-
-
-def test_a_contact_sheet_shows_what_select_gives(faces, table):
-    wanted = Filter(duplicates="conflicts", order="duplicates", model="ModelA")
-    sheet = lab.contact_sheet(faces, table, wanted)
-    images = [ax.images[0].get_array() for ax in sheet.axes]
-    assert [np.array_equal(image, faces.images[row]) for image, row in zip(images, (3, 9, 4, 5), strict=True)]
-    words = [text.get_text() for ax in sheet.axes for text in ax.texts]
-    assert {"13 y, female", "30 y, female", "read as 12", "read as 28", "read as 15"} <= set(words)
-    assert not lab.contact_sheet(faces, table, Filter(races=())).axes

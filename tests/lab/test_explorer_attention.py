@@ -84,35 +84,3 @@ def test_maps_are_those_of_every_model_and_task(shown, faces, runs, figures):
     assert {"14 y, male", f"{age:.0f} y", "ModelA\nage"} <= words
     # faces that are drawn say so
     assert any("rendered" in text.get_text() for text in last["age"].texts)
-
-
-def test_models_are_loaded_once_and_only_when_asked_for(shown, monkeypatch, figures):
-    loads = []
-    load = attention.Attention.load
-    monkeypatch.setattr(
-        attention.Attention, "load", lambda self, name: loads.append(name) or load(self, name)
-    )
-    shown.choose(1)
-    assert not loads
-    shown.details.look.click()
-    assert sorted(loads) == ["ModelA", "ModelF"]
-    first = shown.details.attention_images["gender"].value
-    # another face: the old maps are gone until they are asked for
-    shown.choose(2)
-    assert shown.details.attention_images["gender"] not in shown.details.children and len(figures) == 4
-    shown.details.at_once.value = True
-    assert len(figures) == 6 and shown.details.attention_images["gender"].value != first
-    shown.choose(3)
-    assert len(figures) == 8 and len(loads) == 2
-    assert shown.details.attention_images["gender"] in shown.details.children
-
-
-def test_a_file_that_is_no_model_is_told(faces, tmp_path):
-    folder = write_run(tmp_path / "model_a-1", faces)
-    (folder / "model.keras").write_text("no")
-    shown = Explorer(faces, {"ModelA": folder})
-    shown.choose(0)
-    shown.details.look.click()
-    assert "model.keras is no Keras model that can be loaded" in shown.details.attention_words.value
-    assert not shown.details.look.disabled
-    assert shown.details.attention_images["age"] not in shown.details.children

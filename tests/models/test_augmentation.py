@@ -96,13 +96,6 @@ def test_zoom_scales_about_the_centre_both_ways_alike():
     assert 16 <= (scale > 1).sum() <= 48
 
 
-def test_what_comes_in_from_outside_repeats_the_edge():
-    left = np.zeros((32, 128, 128, 3), "float32")
-    left[:, :, :64] = 255
-    result = changed(left, shift=0.08)
-    assert np.abs(result[:, :, :50] - 1).max() < 1e-5 and np.abs(result[:, :, 78:]).max() < 1e-5
-
-
 def test_brightness_adds_one_number_to_a_face():
     pixels = noise(100, 100, 150)
     added = changed(pixels, brightness=0.15) - pixels / 255

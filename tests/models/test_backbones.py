@@ -17,7 +17,6 @@ from agegender_lib.models import (
     average_flips,
     build_model_a,
     build_model_b,
-    describe,
     set_trainable,
     stages_of,
 )
@@ -65,13 +64,6 @@ def marked(networks, faces, tmp_path_factory):
 @pytest.mark.parametrize("file", FILES)
 def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked):
     check_contract(marked[0][file], marked[1][file.partition(".")[0]])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_weight_has_a_row_in_the_description(name, networks):
-    table = describe(networks[name])
-    assert table["parameters"].sum() == networks[name].count_params()
-    assert (table["kind"] == "backbone").sum() == len(stages_of(backbone_of(networks[name])))
 
 
 # the convention by which the weights were trained, as Keras itself has it
@@ -287,16 +279,3 @@ def test_without_the_weights_that_were_asked_for_nothing_is_built(error, tiny, m
     assert model.weights_origin == "random weights, as asked"
     # statistics of a network that never saw an image mean nothing
     assert all(layer.trainable for layer in norms(model))
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_successful_download_is_on_record(tiny, monkeypatch):
-    def online(include_top, weights, input_shape):
-        assert weights == "imagenet"
-        return tiny_network(include_top, None, input_shape)
-
-    monkeypatch.setitem(BACKBONES, "online", Backbone(online, BACKBONES[tiny].preprocess, ()))
-    for asked in ({}, {"weights": "pretrained"}, {"weights": "imagenet"}):
-        model = build_model_b("online", **asked)
-        assert "ImageNet" in model.weights_origin and "random" not in model.weights_origin
-        assert not any(layer.trainable for layer in norms(backbone_of(model)))

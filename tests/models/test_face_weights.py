@@ -18,7 +18,7 @@ from model_tools import norms
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import build_model_b, face_weights, set_trainable, tensorflow_js
+from agegender_lib.models import build_model_b, face_weights, set_trainable
 from agegender_lib.models.backbones import build_backbone
 
 MANIFEST, NUMBERS = face_weights.FILES
@@ -171,36 +171,3 @@ def test_a_missing_or_misshapen_tensor_is_named(name, layer, shape, offer, tenso
     for file in (folders.CACHE / "weights").iterdir():
         file.unlink()
     refused(offer, other, rf"layer '{layer}' needs {shape}, but the numbers {name} have the shape \(")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["no JSON", '{"weightsManifest": [{}]}'],
-)
-def test_what_is_no_manifest_is_refused(text, tmp_path):
-    (tmp_path / MANIFEST).write_text(text)
-    (tmp_path / NUMBERS).write_bytes(b"")
-    with pytest.raises(InputError, match=f"{MANIFEST} is no TensorFlow.js manifest"):
-        tensorflow_js.read_tensors(tmp_path / MANIFEST, tmp_path / NUMBERS)
-
-
-def cut(content):
-    return content[:-100]
-
-
-@pytest.mark.parametrize("name", [MANIFEST, NUMBERS])
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [(cut, "another file than expected .SHA256"), (None, "answered 404")],
-)
-def test_a_failed_download_is_told_and_nothing_is_built(fault, reason, name, offer, tensors):
-    path = offer(tensors) / name
-    path.write_bytes(fault(path.read_bytes())) if fault else path.unlink()
-    model = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(128, 128, 3))
-    with pytest.raises(face_weights.DownloadFailed, match=reason):
-        face_weights.load_face_weights(model)
-    if name == NUMBERS:
-        with pytest.raises(
-            InputError, match=f"mobilenet_vggface2 cannot be downloaded .*{name}.* say 'none'"
-        ):
-            build_backbone("mobilenet_vggface2", "pretrained")

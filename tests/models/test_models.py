@@ -147,20 +147,6 @@ def test_the_branches_split_after_the_asked_number_of_blocks(shared):
     assert same == [True] * count + [False] * (len(same) - count)
 
 
-def test_the_default_network_halves_its_resolution_from_stage_to_stage(networks):
-    ends = [layer for layer in networks["a"].layers if isinstance(layer, layers.Add)]
-    assert [layer.output.shape[1:] for layer in ends] == [
-        (48, 48, 32),
-        (24, 24, 64),
-        (12, 12, 128),
-        (6, 6, 256),
-    ]
-    deeper = build_model_a(widths=(16, 32), stem=16, blocks=3, dropout=0.2)
-    ends = [layer for layer in deeper.layers if isinstance(layer, layers.Add)]
-    assert [layer.output.shape[1:] for layer in ends] == [(48, 48, 16)] * 3 + [(24, 24, 32)] * 3
-    assert [layer.rate for layer in deeper.layers if isinstance(layer, layers.Dropout)] == [0.2] * 2
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -233,25 +219,19 @@ def test_rounding_changes_a_weight_by_at_most_its_last_kept_bit(bits):
 def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
     model = lived_in(build_model_a(widths=(32, 64, 128)), faces)
     model.save(tmp_path / "plain.keras")
-    save_model(model, tmp_path / "exact.keras")
     exact = answers(model, faces)
     round_weights(model, 9)
     save_model(model, tmp_path / "rounded.keras")
     save_model(model, tmp_path / "rounded.h5")
     size = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-    assert set(size) == {"plain.keras", "exact.keras", "rounded.keras", "rounded.h5"}
-    assert size["rounded.keras"] < 0.55 * size["plain.keras"]
-    assert size["rounded.keras"] < 0.6 * size["exact.keras"] < 0.6 * size["plain.keras"]
-    assert size["rounded.h5"] < 1.1 * size["rounded.keras"]
+    assert size["rounded.h5"] < 1.1 * size["rounded.keras"] < 0.6 * size["plain.keras"]
     # old Keras 3 jumps about in the weights, which takes minutes where the archive deflates them
     with zipfile.ZipFile(tmp_path / "rounded.keras") as file:
         assert file.getinfo("model.weights.h5").compress_type == zipfile.ZIP_STORED
-    for file, wanted in (
-        ("exact.keras", exact),
-        ("rounded.keras", answers(model, faces)),
-        ("rounded.h5", answers(model, faces)),
-    ):
-        for read, said in zip(answers(load_model(tmp_path / file), faces), wanted, strict=True):
+    for file in ("rounded.keras", "rounded.h5"):
+        for read, said in zip(
+            answers(load_model(tmp_path / file), faces), answers(model, faces), strict=True
+        ):
             assert read == pytest.approx(said, abs=1e-4)
     # 9 bits are enough that nobody ages by a year
     assert 0 < np.abs(answers(model, faces)[1] - exact[1]).max() < 1

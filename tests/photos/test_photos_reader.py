@@ -201,21 +201,6 @@ def test_the_correction_of_a_run_is_kept_beside_its_model(model_file, faceset, t
     assert np.minimum(ages - low, high - ages).min() == pytest.approx(0, abs=0.01)
 
 
-def test_attention_is_grad_cam_of_the_crops(reader, placed):
-    from agegender_lib.models import grad_cam
-
-    placed(put(1, 30, 40), put(1.2, 200, 80))
-    photo = reader.read(photo_of([(3, put(1, 30, 40)), (4, put(1.2, 200, 80))]))
-    for task in ("age", "gender"):
-        found, wanted = reader.attention(photo, task), grad_cam(reader.model, photo.crops, task)
-        assert found.shape == (2, 128, 128) and found.dtype == np.float32 and found.min() >= 0
-        for one, other in zip(found, wanted, strict=True):
-            np.testing.assert_allclose(one * other.max(), other, rtol=1e-3, atol=1e-6 * other.max())
-    assert reader.attention(photo, "age").max(axis=(1, 2)).tolist() == [1, 1]
-    with pytest.raises(InputError, match="no task 'race'"):
-        reader.attention(photo, "race")
-
-
 def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
     places = put(1, 30, 40), put(1.2, 200, 80)
     placed(*places)
@@ -299,23 +284,6 @@ def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeyp
         assert summary.loc[summary["group"].str.startswith(kind), "n"].sum() == 6
     again = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
     pd.testing.assert_frame_equal(again, table)
-
-
-def test_a_detector_that_is_off_misses_or_sees_ghosts_is_told_so(reader, placed, monkeypatch, faceset):
-    # 6 pixels of the crop to the right and 8 down, which is 10
-    off = detour_with(
-        reader, placed, monkeypatch, faceset,
-        lambda where: [np.column_stack([where[:, :2], where[:, :2] @ [6, 8] + where[:, 2]])],
-    )  # fmt: skip
-    np.testing.assert_allclose(off["shift"], 10, atol=1e-6)
-    blind = detour_with(reader, placed, monkeypatch, faceset, lambda where: [])
-    assert not blind["found"].any() and blind["age_photo"].isna().all()
-    summary = photos.detour_summary(blind)
-    assert (summary["found"] == 0).all() and summary[["mae_photo", "difference", "shift"]].isna().all(
-        axis=None
-    )
-    ghosts = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where, put(0.2, 0, 0)])
-    assert ghosts["found"].all() and ghosts["others"].sum() >= 5
 
 
 # a photograph: Grace Hopper, which comes with matplotlib (U.S. Navy, public domain)

@@ -2,11 +2,8 @@
 
 import socket
 
-import nbformat
 import pytest
 from browser import free_port
-from traitlets.config import Config
-from voila.app import Voila
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
@@ -67,15 +64,3 @@ def test_what_cannot_be_served_is_said_in_a_sentence(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"port {port} cannot be used .*--port"):
             app.serve(port=port)
-
-
-def test_kernels_of_pages_that_vanished_end(tmp_path, monkeypatch):
-    path = tmp_path / "page.ipynb"
-    nbformat.write(app.page_notebook(), path)
-    monkeypatch.setenv("JUPYTER_PATH", str(app.TEMPLATES))
-    voila = Voila(config=Config(app.settings("localhost", 0, "", False)))
-    voila.initialize([str(path)])
-    voila.connection_dir = str(tmp_path)
-    kernels = voila.init_settings()["kernel_manager"]
-    assert kernels.cull_idle_timeout == app.IDLE_SECONDS == 600 and kernels.cull_interval == 60
-    assert "execute_request" not in kernels.allowed_message_types

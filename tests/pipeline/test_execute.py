@@ -7,7 +7,6 @@ import nbformat
 import pytest
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline import app
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
 from agegender_lib.pipeline.profiles import model_settings, read_profile
@@ -96,11 +95,3 @@ def planted(tmp_path, monkeypatch):
 def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
     path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
     assert printed(execute(path, {}, tmp_path / "executed")) == f"{sys.executable}\n"
-
-
-def test_the_page_is_served_by_this_python_too(planted, monkeypatch, tmp_path):
-    path = notebook(tmp_path, "photo = ''", kernel="conda-env-faces-py", tags=("parameters", "page"))
-    assert app.page_notebook(path).metadata["kernelspec"]["name"] == "python3"
-    specs = app.settings("localhost", 1, "", False)["VoilaConfiguration"]["kernel_spec_manager_class"]()
-    assert list(specs.get_all_specs()) == ["python3"]
-    assert specs.get_kernel_spec("python3").argv[0] == sys.executable

@@ -119,17 +119,6 @@ def test_cards_of_drawn_faces_say_so_before_anything_else(results):
         assert "rendered stand-in faces, not photographs" in card[: card.index("\n## ")]
 
 
-def test_what_has_no_value_is_marked(results):
-    table = pd.read_csv(results / "gaps.csv")
-    alone = (table["grouping"] == "race") & (table["model"] == "ModelB")
-    table.loc[alone, ["gap", "low", "high", "p", "by_chance"]] = None
-    table.to_csv(results / "gaps.csv", index=False)
-    card = render_card(results)
-    found = [row for row in rows(card, "## Gaps") if row[0] == "race"]
-    assert len(found) == 3 and all(row[3] == "–" != row[2] for row in found)
-    assert "nan" not in card.lower().replace("finance", "")
-
-
 @pytest.mark.parametrize(
     "missing",
     ["data.json", "gaps.csv", "runs/model_a/predictions.csv"],

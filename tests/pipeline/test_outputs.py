@@ -1,6 +1,5 @@
 """What one chapter leaves for the next, and that a report is made of chapters that belong together."""
 
-import json
 import shutil
 from types import SimpleNamespace
 
@@ -139,16 +138,6 @@ def test_runs_with_another_split_are_refused(whole, notebook, runs, faces):
     train(notebook("03_model_b"), runs, "ModelF")
     with pytest.raises(InputError, match=r"split is '\w{12}' in 01_exploration .* in 03_model_b"):
         check_one_report(whole)
-
-
-def test_without_a_notebook_nothing_is_on_record(faces, tmp_path):
-    Outputs(tmp_path / "report", faces)
-    assert not (tmp_path / "report").exists()
-    Outputs(tmp_path / "report", faces, "06_groups")
-    entry = json.loads((tmp_path / "report" / "results" / "made_from.json").read_text())["chapters"][
-        "06_groups"
-    ]
-    assert entry["used"] == {"faces": faces.fingerprint[:12]}
 
 
 def test_tables_of_several_models_become_one(faces, tmp_path):

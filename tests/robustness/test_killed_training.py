@@ -121,20 +121,6 @@ def test_two_trainings_of_the_same_folder_are_one_too_many(few, tmp_path, quick)
         assert train(small(), few, runs=tmp_path, name="run") == folder
 
 
-def test_who_finds_the_training_finished_by_another_meanwhile_trains_nothing(
-    few, tmp_path, quick, monkeypatch
-):
-    real = trainings.build_network
-
-    def meanwhile(config, weights):
-        monkeypatch.setattr(trainings, "build_network", real)
-        train(small(), few, runs=tmp_path, name="run")
-        return real(config, weights)
-
-    monkeypatch.setattr(trainings, "build_network", meanwhile)
-    assert quick == [train(small(), few, runs=tmp_path, name="run")]
-
-
 def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monkeypatch, capsys):
     choices = [Training("size", str(seed), seed, seed == 1, small(seed=seed)) for seed in (1, 2, 3)]
     asked = []

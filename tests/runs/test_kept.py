@@ -88,9 +88,7 @@ def test_damaged_tables_are_told_by_name(trainings, tmp_path):
     keep_trainings(trainings, tmp_path / "s")
     whole = {file: (tmp_path / "s" / file).read_bytes() for file in (RUNS, HISTORIES, PREDICTIONS)}
     assert PREDICTIONS in damaged(PREDICTIONS, whole[PREDICTIONS][:-20])
-    assert PREDICTIONS in damaged(PREDICTIONS, b"no gzip")
     assert "p_female" in damaged(PREDICTIONS, gzip.compress(b"run,file\nm-1,a\n"))
-    assert HISTORIES in damaged(HISTORIES, whole[HISTORIES].replace(b",1,", b",x,").replace(b"\n", b",\n", 1))
     assert "m-3" in damaged(HISTORIES, whole[HISTORIES].replace(b"m-3", b"m-4"))
     assert "m-2" in damaged(RUNS, whole[RUNS].replace(b"m-2", b"m-5"))
     assert RUNS in damaged(RUNS, b"")

@@ -19,10 +19,8 @@ from agegender_lib.training import Stage, build_network, configure, fit, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.features import (
     POOLED,
-    FeatureBatches,
     answers_from_features,
     backbone_features,
-    heads_graph,
 )
 from agegender_lib.training.network import check_stages, compile_for, training_graph
 from agegender_lib.training.optimizers import depth_rates
@@ -81,35 +79,6 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
             build_network(replace(config, builder={**config.builder, "side": side}), weights), few
         )
     assert len(list(kept.iterdir())) == 5 and sum(calls) == 600
-
-
-def test_training_batches_take_face_or_mirror_and_validation_the_face():
-    features = np.stack([np.arange(200.0), -np.arange(200.0)], axis=1)[:, :, None].astype("float32")
-    rows, wanted = np.arange(100, 200), {"age": np.arange(100, 200)}
-    plain = FeatureBatches(features, rows, wanted, 100)
-    values, targets = plain[0]
-    np.testing.assert_array_equal(values[:, 0], targets["age"])
-    training = FeatureBatches(features, rows, wanted, 100, seed=3)
-    values, targets = training[0]
-    np.testing.assert_array_equal(np.abs(values[:, 0]), targets["age"])
-    assert 30 < (values < 0).sum() < 70
-    training.start_epoch(1)
-    other = dict(zip(training[0][1]["age"], training[0][0][:, 0] < 0, strict=True))
-    assert [other[age] for age in targets["age"]] != (values[:, 0] < 0).tolist()
-    training.start_epoch(0)
-    np.testing.assert_array_equal(training[0][0], values)
-
-
-def test_heads_on_features_answer_what_the_whole_network_does(tiny_b, few, kept):
-    config, weights = tiny_b
-    network = build_network(config, weights)
-    graph = training_graph(network, config)
-    heads = heads_graph(graph.get_layer("network"))
-    answers = heads.predict(backbone_features(network, few)[:, 0], verbose=0)
-    whole = graph.predict(few.images, verbose=0)
-    assert set(answers) == set(whole) == {"gender_output", "age_output", "age_distribution"}
-    for name, values in whole.items():
-        np.testing.assert_allclose(answers[name], values, rtol=1e-3, atol=1e-4)
 
 
 def on_features(config, **settings):

@@ -3,7 +3,6 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
-import json
 import math
 import os
 import signal
@@ -14,8 +13,6 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import optuna
 import pandas as pd
 import pytest
 import sqlalchemy
@@ -34,7 +31,6 @@ from agegender_lib.training.search import objective as objective_module
 from agegender_lib.training.search import run as search
 from agegender_lib.training.search.objective import objective_value
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
-from agegender_lib.training.search.study import open_study
 
 BASE = {
     "builder": dict(variant="original", filters=[16, 16], split_after=2, features="global", dense=8, side=32),
@@ -142,36 +138,6 @@ def test_the_shipped_space_is_understood():
     # the base is not written to
     assert space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["builder"]
     assert len({parameter.path for parameter in space.parameters}) >= 8
-
-
-def test_values_are_drawn_within_their_kinds(tmp_path):
-    sizes = [[16, 16], [16, 32]]
-    space = read_space(
-        written(
-            tmp_path / "space.yaml",
-            **{
-                RATE: dict(low=0.001, high=0.1, log=True),
-                "batch_size": dict(low=4, high=9, whole=True),
-                "builder.filters": dict(choices=sizes),
-                "ema_momentum": dict(choices=[None, 0.9]),
-                "augmentation.rotation": dict(low=0, high=30),
-                "age_sigma": dict(choices=[[2.0, 0.03]]),
-            },
-        )
-    )
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    drawn = [space.suggest(study.ask()) for _ in range(40)]
-    rates = np.array([values[RATE] for values in drawn])
-    # on a logarithmic range, half of the values lie below the geometric mean
-    assert rates.min() >= 0.001 and rates.max() <= 0.1 and 10 <= (rates < 0.01).sum() <= 30
-    assert all(rate == float(f"{rate:.4g}") for rate in rates)
-    assert {values["batch_size"] for values in drawn} == {4, 5, 6, 7, 8, 9}
-    assert {json.dumps(values["builder.filters"]) for values in drawn} == {json.dumps(size) for size in sizes}
-    assert {values["ema_momentum"] for values in drawn} == {None, 0.9}
-    config = space.configure(drawn[0])
-    assert config.builder["filters"] in sizes and config.builder["side"] == 32
-    assert config.augmentation == {"rotation": drawn[0]["augmentation.rotation"]}
-    assert config.age_sigma == (2.0, 0.03)
 
 
 GOOD = {"mixup": {"low": 0, "high": 1}}
@@ -322,15 +288,8 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path
     space = space_of(gender_weight=dict(low=1, high=9))
     wrong = {
         "trials is 0": dict(trials=0),
-        "trials is True": dict(trials=True),
-        "heartbeat is 0.5": dict(heartbeat=0.5),
-        "seed is -1": dict(seed=-1),
         "the study's name is '../a'": dict(study="../a"),
         "the database given as storage cannot be used .*nosuch": dict(storage="nosuch://me:secret@host/x"),
-        "the database given as storage cannot be used .*parse": dict(storage="nonsense"),
-        "the database given as storage cannot be used .*unable to open": dict(
-            storage=f"sqlite:///{tmp_path}/not/there.db"
-        ),
     }
     for message, arguments in wrong.items():
         with pytest.raises(InputError, match=message) as refusal:
@@ -358,14 +317,6 @@ def test_a_study_keeps_to_its_space_and_faces(few, tmp_path, fake):
 
 
 # Several workers.
-
-
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_worker_that_was_killed_before_its_first_sign_of_life_is_not_waited_for(few, tmp_path, fake):
-    space = space_of(gender_weight=dict(low=1, high=9))
-    open_study("model_a", None, tmp_path, 1, 1, 6).ask()
-    table = search_table(run_search(few, space, trials=1, runs=tmp_path, heartbeat=1))
-    assert list(table["state"]) == ["running", "complete"]
 
 
 WORKER = """
@@ -531,17 +482,3 @@ def test_the_verb_searches_and_says_what_it_found(agegender, source, tmp_path, f
     fake.disturb = interrupted
     code, _, complaint = agegender(*command, "--trials", 3)
     assert code == 130 and "the same command goes on" in complaint
-
-
-def test_the_verb_refuses_in_one_sentence(agegender, source, tmp_path, fake):
-    wrong = written(tmp_path / "wrong.yaml", mixup=dict(low=1, high=0))
-    right = written(tmp_path / "right.yaml", mixup=dict(low=0, high=1))
-    for arguments, found in (
-        (("--data", tmp_path / "nowhere", "--space", wrong), "mixup is {"),
-        (("--data", tmp_path / "nowhere", "--space", right), "does not exist"),
-        (("--data", source[0], "--space", right, "--trials", 0), "trials is 0"),
-        (("--data", source[0], "--space", right, "--storage", "nonsense"), "given as storage"),
-    ):
-        code, _, complaint = agegender(*arguments, "--runs", tmp_path / "runs")
-        assert code == 2 and complaint.count("agegender: ") == 1 and found in complaint
-    assert not fake.begun

@@ -180,14 +180,3 @@ def test_a_search_is_drawn_in_the_project_s_style(searched, tmp_path):
     bars = [bar.get_width() for bar in importances.patches]
     assert [label.get_text() for label in importances.get_yticklabels()] == ["batch size", "learning rate"]
     assert bars == list(found.importances["importance"][::-1])
-
-
-def test_pictures_that_need_more_trials_are_left_out_with_a_sentence(searched, capsys):
-    assert plots.search_figures(found_by(searched(0, pruned=2))) == {}
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 4 and all("complete trial" in line for line in said)
-    some = plots.search_figures(found_by(searched(2)))
-    assert set(some) == {"search_history", "search_epochs", "search_slices"}
-    assert "the importance of settings needs at least 4 complete trials" in capsys.readouterr().out
-    with pytest.raises(InputError, match="needs at least 1 complete trial"):
-        plots.search_history(found_by(searched(0)))

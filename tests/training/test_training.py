@@ -3,7 +3,6 @@
 import agegender_lib.quiet  # noqa: F401  before Keras
 
 # isort: split
-import contextlib
 import json
 import shutil
 import sys
@@ -358,30 +357,6 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     network.save_weights(weights)
     with pytest.raises(InputError, match=r"other settings \(weights are 'tiny\.weights\.h5 sha256 "):
         train(config, few, weights, runs=tmp_path, name="straight")
-
-
-@pytest.mark.parametrize("finished", [True, False], ids=["finished", "killed"])
-def test_a_run_that_fell_back_to_random_weights_is_not_the_one_that_was_asked_for(
-    finished, tiny_b, few, tmp_path, monkeypatch
-):
-    """As an earlier version left it where a download had failed."""
-    config = tiny_b[0]
-    folder = tmp_path / "run"
-    if not finished:
-        stop_after(1, monkeypatch)
-    with contextlib.suppress(Stopped):
-        train(config, few, "none", runs=tmp_path, name="run")
-    rewrite(folder / "config.json", weights="pretrained")
-    if finished:
-        rewrite(folder / "metrics.json", weights_origin="random weights, because the download failed")
-    monkeypatch.setattr("agegender_lib.models.backbones._pretrained", lambda backbone, build: build())
-    for _ in range(2):
-        with pytest.raises(InputError, match=r"began from random weights.*: delete it to train it anew"):
-            train(config, few, "pretrained", runs=tmp_path, name="run")
-
-
-def rewrite(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
