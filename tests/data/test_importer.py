@@ -32,9 +32,6 @@ def store(tmp_path):
     return tmp_path / "cache"
 
 
-# What comes out of good sources
-
-
 def test_the_table_holds_what_the_names_say_and_the_pixels_of_the_files(tmp_path, store):
     faces = load_faces(write_folder(tmp_path / "some faces", FACES), store)
     assert list(faces.table["file"]) == sorted(FACES)
@@ -98,9 +95,6 @@ def test_drawn_faces_are_known_by_their_comment(tmp_path, store, marked):
     assert load_faces(write_folder(tmp_path / "f", files), store).rendered is (marked > 0)
 
 
-# What is rejected, each with its reason
-
-
 ODD_FILES = {
     "greyscale": (NAME, jpeg(picture(3).convert("L")), "mode greyscale, expected RGB"),
     "size": (NAME, jpeg(picture(3, 64)), "size 64x64, expected 128x128 or 200x200"),
@@ -126,9 +120,6 @@ def test_an_odd_file_is_rejected_and_the_import_goes_on(tmp_path, store, kind):
         ((file, given),) = reasons(faces).items()
         assert file == f"sub/{name}".replace("\udcff", r"\udcff").replace("\n", r"\n")
         assert reason in given
-
-
-# The same face twice
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar", "zip"])

@@ -4,10 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from agegender_lib.data import rendered
 from agegender_lib.data.duplicates import duplicate_pairs
@@ -110,33 +106,3 @@ def test_a_folder_of_something_else_is_refused(folder, arguments):
     with pytest.raises(InputError, match="already holds something other"):
         rendered.render_faces(folder, *arguments)
     assert _bytes(folder) == before
-
-
-def _edges(images):
-    """Histograms of edge directions in cells of 8 pixels: float [n, 2048]."""
-    grey = images.mean(axis=3, dtype=np.float32)
-    down, right = np.gradient(grey, axis=(1, 2))
-    strength, direction = np.hypot(down, right), np.arctan2(down, right) % np.pi / np.pi * 8
-    cells = [
-        np.where(direction.astype(int) % 8 == d, strength, 0).reshape(-1, 16, 8, 16, 8).sum((2, 4))
-        for d in range(8)
-    ]
-    edges = np.stack(cells, axis=-1).reshape(len(images), -1)
-    return np.sqrt(edges / edges.mean(axis=1, keepdims=True))
-
-
-def test_labels_can_be_learnt_but_not_read_off(plan, images):
-    faces = plan.index[plan["original"] == -1]
-    train, test = faces[:420], faces[420:]
-    features = make_pipeline(StandardScaler(), PCA(80, whiten=True, random_state=0))
-    edges = _edges(images)
-    train_x, test_x = features.fit_transform(edges[train]), features.transform(edges[test])
-
-    age = plan["age"].to_numpy()
-    error = np.abs(Ridge(30).fit(train_x, age[train]).predict(test_x) - age[test]).mean()
-    baseline = np.abs(np.median(age[train]) - age[test]).mean()
-    assert 2 < error < 0.75 * baseline
-
-    gender = plan["gender"].to_numpy()
-    accuracy = LogisticRegression(C=0.1).fit(train_x, gender[train]).score(test_x, gender[test])
-    assert 0.78 < accuracy < 0.99

@@ -37,9 +37,6 @@ TINY = {
 }
 
 
-# The setting.
-
-
 def test_the_setting_changes_no_name_until_it_is_used(few):
     plain = configure("model_a", **TINY)
     assert "fold" not in plain.differing()
@@ -90,9 +87,6 @@ def test_fewer_faces_train_within_a_fold(few):
     assert ((assign_folds(few.table, 3, seed=1) == 1) == (split == "validation")).all()
     with pytest.raises(InputError, match="41 training faces are asked for, but there are 40"):
         split_as_configured(replace(config, training_faces=41), few.table)
-
-
-# The tables.
 
 
 def labelled(count=1000, seed=0):

@@ -40,9 +40,6 @@ def by_metric(result):
     return result.set_index("metric")
 
 
-# Metrics
-
-
 def test_metrics_of_four_faces_are_those_counted_by_hand():
     # Errors 2, 0, 5 and 10 years; of the women-men pairs three are in order and one is tied.
     faces = answer_table(
@@ -103,9 +100,6 @@ def test_scores_of_a_face_are_its_errors_under_its_own_index():
     assert found.loc[1].to_dict() == {"age_mae": 4, "age_bias": -4, "gender_accuracy": 1}
 
 
-# Bootstrap
-
-
 def test_an_estimate_is_a_value_of_all_images_on_the_resamples_of_the_bootstrap():
     rng = np.random.default_rng(0)
     values, groups = rng.normal(size=60), np.where(np.arange(60) < 20, np.arange(60) // 4, -1)
@@ -157,9 +151,6 @@ def test_an_interval_is_the_same_every_time_and_however_little_fits_into_memory(
     assert summarise(faces, resamples=300).equals(first)
     monkeypatch.setattr(bootstrapping, "CHUNK", 60 * 7)
     pd.testing.assert_frame_equal(summarise(faces, resamples=300), first)
-
-
-# Comparison of two models
 
 
 def test_pairing_finds_a_small_difference_that_separate_intervals_hide():
@@ -222,9 +213,6 @@ def test_tables_that_cannot_be_compared_are_refused():
             compare(a, relabelled)
 
 
-# Tables that no metric is computed from
-
-
 def spoil(column, value):
     """The change "one value of ``column`` is ``value``"."""
 
@@ -261,9 +249,6 @@ def test_a_table_that_metrics_would_misread_is_refused(change, message):
         with pytest.raises(InputError, match=message) as error:
             use(faces)
         assert "\n" not in str(error.value) and str(error.value).endswith(".")
-
-
-# Groups and single faces
 
 
 def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
@@ -337,9 +322,6 @@ def test_the_running_median_follows_what_is_typical():
     assert running_median(answer_table(ages, ages), width=0).empty
 
 
-# What a model must beat
-
-
 def test_constant_answers_are_the_median_and_the_commoner_gender_of_training():
     train = answer_table([1, 2, 3, 50, 60], [0] * 5, gender=[1, 1, 0, 1, 0], split="train")
     validation = answers(np.random.default_rng(30), 50)
@@ -351,9 +333,6 @@ def test_constant_answers_are_the_median_and_the_commoner_gender_of_training():
     assert found.loc["gender_auc", ["value", "low", "high"]].to_list() == [0.5, 0.5, 0.5]
     men = by_metric(baselines(train.assign(gender=0), validation))
     assert men.loc["gender_accuracy", "value"] == pytest.approx((validation["gender"] == 0).mean())
-
-
-# Run folders
 
 
 @pytest.fixture

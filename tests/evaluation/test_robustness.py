@@ -34,9 +34,6 @@ def distance(one, other):
     return np.sqrt(np.mean((one.astype(float) - other) ** 2, axis=(1, 2, 3)))
 
 
-# Corruptions
-
-
 @NAMES
 def test_stronger_is_farther_from_the_face_and_neutral_leaves_it(name, faces):
     way = CORRUPTIONS[name]
@@ -108,9 +105,6 @@ def test_what_cannot_be_corrupted_is_refused(faces):
         corrupt(faces, "fog", 1)
     with pytest.raises(InputError, match="64"):
         corrupt(faces[:, :64], "blur", 1)
-
-
-# Losses of known size
 
 
 def answers(age_growth=None, wrong=None, count=200, seed=0):
@@ -204,9 +198,6 @@ def test_answers_that_cannot_be_compared_are_refused():
         robustness_table(pd.concat([PLANTED, PLANTED[-1:]]))
 
 
-# Predictions
-
-
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """A run folder of 20 faces, 12 of them held out, and a fake model that reads the mean grey level as the age."""
@@ -258,9 +249,6 @@ def test_answers_are_kept_and_read_again_even_without_the_model(run):
     pd.testing.assert_frame_equal(corrupted_predictions(folder, found, count=6), first)
     assert len(calls) == many
     assert len(list(folder.glob("robustness_6_0_*.csv.gz"))) == 1
-
-
-# Figures
 
 
 @functools.cache

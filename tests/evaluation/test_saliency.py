@@ -61,9 +61,6 @@ def test_regions_do_not_overlap_and_new_ones_are_no_corruptions():
     assert set(CORRUPTIONS) & {*REGIONS} == {"eyes", "mouth"}
 
 
-# Which faces
-
-
 def test_every_band_has_as_many_faces_whatever_the_tables_order():
     assert SAMPLED["age_band"].tolist() == [band for band in AGE_BANDS for _ in range(10)]
     assert [FILES[row] for row in SAMPLED["row"]] == SAMPLED["file"].tolist()
@@ -83,25 +80,6 @@ def test_models_of_different_images_or_unknown_faces_are_refused():
         sample_faces(BOTH, FILES[:-1])
     with pytest.raises(InputError, match="99 maps of 100 faces"):
         region_shares({("ModelA", "age"): flat(99)}, SAMPLED)
-
-
-def test_examples_are_the_best_and_the_worst_of_different_ages():
-    examples = saliency_examples(BOTH, SAMPLED, 6)
-    faces = examples["face"].drop_duplicates().tolist()
-    assert len(faces) == 6 and examples["model"].tolist() == ["ModelA", "ModelB"] * 6
-    for row in examples.itertuples():
-        own = BOTH[row.model].set_index("file").loc[SAMPLED["file"][row.face]]
-        assert (row.age, row.gender, row.age_predicted, row.p_female) == tuple(
-            own[["age", "gender", "age_predicted", "p_female"]]
-        )
-    wrong = (examples["p_female"] >= 0.5) != (examples["gender"] == 1)
-    missed = wrong.groupby(examples["face"]).sum()
-    assert (missed[faces[:3]] == 0).all() and (missed[faces[3:]] >= 1).all()
-    for half in (SAMPLED.loc[faces[:3]], SAMPLED.loc[faces[3:]]):
-        assert half["age_band"].is_unique and half["age"].is_monotonic_increasing
-
-
-# What maps have in common
 
 
 def test_relative_maps_have_mean_one_whatever_the_units_and_an_empty_map_is_none():
@@ -170,9 +148,6 @@ def test_the_randomisation_check_tells_the_average_from_what_is_a_faces_own():
     assert age["average"] > 0.97 and abs(age["face"]) < 0.03 and age["face_low"] < 0 < age["face_high"]
     assert abs(gender["average"]) < 0.35 and gender["face"] > 0.9 and gender["face_low"] > 0.85
     assert table[["n", "blank"]].to_numpy().tolist() == [[97, 3], [100, 0]]
-
-
-# Figures
 
 
 def figures():

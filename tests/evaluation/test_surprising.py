@@ -59,9 +59,6 @@ def test_planted_ages_come_first_at_every_age():
     assert len(set(worst["file"]) & set(clean["file"].iloc[[*children, *old]])) >= 26
 
 
-# How many gender labels are wrong.
-
-
 def test_no_wrong_gender_is_found_where_none_was_planted():
     found = wrong_genders(predictor(), resamples=200).set_index("label")
     assert found.loc["both", "wrong"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
@@ -100,9 +97,6 @@ def test_duplicates_widen_the_interval():
     assert ratio == pytest.approx(np.sqrt(2), rel=0.15)
 
 
-# What the ranking can be trusted with.
-
-
 def test_planted_errors_tell_a_good_network_from_a_blind_one():
     good = planted_errors(predictor(), 50).set_index("task")
     assert good.loc["gender", "first"] == 50 and good.loc["gender", "found"] == 1
@@ -113,9 +107,6 @@ def test_planted_errors_tell_a_good_network_from_a_blind_one():
     lost = planted_errors(blind, 50).set_index("task")
     assert lost.loc["gender", "first"] < 8 and lost.loc["gender", "found"] < 0.2
     assert lost.loc["age", "found"] < good.loc["age", "found"] / 2
-
-
-# Edges.
 
 
 def test_what_cannot_be_ranked_is_refused():

@@ -23,22 +23,10 @@ def _audit(event, arguments):
 
 
 def kill_points(folder: Path, copies: Path, action: Callable[[], object]) -> tuple[list[Path], list[str]]:
-    """Run ``action`` and keep what a kill would have left of ``folder``.
+    """Run ``action`` and keep what a kill would have left of ``folder``, where it writes.
 
-    Parameters
-    ----------
-    folder : Path
-        Where ``action`` writes.
-    copies : Path
-        A folder for the copies.
-    action : callable
-
-    Returns
-    -------
-    states : list of Path
-        Copies of ``folder``, no two in a row alike, in the order of time; the last is of the end.
-    written : list of str
-        The files that were opened for writing, by their paths in ``folder``.
+    Returns copies of ``folder``, no two in a row alike, in the order of time and the last of the end; and the paths in
+    ``folder`` of the files that were opened for writing.
     """
     if _audit not in _installed:
         sys.addaudithook(_audit)  # for good: Python removes no hook, but without an action it does nothing

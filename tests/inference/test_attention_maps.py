@@ -69,9 +69,6 @@ def share(each, box, margin=16):
     return each[top - margin : bottom + margin, left - margin : right + margin].sum() / each.sum()
 
 
-# Where the maps lie
-
-
 def test_maps_that_shrink_in_branches_count_once_and_excitations_pass():
     """As Inception does it: by pooling, and by a convolution with another before it."""
     image = keras.Input((128, 128, 3), name="image")
@@ -149,12 +146,6 @@ def test_a_branch_of_the_other_task_does_not_count():
     assert not np.allclose(after["m", "age"], before["m", "age"], rtol=0.1)
 
 
-# A network that learned
-
-
-# Without what was learned
-
-
 def test_random_weights_are_new_but_for_what_only_computes():
     keras.utils.set_random_seed(0)
     member = build_model_a(widths=(4, 4), stem=4, side=32)
@@ -178,9 +169,6 @@ def test_random_weights_are_new_but_for_what_only_computes():
         if len(old.shape) == 4 and "mirror" not in weight.path:
             assert np.isclose(old, new).mean() < 0.01
         assert not (old == 1.7).any() or not np.any(np.asarray(new) == 1.7)
-
-
-# Files and refusals
 
 
 def test_what_cannot_be_looked_at_is_refused():

@@ -41,9 +41,6 @@ def table(faces, runs):
     return face_table(faces, runs)
 
 
-# The pure part.
-
-
 def test_answers_stand_beside_the_faces_they_are_of(faces, table):
     assert list(table["file"]) == list(faces.table["file"]) and len(table) == 40
     number = np.arange(40)
@@ -85,9 +82,6 @@ def test_a_filter_lets_through_what_it_says_in_the_order_it_says(table, wanted, 
     assert select(table, wanted).tolist() == list(rows)
 
 
-# Which trainings there are.
-
-
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "RUNS", tmp_path / "runs")
@@ -124,9 +118,6 @@ def test_the_committed_trainings_serve_where_run_folders_are_gone(faces, places)
     assert model_file(kept) == model
     (kept / "model.keras").touch()
     assert model_file(kept) == kept / "model.keras"
-
-
-# The widget.
 
 
 @pytest.fixture

@@ -22,9 +22,6 @@ def lines(figure, kind):
     return [[list(line.get_ydata()) for line in ax.lines if line.get_gid() == kind] for ax in figure.axes]
 
 
-# The figure.
-
-
 def test_every_training_has_its_curves_and_its_best_epoch():
     tables = {"ModelF 1, made": history_of(4), "other": history_of(7), "ModelA 2, made": history_of(5)}
     tables["other"].loc[2, "val_age_mae"] = 0.5
@@ -41,9 +38,6 @@ def test_every_training_has_its_curves_and_its_best_epoch():
     assert colours[0] == COLOURS["ModelF"].lower() and colours[2] == COLOURS["ModelA"].lower()
     assert len(set(colours)) == 3
     assert not any(lines(plots.overlaid_curves(tables, train=False), "train"))
-
-
-# The trainings on disk.
 
 
 def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces, tmp_path):

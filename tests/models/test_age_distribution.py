@@ -20,8 +20,6 @@ from agegender_lib.models import (
     load_model,
     predict,
 )
-from agegender_lib.models.age_distribution import with_age_distribution
-from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, save_model
 from agegender_lib.training import age_distributions
@@ -97,21 +95,6 @@ def test_parts_count_as_they_do_in_the_age():
     model = average_members([average_flips(small(1)), small(2)])
     mirrored = (own(small(1), FLOATS) + own(small(1), FLOATS[:, :, ::-1])) / 2
     np.testing.assert_allclose(check(model), (mirrored + own(small(2), FLOATS)) / 2, atol=1e-5)
-
-
-def test_answers_and_distribution_come_from_one_pass():
-    model = average_flips(small())
-    both = with_age_distribution(model)
-    gender, age, distribution = (np.asarray(answer) for answer in both(FLOATS))
-    for found, wanted in zip((gender, age), answers(model, FLOATS), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
-    assert distribution @ AGES == pytest.approx(age[:, 0], abs=1e-3)
-    # every layer but the mixture is in the graph once, and called as often as for the ages alone
-    calls = [len(layer["inbound_nodes"]) for layer in both.get_config()["layers"]]
-    assert sum(calls) == 1 + sum(len(layer["inbound_nodes"]) for layer in flat(model).get_config()["layers"])
-
-
-# The run folder
 
 
 @pytest.fixture

@@ -41,8 +41,6 @@ def backbone_of(model):
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
 
 
-# The whole of each network.
-
 # By predict, which traces a graph and takes seconds more, or by a plain call.
 FILES = {"inception_v3.keras": True, "efficientnet_v2b0.keras": False, "mobilenet_vggface2.h5": False}
 
@@ -126,9 +124,6 @@ def test_the_branches_of_model_b_are_the_original_report_s(networks):
         assert kinds(found)[end + 1 :] == branch + head
         assert found[end + 1].units == 256 and found[end + 1].activation is keras.activations.relu
         assert found[end + 3].rate == 0.4 and found[end + 4].stddev == 0.1
-
-
-# Weights files of each network.
 
 
 # ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.

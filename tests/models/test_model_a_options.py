@@ -38,9 +38,6 @@ def between(model, name, images):
     return np.asarray(keras.Model(model.input, model.get_layer(name).output)(images, training=False))
 
 
-# Blocks.
-
-
 def test_a_residual_block_adds_its_input_and_a_plain_one_does_not(faces):
     for block, wanted in (("residual", True), ("plain", False)):
         model = build_model_a(**SMALL, block=block)
@@ -52,23 +49,6 @@ def test_a_residual_block_adds_its_input_and_a_plain_one_does_not(faces):
         after = np.asarray(keras.Model(model.input, after)(faces))
         assert np.abs(before).max() > 0.1
         assert np.allclose(after, before if wanted else 0, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("pooling", "functions"), [("average", [np.mean]), ("max", [np.max]), ("both", [np.mean, np.max])]
-)
-def test_features_are_the_mean_the_maximum_or_both(pooling, functions, faces):
-    model = build_model_a(**SMALL, pooling=pooling)
-    last = between(model, "shared_pool_relu", faces)
-    features = np.asarray(keras.Model(model.input, model.get_layer("age_head_dropout").input)(faces))
-    wanted = np.concatenate([function(last, axis=(1, 2)) for function in functions], axis=1)
-    assert features.shape == wanted.shape == (len(faces), 16 * len(functions))
-    assert features == pytest.approx(wanted, abs=1e-5) and np.ptp(wanted) > 0.1
-    # both heads see the same
-    assert model.get_layer("gender_head_dropout").input is model.get_layer("age_head_dropout").input
-
-
-# The input.
 
 
 def scaled(choice, images):
@@ -108,9 +88,6 @@ def test_the_model_resizes_its_input_itself(choices, faces):
     assert resized == pytest.approx(means, abs=1e-5)
 
 
-# The ordinal head.
-
-
 @pytest.fixture(scope="module")
 def ordinal(faces):
     """A model with an ordinal head whose answers are neither all yes nor all no."""
@@ -128,12 +105,6 @@ def test_the_ordinal_age_is_the_sum_of_the_products_of_the_answers(ordinal, face
     years = np.asarray(ordinal(faces)[1])[:, 0]
     assert years == pytest.approx(older.sum(axis=1), rel=1e-4)
     assert np.ptp(years) > 1 and 5 < years.mean() < 110
-
-
-# Descriptions say what is there.
-
-
-# Muon.
 
 
 def muon(**settings):

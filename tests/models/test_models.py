@@ -94,9 +94,6 @@ def test_the_feature_map_before_the_dense_layers_is_smaller_than_10(name, networ
         assert sides(networks[name]) == {"side": 96 if name == "a" else 128, "map": height}
 
 
-# ModelA.
-
-
 BLOCK = ["Conv2D", "ReLU", "BatchNormalization", "MaxPooling2D", "Dropout"]
 HEAD = ["Dense", "Dropout", "Dense"]
 TINY = dict(variant="original", filters=(2, 3, 4, 5), dense=6)
@@ -162,9 +159,6 @@ def test_wrong_choices_are_refused(wrong, message):
         build_model_a(**wrong)
 
 
-# The age head.
-
-
 def test_the_age_is_the_expectation_of_the_distribution(networks, faces):
     model = networks["a"]
     distribution = keras.Model(model.input, model.get_layer("age_distribution").output)(faces)
@@ -196,9 +190,6 @@ def test_the_head_stays_float32_in_mixed_precision():
         keras.config.set_dtype_policy(before)
     # bfloat16 cannot tell 100 years from 100.4
     assert years.dtype == "float32"
-
-
-# Saving and reading.
 
 
 @pytest.mark.parametrize("bits", [9, 24])

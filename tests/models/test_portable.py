@@ -111,9 +111,6 @@ def test_files_answer_as_the_model_also_when_it_is_just_called(saved):
         assert all(map(np.array_equal, before, read.weights))
 
 
-# Other formats
-
-
 def test_a_format_that_answers_otherwise_is_refused(tmp_path, monkeypatch):
     model = small()
     path = tmp_path / "model.h5"
@@ -144,6 +141,3 @@ def test_onnx_and_tflite_answer_the_same_for_any_number_of_faces(tmp_path):
         for found in (session.run(None, {"image": faces}), [named["gender_output"], named["age_output"]]):
             for one, other in zip(found, wanted, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-4)
-
-
-# What would be missed if it came back

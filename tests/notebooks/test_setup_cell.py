@@ -101,14 +101,7 @@ def test_on_colab_it_is_installed_from_the_archive_of_the_repository(kind, way, 
     assert sys.path[0] == str(there) and (there / "agegender_lib" / "__init__.py").is_file()
 
 
-@pytest.mark.parametrize("blocked", [False, True])
-def test_without_an_archive_colab_is_told_where_to_put_it(blocked, bare, colab, monkeypatch):
-    if blocked:  # by a browser that refuses cookies of others
-
-        def upload():
-            raise RuntimeError("MessageError: TypeError: google.colab._files is undefined")
-
-        monkeypatch.setattr(sys.modules["google.colab"].files, "upload", upload)
+def test_without_an_archive_colab_is_told_where_to_put_it(bare, colab):
     with pytest.raises(ImportError) as failure:
         bare()
     assert "put its .zip or .tar.gz beside this notebook" in shown(failure) and "again" in shown(failure)

@@ -38,9 +38,6 @@ def moved(points, transform):
     return points @ transform[:, :2].T + transform[:, 2]
 
 
-# pictures
-
-
 GREY = np.linspace(0, 1, 40)[None, :].repeat(40, axis=0)
 
 
@@ -117,9 +114,6 @@ def test_a_picture_that_was_given_is_left_as_it_is():
     assert given.size == (64, 40) and given.getexif()[0x0112] == 6
 
 
-# frames
-
-
 def test_a_similarity_is_found_again():
     wanted = known(2.3, 77, (-14, 9))
     np.testing.assert_allclose(similarity(TEMPLATE, moved(TEMPLATE, wanted)), wanted, atol=1e-9)
@@ -164,9 +158,6 @@ def test_outside_the_photo_is_black():
     assert outside(known(1, 30, (20, -40)), (4000, 4000)) > 0
 
 
-# warnings
-
-
 def sharp(seed=0):
     """A crop with as much detail as an ordinary one."""
     fine = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -199,9 +190,6 @@ def test_sharpness_knows_detail_from_contrast_at_the_edges():
     framed = sharp().copy()
     framed[:, :12] = 0
     assert sharpness(framed) == sharpness(sharp())
-
-
-# the detector's wrapper
 
 
 class Network:
@@ -248,9 +236,6 @@ def test_a_tiny_photo_is_padded_for_the_networks_pyramid():
     network = Network(np.empty((0, 16)), 30)
     assert len(detector_of(network).find(np.full((30, 40, 3), 200, np.uint8))) == 0
     assert network.seen.shape == (64, 64, 3) and (network.seen[30:] == 0).all()
-
-
-# intervals
 
 
 def spread_around(ages, deviation):

@@ -224,18 +224,9 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
     beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)
     for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):
         assert words in said and words in beside
-    pair, gap = faces.axes[0].images[0].get_array(), round(128 * 0.05)
-    np.testing.assert_array_equal(pair[:, :128], photo.crops[0])
-    strong = np.unravel_index(reader.attention(photo)[0].argmax(), (128, 128))
-    weak = np.unravel_index(reader.attention(photo)[0].argmin(), (128, 128))
-    overlay = np.asarray(pair[:, 128 + gap :], int).sum(axis=2)
-    grey = np.asarray(photo.crops[0], int).sum(axis=2)
-    assert (overlay[strong] - 0.4 * grey[strong]) > (overlay[weak] - 0.4 * grey[weak]) + 200
+    np.testing.assert_array_equal(faces.axes[0].images[0].get_array()[:, :128], photo.crops[0])
     with pytest.raises(InputError, match="2 faces and 1 maps"):
         plots.photo_faces(photo, reader.attention(photo)[:1])
-
-
-# what the way through a photograph costs
 
 
 @pytest.fixture
@@ -317,18 +308,6 @@ def test_the_face_of_a_photograph_comes_into_utkfaces_frame(hopper_reader, detec
     assert np.abs((again.landmarks[0] - 64 - TEMPLATE)[:2]).max() < 4
 
 
-def test_a_rotated_smaller_photograph_gives_the_same_crop(hopper_reader, hopper):
-    wanted = hopper_reader.read(hopper)
-    turned = hopper.rotate(18, Image.Resampling.BICUBIC, expand=True, fillcolor="grey")
-    found = hopper_reader.read(turned.resize((turned.width * 3 // 5, turned.height * 3 // 5)))
-    assert len(found.faces) == 1
-    apart = np.abs(found.crops[0].astype(int) - wanted.crops[0])[16:112, 16:112].mean()
-    unaligned = np.abs(np.roll(wanted.crops[0], 12, axis=1).astype(int) - wanted.crops[0])[
-        16:112, 16:112
-    ].mean()
-    assert apart < 0.6 * unaligned
-
-
 def test_flaws_of_a_photograph_are_named(hopper_reader, hopper):
     tiny = hopper.resize((hopper.width // 6, hopper.height // 6), Image.Resampling.BICUBIC)
     canvas = Image.new("RGB", (300, 300), "grey")
@@ -339,9 +318,6 @@ def test_flaws_of_a_photograph_are_named(hopper_reader, hopper):
     face = hopper_reader.read(hopper).faces.iloc[0]
     cut = hopper.crop((face["left"] + 25, 0, *hopper.size))
     assert "cut off" in hopper_reader.read(cut).faces["warnings"].iloc[0]
-
-
-# Of a training's held-out faces, once
 
 
 def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path, faceset, monkeypatch):

@@ -27,8 +27,6 @@ def printed(copy):
     return "".join(output.text for cell in cells for output in cell.get("outputs", []) if "text" in output)
 
 
-# How parameters are written.
-
 WAYS = {
     'data = "/data/set=2/train_val.tar"': "/data/set=2/train_val.tar",
     'data = ""  # e.g. data=train_val.tar': "",
@@ -75,9 +73,6 @@ def test_what_a_profile_leaves_out_is_the_quick_one_s(tmp_path):
     assert model_settings(mine, "model_a")["stages"] == quick["model_a"]["stages"]
     with pytest.raises(InputError, match="model_b: a model stays what it is"):
         model_settings({"model_b": {"model": "model_a"}}, "model_b")
-
-
-# Which Python.
 
 
 @pytest.fixture

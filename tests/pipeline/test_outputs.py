@@ -73,19 +73,6 @@ def test_runs_that_are_not_there_or_of_other_faces_are_refused(notebook, runs, f
         train(notebook("02_model_a", faces_of(fingerprint="e" * 64)), runs, "ModelA")
 
 
-def test_answers_to_altered_faces_are_kept_beside_the_tables(notebook, runs, tmp_path):
-    train(notebook("02_model_a"), runs, "ModelA")
-    out = notebook("03_model_b")
-    train(out, runs, "ModelB", "ModelF")
-    (runs["ModelF"] / "detour_9.csv.gz").write_bytes(b"answers")
-    out.answers()
-    kept = tmp_path / "report" / "results" / "runs"
-    assert [path.relative_to(kept).as_posix() for path in kept.glob("*/*.gz")] == ["model_f/detour_9.csv.gz"]
-
-
-# One report, one set of faces, one split, one profile.
-
-
 @pytest.fixture
 def whole(notebook, runs, faces, tmp_path):
     """The results of a report whose notebooks belong together."""

@@ -216,9 +216,6 @@ def line(ax, label):
     return next(line for line in ax.lines if line.get_label() == label)
 
 
-# Every figure
-
-
 def check_layout(figure, renderer):
     """No text of a drawn figure is cut off or covers another; returns the texts with their boxes."""
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts(figure)]
@@ -282,23 +279,11 @@ def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path)
     check_layout(figure, drawn(figure))
 
 
-def test_a_failed_save_leaves_the_old_figure(tmp_path, monkeypatch):
-    figure = DRAW["labels_overview"]()
-    (tmp_path / "bars.svg").write_text("before")
-    monkeypatch.setattr(type(figure), "savefig", lambda *args, **kwargs: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        plots.save_figure(figure, "bars", tmp_path)
-    assert (tmp_path / "bars.svg").read_text() == "before" and not (tmp_path / "bars.png").exists()
-
-
 def test_models_keep_their_looks():
     looks = look_of(["Median", "ModelB", "ModelA original", "other", "ModelB again"])
     assert looks["ModelB"] == look_of(["ModelA", "ModelB"])["ModelB"] == (COLOURS["ModelB"], "s")
     assert looks["ModelA original"] == look_of(["Model A"])["Model A"] == (COLOURS["ModelA"], "o")
     assert len(set(looks.values())) == 5
-
-
-# Training
 
 
 def rings(ax):
@@ -375,18 +360,6 @@ def test_a_line_stands_where_a_stage_begins(draw):
         assert vertical_lines(ax) == [2.5] and "all" in words(ax)
 
 
-def test_epoch_times_are_bars_with_a_median_per_stage():
-    table = history(3, 4).assign(seconds=[9.0, 4, 5, 20, 24, 21, 25])
-    ax = plots.epoch_times(table, "ModelB").axes[0]
-    assert [bar.get_height() for bar in ax.patches] == list(table["seconds"])
-    medians = [line.get_ydata()[0] for line in ax.lines if np.ptp(line.get_ydata()) == 0]
-    assert medians == [5, 22.5] and "stage 1: median 5 s, stage 2: median 22.5 s" in words(ax)
-    assert "median 20 s" in words(plots.epoch_times(table[2:4].assign(stage=1, seconds=20)).axes[0])
-
-
-# Data
-
-
 def bars_by_colour(ax):
     found = {}
     for bar in ax.patches:
@@ -425,9 +398,6 @@ def cells(ax):
     return [
         (text.get_text(), contrast(text.get_color(), c)) for text, c in zip(ax.texts, colours, strict=True)
     ]
-
-
-# Answers
 
 
 @pytest.mark.parametrize("names", [["ModelB"], ["ModelA", "ModelB"], ["ModelA", "ModelB", "other"]])
@@ -565,9 +535,6 @@ def test_gaps_stand_on_what_chance_makes_of_them():
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][-1] == "race"
 
 
-# Faces
-
-
 def shown(ax):
     (image,) = ax.images
     return image.get_array()
@@ -634,23 +601,6 @@ def test_the_gallery_names_what_was_answered():
         text.get_text() for ax in (wrong, right) for text in ax.texts if to_hex(text.get_color()) != "#000000"
     }
     assert red == set(captions(wrong)[1:])
-
-
-@pytest.mark.parametrize(
-    ("draw", "message"),
-    [
-        (lambda: plots.face_grid(pictures(3), ["one", "two"]), "3 faces and 2 captions"),
-        (lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(5)), "6 faces and 5 file names"),
-        (lambda: plots.worst_gallery(pictures(2), predictions()[:3], files(2)), "'2.jpg' is not among the 2 faces"),
-    ],
-)  # fmt: skip
-def test_faces_that_do_not_belong_to_the_table_are_refused(draw, message):
-    with pytest.raises(InputError, match=message) as error:
-        draw()
-    assert "\n" not in str(error.value)
-
-
-# Architectures
 
 
 def check_boxes(figure, table):

@@ -41,8 +41,6 @@ def maybe_damaged(data: bytes) -> st.SearchStrategy[bytes]:
     return st.one_of(st.just(data), damaged(data))
 
 
-# File names
-
 #: What stands where a field of `[age]_[gender]_[race]_[datetime]` should.
 _FIELDS = ("", " ", "0", "5", "026", "116", "117", "-1", "1.0", "nan", "٢٦", "a", "1\n", "9" * 5000, "\udcff")
 _STAMPS = ("20170116184039763", "1", "", "2017 0116", "20170116184039763x", "٢", "1.5")
@@ -66,9 +64,6 @@ _near = st.builds(
 names = st.one_of(
     good_names, _near, st.sampled_from((".DS_Store", "Thumbs.db", "._26_1_2_1.jpg", "labels.csv"))
 ) | st.text(st.characters(codec=None), max_size=60)  # fmt: skip
-
-
-# Pictures
 
 
 @cache
@@ -103,8 +98,6 @@ jpegs = st.one_of(
     maybe_damaged(save(picture(3), "MPO", save_all=True, append_images=[picture(4)])),
     st.binary(max_size=300) | st.sampled_from((b"", b"\xff\xd8\xff\xe0\0\0", b"<html>")),
 )
-
-# Photographs
 
 #: Each format with modes in which Pillow writes it.
 FORMATS = {
@@ -177,8 +170,6 @@ def photos(largest: int = 16_000) -> st.SearchStrategy[bytes]:
 
 
 photo_stems = st.sampled_from(("IMG_0001", "Größe 1", "-x", "a.b", "%s", "'", "photo\n2", "λ" * 80))
-
-# Settings and descriptions: nested mappings and lists
 
 ODD = (
     None, True, 0, 1, -1, 2**31, 2**64, 10**30, 0.5, 1.5, -0.0, 1e308, float("inf"), float("nan"), "", " ", "0.002",

@@ -125,11 +125,3 @@ def test_what_comes_with_the_project_is_read(kind):
 )
 def test_a_profile_is_refused_for_what_is_wrong_in_it(text, reason):
     assert reason in read("profile", text.encode())
-
-
-def test_values_of_the_right_kind_are_taken(tmp_path):
-    text = "model_a:\nvalidation: 500\ndata: ''\ntrain_missing: false\nmodel_b: {builder: {side: 96}}\n"
-    (tmp_path / "p.yaml").write_text(text)
-    assert read_profile(tmp_path / "p.yaml")["model_a"] is None
-    for file in sorted(folders.PROFILES.glob("*.yaml")):
-        assert read_profile(file) == read_profile(file.stem)

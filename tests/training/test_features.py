@@ -38,9 +38,6 @@ def kept(tmp_path, monkeypatch):
     return folder
 
 
-# Features.
-
-
 def test_features_are_the_pooled_maps_of_a_face_and_its_mirror_image(tiny_b, few, kept):
     network = build_network(*tiny_b)
     features = backbone_features(network, few)
@@ -157,9 +154,6 @@ def test_settings_of_fine_tuning_that_make_no_sense_are_refused(stage, settings,
         configure("model_b", stages=[dict(epochs=1, learning_rate=0.1, **stage)], **settings)
 
 
-# Rates by depth.
-
-
 @pytest.fixture
 def in_two_stages(tiny_b, monkeypatch):
     """The tiny backbone, in two stages of a convolution each."""
@@ -198,9 +192,6 @@ def test_rates_by_depth_need_a_backbone_and_adam(in_two_stages):
     )
     with pytest.raises(InputError, match="rates by depth are for a backbone"):
         check_stages(build_network(plain), replace(plain, stages=config.stages))
-
-
-# Fewer training faces.
 
 
 def test_fewer_faces_train_and_the_same_validate(drawn):

@@ -30,9 +30,6 @@ def tiny(**settings):
     return configure("model_a", **{**plain, "builder": TINY, "stages": stages, **settings})
 
 
-# What the cosine is, on a network whose gradients anybody can compute.
-
-
 def straight(seed=0):
     """Mean colour [3] -> first [4] -> second [4], all linear and shared, and a linear unit for each task."""
     keras.utils.set_random_seed(seed)
@@ -113,12 +110,6 @@ def test_opposite_blocks_do_not_cancel_within_their_groups():
     assert found["gradient_norm_ratio"] == pytest.approx(ratio)
 
 
-# Which layers, and how they are run.
-
-
-# In a training.
-
-
 def arrays_of(run, monkeypatch, **settings):
     """Every variable of the graph and of its optimizer after each epoch of a training."""
     kept, write = [], State.write
@@ -178,9 +169,6 @@ def test_what_cannot_be_measured_is_refused_before_a_folder_is_made(few, tmp_pat
         train(tiny(gradient_batches=1), few, runs=tmp_path / "runs", name="run")
     check_gradients(tiny(), 40)
     assert not (tmp_path / "runs").exists()
-
-
-# Tables and figures of it.
 
 
 def history(values, groups=("stem", "pool"), shift=0.1):

@@ -125,9 +125,6 @@ def fake(monkeypatch):
     return training
 
 
-# The space.
-
-
 def test_the_shipped_space_is_understood():
     space = read_space()
     assert SPACE.is_file() and space.model == "model_a"
@@ -168,9 +165,6 @@ GOOD = {"mixup": {"low": 0, "high": 1}}
 def test_a_space_that_makes_no_sense_is_refused(tmp_path, parameters, base, message):
     with pytest.raises(InputError, match=rf"the search space .*space\.yaml: .*{message}"):
         read_space(written(tmp_path / "space.yaml", base, **parameters))
-
-
-# One worker.
 
 
 def test_a_search_finishes_so_many_trials_and_tabulates_them(few, tmp_path, fake):
@@ -316,9 +310,6 @@ def test_a_study_keeps_to_its_space_and_faces(few, tmp_path, fake):
         load_search("other", f"sqlite:///{tmp_path}/search/model_a.db")
 
 
-# Several workers.
-
-
 WORKER = """
     import sys, time
     from pathlib import Path
@@ -447,9 +438,6 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, mon
     rows = pd.read_csv(tmp_path / table["run"][0] / "history.csv").to_dict("records")
     assert reported == pytest.approx({row["epoch"]: objective_value(row) for row in rows})
     assert table["value"][1] == pytest.approx(reported[4])
-
-
-# The command line.
 
 
 @pytest.fixture

@@ -166,17 +166,11 @@ def test_a_search_is_drawn_in_the_project_s_style(searched, tmp_path):
     assert history.collections[0].get_offsets().tolist() == complete[["trial", "value"]].to_numpy().tolist()
     epochs = figures["search_epochs"].axes[0]
     best = max(epochs.lines, key=lambda line: line.get_zorder())
-    assert len(epochs.lines) == 15
     number = complete.loc[complete["value"].idxmin(), "trial"]
     assert list(best.get_ydata()) == list(found.epochs.loc[found.epochs["trial"] == number, "value"])
-    assert [text.get_text() for text in epochs.get_legend().get_texts()] == ["complete", "pruned", "best"]
-    assert sum(line.get_marker() == "x" for line in epochs.lines) == 3
+    assert len(epochs.lines) == 15 and sum(line.get_marker() == "x" for line in epochs.lines) == 3
     slices = figures["search_slices"].axes
     assert [ax.get_xlabel() for ax in slices] == ["batch size", "learning rate", ""]
-    assert slices[1].get_xscale() == "log" and slices[2].get_ylabel() == "trial"
     assert slices[1].collections[0].get_offsets().tolist() == complete[[RATE, "value"]].to_numpy().tolist()
-    assert [label.get_text() for label in slices[0].get_xticklabels()] == ["8", "16"]
-    importances = figures["search_importances"].axes[0]
-    bars = [bar.get_width() for bar in importances.patches]
-    assert [label.get_text() for label in importances.get_yticklabels()] == ["batch size", "learning rate"]
+    bars = [bar.get_width() for bar in figures["search_importances"].axes[0].patches]
     assert bars == list(found.importances["importance"][::-1])

@@ -50,9 +50,6 @@ def written(path, **content):
     return path
 
 
-# Reading.
-
-
 def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
     study = read_study(written(tmp_path / "s.yaml"))
     assert [(t.group, t.choice, t.seed, t.reference) for t in study.trainings] == [
@@ -103,9 +100,6 @@ def test_the_studies_of_the_project_can_be_read(name):
         configs = [replace(t.config, gradient_batches=0) for t in members]
         assert len(members) > 1 and all(configs[0] != other for other in configs[1:]), group
     assert all(study.questions.values())
-
-
-# Training.
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +175,6 @@ def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, few_sourc
     assert "decay. How much?" in said and "none" in said
     assert list(pd.read_csv(tmp_path / "out.csv")["choice"]) == ["some", "none"]
     assert main(["study", "no_such_study"]) == 2
-
-
-# Comparing.
 
 
 def run_of(read, p_female, groups=None):
@@ -280,7 +271,7 @@ def test_choices_of_other_images_are_not_compared(planted):
         compare_choices(trainings, runs | {"b1": replace(runs["b1"], predictions=other)})
 
 
-def test_the_figure_shows_differences_where_they_are(planted, few, tmp_path):
+def test_the_figure_shows_differences_where_they_are(planted):
     figure = plots.choice_differences(compare_choices(*planted))
     age, gender = figure.axes
     labels = [text.get_text() for text in age.get_yticklabels()]
@@ -292,18 +283,6 @@ def test_the_figure_shows_differences_where_they_are(planted, few, tmp_path):
     assert dots[2.0].get_color() == COLOURS["faint"]
     points = [line for line in gender.lines if line.get_marker() == "o"]
     assert points[0].get_xdata()[0] == pytest.approx(25)
-    nothing = plots.choice_differences(compare_choices(planted[0], {}))
-    assert "has been trained" in nothing.texts[0].get_text()
-    # it is shown, but it is nothing to print
-    out = Outputs(tmp_path, few)
-    assert out.figure(nothing, "nothing") is nothing and out.figure(figure, "something") is figure
-    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
-        "something.png",
-        "something.svg",
-    ]
-
-
-# Members.
 
 
 @pytest.fixture(scope="module")

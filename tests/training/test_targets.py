@@ -24,9 +24,6 @@ def plain(**settings):
     return configure("model_a", **{"members": 1, "optimizer": "adamw", "precision": "float32", **settings})
 
 
-# Ordinal ages.
-
-
 def literal_answers(age):
     """Ask "older than 0?", "older than 1?" ... until the answer is no."""
     answers = []
@@ -103,9 +100,6 @@ def test_an_ordinal_head_trains_towards_its_answers(drawn):
     p, female = said["gender_output"][:, 0], table["gender"]
     entropy = -np.mean(female * np.log(p) + (1 - female) * np.log(1 - p))
     assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * loss, rel=1e-3)
-
-
-# Faces blended in pairs.
 
 
 def batches(seed=5, mixup=0.4, size=16, faces=48):

@@ -22,7 +22,7 @@ from agegender_lib.models.heads import AGES
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.checkpoint import State, stalled
+from agegender_lib.training.checkpoint import State
 from agegender_lib.training.config import DEFAULTS
 from agegender_lib.training.losses import age_distributions, targets
 from agegender_lib.training.network import compile_for, training_graph
@@ -48,9 +48,6 @@ def numbers(run):
     # the model file holds the moment it was saved, so its packed size varies by a byte or two
     metrics = {k: value for k, value in run.metrics.items() if "second" not in k and k != "file_bytes"}
     return history, run.predictions, metrics
-
-
-# A training that learns.
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +178,6 @@ def test_a_config_that_cannot_be_read_is_refused(learnt, drawn, tmp_path):
             train(config, drawn, runs=tmp_path, name="copy")
 
 
-# Killed and resumed.
-
 # Two stages, so that one kill falls between them. The second is too fast to learn for long: after two epochs
 # without a better one early stopping ends it.
 STAGES = [dict(epochs=2, learning_rate=5e-3), dict(epochs=40, learning_rate=0.2, warmup_epochs=0.4)]
@@ -277,9 +272,6 @@ def assert_same(one, other):
         assert one == other
     else:
         pd.testing.assert_frame_equal(one, other, check_exact=True)
-
-
-# ModelB's way: a frozen backbone first, then all of it, from a file.
 
 
 def arrays_of(model):
@@ -385,9 +377,6 @@ def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
     assert not runs.exists()
 
 
-# Averaged weights.
-
-
 def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
     # one step an epoch, so that every step's weights are seen
     config = tiny(
@@ -429,9 +418,6 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
     )
 
 
-# Checkpoints that cannot be used.
-
-
 def checkpoint_of(config, path):
     """A checkpoint as a training with these settings writes it."""
     graph = training_graph(build_network(config), config)
@@ -466,30 +452,6 @@ def test_a_checkpoint_of_another_network_is_refused(few, tmp_path):
     checkpoint_of(tiny(builder={**TINY, "dense": 9}), path)
     with pytest.raises(InputError, match=r"model variables are not those .* another version"):
         train(tiny(), few, runs=tmp_path, name="run")
-
-
-def test_early_stopping_counts_epochs_since_the_best_of_the_last_stage():
-    config = configure(
-        "model_a",
-        stages=[dict(epochs=3, learning_rate=1), dict(epochs=9, learning_rate=1)],
-        early_stopping=2,
-    )
-
-    def history(*losses):
-        return [{"stage": 1 if i < 3 else 2, "val_loss": loss} for i, loss in enumerate(losses)]
-
-    assert not stalled([], config, 2)
-    # the first stage always runs to its end, and its losses do not count in the second
-    assert not stalled(history(1, 2, 3), config, 1)
-    assert not stalled(history(0, 0, 0, 5, 6), config, 2)
-    assert stalled(history(0, 0, 0, 5, 6, 7), config, 2)
-    # a better epoch starts the count anew; an equal one does not
-    assert not stalled(history(0, 0, 0, 5, 6, 4, 6), config, 2)
-    assert stalled(history(0, 0, 0, 5, 5, 5), config, 2)
-    assert not stalled(history(0, 0, 0, 5, 6, 7), replace(config, early_stopping=None), 2)
-
-
-# Losses.
 
 
 def cross_entropy(labels, p, smoothing=0.0):
@@ -585,9 +547,6 @@ def test_weight_decay_spares_biases_and_normalisation(optimizer):
         decays = optimizer != "adam" and variable.name == "kernel"
         assert read(variable) == pytest.approx(1 - 0.1 * 0.5 if decays else 1, abs=1e-6), variable.path
     assert kinds == {("kernel", 4), ("kernel", 2), ("bias", 1), ("gamma", 1), ("beta", 1)}
-
-
-# Settings.
 
 
 def test_the_defaults_are_the_coursework_s():
