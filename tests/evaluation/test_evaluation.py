@@ -23,7 +23,7 @@ from agegender_lib.evaluation import (
     worst,
 )
 from agegender_lib.evaluation import bootstrap as bootstrapping
-from agegender_lib.evaluation.bootstrap import auc_of, bootstrap, estimates, interval, mean_of, median_of
+from agegender_lib.evaluation.bootstrap import auc_of, mean_of, median_of
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
@@ -98,17 +98,6 @@ def test_scores_of_a_face_are_its_errors_under_its_own_index():
     found = scores(faces)
     assert found.loc[0].to_dict() == {"age_mae": 2.5, "age_bias": 2.5, "gender_accuracy": 0}
     assert found.loc[1].to_dict() == {"age_mae": 4, "age_bias": -4, "gender_accuracy": 1}
-
-
-def test_an_estimate_is_a_value_of_all_images_on_the_resamples_of_the_bootstrap():
-    rng = np.random.default_rng(0)
-    values, groups = rng.normal(size=60), np.where(np.arange(60) < 20, np.arange(60) // 4, -1)
-    found = estimates({"mean": values, "median": median_of(values)}, groups, 300)
-    draws = bootstrap({"mean": mean_of(values), "median": median_of(values)}, groups, 300)
-    for name, value in (("mean", values.mean()), ("median", np.median(values))):
-        np.testing.assert_array_equal(found[name].draws, draws[name])
-        low, high = interval(draws[name])
-        assert found[name].columns("x") == {"x": pytest.approx(value), "x_low": low, "x_high": high}
 
 
 def test_weighted_statistics_equal_those_of_the_expanded_resample():

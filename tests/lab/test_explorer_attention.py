@@ -1,8 +1,5 @@
 """Where the models look on the face that was clicked."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import io
 
 import keras

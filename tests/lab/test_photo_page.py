@@ -1,14 +1,10 @@
 """The photo page without a browser: what it says, and that nothing of a photo stays."""
 
 import io
-import os
-import sys
-import tempfile
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pytest
 from ipywidgets import Image as ImageWidget
 from PIL import Image
 
@@ -130,34 +126,6 @@ def test_a_framed_crop_goes_to_the_reader_as_such_and_the_example_never_does(mon
     monkeypatch.setattr(module, "_example", a_photo)
     page.example.click()
     assert page.reader.sources == [(bytes, True), (bytes, False)]
-
-
-@pytest.fixture
-def written():
-    """Every file that was opened for writing in the meantime, also one that was removed again."""
-    paths, watching = [], [True]
-
-    def hook(event, arguments):
-        if watching and event == "open" and isinstance(arguments[0], (str, bytes)):
-            mode, flags = arguments[1] or "", arguments[2] or 0
-            if set(mode) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR):
-                paths.append(arguments[0])
-
-    sys.addaudithook(hook)  # cannot be removed
-    yield paths
-    watching.clear()
-
-
-def test_nothing_of_a_photo_is_written(written):
-    page = page_with(YOUNG, OLD)
-    choose(page, a_photo())
-    cards(page)[0].children[1].children[-1].value = "Age"
-    page.forget.click()
-    assert [path for path in written if path != os.devnull] == []
-    # the watch is awake
-    with tempfile.TemporaryFile():
-        pass
-    assert written
 
 
 def test_no_widget_holds_the_file_and_none_anything_when_it_is_forgotten():

@@ -1,8 +1,5 @@
 """Random changes: each does what it says and no more, and no label ever meets another face."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import numpy as np
 import pytest
 

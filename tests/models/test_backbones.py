@@ -1,9 +1,5 @@
 """Backbones: what each sees, which parts learn, how they are saved, and which weights they start from."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
-
 import h5py
 import keras
 import numpy as np

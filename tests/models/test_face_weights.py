@@ -1,20 +1,15 @@
 """The download of face weights, from a server on this machine with made-up numbers for the same network."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
-import functools
 import hashlib
-import http.server
 import itertools
 import json
-import threading
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from model_tools import norms
+from served import served
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
@@ -64,22 +59,12 @@ def reference(tensors, image):
     return x.numpy()
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def offer(tmp_path, monkeypatch):
     """Put tensors online, announced as they are; the folder that is served is returned."""
     online = tmp_path / "online"
     online.mkdir()
-    handler = functools.partial(Quiet, directory=online)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     monkeypatch.setattr(folders, "CACHE", tmp_path / "cache")
-    monkeypatch.setenv(face_weights.ADDRESS_VARIABLE, f"http://127.0.0.1:{server.server_address[1]}/")
 
     def put(tensors, cut=0):
         entries = [{"name": n, "shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()]
@@ -92,10 +77,9 @@ def offer(tmp_path, monkeypatch):
             monkeypatch.setitem(face_weights.FILES, name, hashlib.sha256(content).hexdigest())
         return online
 
-    yield put
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(online) as address:
+        monkeypatch.setenv(face_weights.ADDRESS_VARIABLE, f"{address}/")
+        yield put
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """ModelA's choices build what they say, and the optimizer that treats kernels apart does what it says."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
-
 import keras
 import numpy as np
 import pytest

@@ -1,8 +1,5 @@
 """The models keep the coursework's contract, are built as described, and are saved without loss."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import zipfile
 
 import keras

@@ -1,15 +1,11 @@
 """ModelB at other resolutions than its input's: resized inside the model, once or several times."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import keras
 import numpy as np
 import pytest
 from model_tools import CONTRACT
 
 from agegender_lib.models import BACKBONES, build_model_b
-from agegender_lib.training import train
 from agegender_lib.training.features import POOLED
 
 
@@ -34,13 +30,3 @@ def test_the_backbone_sees_the_face_at_the_sides_asked_for(side, faces):
     wanted = np.concatenate(features, axis=1)
     np.testing.assert_allclose(pooled(model, faces), wanted, rtol=1e-4, atol=1e-5)
     assert model.input_shape == (None, 128, 128, 3) and model.output_names == CONTRACT
-
-
-def test_a_model_of_two_resolutions_trains_and_is_saved_with_built_in_layers(tiny_b, few, tmp_path):
-    config, weights = tiny_b
-    config.builder["side"] = [128, 64]
-    folder = train(config, few, weights, runs=tmp_path, name="run")
-    model = keras.models.load_model(folder / "model.keras", compile=False)
-    assert {layer.__class__.__module__.partition(".")[0] for layer in model._flatten_layers()} == {"keras"}
-    answer = model.predict(few.images[:3].astype("float32") / 255, verbose=0)
-    assert answer[0].shape == answer[1].shape == (3, 1)

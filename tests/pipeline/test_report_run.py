@@ -19,7 +19,6 @@ from agegender_lib import folders
 from agegender_lib.evaluation import read_run
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
-from agegender_lib.pipeline.profiles import notebooks
 from agegender_lib.pipeline.readme import BEGIN, END, with_headline
 
 FACES, HELD_OUT = 240, 60
@@ -214,22 +213,6 @@ def test_the_numbers_are_those_of_the_runs(work):
     run = read_run(work / "report" / "results" / "runs" / "model_a")
     median_error = np.abs(run.validation["age"] - train["age"].median()).mean()
     assert constant["age_mae"] == pytest.approx(median_error, rel=1e-5)
-
-
-def test_what_its_notebooks_used_is_on_record(work):
-    chapters = results(work, "made_from")["chapters"]
-    assert list(chapters) == [path.stem for path in notebooks()[:-1]] + ["the profile"]
-    faces = {entry["used"]["faces"] for name, entry in chapters.items() if name != "the profile"}
-    assert faces == {results(work, "data")["fingerprint"][:12]}
-    splits = {name: entry["used"]["split"] for name, entry in chapters.items() if "split" in entry["used"]}
-    assert list(splits) == ["01_exploration", "02_model_a", "03_model_b"] and len(set(splits.values())) == 1
-    assert chapters["07_trust"]["used"]["attention_faces"] == TINY["attention_faces"]
-    assert chapters["02_model_a"]["used"]["model_a"] == TINY["model_a"]
-    assert [*chapters["02_model_a"]["runs"], *chapters["03_model_b"]["runs"]] == [
-        "ModelA",
-        "ModelB",
-        "ModelF",
-    ]
 
 
 def test_everything_made_from_drawn_faces_says_so(work):

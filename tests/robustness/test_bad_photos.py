@@ -1,8 +1,5 @@
 """Pictures of every format and mode, and whole photographs on the command line."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import contextlib
 import io
 import json

@@ -1,8 +1,5 @@
 """A training killed at any moment goes on to the same weights, to the last bit, and no two train the same thing."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import math
 import os
 import shutil

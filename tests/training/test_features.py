@@ -1,8 +1,5 @@
 """Heads on kept features, rates by depth, fewer training faces: what fine-tuning adds to a training."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import sys
 from dataclasses import replace
 

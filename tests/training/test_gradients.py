@@ -1,9 +1,5 @@
 """The conflict of the two tasks' gradients: measured right, without touching the training, and kept with it."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
-
 import keras
 import numpy as np
 import pandas as pd

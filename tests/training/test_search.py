@@ -1,8 +1,5 @@
 """Searches: workers share them, killed trials go on, bad ones end early, and mistakes show before the first trial."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import math
 import os
 import signal

@@ -1,8 +1,5 @@
 """A search as tables: kept beside the report, shown for its own space and faces only, and drawn."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 from dataclasses import replace
 
 import matplotlib as mpl

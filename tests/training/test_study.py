@@ -1,8 +1,5 @@
 """Studies: every choice trained once and compared with its reference; members averaged in one model."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import shutil
 from dataclasses import replace
 

@@ -1,8 +1,5 @@
 """What is trained towards: ordinal answers and their loss, and faces blended in pairs."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import math
 
 import keras

@@ -1,8 +1,5 @@
 """Training learns, keeps its run folder's promises, and survives being killed at any moment."""
 
-import agegender_lib.quiet  # noqa: F401  before Keras
-
-# isort: split
 import json
 import shutil
 import sys
@@ -568,16 +565,6 @@ def test_settings_survive_the_run_folder():
     assert TrainingConfig.from_dict(kept) == config
     # a folder of an older version lacks the newer settings
     assert TrainingConfig.from_dict({"model": "model_b"}) == TrainingConfig("model_b")
-
-
-def test_builder_and_augmentation_are_merged_with_the_defaults(monkeypatch):
-    stock = replace(DEFAULTS["model_a"], builder={"stem": 16, "blocks": 2}, augmentation={"erase": 0.5})
-    monkeypatch.setitem(DEFAULTS, "model_a", stock)
-    config = configure("model_a", builder={"blocks": 1}, augmentation={"flip": False})
-    assert config.builder == {"stem": 16, "blocks": 1}
-    assert config.augmentation == {"erase": 0.5, "flip": False}
-    # the defaults themselves are not written to
-    assert stock.builder == {"stem": 16, "blocks": 2} and stock.augmentation == {"erase": 0.5}
 
 
 @pytest.mark.parametrize(
