@@ -249,18 +249,11 @@ def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
     faces = answer_table(age, read, gender=0, p_female=np.where(wrong, 0.7, 0.2), race=race)
     found = errors_by(faces, "race").set_index("race")
     assert list(found.index) == list(RACES) and (found["count"] == 100).all() and not found["small"].any()
-    assert found.loc["Asian", "age_bias_low"] < 4 < found.loc["Asian", "age_bias_high"]
-    assert found.loc["Asian", "age_bias_low"] > 3.5 and found.loc["Asian", "age_mae"] > 3.5
+    assert 3.5 < found.loc["Asian", "age_bias_low"] < 4 < found.loc["Asian", "age_bias_high"]
     others = found.drop("Asian")
-    assert (others["age_bias"].abs() < 0.4).all() and (others["age_bias_low"] < 0.1).all()
-    assert (others["age_bias_high"] > -0.1).all() and (others["age_mae"] < 1).all()
+    assert (others["age_bias"].abs() < 0.4).all() and (others["age_mae"] < 1).all()
     assert found["gender_accuracy"].to_dict() == pytest.approx(dict.fromkeys(RACES, 1.0) | {"Indian": 0.5})
     assert found.loc["Indian", "gender_accuracy_low"] == pytest.approx(0.4, abs=0.03)
-    # Read as too young is negative.
-    young = errors_by(faces.assign(age_predicted=faces["age"] - 3), "race")
-    assert young["age_bias"].to_numpy() == pytest.approx(-3) and young["age_mae"].to_numpy() == pytest.approx(
-        3
-    )
 
 
 def test_a_group_says_what_its_rows_alone_say():
@@ -371,13 +364,9 @@ FILES = ("config.json", "provenance.json", "metrics.json", "history.csv", "predi
     [
         *((lambda run, f=f: (run / f).unlink(), f"incomplete, it has no {f}") for f in FILES),
         (write_file("config.json", b'{"training": '), "not valid JSON"),
-        (write_file("metrics.json", b"[1, 2]"), "holds a list"),
         (write_file("provenance.json", b'{"data": []}'), "does not say which data"),
-        (write_file("history.csv", b"epoch,stage\n1,2,3,4\n1,2\n1,2,3,4,5,6\n"), "not a readable CSV"),
         (change_csv("history.csv", lambda rows: rows.drop(columns="val_loss")), "val_loss"),
-        (change_csv("history.csv", lambda rows: rows[:0]), "no rows"),
         (change_csv("predictions.csv", lambda rows: rows.drop(columns="p_female")), "p_female"),
-        (change_csv("predictions.csv", lambda rows: pd.concat([rows, rows[:1]])), "more than once"),
         (change_csv("predictions.csv", spoil("age_predicted", np.nan)), "not finite"),
     ],
 )

@@ -80,13 +80,3 @@ def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, t
     assert "No epoch" in lab.learning_curves(folders[:1]).texts[0].get_text()
     with pytest.raises(InputError, match="holds no training"):
         lab.learning_curves([tmp_path])
-
-
-def test_of_unnamed_trainings_the_newest_three_are_drawn(faces, tmp_path, monkeypatch):
-    for n in (1, 2, 3, 4):
-        folder = write_run(tmp_path / f"model_a-{n}", faces, epochs=n)
-        for name in ("config.json", "history.csv"):
-            os.utime(folder / name, (n, n))
-    monkeypatch.setattr("agegender_lib.folders.RUNS", tmp_path)
-    monkeypatch.setattr("agegender_lib.folders.REPORT", tmp_path / "none")
-    assert [len(curve) for curve in lines(lab.learning_curves(), "validation")[0]] == [4, 3, 2]

@@ -5,12 +5,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from model_tools import CONTRACT, answers, check_contract, kinds, line, lived_in, norms, read_elsewhere
+from model_tools import CONTRACT, kinds, line, lived_in, norms
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import (
     BACKBONES,
-    average_flips,
     build_model_a,
     build_model_b,
     set_trainable,
@@ -35,29 +34,6 @@ def networks(faces):
 
 def backbone_of(model):
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
-
-
-# By predict, which traces a graph and takes seconds more, or by a plain call.
-FILES = {"inception_v3.keras": True, "efficientnet_v2b0.keras": False, "mobilenet_vggface2.h5": False}
-
-
-@pytest.fixture(scope="module")
-def marked(networks, faces, tmp_path_factory):
-    """By file name, what a process without this library reads, and what this process says."""
-    folder = tmp_path_factory.mktemp("models")
-    expected = {}
-    for name, network in networks.items():
-        # the one that is delivered averages flips; the others show the plain network
-        network = average_flips(network) if name == "inception_v3" else network
-        for file in (file for file in FILES if file.startswith(f"{name}.")):
-            network.save(folder / file)
-        expected[name] = answers(network, faces)
-    return read_elsewhere(folder, faces, FILES), expected
-
-
-@pytest.mark.parametrize("file", FILES)
-def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked):
-    check_contract(marked[0][file], marked[1][file.partition(".")[0]])
 
 
 # the convention by which the weights were trained, as Keras itself has it

@@ -34,19 +34,6 @@ def between(model, name, images):
     return np.asarray(keras.Model(model.input, model.get_layer(name).output)(images, training=False))
 
 
-def test_a_residual_block_adds_its_input_and_a_plain_one_does_not(faces):
-    for block, wanted in (("residual", True), ("plain", False)):
-        model = build_model_a(**SMALL, block=block)
-        # a last convolution of zeros leaves nothing but the shortcut
-        kernel = model.get_layer("shared_stage1_block1_conv2")
-        kernel.set_weights([np.zeros_like(kernel.get_weights()[0])])
-        before = between(model, "shared_stem_conv", faces)
-        after = model.get_layer("shared_stage2_block1_norm1").input
-        after = np.asarray(keras.Model(model.input, after)(faces))
-        assert np.abs(before).max() > 0.1
-        assert np.allclose(after, before if wanted else 0, atol=1e-6)
-
-
 def scaled(choice, images):
     model = build_model_a(**SMALL, input_scaling=choice)
     return np.asarray(keras.Model(model.input, model.get_layer("shared_stem_conv").input)(images))
@@ -82,25 +69,6 @@ def test_the_model_resizes_its_input_itself(choices, faces):
     # bilinear: at half the side, without antialiasing, the mean of the four pixels in the middle of each 2 x 2
     means = faces.reshape(len(faces), 64, 2, 64, 2, 3).mean(axis=(2, 4))
     assert resized == pytest.approx(means, abs=1e-5)
-
-
-@pytest.fixture(scope="module")
-def ordinal(faces):
-    """A model with an ordinal head whose answers are neither all yes nor all no."""
-    model = build_model_a(**SMALL, age_head="ordinal")
-    head, rng = model.get_layer("age_ordinal"), np.random.default_rng(0)
-    head.set_weights([rng.normal(0, 0.3, (16, 116)), np.linspace(6, 2, 116)])
-    return model
-
-
-def test_the_ordinal_age_is_the_sum_of_the_products_of_the_answers(ordinal, faces):
-    answers = 1 / (1 + np.exp(-between(ordinal, "age_ordinal", faces).astype("float64")))
-    assert answers.shape == (len(faces), 116)
-    older = np.cumprod(answers, axis=1)
-    assert between(ordinal, "age_ordinal_so_far", faces) == pytest.approx(older, abs=1e-5)
-    years = np.asarray(ordinal(faces)[1])[:, 0]
-    assert years == pytest.approx(older.sum(axis=1), rel=1e-4)
-    assert np.ptp(years) > 1 and 5 < years.mean() < 110
 
 
 def muon(**settings):

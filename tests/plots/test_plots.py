@@ -136,20 +136,6 @@ def cosines(
     return table, gradient_depth(table)
 
 
-def split_trainings():
-    places = ["at the input", *(f"after block {number}" for number in range(1, 5)), "at the heads"]
-    rows = [
-        (place, seed, 7 - i / 5 + seed / 9, 0.8 + i / 50)
-        for i, place in enumerate(places)
-        for seed in (1, 2, 3)
-    ]
-    table = pd.DataFrame(rows, columns=["choice", "seed", "age_mae", "gender_accuracy"])
-    means = table.groupby("choice", sort=False)[["age_mae", "gender_accuracy"]].mean().reset_index()
-    for measure, width in (("age_mae", 0.4), ("gender_accuracy", 0.02)):
-        means[f"{measure}_low"], means[f"{measure}_high"] = means[measure] - width, means[measure] + width
-    return table, means
-
-
 def counts(a, b, c, d):
     return pd.DataFrame([[a, b], [c, d]], index=GENDERS, columns=GENDERS)
 
@@ -168,11 +154,9 @@ DRAW = {
     "crossings": lambda: plots.crossings(two_models(("age_band", "gender"))),
     "group_gaps": lambda: plots.group_gaps(two_gaps()),
     "compare_models": lambda: plots.compare_models(comparison()),
-    "gradient_conflict": lambda: plots.gradient_conflict(*cosines()),
     "gradient_conflict of many blocks": lambda: plots.gradient_conflict(
         *cosines(("stem", *(f"stage{s}_block{b}" for s in range(1, 5) for b in (1, 2)), "pool"))
     ),
-    "split_depth": lambda: plots.split_depth(*split_trainings()),
     "draw_architecture": lambda: plots.draw_architecture(layers(), "ModelA"),
 }  # fmt: skip
 everything = pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)

@@ -80,8 +80,9 @@ def on_features(config, **settings):
     return replace(config, stages=(heads, Stage(1, 0.001)), weight_bits=None, **settings)
 
 
-def test_a_stage_on_features_trains_the_heads_and_resumes(tiny_b, few, kept, tmp_path, monkeypatch):
+def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path, monkeypatch):
     config, weights = on_features(tiny_b[0]), tiny_b[1]
+    config = replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False)
     seen, real = [], fit.KeepState.on_epoch_end
 
     def watch(self, epoch, logs=None):
@@ -89,37 +90,20 @@ def test_a_stage_on_features_trains_the_heads_and_resumes(tiny_b, few, kept, tmp
         layers = {layer.name: layer for layer in self.network._flatten_layers()}
         seen.append({name: layers[name].get_weights() for name in ("conv1", "age_dense", "gender_dense")})
 
-    with monkeypatch.context() as patch:
-        patch.setattr(fit.KeepState, "on_epoch_end", watch)
-        straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
+    monkeypatch.setattr(fit.KeepState, "on_epoch_end", watch)
+    folder = train(config, few, weights, runs=tmp_path, name="heads")
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
-    kernels = [epoch["conv1"][0] for epoch in seen]
-    assert np.array_equal(kernels[0], given.get_layer("conv1").get_weights()[0])
-    assert np.array_equal(kernels[0], kernels[1]) and not np.array_equal(kernels[1], kernels[2])
+    for epoch in seen:
+        assert np.array_equal(epoch["conv1"][0], given.get_layer("conv1").get_weights()[0])
     for branch in ("age_dense", "gender_dense"):
         assert not np.array_equal(seen[0][branch][0], seen[1][branch][0])
     # what was validated on features is what the saved network says of pixels
-    heads = replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False)
-    folder = train(heads, few, weights, runs=tmp_path, name="heads")
-    run = read_run(folder)
-    assert run.history["val_age_mae"].iloc[-1] == pytest.approx(
-        run.metrics["validation"]["age_mae"], rel=0.02
-    )
-    both = train(replace(heads, flip_averaging=True), few, weights, runs=tmp_path, name="both_sides")
-    for place in (folder, both):
-        said, run = predict(load_model(place / "model.keras"), few.images), read_run(place)
-        for answer in ("age_predicted", "p_female"):
-            np.testing.assert_allclose(run.predictions[answer], said[answer], atol=1e-4)
-
-    def stop(row):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(config, few, weights, runs=tmp_path, name="stopped", on_epoch=stop)
-    again = read_run(train(config, few, weights, runs=tmp_path, name="stopped"))
-    assert again.predictions.equals(straight.predictions)
-    assert again.history.drop(columns="seconds").equals(straight.history.drop(columns="seconds"))
+    run, said = read_run(folder), predict(load_model(folder / "model.keras"), few.images)
+    error = run.metrics["validation"]["age_mae"]
+    assert run.history["val_age_mae"].iloc[-1] == pytest.approx(error, rel=0.02)
+    for answer in ("age_predicted", "p_female"):
+        np.testing.assert_allclose(run.predictions[answer], said[answer], atol=1e-4)
 
 
 def test_a_file_that_answers_unlike_its_features_finishes_no_training(
@@ -140,7 +124,6 @@ def test_a_file_that_answers_unlike_its_features_finishes_no_training(
     "stage, settings, message",
     [
         (dict(on_features=True), {}, "a stage on features trains 'all'"),
-        (dict(on_features="yes", trainable="heads"), {}, "on_features of a stage is 'yes'"),
         (dict(on_features=True, trainable="heads"), dict(mixup=0.2), "mixup blends pixels"),
         (dict(depth_decay=1.5), {}, "depth_decay of a stage is 1.5"),
         ({}, dict(training_faces=0), "training_faces is 0"),

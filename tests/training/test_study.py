@@ -17,7 +17,6 @@ from agegender_lib.evaluation import (
     read_trainings,
     training_table,
 )
-from agegender_lib.pipeline.cli import main
 from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.training import configure, train
@@ -157,21 +156,6 @@ def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_p
     with pytest.raises(InputError, match="median"):
         run_study(study, few, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_verb_prints_every_question(tmp_path, monkeypatch, capsys, few_source):
-    monkeypatch.setattr("agegender_lib.training.study.RUNS", tmp_path / "runs")
-    groups = [
-        {"name": "decay", "question": "How much?", "choices": {"some": {}, "none": {"weight_decay": 0}}}
-    ]
-    path = written(tmp_path / "s.yaml", groups=groups)
-    defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
-    monkeypatch.setattr("agegender_lib.training.study.run_study.__defaults__", defaults)
-    assert main(["study", str(path), "--data", str(few_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
-    said = capsys.readouterr().out
-    assert "decay. How much?" in said and "none" in said
-    assert list(pd.read_csv(tmp_path / "out.csv")["choice"]) == ["some", "none"]
-    assert main(["study", "no_such_study"]) == 2
 
 
 def run_of(read, p_female, groups=None):
