@@ -68,7 +68,8 @@ def model_file(folder: str | Path) -> Path | None:
 
 def model_name(folder: Path) -> str:
     """ "ModelA" of a run folder of a ``model_a``; the folder's own name where its settings cannot be read."""
-    model = (_read(folder / CONFIG).get("training") or {}).get("model")
+    training = _read(folder / CONFIG).get("training")
+    model = training.get("model") if isinstance(training, dict) else None
     return f"Model{model.removeprefix('model_').upper()}" if isinstance(model, str) else folder.name
 
 

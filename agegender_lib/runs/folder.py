@@ -49,7 +49,8 @@ def check_same_faces(
     InputError
         If its config.json cannot be read or names others; ``cure`` says what to do then.
     """
-    data = read_json(Path(folder) / CONFIG).get("data") or {}
+    data = read_json(Path(folder) / CONFIG).get("data")
+    data = data if isinstance(data, dict) else {}
     if data.get("fingerprint") != faces.fingerprint:
         raise InputError(
             f"{folder} was trained on other faces ({data.get('name')}) than these ({faces.name}): {cure}"

@@ -266,13 +266,6 @@ def test_a_group_says_what_its_rows_alone_say():
         assert (group[measure], group[f"{measure}_low"], group[f"{measure}_high"]) == pytest.approx(wanted)
 
 
-def test_groups_below_thirty_faces_are_flagged():
-    faces = answer_table([25] * 30 + [65] * 29, [30] * 59)
-    found = errors_by(faces, "age_band")
-    assert dict(zip(found["age_band"], found["small"], strict=True)) == {"20-29": False, "60-69": True}
-    assert list(found["count"]) == [30, 29]
-
-
 def test_groups_combine_in_their_own_order():
     ages = [5, 85, 5, 30, 85]
     faces = answer_table(ages, np.add(ages, [1, 2, 3, 4, 5]), gender=[1, 0, 0, 1, 0])

@@ -76,8 +76,5 @@ def test_maps_are_those_of_every_model_and_task(shown, faces, runs, figures):
     assert set(shown.details.attention_images.values()) <= set(shown.details.children)
     assert "1 being an even share" in shown.details.attention_words.value
     assert not shown.details.look.disabled
-    words = {text for ax in last["age"].axes for text in (ax.get_title(), ax.get_xlabel())}
-    age = shown.table["age_predicted ModelA"][4]
-    assert {"14 y, male", f"{age:.0f} y", "ModelA\nage"} <= words
     # faces that are drawn say so
     assert any("rendered" in text.get_text() for text in last["age"].texts)

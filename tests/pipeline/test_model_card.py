@@ -91,24 +91,6 @@ def test_gaps_are_bold_beyond_chance_and_marked_beyond_ages(results):
             assert ("**" in cell, "†" in cell) == (row["p"] < 0.05, row["p"] < 0.05 and row["p_ages"] < 0.05)
 
 
-def test_the_data_sheet_counts_the_images(results):
-    predictions = pd.read_csv(results / "runs" / "model_a" / "predictions.csv")
-    sheet = render_card(results, "DATA_SHEET.md")
-    _, *found = rows(sheet, "## Composition")
-    found = {group: (train, validation) for group, train, validation in found}
-    for split, column in (("train", 0), ("validation", 1)):
-        own = predictions[predictions["split"] == split]
-        for group, wanted in {
-            "0-2": own["age"] < 3, "80+": own["age"] >= 80, "female": own["gender"] == 1, "Indian": own["race"] == 3,
-        }.items():  # fmt: skip
-            assert found[group][column] == f"{wanted.sum():,}"
-    data = json.loads((results / "data.json").read_text())
-    assert f"{data['images']:,} pictures" in sheet and f"{data['duplicate_pairs']} pairs of pictures" in sheet
-    (results / "data.json").write_text(json.dumps({**data, "duplicate_pairs": 0}))
-    without = render_card(results, "DATA_SHEET.md")
-    assert "no two pictures are near-duplicates" in without and "pairs of pictures" not in without
-
-
 def test_cards_of_drawn_faces_say_so_before_anything_else(results):
     for page in PAGES:
         assert "rendered stand-in faces" not in render_card(results, page)

@@ -22,7 +22,6 @@ from tiny_faces import picture
 
 from agegender_lib import plots
 from agegender_lib.data import GENDERS, RACES
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     errors_by,
     gaps,
@@ -494,8 +493,6 @@ def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
             assert int(count) == table.loc[place, "count"]
             small = any(math.floor(x) == column and math.floor(y) == line for x, y in hatched)
             assert small == table.loc[place, "small"]
-    with pytest.raises(InputError, match="crosses two groupings, and the table has 1"):
-        plots.crossings(two_models())
 
 
 def test_gaps_stand_on_what_chance_makes_of_them():

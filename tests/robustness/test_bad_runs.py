@@ -83,7 +83,8 @@ def test_run_folders(files):
         run, refusal = outcome(lambda: read_run(folder))
         if not refusal:
             table, refusal = outcome(lambda: summarise(run.validation, resamples=20))
-            assert refusal or np.isfinite(table.select_dtypes("number")).all(axis=None)
+            # where all are of one gender some scores have no value
+            assert refusal or not np.isinf(table.select_dtypes("number")).any(axis=None)
         # the list of runs is of what there is, and a damaged one is none
         outcome(lambda: lab.find_runs(FACES, Path(place) / "nowhere", [folder]))
         outcome(lambda: lab.find_runs(FACES, Path(place) / "nowhere"))
