@@ -89,3 +89,52 @@ def test_the_better_model_is_named_only_beyond_chance(results):
     ):
         change(results, "paired", lambda table, low=low, high=high: table.assign(low=low, high=high))
         assert wanted in text_of(results, "Summary and discussion")
+
+
+def test_one_group_alone_is_no_least_and_most(results):
+    own = pd.read_csv(results / "age_bands.csv").query("model == 'ModelA'").index
+    change(results, "age_bands", lambda table: table.assign(small=table.index != own[3], age_mae=4.25))
+    change(results, "races", lambda table: table[table["race"] == "Asian"])
+    text = text_of(results, "Summary and discussion")
+    assert "images ModelA errs by 4.25 years in the only one, " in text
+    assert "errs least" not in text and "By labelled race" not in text
+
+
+@pytest.mark.parametrize("young", [3.0, -3.0])
+def test_a_pattern_is_named_where_there_is_one(young, results):
+    own = pd.read_csv(results / "age_bands.csv").query("model == 'ModelA'").index
+
+    def planted(table):
+        table.loc[own[0], "age_bias"], table.loc[own[-1], "age_bias"] = young, -3
+        return table
+
+    change(results, "age_bands", planted)
+    text = text_of(results, "Summary and discussion")
+    assert ("a loss rewarding the middle" in text) is (young > 0)
+
+
+@pytest.mark.parametrize(
+    ("trained", "held_out", "says"),
+    [(14, 15, "it has learned little"), (3, 5, "overfitting"), (4.9, 5, "The gap is small")],
+)
+def test_what_the_curves_teach_depends_on_what_was_learned(trained, held_out, says, results):
+    change(
+        results, "costs", lambda table: table.assign(train_age_mae=float(trained), age_mae=float(held_out))
+    )
+    text = text_of(results, "Our own CNN")
+    found = [word for word in ("it has learned little", "overfitting", "The gap is small") if word in text]
+    assert found == [says]
+
+
+def test_heads_from_a_published_model_are_told_as_that(results):
+    for name in ("model_b", "model_f"):
+        facts = json.loads((results / f"{name}.json").read_text())
+        facts["weights_origin"] = "the published model; none of these faces has trained it"
+        facts["settings"]["stages"] = [facts["settings"]["stages"][0] | {"trainable": "heads"}]
+        facts["settings"]["early_stopping"] = None
+        (results / f"{name}.json").write_text(json.dumps(facts))
+    text = text_of(results, "Pre-trained CNN")
+    assert "Only the branches learn" in text and "come from the published model; none" in text
+    for another in ("dashed line", "early stopping", "The belief was right", "for a reservation"):
+        assert another not in text
+    assert "has learned ages and genders" in text_of(results, "Introduction")
