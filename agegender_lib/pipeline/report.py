@@ -9,7 +9,6 @@ import yaml
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, open_faces, split_faces
-from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
@@ -202,13 +201,7 @@ def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
 
 def _located(weights: str) -> str:
     """A weights file by its full path, because notebooks run in another folder."""
-    from agegender_lib.training.network import WEIGHTS
+    from agegender_lib.training.network import weights_file
 
-    if str(weights) in WEIGHTS:
-        return str(weights)
-    path = Path(weights).expanduser().resolve()
-    if not path.is_file():
-        raise InputError(
-            f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
-        )
-    return str(path)
+    path = weights_file(Path(weights).expanduser())
+    return str(weights) if path is None else str(path.resolve())

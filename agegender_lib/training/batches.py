@@ -18,7 +18,7 @@ class Batches(keras.utils.PyDataset):
     seed : int, optional
         Shuffle anew each epoch; without it the order stays.
     mixup : float
-        Blend each face, and its targets, with another of its batch; see :class:`TrainingConfig`. Needs a seed.
+        See :class:`TrainingConfig`. Needs a seed.
     """
 
     def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None, mixup: float = 0.0):

@@ -16,16 +16,10 @@ from .config import TrainingConfig
 class State:
     """Where a training is: epochs done, their history, weights and the optimizer's memory.
 
-    Everything of one moment is in one file, so no kill can leave two files of different moments.
-
-    Attributes
-    ----------
-    history : list of dict
-        A row per finished epoch.
-    best : list of array or None
-        Weights of the epoch with the least validation loss, where early stopping may return to them.
-    facts : dict
-        What is true of the whole training since its first step, such as where its weights came from.
+    Everything of one moment is in one file, so no kill can leave two files of different moments. ``history`` has a row
+    per finished epoch; ``best`` the weights of the epoch with the least validation loss, where early stopping may
+    return to them; ``facts`` what is true of the whole training since its first step, such as where its weights came
+    from.
     """
 
     def __init__(self, path: Path):
@@ -83,21 +77,10 @@ class State:
 class KeepState(keras.callbacks.Callback):
     """After each epoch: its row of history, the best weights, the checkpoint, and early stopping.
 
-    Parameters
-    ----------
-    state : State
-    config : TrainingConfig
-    stage : int
-        From 1.
-    graph : keras.Model
-        Whose variables are kept: all of it, even where only its heads train on features.
-    network : keras.Model
-        Whose weights ``state.best`` keeps.
-    on_row : callable
-        Called with the row after it is safely written.
-    measure : callable
-        Called without arguments at the end of every epoch, the weights being those that train and not their
-        average; returns further columns of its row. Its time is not counted as the epoch's.
+    The variables of all of ``graph`` are kept, even where only its heads train on features; ``state.best`` has the
+    weights of ``network``. ``on_row`` is called with the row after it is safely written. ``measure`` returns further
+    columns of it, at the end of every epoch, the weights being those that train and not their average; its time is not
+    counted as the epoch's.
     """
 
     def __init__(

@@ -24,11 +24,9 @@ class Stage:
         "all", "heads", or the backbone layer from which on everything learns.
     depth_decay : float
         The rate of a backbone's top stage as a multiple of the heads', that of the stage below it as a multiple of
-        the top stage's, and so on (discriminative fine-tuning: Howard & Ruder 2018, arXiv 1801.06146, sec. 3.2). 1
-        gives all layers one rate.
+        the top stage's, and so on (discriminative fine-tuning: Howard & Ruder 2018, arXiv 1801.06146, sec. 3.2).
     on_features : bool
-        The heads learn on what the frozen backbone makes of each face and of its mirror image, which is computed
-        once and kept; there is no other augmentation. An epoch takes a second.
+        The heads learn on what the frozen backbone makes of each face and of its mirror image, computed once and kept.
     """
 
     epochs: int
@@ -55,15 +53,12 @@ class TrainingConfig:
     builder : dict
         Arguments of the model's builder, but for the pre-trained weights, which are :func:`train`'s.
     stages : tuple of Stage
-    seed : int
-        Of weights, order, augmentation and dropout.
-    split_seed : int
-        Of the split, so that trainings with several seeds are judged on the same faces.
+    seed, split_seed : int
+        Of weights, order, augmentation and dropout; of the split, so that several seeds are judged on the same faces.
     validation : int or float
         Images, or share of them, held out.
     fold : str or None
-        "k/n": the k-th of n folds is held out instead, for cross-validation (see
-        :func:`agegender_lib.data.assign_folds`); `validation` has its default then, and says nothing.
+        "k/n": the k-th of n folds is held out instead, see :func:`agegender_lib.data.assign_folds`.
     training_faces : int or None
         So many of the faces that are not held out train, those of fewer among those of more; None takes all.
     batch_size : int
@@ -93,18 +88,14 @@ class TrainingConfig:
     flip_averaging : bool
         The saved model averages each face with its mirror image.
     members : int
-        Trainings with the seeds ``seed``, ``seed + 1``, ... whose answers the saved model averages. Each is a run
-        folder of its own.
+        The saved model averages trainings with the seeds ``seed``, ``seed + 1``, ..., each in a run folder of its own.
     precision : {"float32", "mixed_bfloat16", "auto"}
-        Of the training arithmetic; what is saved is float32. "auto" takes bfloat16 where the processor
-        multiplies it in hardware.
+        Of the training arithmetic; what is saved is float32. See :func:`fast_precision` for "auto".
     weight_bits : int or None
         Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
     gradient_batches : int
-        At the end of every epoch, measure on so many batches of training faces, always the same, whether the age's
-        and the gender's gradients on the shared layers agree (columns ``gradient_...`` of history.csv, see
-        :class:`agegender_lib.training.gradients.GradientConflict`). It changes nothing of the training; 0 measures
-        nothing.
+        At the end of every epoch, measure on so many batches of training faces whether the tasks' gradients agree, see
+        :class:`agegender_lib.training.gradients.GradientConflict`; it changes nothing of the training.
     """
 
     model: str
@@ -174,10 +165,7 @@ DEFAULTS = {
     ),
     "model_b": TrainingConfig(
         "model_b",
-        stages=(
-            Stage(2, 1e-3, warmup_epochs=0.5, trainable="heads"),
-            Stage(18, 3e-4, warmup_epochs=2),
-        ),
+        stages=(Stage(2, 1e-3, warmup_epochs=0.5, trainable="heads"), Stage(18, 3e-4, warmup_epochs=2)),
         ema_momentum=0.99,
         early_stopping=8,
         precision="auto",
@@ -187,10 +175,7 @@ DEFAULTS = {
         "model_f",
         # 192 pixels are nearer to the faces the backbone was trained on than the 128 of the input
         builder={"backbone": "mobilenet_vggface2", "side": 192, "dropout": 0.5},
-        stages=(
-            Stage(8, 3e-3, trainable="heads", on_features=True),
-            Stage(14, 1e-4, depth_decay=0.85),
-        ),
+        stages=(Stage(8, 3e-3, trainable="heads", on_features=True), Stage(14, 1e-4, depth_decay=0.85)),
         batch_size=32,
         ema_momentum=0.99,
         precision="auto",
@@ -207,16 +192,8 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     model : {"model_a", "model_b", "model_f"}
     **settings
         Fields of :class:`TrainingConfig`. ``builder`` and ``augmentation`` are merged with the defaults,
-        ``stages`` is a list of dictionaries with the fields of :class:`Stage`.
-
-    Returns
-    -------
-    TrainingConfig
-
-    Raises
-    ------
-    InputError
-        If a setting is unknown or of the wrong kind.
+        ``stages`` is a list of dictionaries with the fields of :class:`Stage`. An InputError says which setting is
+        unknown or of the wrong kind.
     """
     if not isinstance(model, str) or model not in DEFAULTS:
         raise InputError(f"model {model!r} is unknown: choose one of {', '.join(DEFAULTS)}")
@@ -242,6 +219,45 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
         raise InputError(f"{model}: the settings do not fit together: {error}") from error
 
 
+#: What a setting may be: one of these, ...
+_CHOICES = {
+    "optimizer": ("adamw", "adam", "muon"),
+    "age_loss": ("mse", "mae"),
+    "precision": ("float32", "mixed_bfloat16", "auto"),
+    "flip_averaging": (True, False),
+}
+# ... or a number: the least, the most, and whether it is a whole one
+_NUMBERS: dict[str, tuple[float, float | None, bool]] = {
+    **dict.fromkeys(("age_weight", "gender_weight", "distribution_weight"), (0, None, False)),
+    **dict.fromkeys(("weight_decay", "mixup"), (0, None, False)),
+    "label_smoothing": (0, 1, False),
+    **dict.fromkeys(("batch_size", "members"), (1, None, True)),
+    "gradient_batches": (0, None, True),
+    **dict.fromkeys(("seed", "split_seed"), (0, 2**32 - 1, True)),
+    "training_faces": (1, None, True),
+    "ema_momentum": (0, 1, False),
+    "early_stopping": (1, None, True),
+    "weight_bits": (2, 24, True),
+}
+_OPTIONAL = ("training_faces", "ema_momentum", "early_stopping", "weight_bits")
+_STAGE_NUMBERS = {
+    "epochs": (1, None, True),
+    "learning_rate": (0, None, False),
+    "warmup_epochs": (0, None, False),
+    "depth_decay": (0, 1, False),
+}
+
+
+def check_number(key: str, value: Any, least: float, most: float | None = None, whole: bool = False) -> None:
+    """Refuse what is no number, or none of these; ``key`` names it."""
+    kinds = int if whole else (int, float)
+    # a comparison with NaN is false
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= (most or math.inf):
+        kind = "whole number" if whole else "number"
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InputError(f"{key} is {value!r}: give a {kind} {span}")
+
+
 def _refuse_unknown(given, known, what):
     for key in given:
         if key not in known:
@@ -257,59 +273,26 @@ def _check_stages(stages, model):
         if not isinstance(stage, dict):
             raise InputError(f"{model}: a stage is {stage!r}: give a mapping of its settings")
         _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
-        check_number("epochs of a stage", stage.get("epochs", 1), 1, whole=True)
-        for key in ("learning_rate", "warmup_epochs"):
-            check_number(f"{key} of a stage", stage.get(key, 0), 0)
-        check_number("depth_decay of a stage", stage.get("depth_decay", 1), 0, 1)
-        on_features = stage.get("on_features", False)
+        for key in filter(_STAGE_NUMBERS.get, stage):
+            check_number(f"{key} of a stage", stage[key], *_STAGE_NUMBERS[key])
+        on_features, trains = stage.get("on_features", False), stage.get("trainable", "all")
         if not isinstance(on_features, bool):
             raise InputError(f"on_features of a stage is {on_features!r}: give true or false")
-        if on_features and stage.get("trainable", "all") != "heads":
+        if on_features and trains != "heads":
             raise InputError(
-                f"a stage on features trains {stage.get('trainable', 'all')!r}: only the heads can learn on them, "
-                "say trainable: heads"
+                f"a stage on features trains {trains!r}: only the heads can learn on them, say trainable: heads"
             )
 
 
-def check_number(key: str, value: Any, least: float, most: float | None = None, whole: bool = False) -> None:
-    """Refuse what is no number, or none of these; ``key`` names it."""
-    kinds = int if whole else (int, float)
-    # a comparison with NaN is false
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= (most or math.inf):
-        kind = "whole number" if whole else "number"
-        span = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InputError(f"{key} is {value!r}: give a {kind} {span}")
-
-
 def _check(values):
-    choices = {
-        "optimizer": ("adamw", "adam", "muon"),
-        "age_loss": ("mse", "mae"),
-        "precision": ("float32", "mixed_bfloat16", "auto"),
-        "flip_averaging": (True, False),
-    }
-    for key, allowed in choices.items():
+    for key, allowed in _CHOICES.items():
         if values[key] not in allowed:
             raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(map(str, allowed))}")
-    for key in ("age_weight", "gender_weight", "distribution_weight", "weight_decay", "mixup"):
-        check_number(key, values[key], 0)
-    check_number("label_smoothing", values["label_smoothing"], 0, 1)
-    check_number("batch_size", values["batch_size"], 1, whole=True)
-    check_number("members", values["members"], 1, whole=True)
-    check_number("gradient_batches", values["gradient_batches"], 0, whole=True)
-    for key in ("seed", "split_seed"):
-        check_number(key, values[key], 0, 2**32 - 1, whole=True)
+    for key, limits in _NUMBERS.items():
+        if values[key] is not None or key not in _OPTIONAL:
+            check_number(key, values[key], *limits)
     if values["mixup"] and any(stage.get("on_features") for stage in values["stages"]):
         raise InputError("mixup blends pixels, and a stage on features has none: set mixup to 0")
-    optional = {
-        "training_faces": (1, None, True),
-        "ema_momentum": (0, 1, False),
-        "early_stopping": (1, None, True),
-        "weight_bits": (2, 24, True),
-    }
-    for key, limits in optional.items():
-        if values[key] is not None:
-            check_number(key, values[key], *limits)
     if values["fold"] is not None:
         _check_fold(values["fold"], values["validation"])
     sigma = values["age_sigma"]

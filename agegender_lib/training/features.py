@@ -27,13 +27,7 @@ _OF_THE_MOMENT = ("name", "dtype", "trainable")
 
 
 class FeatureBatches(Batches):
-    """Batches of features: while training of a face or of its mirror image, at random; else of the face.
-
-    Parameters
-    ----------
-    images : float32 [n, 2, f]
-        See :func:`backbone_features`; the other parameters are those of :class:`Batches`.
-    """
+    """Batches of features (see :func:`backbone_features`): while training of a face or its mirror image, at random."""
 
     def __getitem__(self, index: int):
         features, targets = super().__getitem__(index)
@@ -46,24 +40,13 @@ class FeatureBatches(Batches):
 def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -> np.ndarray:
     """What the backbone makes of every face and of its mirror image, from a file where it was computed before.
 
-    Parameters
-    ----------
-    network : keras.Model
-        A ModelB.
-    faces : FaceSet
-    kept : Path
-        Folder of the files. A file's name is a hash of the faces, of the backbone's layers and weights and of the
-        precision: features of another network are never taken for this one's.
+    A file's name is a hash of the faces, of the backbone's layers and weights and of the precision: features of another
+    network are never taken for this one's.
 
     Returns
     -------
     float32 [n, 2, f]
         Of the face and of its mirror image; memory-mapped, as those of 100,000 faces can be 1.6 GB.
-
-    Raises
-    ------
-    InputError
-        If the network has no backbone.
     """
     base = _upto_features(network)
     path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
@@ -105,31 +88,14 @@ def _compute(base, faces, path):
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
-    """The part of a training graph's network above the features, sharing its layers.
-
-    Parameters
-    ----------
-    network : keras.Model
-        ``network`` of :func:`agegender_lib.training.network.training_graph`, with a dictionary of outputs.
-    """
+    """The part of a training graph's ``network`` above the features, sharing its layers."""
     return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
 
 
 def answers_from_features(network: keras.Model, faces: FaceSet, flip_averaging: bool) -> pd.DataFrame:
     """What :func:`agegender_lib.models.predict` gives, at the cost of the heads where the features are kept already.
 
-    Parameters
-    ----------
-    network : keras.Model
-        A ModelB with outputs gender and age, in float32.
-    faces : FaceSet
-    flip_averaging : bool
-        Answer with the mean over a face and its mirror image.
-
-    Returns
-    -------
-    DataFrame
-        age_predicted (years) and p_female (0 to 1), a row per face.
+    ``network`` is a ModelB with outputs gender and age, in float32.
     """
     features = backbone_features(network, faces)
     heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")

@@ -34,21 +34,9 @@ def fit(
 ) -> None:
     """Train ``network``, in place, through what is left of its stages.
 
-    Parameters
-    ----------
-    graph : keras.Model
-        The network's :func:`agegender_lib.training.network.training_graph`.
-    network : keras.Model
-    config : TrainingConfig
-    faces : FaceSet
-    split : Series of str
-        "train", "validation" or "unused" for each face.
-    state : State
-        Where the training is; goes on with it and is written after every epoch.
-    folder : Path
-        Gets history.csv after every epoch.
-    on_epoch : callable, optional
-        See :func:`agegender_lib.training.train.train`.
+    ``graph`` is its :func:`training_graph`; ``split`` says "train", "validation" or "unused" of each face. The
+    ``state`` is where the training goes on, and is written after every epoch, as is history.csv in ``folder``; then
+    ``on_epoch`` gets the epoch's row.
     """
     for row in state.history if on_epoch else ():
         on_epoch(row)
@@ -84,24 +72,29 @@ def fit(
         if state.epoch < end and not stalled(state.history, config, number):
             measure = dict if stage.on_features else measure_of(graph, config, parts["train"])
             keep = KeepState(state, config, number, graph, network, finished, measure)
-            order = keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs, train=parts["train"]: train.start_epoch(epoch)
-            )
-            # the state is kept before the averaged weights are swapped out again, see KeepState.on_test_end
-            averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
-            learner.fit(
-                parts["train"],
-                validation_data=parts["validation"],
-                initial_epoch=max(start, state.epoch),
-                epochs=end,
-                callbacks=[order, keep, progress, *averaging],
-                # Batches shuffles; Keras would shuffle the batches again, differently after a resume
-                shuffle=False,
-                verbose=0,
-            )
+            callbacks = [keep, progress]
+            if config.ema_momentum is not None:
+                # the state is kept before the averaged weights are swapped out again, see KeepState.on_test_end
+                callbacks.append(keras.callbacks.SwapEMAWeights())
+            _learn(learner, parts, max(start, state.epoch), end, callbacks)
         learner.optimizer.finalize_variable_values(learner.trainable_variables)
     if state.best is not None:
         network.set_weights(state.best)
+
+
+def _learn(learner, parts, start, end, callbacks):
+    train = parts["train"]
+    order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch))
+    learner.fit(
+        train,
+        validation_data=parts["validation"],
+        initial_epoch=start,
+        epochs=end,
+        callbacks=[order, *callbacks],
+        # Batches shuffles; Keras would shuffle the batches again, differently after a resume
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def _batches(kind, images, faces, split, graph, config):

@@ -24,21 +24,14 @@ _GROUP = re.compile(r"shared_((?:stage\d+_)?block\d+|[^_]+)")
 
 
 class GradientConflict:
-    """Cosine of two losses' gradients with respect to a network's shared weights.
+    """Cosine of two losses' gradients with respect to a network's shared weights, those of layers ``shared_...``.
 
     The network runs as in training, in that BatchNormalization takes the batch's own statistics: with the moving
     ones the kernels before it would have a gradient that lengthens them, which is none in training and on which the
     tasks agree or not for no reason. Noise (dropout, Gaussian) is left out, because each branch draws its own, which
-    would pull every cosine towards 0, the more the stronger it is. Nothing of the network changes, neither
-    statistics nor random states: the call is stateless.
+    would pull every cosine towards 0. Nothing of the network changes: the call is stateless.
 
-    Parameters
-    ----------
-    network : keras.Model
-        From images float32 in [0, 1] to a dictionary of outputs; its layers named ``shared_...`` are looked at.
-    age_loss, gender_loss : callable
-        ``loss(wanted, outputs)``, dictionaries of tensors, to a number.
-    batches : sequence of (uint8 images [n, h, w, 3], dict of targets)
+    A loss is ``loss(wanted, outputs)``, dictionaries of tensors, to a number; a batch uint8 images and its targets.
     """
 
     def __init__(
@@ -114,19 +107,10 @@ def shared_groups(network: keras.Model) -> dict[str, list]:
 
 
 def conflict_columns(products: np.ndarray, groups: Sequence[str]) -> dict[str, float]:
-    """From scalar products to the columns of history.csv.
+    """From scalar products, float [batches, groups, 3] as :func:`_products` gives them, to the columns of history.csv.
 
-    Parameters
-    ----------
-    products : float [batches, groups, 3]
-        age . age, gender . gender and age . gender of the gradients of a group's weights.
-    groups : sequence of str
-
-    Returns
-    -------
-    dict
-        ``gradient_cosine`` and ``gradient_norm_ratio`` (age / gender) of all shared weights as one vector, and
-        ``gradient_cosine:<group>``; each the mean over batches, NaN where a gradient is zero.
+    ``gradient_cosine`` and ``gradient_norm_ratio`` (age / gender) are of all shared weights as one vector, and
+    ``gradient_cosine:<group>`` of one group; each the mean over batches, NaN where a gradient is zero.
     """
     products = np.asarray(products, dtype="float64")
     columns = {"gradient_cosine": _cosine(products.sum(axis=1))}
@@ -173,19 +157,7 @@ def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) ->
 
 
 def check_gradients(config: TrainingConfig, faces: int) -> None:
-    """Refuse to measure what cannot be measured, before a training starts.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    faces : int
-        That train.
-
-    Raises
-    ------
-    InputError
-        If gradients are asked for on another backend than TensorFlow, or on more batches than there are.
-    """
+    """Refuse to measure what cannot be measured, before a training starts, of so many faces that train."""
     if not config.gradient_batches:
         return
     backend = keras.backend.backend()

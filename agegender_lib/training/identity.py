@@ -11,25 +11,14 @@ from agegender_lib.errors import InputError
 from agegender_lib.runs import CONFIG, check_same_faces
 
 from .config import TrainingConfig
-from .network import WEIGHTS
+from .network import weights_file
 
 
 def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> dict[str, Any]:
-    """Settings, faces and weights of a training, as its config.json holds them.
-
-    Raises
-    ------
-    InputError
-        If the weights are a file that is not there.
-    """
+    """Settings, faces and weights of a training, as its config.json holds them."""
     if config.model == "model_a":
         weights = "none"
-    elif str(weights) not in WEIGHTS:
-        path = Path(weights)
-        if not path.is_file():
-            raise InputError(
-                f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
-            )
+    elif path := weights_file(weights):
         # the file's content counts, not where it lies
         weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
     data = {"name": faces.name, "fingerprint": faces.fingerprint}
@@ -43,18 +32,12 @@ def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:
 
 
 def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
-    """The run folder's name that :func:`agegender_lib.training.train` gives by default."""
+    """The run folder's name that :func:`train` gives by default."""
     return name_of(config, identity_of(config, faces, weights))
 
 
 def refuse_another(folder: Path, identity: dict[str, Any], faces: FaceSet) -> None:
-    """Refuse a run folder that holds another training.
-
-    Raises
-    ------
-    InputError
-        If it has other settings, faces or weights, or cannot be read; the message names what differs.
-    """
+    """Refuse a run folder that holds another training, or cannot be read; the message names what differs."""
     path = folder / CONFIG
     if not path.exists():
         return
@@ -76,20 +59,4 @@ def refuse_another(folder: Path, identity: dict[str, Any], faces: FaceSet) -> No
     if differing:
         raise InputError(
             f"{folder} holds a training with other settings ({'; '.join(differing)}): give another run name"
-        )
-
-
-def refuse_another_beginning(folder: Path, identity: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Refuse what earlier versions began at random where a download had failed, and finished under the same name.
-
-    Raises
-    ------
-    InputError
-        If `facts`, which say what the training in the folder began with, are of such a one.
-    """
-    origin = facts.get("weights_origin", "")
-    if identity["weights"] in ("pretrained", "imagenet") and origin.startswith("random"):
-        raise InputError(
-            f"{folder} was to begin from pre-trained weights and began from {origin}: delete it to train it anew, or "
-            "ask for the weights 'none'"
         )

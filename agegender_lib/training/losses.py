@@ -12,19 +12,9 @@ from .config import TrainingConfig
 
 
 def age_distributions(ages: np.ndarray, sigma: tuple[float, float]) -> np.ndarray:
-    """Ages as normal distributions over 0..116 years (label distribution learning, Geng et al. 2013).
+    """Ages as normal distributions over 0..116 years (label distribution learning, Geng et al. 2013), float32 [n, 117].
 
-    Parameters
-    ----------
-    ages : int or float [n]
-        In years.
-    sigma : (float, float)
-        Standard deviation in years: first + second x age. Labels of the old are less sure.
-
-    Returns
-    -------
-    float32 [n, 117]
-        Each row sums to one.
+    The standard deviation is first + second x age: labels of the old are less sure.
     """
     ages = np.asarray(ages, dtype="float32")[:, None]
     spread = sigma[0] + sigma[1] * ages
@@ -33,17 +23,9 @@ def age_distributions(ages: np.ndarray, sigma: tuple[float, float]) -> np.ndarra
 
 
 def ordinal_answers(ages: np.ndarray) -> np.ndarray:
-    """Answers to "older than k years?", k = 0 to 115, for the ordinal head.
+    """Answers to "older than k years?", k = 0 to 115, for the ordinal head, float32 [n, 116].
 
-    Parameters
-    ----------
-    ages : int [n]
-        In years.
-
-    Returns
-    -------
-    float32 [n, 116]
-        1 yes, 0 no, and -1 where the question is not asked because the answer for k - 1 was no.
+    1 yes, 0 no, and -1 where the question is not asked because the answer for k - 1 was no.
     """
     years, ages = AGES[None, :-1], np.asarray(ages, dtype="float32")[:, None]
     return np.where(ages > years, 1.0, np.where(ages == years, 0.0, -1.0)).astype("float32")
@@ -52,17 +34,8 @@ def ordinal_answers(ages: np.ndarray) -> np.ndarray:
 def corn_loss(answers, logits):
     """Cross-entropy of the questions that are asked (CORN: Shi, Cao & Raschka 2023, arXiv 2111.08851, eq. 6).
 
-    Parameters
-    ----------
-    answers : float32 [n, 116]
-        See :func:`ordinal_answers`.
-    logits : float32 [n, 116]
-
-    Returns
-    -------
-    float32 [n]
-        Sum over a face's questions: unlike CORN's mean over all questions of a batch, it weighs every face's
-        questions the same whatever the others' ages.
+    float32 [n]; ``answers`` are those of :func:`ordinal_answers`. The sum over a face's questions: unlike CORN's mean
+    over all questions of a batch, it weighs every face's questions the same whatever the others' ages.
     """
     asked = ops.cast(answers >= 0, logits.dtype)
     losses = ops.relu(logits) - logits * answers + ops.softplus(-ops.abs(logits))
@@ -83,11 +56,7 @@ def targets(table, config: TrainingConfig, outputs: Collection[str]) -> dict[str
 
 
 def compile_arguments(config: TrainingConfig, outputs: Collection[str]) -> dict[str, dict]:
-    """Losses, their weights, and metrics for ``model.compile``, by output name.
-
-    The original report's loss, MSE of the age + 500 x cross-entropy of the gender, is ``age_loss="mse"``,
-    ``age_weight=1``, ``gender_weight=500`` on a regression head.
-    """
+    """Losses, their weights, and metrics for ``model.compile``, by output name."""
     age_loss = keras.losses.MeanSquaredError if config.age_loss == "mse" else keras.losses.MeanAbsoluteError
     losses = {
         "gender_output": keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing),

@@ -24,6 +24,18 @@ BUILDERS = {
 WEIGHTS = ("pretrained", "imagenet", "none")
 
 
+def weights_file(weights: str | Path) -> Path | None:
+    """The file that pre-trained weights are given as; None where they are one of :data:`WEIGHTS`."""
+    path = Path(weights)
+    if str(path) in WEIGHTS:
+        return None
+    if not path.is_file():
+        raise InputError(
+            f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
+        )
+    return path
+
+
 def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras.Model:
     """The model that ``config`` describes, in the current precision, with outputs gender and age.
 
@@ -31,13 +43,7 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
     ----------
     config : TrainingConfig
     weights : str or Path
-        ModelB's or ModelF's pre-trained weights: one of :data:`WEIGHTS`, or a file; see
-        :func:`agegender_lib.models.backbones.build_backbone`.
-
-    Raises
-    ------
-    InputError
-        If the builder does not know an argument or refuses its value.
+        ModelB's or ModelF's pre-trained weights: one of :data:`WEIGHTS`, or a file, see :func:`build_backbone`.
     """
     arguments = dict(config.builder)
     if config.model != "model_a":
@@ -78,13 +84,7 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
 
 
 def check_stages(network: keras.Model, config: TrainingConfig) -> None:
-    """Refuse a stage that this network cannot do, before hours of training lead to it.
-
-    Raises
-    ------
-    InputError
-        If the network lacks the stage's trainable part, or has no depth to decay over, or no optimizer for it.
-    """
+    """Refuse a stage that this network cannot do, before hours of training lead to it."""
     for stage in config.stages:
         if stage.depth_decay != 1 and (config.optimizer == "muon" or not depth_rates(network, 0.5)):
             raise InputError(
@@ -104,10 +104,7 @@ def compile_for(
     steps_per_epoch: int,
     rates: dict[str, float] | None = None,
 ) -> None:
-    """Give the training graph, or the heads' part of it, the losses of ``config`` and a fresh optimizer for ``stage``.
-
-    ``rates`` are those of :func:`agegender_lib.training.optimizers.depth_rates`.
-    """
+    """Give the training graph, or its heads, the losses of ``config`` and a fresh optimizer for ``stage``."""
     optimizer = build_optimizer(config, stage, steps_per_epoch, rates)
     # XLA halves the speed of these networks on a CPU with TensorFlow
     jit = False if keras.backend.backend() == "tensorflow" else "auto"

@@ -14,15 +14,7 @@ def build_optimizer(
     """A fresh optimizer whose learning rate warms up and falls along a cosine over the stage.
 
     Biases and normalisation are left out of the weight decay. Weights are averaged over time where ``config``
-    has an ``ema_momentum``.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    stage : Stage
-    steps_per_epoch : int
-    rates : dict of str to float, optional
-        Factor of the learning rate by path of a variable, see :func:`depth_rates`; not for Muon.
+    has an ``ema_momentum``. ``rates`` are those of :func:`depth_rates`; not for Muon.
     """
     total = max(1, stage.epochs * steps_per_epoch)
     warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
@@ -47,16 +39,8 @@ def build_optimizer(
 def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
     """Factors of the learning rate by path of a backbone's variables: smaller the nearer to the input.
 
-    Parameters
-    ----------
-    network : keras.Model
-    decay : float
-        Of the backbone's top stage against the heads, and of each stage against the one above it.
-
-    Returns
-    -------
-    dict
-        Empty without a backbone, or where ``decay`` is 1.
+    ``decay`` is of the backbone's top stage against the heads, and of each stage against the one above it. Empty
+    without a backbone, or where ``decay`` is 1.
     """
     base = backbone_in(network)
     if base is None or decay == 1:

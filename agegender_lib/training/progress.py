@@ -8,20 +8,10 @@ import keras
 
 
 class Progress(keras.callbacks.Callback):
-    """Say how far a training is.
+    """Say how far a training is: a line that a terminal overwrites, or at most about ``lines`` lines in all.
 
-    A terminal gets one line that is overwritten a few times a second. Notebooks and log files get at most
-    about ``lines`` lines in all, because papermill keeps every one of them.
-
-    Parameters
-    ----------
-    epochs : int
-        Of the whole training.
-    history : list of dict
-        Rows of the epochs finished before.
-    steps : int
-        Per epoch.
-    lines : int
+    papermill keeps every line of a notebook. ``history`` are the rows of epochs finished before, ``steps`` those of
+    one.
     """
 
     def __init__(self, epochs: int, history: Iterable[dict], steps: int, lines: int = 20):

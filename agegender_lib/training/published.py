@@ -44,6 +44,8 @@ def train_or_restore(
 ) -> Path:
     """The run folder of a training: one that is finished here, the published one, or else a new training.
 
+    One line says so when it is the published one, and what that began from.
+
     Parameters
     ----------
     config, faces, weights
@@ -54,11 +56,6 @@ def train_or_restore(
         Folder of run folders.
     report : Path
         The report folder that publishes trainings.
-
-    Returns
-    -------
-    Path
-        The run folder. One line says so when it is the published one, and what that began from.
 
     Raises
     ------
@@ -123,11 +120,8 @@ def _check_answers(model, source, published, faces):
     told = pd.read_csv(published / PREDICTIONS, nrows=_COMPARED)
     said = predict(model, faces.images[: len(told)])
     years, p_female = (np.abs(said[c] - told[c]).max() for c in ("age_predicted", "p_female"))
-    if not (
-        list(told["file"]) == list(faces.table["file"][: len(told)])
-        and years <= _YEARS
-        and p_female <= _P_FEMALE
-    ):
+    same = list(told["file"]) == list(faces.table["file"][: len(told)])
+    if not (same and years <= _YEARS and p_female <= _P_FEMALE):
         raise InputError(
             f"{source} does not answer as {published / PREDICTIONS} says (up to {years:.3f} years otherwise): restore "
             "both from the repository, or train anew with --retrain"

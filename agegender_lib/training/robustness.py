@@ -27,7 +27,6 @@ def corrupted_predictions(
     Parameters
     ----------
     run_folder : str or Path
-        With config.json, predictions.csv and, where the answers are not kept yet, model.keras.
     faces : FaceSet
         Those that the run was made with.
     count : int
@@ -40,11 +39,6 @@ def corrupted_predictions(
     DataFrame
         corruption ("clean" first, then those of ``data.CORRUPTIONS``), strength (in the corruption's unit; 0 for
         "clean"), file, age, gender, race, duplicate_group, age_predicted (years), p_female (0 to 1).
-
-    Raises
-    ------
-    InputError
-        If ``count`` is no whole number from 1, the folder lacks a file, or the run was made with other faces.
     """
     folder = Path(run_folder)
     kept = folder / f"robustness_{count}_{seed}_{_version()}.csv.gz"

@@ -16,10 +16,10 @@ from agegender_lib.runs import DISTRIBUTIONS, MODEL, held_out_rows, read_distrib
 _TOLERANCE = 0.05
 
 
-def age_distributions(
-    run_folder: str | Path, faces: FaceSet, batch_size: int = 100, keep: bool = True
-) -> pd.DataFrame | None:
+def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | None:
     """The distributions over ages from which a run's answers to its validation faces are the means.
+
+    They are kept in the run folder as ``age_distributions.npz``, which a later call reads.
 
     Parameters
     ----------
@@ -27,10 +27,6 @@ def age_distributions(
         With config.json, predictions.csv and, where the distributions are not kept yet, model.keras.
     faces : FaceSet
         Those that the run was made with.
-    batch_size : int
-        Faces per prediction.
-    keep : bool
-        Write ``age_distributions.npz`` into the run folder, which a later call reads.
 
     Returns
     -------
@@ -41,8 +37,7 @@ def age_distributions(
     Raises
     ------
     InputError
-        If the folder lacks a file, the run was made with other faces, or the distributions' means are not the ages in
-        predictions.csv, because one of both files was exchanged.
+        If the folder lacks a file, the run was made with other faces, or its files do not belong together.
     """
     folder = Path(run_folder)
     held_out, rows = held_out_rows(folder, faces)
@@ -55,13 +50,12 @@ def age_distributions(
         (values,) = in_batches(
             lambda batch: [model.predict_on_batch(as_floats(batch))],
             faces.images,
-            batch_size,
-            rows,
-            "age distributions",
+            rows=rows,
+            doing="age distributions",
         )
         table = pd.DataFrame(values, index=pd.Index(held_out["file"], name="file"))
     _check(table, held_out, folder)
-    if keep and not kept.is_file():
+    if not kept.is_file():
         with replacing(kept) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, files=table.index.to_numpy(str), distribution=table.to_numpy())
     return table

@@ -29,18 +29,9 @@ _MERGED = ("builder", "augmentation")
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a study.
+    """One training of a study: its ``group`` is the question it belongs to, its ``choice`` the answer it stands for.
 
-    Attributes
-    ----------
-    group : str
-        The question it belongs to.
-    choice : str
-        The answer it stands for.
-    seed : int
-    reference : bool
-        Whether the group's other choices are compared with this one.
-    config : TrainingConfig
+    The other choices of a group are compared with the one that is its ``reference``.
     """
 
     group: str
@@ -52,15 +43,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Study:
-    """Questions, the choices that answer them, and the settings all of them share.
+    """Questions (a sentence per group), the choices that answer them, and the settings all of them share.
 
-    Attributes
-    ----------
-    name : str
-    questions : dict of str to str
-        A sentence per group.
-    trainings : tuple of Training
-        In the order in which they are worth doing: the first seed of every choice, then the second ...
+    Its trainings are in the order in which they are worth doing: the first seed of every choice, then the second ...
     """
 
     name: str
@@ -77,14 +62,9 @@ def read_study(path: str | Path, **settings: Any) -> Study:
         A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of
         :func:`configure` that all trainings share) and ``groups``: a list of mappings with ``name``, ``question``,
         ``choices`` (label to settings; the first is the reference), and, where they differ from the study's,
-        ``model``, ``base`` and ``seeds``.
+        ``model``, ``base`` and ``seeds``. An InputError says what in it cannot be used.
     **settings
         Laid over the base of every group, such as ``validation``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a setting in it is unknown or of the wrong kind.
     """
     path = yaml_file(path, folders.STUDIES)
     content = read_yaml(path, "study")
@@ -115,9 +95,7 @@ def run_study(
     runs : Path
         Folder of the study's run folders.
     kept : Path
-        Folder with folders of tables of trainings that were done elsewhere, such as the report's (see
-        :func:`agegender_lib.runs.kept.keep_trainings`). One whose name, which is a hash of settings and faces, is
-        there is not trained again.
+        Folder with trainings that were done elsewhere, see :func:`keep_trainings`: they are not trained again.
     train_missing : bool
         False leaves out what is not there.
     weights : str or Path

@@ -19,34 +19,15 @@ from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
 from agegender_lib.models.saving import round_weights, save_model
-from agegender_lib.runs import (
-    CONFIG,
-    HISTORY,
-    METRICS,
-    MODEL,
-    PREDICTIONS,
-    PROVENANCE,
-    finished,
-    read_json,
-)
+from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
 
 from .checkpoint import State
 from .config import TrainingConfig
 from .features import answers_from_features
 from .fit import fit
 from .gradients import check_gradients
-from .identity import identity_of, name_of, refuse_another, refuse_another_beginning
-from .network import (
-    build_network,
-    check_stages,
-    in_float32,
-    network_to_save,
-    precision,
-    training_graph,
-)
-
-# Faces on which a saved file has to agree with what its training knows already.
-_COMPARED = 100
+from .identity import identity_of, name_of, refuse_another
+from .network import build_network, check_stages, in_float32, network_to_save, precision, training_graph
 
 
 def train(
@@ -69,36 +50,46 @@ def train(
     runs : Path
         Folder of run folders.
     name : str, optional
-        Of the run; by default the model and a short hash of settings, faces and weights, so that another
-        training gets another folder.
+        Of the run; by default the model and a short hash of settings, faces and weights.
     on_epoch : callable, optional
         Gets every epoch's row of history.csv once it is safely written, those of a killed training's earlier
         epochs first. What it raises ends the training, which the same call would go on with.
     wait : float
-        Seconds to wait for another process that trains this; a notebook's kernel whose report was killed lives on for
-        a moment.
+        Seconds to wait for another process that trains this; the kernel of a killed report lives on for a moment.
 
     Returns
     -------
     Path
-        The run folder, with config.json, provenance.json, history.csv, model.keras, model.h5, predictions.csv
-        and metrics.json. The last is written last: a folder that has it is finished.
+        The run folder, see :mod:`agegender_lib.runs.folder`.
 
     Raises
     ------
     InputError
-        If the settings cannot be built, pre-trained weights cannot be had, or the folder holds a training with other
-        settings, other data or another beginning.
-    Busy
-        An InputError: if another process is training into this folder.
+        If the settings cannot be built, pre-trained weights cannot be had, or the folder holds another training.
     """
     identity = identity_of(config, faces, weights)
     folder = Path(runs) / (name or name_of(config, identity))
     if _finished(folder, identity, faces):
         return folder
     split = split_as_configured(config, faces.table)
-    if config.members > 1:
-        return _train_members(config, faces, weights, folder, identity, split, on_epoch, wait)
+    make = _train_members if config.members > 1 else _train_one
+    make(config, faces, weights, folder, identity, split, on_epoch, wait)
+    return folder
+
+
+def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Series:
+    """ "train", "validation" or "unused" of every face, as the settings say."""
+    if config.fold is not None:
+        fold, folds = map(int, config.fold.split("/"))
+        split = split_fold(table, fold, folds, config.split_seed)
+    else:
+        split = split_faces(table, seed=config.split_seed, validation=config.validation)
+    if config.training_faces is not None:
+        split = fewer_to_train(table, split, config.training_faces, seed=config.split_seed)
+    return split
+
+
+def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
     keras.utils.set_random_seed(config.seed)
     with precision(config.precision):
         network = build_network(config, weights)
@@ -110,11 +101,10 @@ def train(
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     with _alone(folder, wait):
         if _finished(folder, identity, faces):
-            return folder
+            return
         _claim(folder, identity)
         state = State.read(_checkpoint(folder))
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
-        refuse_another_beginning(folder, identity, state.facts)
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
         answers = None
@@ -122,25 +112,6 @@ def train(
             answers = answers_from_features(in_float32(network, config), faces, config.flip_averaging)
         _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
         state.path.unlink(missing_ok=True)
-    return folder
-
-
-def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Series:
-    """ "train", "validation" or "unused" of every face, as the settings say.
-
-    Raises
-    ------
-    InputError
-        If these faces cannot be divided like that.
-    """
-    if config.fold is not None:
-        fold, folds = map(int, config.fold.split("/"))
-        split = split_fold(table, fold, folds, config.split_seed)
-    else:
-        split = split_faces(table, seed=config.split_seed, validation=config.validation)
-    if config.training_faces is not None:
-        split = fewer_to_train(table, split, config.training_faces, seed=config.split_seed)
-    return split
 
 
 def _train_members(config, faces, weights, folder, identity, split, on_epoch, wait):
@@ -149,7 +120,7 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
     members = [replace(single, seed=config.seed + number) for number in range(config.members)]
     with _alone(folder, wait):
         if _finished(folder, identity, faces):
-            return folder
+            return
         parts = [
             train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members
         ]
@@ -162,7 +133,6 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
         first = read_json(parts[0] / METRICS)
         facts = {key: first[key] for key in ("weights_origin", "precision")}
         _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})
-    return folder
 
 
 def _save(model, config, folder):
@@ -181,16 +151,14 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     model = load_model(folder / MODEL)
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
     predict(model, faces.images[:1])  # traces the graph, which the time of an answer leaves out
-    asked = faces.images if answers is None else faces.images[:_COMPARED]
+    asked = faces.images if answers is None else faces.images[:100]
     begun = time.perf_counter()
     answered = predict(model, asked, progress=True)
     answers_per_second = len(answered) / (time.perf_counter() - begun)
     if answers is None:
         answers = answered
     elif not np.allclose(answered, answers[: len(answered)], rtol=1e-3, atol=1e-3):
-        raise RuntimeError(
-            f"{folder / 'model.keras'} does not answer as the features did that its heads learnt on"
-        )
+        raise RuntimeError(f"{folder / MODEL} does not answer as the features did that its heads learnt on")
     predictions = pd.concat([labels, answers], axis=1)
     predictions.insert(1, "split", split)
     write_csv(folder / PREDICTIONS, predictions, float_format="%.5f")
@@ -208,12 +176,8 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     exact = folder / "exact.keras"
     if exact.exists():
         held_out = predictions[predictions["split"] == "validation"]
-        unrounded = held_out.assign(
-            **predict(load_model(exact), faces.images, rows=held_out.index.to_numpy()).set_index(
-                held_out.index
-            )
-        )
-        metrics["unrounded_validation"] = _scores(unrounded)
+        unrounded = predict(load_model(exact), faces.images, rows=held_out.index.to_numpy())
+        metrics["unrounded_validation"] = _scores(held_out.assign(**unrounded.set_index(held_out.index)))
         exact.unlink()
     write_json(folder / PROVENANCE, _provenance(faces, metrics["seconds"]))
     write_json(folder / METRICS, metrics)
@@ -235,7 +199,6 @@ def _finished(folder, identity, faces):
     refuse_another(folder, identity, faces)
     if not finished(folder):
         return False
-    refuse_another_beginning(folder, identity, read_json(folder / METRICS))
     _checkpoint(folder).unlink(missing_ok=True)  # of who was killed between the last two lines of train
     return True
 
@@ -260,13 +223,9 @@ def _provenance(faces, seconds):
             versions[package] = version(package)
         except ImportError:
             continue
+    data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": faces.rendered}
     return {
-        "data": {
-            "name": faces.name,
-            "fingerprint": faces.fingerprint,
-            "rendered": faces.rendered,
-            "images": len(faces.table),
-        },
+        "data": data | {"images": len(faces.table)},
         "versions": versions,
         "commit": _commit(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

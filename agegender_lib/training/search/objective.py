@@ -25,12 +25,7 @@ def objective_value(row: dict) -> float:
     """What a search minimises: age MAE + 0.2 years per percentage point of gender error, in years.
 
     On 1,000 faces, an age MAE of 5.5 years has a standard error of about 0.17 years and a gender error of 8 % one of
-    0.86 points: at their ratio, 0.2, neither error's noise drowns the other.
-
-    Parameters
-    ----------
-    row : dict
-        Of a run's history, with ``val_age_mae`` (years) and ``val_gender_accuracy`` (share).
+    0.86 points: at their ratio, 0.2, neither error's noise drowns the other. ``row`` is one of a run's history.
     """
     return row["val_age_mae"] + YEARS_PER_POINT * 100 * (1 - row["val_gender_accuracy"])
 
@@ -38,19 +33,7 @@ def objective_value(row: dict) -> float:
 class Objective:
     """Trains what a trial suggests; settings that are trained already, or by another process now, once only.
 
-    Parameters
-    ----------
-    space : Space
-    faces : FaceSet
-    weights : str or Path
-    runs : Path
-    worker : str
-        Who trains.
-
-    Attributes
-    ----------
-    given_away : bool
-        Whether the last trial was given to another worker while this one slept.
+    ``given_away`` says whether the last trial was given to another worker while this one slept.
     """
 
     def __init__(self, space: Space, faces: FaceSet, weights: str | Path, runs: Path, worker: str):
@@ -58,9 +41,7 @@ class Objective:
         self.given_away = False
 
     def __call__(self, trial: optuna.Trial) -> float:
-        self.given_away = False
         trial.set_user_attr("worker", self.worker)
-        trial.set_user_attr("note", "")
         try:
             return self._value(trial)
         except (InputError, optuna.TrialPruned) as problem:
@@ -73,7 +54,6 @@ class Objective:
             raise
         except optuna.exceptions.UpdateFinishedTrialError:
             self.given_away = True
-            print(f"trial {trial.number}: silent for too long, so it was given away", flush=True)
             raise
         finally:
             keras.utils.clear_session()
@@ -103,10 +83,10 @@ class Objective:
             history = _history(self.runs / run)
             if len(history):
                 last = history.iloc[-1]
-                trial.set_user_attr("age_mae", float(last["val_age_mae"]))
-                trial.set_user_attr("gender_accuracy", float(last["val_gender_accuracy"]))
-                trial.set_user_attr("epochs", len(history))
-                trial.set_user_attr("seconds", float(history["seconds"].sum()))
+                facts = {"age_mae": float(last["val_age_mae"]), "epochs": len(history)}
+                facts["gender_accuracy"] = float(last["val_gender_accuracy"])
+                for key, value in {**facts, "seconds": float(history["seconds"].sum())}.items():
+                    trial.set_user_attr(key, value)
         # a run folder that was finished before calls no report
         for row in history[~history["epoch"].isin(reported)].to_dict("records"):
             trial.report(objective_value(row), row["epoch"])

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pandas as pd
@@ -26,6 +25,8 @@ from .study import SILENT_INTERVALS, about, agree, database, database_file, open
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _PAUSE = 1.0
+# What a trial is known by, and what stands for it where that is missing.
+_FACTS = {"age_mae": None, "gender_accuracy": None, "epochs": None, "seconds": None, "run": "", "worker": ""}
 
 
 def run_search(
@@ -41,14 +42,14 @@ def run_search(
 ) -> optuna.Study:
     """Work on a study until so many trials are finished, alone or beside other workers.
 
-    Another worker is the same call in another process. What a trial minimises is
-    :func:`agegender_lib.training.search.objective.objective_value` of its last epoch.
+    Another worker is the same call in another process. What a trial minimises is ``VALUE_MEANING``, after its last
+    epoch on the validation faces. An InputError says what of these cannot be used together.
 
     Parameters
     ----------
     faces : FaceSet
     space : Space, str or Path
-        What to search, see :func:`agegender_lib.training.search.space.read_space`.
+        What to search, see :func:`read_space`.
     study : str, optional
         Its name; by default the model's.
     storage : str, optional
@@ -69,11 +70,6 @@ def run_search(
     -------
     optuna.Study
         Its table is also in ``<runs>/search/<study>.csv``.
-
-    Raises
-    ------
-    InputError
-        If space, names or database cannot be used, or the study was begun with another space or other faces.
     """
     space = space if isinstance(space, Space) else read_space(space)
     for key, value, least in (("trials", trials, 1), ("heartbeat", heartbeat, 1), ("the seed", seed, 0)):
@@ -96,13 +92,7 @@ def run_search(
 def load_search(
     study: str = "model_a", storage: str | None = None, runs: str | Path = folders.RUNS
 ) -> optuna.Study:
-    """A study as it is now, to look at while workers are at it, or after.
-
-    Raises
-    ------
-    InputError
-        If there is no such study.
-    """
+    """A study as it is now, to look at while workers are at it, or after; an InputError if there is none."""
     file = database_file(study, Path(runs))
     try:
         if storage is None and not file.is_file():
@@ -119,34 +109,26 @@ def search_table(study: optuna.Study, states: tuple[TrialState, ...] | None = No
     Returns
     -------
     DataFrame
-        trial (number), state (complete, pruned, failed, running or waiting), value (years, see
-        :func:`agegender_lib.training.search.objective.objective_value`; a pruned trial's is of where it ended), age_mae
-        (years) and gender_accuracy of the last epoch trained, on the validation faces, epochs, seconds (of training,
-        over all attempts), run (the run folder's name), worker, resumes (the stopped trial it goes on with), note (why
-        it ended early), and the searched settings by their paths.
+        trial (number), state (complete, pruned, failed, running or waiting), value (years, see ``VALUE_MEANING``; a
+        pruned trial's is of where it ended), age_mae (years) and gender_accuracy of the last epoch trained, on the
+        validation faces, epochs, seconds (of training, over all attempts), run (the run folder's name), worker, resumes
+        (the stopped trial it goes on with), note (why it ended early), and the searched settings by their paths, as the
+        training had them.
     """
-    numbers, texts = ("age_mae", "gender_accuracy", "epochs", "seconds"), ("run", "worker")
     rows = []
     for trial in study.get_trials(deepcopy=False, states=states):
-        known = trial.user_attrs
         state = "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
         row = {"trial": trial.number, "state": state, "value": trial.value}
-        row |= {key: known.get(key) for key in numbers} | {key: known.get(key, "") for key in texts}
-        row |= {"resumes": trial.system_attrs.get("failed_trial"), "note": known.get("note", "")}
-        rows.append(row | used_settings(trial))
-    columns = ["trial", "state", "value", *numbers, *texts, "resumes", "note"]
+        row |= {key: trial.user_attrs.get(key, missing) for key, missing in _FACTS.items()}
+        row |= {"resumes": trial.system_attrs.get("failed_trial"), "note": trial.user_attrs.get("note", "")}
+        for path, value in trial.params.items():
+            kind = trial.distributions[path]
+            real = isinstance(kind, optuna.distributions.FloatDistribution)
+            row[path] = rounded(value, kind.low, kind.high) if real else value
+        rows.append(row)
+    columns = ["trial", "state", "value", *_FACTS, "resumes", "note"]
     table = pd.DataFrame(rows, columns=None if rows else columns)
     return table.astype({"value": float, "epochs": "Int64", "resumes": "Int64"})
-
-
-def used_settings(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    """The searched settings of a trial by their paths, as its training had them."""
-    return {
-        path: rounded(value, trial.distributions[path].low, trial.distributions[path].high)
-        if isinstance(trial.distributions[path], optuna.distributions.FloatDistribution)
-        else value
-        for path, value in trial.params.items()
-    }
 
 
 def _work(study, objective, trials, grace, csv):
@@ -158,6 +140,7 @@ def _work(study, objective, trials, grace, csv):
             # Optuna cannot keep the outcome of a trial that is another worker's now
             if not objective.given_away:
                 raise
+            objective.given_away = False
         write_csv(csv, search_table(study))
         last = study.get_trials(deepcopy=False)[-3:]
         if len(last) == 3 and all(t.state == TrialState.FAIL and t.user_attrs.get("note") for t in last):
@@ -172,11 +155,7 @@ def _enough(study, trials, grace):
         optuna.storages.fail_stale_trials(study)
         states = Counter(trial.state for trial in study.get_trials(deepcopy=False))
         left = trials - sum(states[state] for state in FINISHED)
-        if (
-            left <= 0
-            or states[TrialState.WAITING]
-            or states[TrialState.RUNNING] < left
-            or time.monotonic() > end
-        ):
+        waits = 0 < left <= states[TrialState.RUNNING] and not states[TrialState.WAITING]
+        if not waits or time.monotonic() > end:
             return left <= 0
         time.sleep(_PAUSE)

@@ -21,21 +21,7 @@ SPACE = folders.STUDIES / "search_space.yaml"
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting that is searched, either a range or choices.
-
-    Attributes
-    ----------
-    path : str
-        Of the setting, such as ``stages.0.learning_rate``.
-    low, high : float
-        Ends of the range, both of them possible.
-    log : bool
-        Every factor, and not every difference, is as likely as another of its size.
-    whole : bool
-        Whole numbers only.
-    choices : tuple
-        Instead of a range.
-    """
+    """One setting that is searched, named by its path (``stages.0.learning_rate``): a range, or choices."""
 
     path: str
     low: float = 0.0
@@ -44,7 +30,7 @@ class Parameter:
     whole: bool = False
     choices: tuple = ()
 
-    def suggest(self, trial) -> Any:
+    def suggest(self, trial: optuna.Trial) -> Any:
         """The value an Optuna trial has here, drawn now or kept from before it was killed."""
         if self.choices:
             # Optuna stores plain values only; lists and mappings go by their text
@@ -54,22 +40,10 @@ class Parameter:
             return trial.suggest_int(self.path, self.low, self.high, log=self.log)
         return rounded(trial.suggest_float(self.path, self.low, self.high, log=self.log), self.low, self.high)
 
-    def edges(self) -> tuple:
-        """The values that are tried out before the first trial."""
-        return self.choices or (self.low, self.high)
-
 
 @dataclass(frozen=True)
 class Space:
-    """What a search varies, and what it does not.
-
-    Attributes
-    ----------
-    model : {"model_a", "model_b"}
-    base : dict
-        Settings of :func:`configure` that all trials share.
-    parameters : tuple of Parameter
-    """
+    """What a search varies, and the settings of :func:`configure` that all its trials share."""
 
     model: str
     base: dict[str, Any]
@@ -82,7 +56,7 @@ class Space:
             _put(settings, path, value)
         return configure(self.model, **settings)
 
-    def suggest(self, trial) -> dict[str, Any]:
+    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """A value for every path."""
         return {parameter.path: parameter.suggest(trial) for parameter in self.parameters}
 
@@ -165,16 +139,13 @@ def _parameter(path, given):
 
 def _try_out(space):
     """Configure the base and each edge of each parameter; then build the networks, which takes longer."""
-    tried = [("base", {})]
-    tried += [
-        (f"{parameter.path} = {value!r}", {parameter.path: value})
-        for parameter in space.parameters
-        for value in parameter.edges()
+    edges = [
+        (each.path, value) for each in space.parameters for value in each.choices or (each.low, each.high)
     ]
-    built = ("base", "builder", "augmentation")
+    tried = [("base", {})] + [(f"{path} = {value!r}", {path: value}) for path, value in edges]
     for act in (_check, _build):
         for words, values in tried:
-            if act is _check or words.startswith(built):
+            if act is _check or words.startswith(("base", "builder", "augmentation")):
                 try:
                     act(space.configure(values))
                 except InputError as error:
@@ -197,25 +168,23 @@ def _build(config):
 
 def _put(settings, path, value):
     """Set what a dotted path leads to."""
-    place, walked = settings, []
     *way, last = path.split(".")
     if way and way[0] in ("builder", "augmentation"):
         settings.setdefault(way[0], {})
-    for part in way:
-        place, walked = place[_key(place, part, path, walked)], [*walked, part]
-    key = _key(place, last, path, walked, new=True)
-    place[key] = value
+    place = settings
+    for number, part in enumerate(way):
+        place = place[_key(place, part, path, ".".join(way[:number]) or "base", part in place)]
+    place[_key(place, last, path, ".".join(way) or "base", True)] = value
 
 
-def _key(place, part, path, walked, new=False):
-    where = ".".join(walked) or "base"
+def _key(place, part, path, where, known):
     if isinstance(place, list):
         if not part.isdecimal() or int(part) >= len(place):
             raise InputError(
                 f"there is no {part} in {where}, which has {len(place)} entries counted from 0: mend {path}"
             )
         return int(part)
-    if not isinstance(place, dict) or not (new or part in place):
+    if not isinstance(place, dict) or not known:
         raise InputError(f"there is no {part} in {where}: mend {path}, or give {where} what it lacks")
     return part
 

@@ -16,8 +16,6 @@ from .space import Space
 
 # A worker that says nothing for so many of its intervals is taken for dead.
 SILENT_INTERVALS = 4
-# Settings that kill their process (out of memory, say) would otherwise be tried for ever.
-_RETRIES = 5
 
 
 def open_study(
@@ -25,23 +23,16 @@ def open_study(
 ) -> optuna.Study:
     """The study of this name, new if there is none; ``epochs`` are those of one training."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # Hyperband would split a few dozen trials of a dozen epochs into brackets of a few trials with a rung or two each.
-    # A cosine schedule lets large learning rates look bad in the first third, so that nothing is judged there.
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 3))
     path = database_file(name, runs)
+    beats = {"heartbeat_interval": heartbeat, "grace_period": SILENT_INTERVALS * heartbeat}
     # of two workers that make the tables at once, one would be refused
     with alone(path.with_suffix(".lock"), f"the database {path}", wait=60):
         return optuna.create_study(
-            storage=database(
-                name,
-                storage,
-                runs,
-                heartbeat_interval=heartbeat,
-                grace_period=SILENT_INTERVALS * heartbeat,
-                heartbeat_stale_trial_callback=retry(),
-            ),
+            storage=database(name, storage, runs, heartbeat_stale_trial_callback=retry(), **beats),
             sampler=SeededTPE(seed),
-            pruner=pruner,
+            # Hyperband would split a few dozen trials of a dozen epochs into brackets of a few trials with a rung or
+            # two each. A cosine schedule lets large learning rates look bad in the first third: not judged there.
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 3)),
             study_name=name,
             load_if_exists=True,
         )
@@ -50,8 +41,8 @@ def open_study(
 def about(space: Space, faces: FaceSet, weights: str | Path) -> dict[str, Any]:
     """What a study is about; its trials would not compare with those of another."""
     start = "none" if space.model == "model_a" else Path(weights).name
-    return {"space": space.definition(), "faces": faces.fingerprint, "weights": start,
-            "data": faces.name, "rendered": faces.rendered}  # fmt: skip
+    subject = {"space": space.definition(), "faces": faces.fingerprint, "weights": start}
+    return subject | {"data": faces.name, "rendered": faces.rendered}
 
 
 def differing(known: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
@@ -60,13 +51,7 @@ def differing(known: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 
 
 def agree(study: optuna.Study, wanted: dict[str, Any]) -> None:
-    """Keep what the study is about with it.
-
-    Raises
-    ------
-    InputError
-        If the study was begun with another space, other faces or other weights.
-    """
+    """Keep what the study is about with it; an InputError if it was begun with something else."""
     if keys := differing({**wanted, **study.user_attrs}, wanted):
         raise InputError(
             f"the study {study.study_name!r} was begun with other {keys[0]}: give another study name"
@@ -76,8 +61,8 @@ def agree(study: optuna.Study, wanted: dict[str, Any]) -> None:
 
 
 def retry() -> optuna.storages.RetryHeartbeatStaleTrialCallback:
-    """What queues the settings of a trial again that was stopped."""
-    return optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
+    """What queues the settings of a trial again that was stopped; not for ever, as they may kill their process."""
+    return optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=5)
 
 
 def database_file(name: str, runs: Path) -> Path:
@@ -88,13 +73,7 @@ def database_file(name: str, runs: Path) -> Path:
 
 
 def database(name: str, storage: str | None, runs: Path, **options: Any) -> optuna.storages.RDBStorage:
-    """A study's database: that of a URL, or its file.
-
-    Raises
-    ------
-    InputError
-        If it cannot be used.
-    """
+    """A study's database: that of a URL, or its file; an InputError if it cannot be used."""
     file = database_file(name, runs)
     url = storage or sqlalchemy.URL.create("sqlite", database=file.as_posix()).render_as_string()
     engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
@@ -109,37 +88,18 @@ def database(name: str, storage: str | None, runs: Path, **options: Any) -> optu
         ) from None
 
 
-class SeededTPE(optuna.samplers.BaseSampler):
+class SeededTPE(optuna.samplers.TPESampler):
     """The tree-structured Parzen estimator (Bergstra et al. 2011), seeded for each trial by its number.
 
     A number is given to one trial only, so no two workers, and no worker that is started again, draw the same. The
     constant liar takes running trials for bad ones, so that two workers do not look in the same place.
-
-    Parameters
-    ----------
-    seed : int
     """
 
     def __init__(self, seed: int):
+        super().__init__(constant_liar=True)
         self.seed = seed
-        self.inner = self._fresh(0)
-
-    def _fresh(self, number):
-        mixed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
-        return optuna.samplers.TPESampler(seed=mixed, constant_liar=True)
 
     def before_trial(self, study, trial):
-        self.inner = self._fresh(trial.number)
-        self.inner.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study, trial):
-        return self.inner.infer_relative_search_space(study, trial)
-
-    def sample_relative(self, study, trial, search_space):
-        return self.inner.sample_relative(study, trial, search_space)
-
-    def sample_independent(self, study, trial, param_name, param_distribution):
-        return self.inner.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(self, study, trial, state, values):
-        self.inner.after_trial(study, trial, state, values)
+        mixed = np.random.SeedSequence([self.seed, trial.number]).generate_state(1)[0]
+        super().__init__(seed=int(mixed), constant_liar=True)
+        super().before_trial(study, trial)

@@ -19,10 +19,6 @@ from .space import read_space, space_file
 from .study import about, database_file, differing
 
 KEPT = folders.REPORT / "results" / "search"
-# who trained it, and when, is no part of what a search found
-_LEFT_OUT = ["worker", "seconds"]
-# Fewer say nothing of a setting.
-_LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Search:
     about : dict
         space (its definition, as JSON), faces (fingerprint), weights, data (name), rendered, and value, in words.
     trials : DataFrame
-        The finished ones, see :func:`agegender_lib.training.search.search_table`.
+        The finished ones, see :func:`search_table`, without who trained them, and when.
     epochs : DataFrame
         trial, epoch, value (years).
     importances : DataFrame
@@ -64,17 +60,12 @@ def search_or_kept(
     space : str or Path
         A file, or the name of one in `notebooks/studies/`, which is also the study's.
     trials : int
-        See :func:`agegender_lib.training.search.run_search`.
+        See :func:`run_search`.
     train_missing : bool
         False trains nothing: what was not searched has no trials.
     runs : str or Path
     kept : Path
-        Folder in which `Outputs.search` keeps a search.
-
-    Raises
-    ------
-    InputError
-        If the space or the kept tables cannot be read.
+        Folder in which `Outputs.search` keeps a search; an InputError if what is there cannot be read.
     """
     name, wanted = space_file(space).stem, read_space(space)
     subject = about(wanted, faces, "pretrained")
@@ -99,11 +90,11 @@ def found_by(study: optuna.Study, subject: dict[str, Any] | None = None) -> Sear
         for epoch, value in sorted(trial.intermediate_values.items())
     ]
     values = [trial.value for trial in done if trial.state == TrialState.COMPLETE]
-    enough = len(values) >= _LEAST and len(set(values)) > 1
+    enough = len(values) >= 4 and len(set(values)) > 1
     shares = optuna.importance.get_param_importances(study) if enough else {}
     return Search(
         {**(subject or study.user_attrs), "value": VALUE_MEANING},
-        search_table(study, FINISHED).drop(columns=_LEFT_OUT),
+        search_table(study, FINISHED).drop(columns=["worker", "seconds"]),
         pd.DataFrame(epochs, columns=["trial", "epoch", "value"]),
         pd.DataFrame(shares.items(), columns=["setting", "importance"]),
     )
