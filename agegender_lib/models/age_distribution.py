@@ -16,18 +16,11 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
     whose spread holds both what each part is unsure of and how far the parts disagree (Lakshminarayanan et al. 2017,
     arXiv 1612.01474, section 2.4).
 
-    Parameters
-    ----------
-    model : keras.Model
-        With one image input, and an output ``age_output`` built by :mod:`agegender_lib.models.heads`, averaged or
-        not, as trained or as loaded from a file.
-
     Returns
     -------
     keras.Model or None
-        Same input and, where ``model`` holds no other models, its weights; output float32 [n, ages]: the probabilities
-        of the ages 0, 1, ... years, which sum to 1. None where an age does not come from a distribution, but from a
-        regression head.
+        Same input; output float32 [n, ages]: the probabilities of the ages 0, 1, ... years, which sum to 1. None where
+        an age does not come from a distribution, but from a regression head.
     """
     both = with_age_distribution(model)
     return None if both is None else keras.Model(both.input, both.outputs[-1], name="age_distribution")

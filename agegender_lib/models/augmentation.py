@@ -18,7 +18,8 @@ class FaceAugmentation(keras.layers.Layer):
 
     One affine transform does rotation, shift, zoom and mirror for a whole batch at once, then illumination
     (brightness, contrast), greying and erasing (Zhong et al. 2017, arXiv 1708.04896) follow. Outside training
-    only the rescaling is left. The layer belongs to the training graph, never to a saved model.
+    only the rescaling is left. Pixels that come from outside the image repeat its edge. The layer belongs to the
+    training graph, never to a saved model.
 
     Parameters
     ----------
@@ -34,17 +35,10 @@ class FaceAugmentation(keras.layers.Layer):
         Largest brightness added or taken away, on the scale [0, 1].
     contrast : float
         Largest relative change of contrast about the image's mean.
-    grey : float
-        Probability that a face loses its colour.
-    erase : float
-        Probability that a rectangle of 5 to 25 % of the face is covered with one random colour.
+    grey, erase : float
+        Probability that a face loses its colour, and that a rectangle of 5 to 25 % of it is covered with one colour.
     seed : int
-        Seed of the layer's own random stream, whose state is part of a training's checkpoint.
-
-    Notes
-    -----
-    Input uint8 or float [n, h, w, 3] in 0..255; output float [n, h, w, 3] in [0, 1]. Pixels that come from
-    outside the image repeat its edge.
+        Of the layer's own random stream, whose state is part of a training's checkpoint.
     """
 
     def __init__(

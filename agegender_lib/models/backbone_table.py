@@ -12,25 +12,12 @@ from . import face_weights, preprocessing
 class Backbone:
     """How one network of keras.applications is used here.
 
-    Attributes
-    ----------
-    build : callable
-        ``build(include_top, weights, input_shape)``.
-    preprocess : callable
-        From an image in [0, 1] to what the network was trained on, by built-in layers.
-    stages : tuple of (str, str)
-        Name of a stage, from the input upwards, and the last layer that belongs to it.
-    stem : (str, str), optional
-        The same for what comes before `stages`, where they do not begin at the input.
-    provenance : str
-        Who made the pre-trained weights, from what, and under which licence.
-    origin : str
-        What a report says of them when they were downloaded.
-    load : callable, optional
-        Fetches the pre-trained weights and puts them into a model. None: Keras itself does, from ImageNet.
-    folded_normalisation : bool
-        The pre-trained weights hold no statistics: BatchNormalization was folded into scales and shifts. On the
-        statistics of a batch the network would be another one, so it has to stay in inference mode.
+    ``stages`` (and a ``stem`` before them, where they do not begin at the input) are names from the input upwards, each
+    with the last layer that belongs to it. ``preprocess`` makes of an image in [0, 1] what the network was trained on,
+    by built-in layers. ``provenance`` says who made the pre-trained weights, from what, and under which licence;
+    ``origin`` what a report says of them. ``load`` fetches them into a model; without it, Keras itself does, from
+    ImageNet. With ``folded_normalisation``, BatchNormalization was folded into scales and shifts and has to stay in
+    inference mode.
     """
 
     build: Callable[..., keras.Model]

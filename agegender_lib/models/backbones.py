@@ -16,7 +16,7 @@ __all__ = ["BACKBONES", "KNOWN_FILES", "Backbone", "build_backbone", "load_weigh
 def build_backbone(
     name: str, weights: str | Path | None = "pretrained", side: int | None = 128
 ) -> tuple[keras.Model, str]:
-    """A backbone without its top, with weights in it.
+    """A backbone without its top, with weights in it, and in words where they came from; reports repeat it.
 
     Parameters
     ----------
@@ -26,21 +26,8 @@ def build_backbone(
         ``"pretrained"`` downloads, once, what this backbone is known for: Keras's own ImageNet file into Keras's
         cache, or the face weights into the project's. ``"imagenet"`` is the same where that is ImageNet. A path
         reads that Keras ``.weights.h5`` file; None or ``"none"`` starts from random weights.
-
     side : int or None
         Of the images in pixels; None leaves it open.
-
-    Returns
-    -------
-    base : keras.Model
-    origin : str
-        In words, where the weights came from; reports repeat it.
-
-    Raises
-    ------
-    InputError
-        If the backbone is unknown, has no ImageNet weights, the download is impossible, or the weights file is
-        missing or does not fit.
     """
     if name not in BACKBONES:
         raise InputError(f"backbone {name!r} is unknown: choose one of {', '.join(sorted(BACKBONES))}")
@@ -78,13 +65,7 @@ def backbone_in(model: keras.Model) -> keras.Model | None:
 
 
 def stages_of(base: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """The layers of each stage of a backbone by its name, from the input upwards; together they are all.
-
-    Parameters
-    ----------
-    base : keras.Model
-        From :func:`build_backbone`, or found inside a model that was built on one.
-    """
+    """The layers of each stage of a backbone by its name, from the input upwards; together they are all."""
     backbone = BACKBONES[base.name.removeprefix("shared_")]
     names = [layer.name for layer in base.layers]
     found, start = {}, 0

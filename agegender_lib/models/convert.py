@@ -23,14 +23,9 @@ _FACES = 32
 def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
     """Write a model in the format that ``path`` ends in, and ask the file about drawn faces before it takes its name.
 
-    Parameters
-    ----------
-    model : keras.Model
-        From :func:`load_model`.
-    path : str or Path
-        ``.keras`` and ``.h5`` are Keras's, ``.onnx`` is for ONNX Runtime and ``.tflite`` for LiteRT. In all of them
-        the picture is float32 [n, 128, 128, 3] in [0, 1], n any number, and the answers are ``gender_output`` and
-        ``age_output``.
+    ``.keras`` and ``.h5`` are Keras's, ``.onnx`` is for ONNX Runtime and ``.tflite`` for LiteRT. In all of them the
+    picture is float32 [n, 128, 128, 3] in [0, 1], n any number, and the answers are ``gender_output`` and
+    ``age_output``.
 
     Returns
     -------

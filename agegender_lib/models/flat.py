@@ -22,23 +22,13 @@ _SAID = "dtype", "data_format", "offset"
 
 
 def flat(model: keras.Model) -> keras.Model:
-    """The same function as one graph of layers, none of them a model.
+    """The same function as one graph of layers, none of them a model; ``model`` itself where it is flat already.
 
     Names stay, but for those of layers inside another model: ``shared_`` stands before a backbone's, ``member_2_``
     before those of a member, ``each_`` before the outputs of a network whose answers are averaged. So
     ``age_distribution`` ends the name of every layer that gives one, ``gender_output`` that of every layer that gives a
     P(female), and ``mirror_reverse`` that of every mirror. A layer that a face and its mirror image share is called
     twice.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Functional, one picture in; built-in layers, and models of such.
-
-    Returns
-    -------
-    keras.Model
-        With a copy of the weights; ``model`` itself where it is flat.
     """
     nested = any(isinstance(layer, keras.Model) for layer in model.layers)
     return rebuilt(model) if nested else model
@@ -82,20 +72,10 @@ def keras_2_config(config: dict) -> dict:
 
 
 def walk(model: keras.Model, visit: Callable) -> list:
-    """Call a flat model again, layer by layer, on its own input.
+    """Call a :func:`flat` model again, layer by layer, on its own input; returns its outputs.
 
-    Parameters
-    ----------
-    model : keras.Model
-        From :func:`flat`.
-    visit : callable
-        ``visit(layer, *arguments, **keywords)`` returns what stands for the layer's output: what the layer gives, or
-        another tensor.
-
-    Returns
-    -------
-    list of KerasTensor
-        The outputs.
+    ``visit(layer, *arguments, **keywords)`` returns what stands for the layer's output: what the layer gives, or
+    another tensor.
     """
     again = keras.models.clone_model(
         model, input_tensors=model.input, clone_function=lambda layer: layer, call_function=visit

@@ -4,7 +4,6 @@ Gradient-weighted class activation mapping: Selvaraju et al. 2017, arXiv 1610.02
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -47,11 +46,6 @@ def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int 
     -------
     float32 [n, 128, 128]
         From 0; what a pixel's unit is depends on the model, so that only the shape of a map means something.
-
-    Raises
-    ------
-    InputError
-        For another task, images of another shape or type, or on another backend than TensorFlow.
     """
     if task not in TASKS:
         raise InputError(f"there is no task {task!r} to look at: choose one of {', '.join(TASKS)}")
@@ -61,19 +55,7 @@ def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int 
 def grad_cams(
     networks: Mapping[str, keras.Model], images: np.ndarray, batch_size: int = 50
 ) -> dict[tuple[str, str], np.ndarray]:
-    """:func:`grad_cam` of several models, both tasks of each in one pass.
-
-    Parameters
-    ----------
-    networks : mapping of str to keras.Model
-    images : uint8 [n, 128, 128, 3]
-    batch_size : int
-
-    Returns
-    -------
-    dict
-        (name, task) to float32 [n, 128, 128].
-    """
+    """:func:`grad_cam` of several models, both tasks of each in one pass: (name, task) to float32 [n, 128, 128]."""
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
         raise InputError(
             f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]"
@@ -89,28 +71,15 @@ def explainer(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """:func:`grad_cam` of one model for faces that come one after the other.
 
     Tracing a model's graph takes seconds, a map then a fraction of one: what this returns keeps its graph, as long as
-    it is always called with the same number of faces.
-
-    Parameters
-    ----------
-    model : keras.Model
-
-    Returns
-    -------
-    callable
-        From faces, uint8 [n, 128, 128, 3], to their maps, float32 [2, n, 128, 128]: of the age, of the gender.
-
-    Raises
-    ------
-    InputError
-        On another backend than TensorFlow.
+    it is always called with the same number of faces, uint8 [n, 128, 128, 3]. It returns their maps, float32
+    [2, n, 128, 128]: of the age, of the gender.
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise InputError(
             f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}: set KERAS_BACKEND to tensorflow"
         )
-    contributions = _contributions(_Looked.at(flat(model)))
+    contributions = _contributions(*_looked_at(flat(model)))
 
     def maps_of(images):
         age, gender = np.asarray(contributions(images))
@@ -125,16 +94,6 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     A map that stays the same without the learned weights does not explain them (Adebayo et al. 2018, arXiv
     1810.03292). Kernels are normal with variance 2 / fan-in (He et al. 2015, arXiv 1502.01852), everything else is as
     in a network that was just built. What only computes (a mirror, a preprocessing, an expected age) is kept.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Stays as it is.
-    seed : int
-
-    Returns
-    -------
-    keras.Model
     """
     plain = flat(model)
     fresh, rng = keras.models.clone_model(plain), np.random.default_rng(seed)
@@ -149,94 +108,76 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """A flat model that gives, besides its answers, what Grad-CAM looks at.
+def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers.Dense]]:
+    """A flat model that gives P(female), age, the feature maps, and what each of these layers of a gender reads.
 
-    Attributes
-    ----------
-    model : keras.Model
-        Outputs: P(female), age, the feature maps, and what each layer that says a gender reads.
-    mirrored : list of bool
-        Of each feature map, whether the network saw the picture's mirror image there.
-    genders : list of keras.layers.Dense
+    The maps are the last with ``FEWEST`` places in a row or more, through which every way to an answer leads. There are
+    several where the model has members, mirrors the face (which is said of each map), or sees it at several sizes.
     """
+    calls, genders = [], []
+    leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included
+    mirrored = set()
 
-    model: keras.Model
-    mirrored: list[bool]
-    genders: list[layers.Dense]
+    def visit(layer, *arguments, **keywords):
+        output, inputs = layer(*arguments, **keywords), keras.tree.flatten(arguments)
+        calls.append((inputs, output))
+        leads_here[id(output)] = {id(output)}.union(*(leads_here.get(id(x), set()) for x in inputs))
+        if any(id(x) in mirrored for x in inputs) != layer.name.endswith("mirror_reverse"):
+            mirrored.add(id(output))
+        if layer.name.endswith("gender_output") and isinstance(layer, layers.Dense):
+            genders.append((layer, inputs[0]))
+        return output
 
-    @classmethod
-    def at(cls, plain: keras.Model) -> "_Looked":
-        """The last maps with ``FEWEST`` places in a row or more, through which every way to an answer leads.
-
-        There are several where the model has members, mirrors the face, or sees it at several sizes.
-        """
-        calls, genders = [], []
-        leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included
-        mirrored = set()
-
-        def visit(layer, *arguments, **keywords):
-            output, inputs = layer(*arguments, **keywords), keras.tree.flatten(arguments)
-            calls.append((inputs, output))
-            leads_here[id(output)] = {id(output)}.union(*(leads_here.get(id(x), set()) for x in inputs))
-            if any(id(x) in mirrored for x in inputs) != layer.name.endswith("mirror_reverse"):
-                mirrored.add(id(output))
-            if layer.name.endswith("gender_output") and isinstance(layer, layers.Dense):
-                genders.append((layer, inputs[0]))
-            return output
-
-        answers = walk(plain, visit)
-        if not genders:
-            raise InputError(
-                f"{plain.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model of this "
-                "project"
-            )
-        # from the answers back: what leads to one through small tensors only
-        small, found = {id(answer) for answer in answers}, {}
-        for inputs, output in reversed(calls):
-            if id(output) in small and len(output.shape) == 4 and min(output.shape[1:3]) >= FEWEST:
-                found[id(output)] = output
-            elif id(output) in small:
-                small.update(map(id, inputs))
-        # a map that shrinks in branches (Inception) leads to others, and all that they add is in its own gradient
-        maps = [each for key, each in found.items() if not leads_here[key] & found.keys() - {key}]
-        model = keras.Model(plain.input, [*answers, *maps, *(features for _, features in genders)])
-        return cls(model, [id(each) in mirrored for each in maps], [layer for layer, _ in genders])
+    answers = walk(plain, visit)
+    if not genders:
+        raise InputError(
+            f"{plain.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model of this "
+            "project"
+        )
+    # from the answers back: what leads to one through small tensors only
+    small, found = {id(answer) for answer in answers}, {}
+    for inputs, output in reversed(calls):
+        if id(output) in small and len(output.shape) == 4 and min(output.shape[1:3]) >= FEWEST:
+            found[id(output)] = output
+        elif id(output) in small:
+            small.update(map(id, inputs))
+    # a map that shrinks in branches (Inception) leads to others, and all that they add is in its own gradient
+    maps = [each for key, each in found.items() if not leads_here[key] & found.keys() - {key}]
+    model = keras.Model(plain.input, [*answers, *maps, *(features for _, features in genders)])
+    return model, [id(each) in mirrored for each in maps], [layer for layer, _ in genders]
 
 
-def _contributions(looked):
+def _contributions(model, mirrored, genders):
     """From uint8 faces to [2, n, 128, 128], of age and gender. This is the corner that knows TensorFlow."""
     import tensorflow as tf
 
     def contributions(images):
-        pixels, count = tf.cast(images, "float32") / 255.0, len(looked.mirrored)
+        pixels, count = tf.cast(images, "float32") / 255.0, len(mirrored)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(pixels)
-            p_female, age, *others = looked.model(pixels, training=False)
+            p_female, age, *others = model(pixels, training=False)
             maps, features = others[:count], others[count:]
             # before the sigmoid: where a model is sure, a probability has no gradient left
             logits = [
-                ops.matmul(x, layer.kernel) + layer.bias
-                for layer, x in zip(looked.genders, features, strict=True)
+                ops.matmul(x, layer.kernel) + layer.bias for layer, x in zip(genders, features, strict=True)
             ]
             answer = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
         return tf.stack(
             [
                 sum(
-                    _weighed(x, tape.gradient(said, x), mirrored)
-                    for x, mirrored in zip(maps, looked.mirrored, strict=True)
+                    _weighed(x, tape.gradient(said, x), turned)
+                    for x, turned in zip(maps, mirrored, strict=True)
                 )
                 for said in (age, answer)
             ]
         )
 
-    def _weighed(x, gradient, mirrored):
+    def _weighed(x, gradient, turned):
         if gradient is None:  # a branch of the other task
             return tf.zeros((tf.shape(x)[0], SIDE, SIDE))
         # the sum over places, not the mean: a map of many small places adds as much as one of few large ones
         cells = tf.einsum("nhwc,nc->nhw", x, tf.reduce_sum(gradient, axis=(1, 2)))
-        cells = cells[:, :, ::-1] if mirrored else cells
+        cells = cells[:, :, ::-1] if turned else cells
         return tf.image.resize(cells[..., None], (SIDE, SIDE))[..., 0]
 
     return tf.function(contributions, autograph=False)

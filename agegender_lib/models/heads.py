@@ -13,16 +13,7 @@ ARITHMETIC = "age_output", "age_ordinal_so_far", "mirror_reverse", "shared_input
 
 
 def gender_output(features):
-    """P(female) from a feature vector.
-
-    Parameters
-    ----------
-    features : KerasTensor, float32 [n, f]
-
-    Returns
-    -------
-    KerasTensor, float32 [n, 1], named ``gender_output``: probability in [0, 1] that the label is 1 (female).
-    """
+    """P(female), float32 [n, 1], from a feature vector."""
     return layers.Dense(1, activation="sigmoid", dtype="float32", name="gender_output")(features)
 
 
@@ -81,19 +72,11 @@ def _frozen(kernel, name, **choices):
 
 
 def average_flips(model: keras.Model) -> keras.Model:
-    """A model that answers with the mean of a face's and its mirror image's answers.
+    """A model that answers with the mean of a face's and its mirror image's answers, at twice the time.
 
-    The mirror is built from Permute and a frozen 1 x 1 convolution whose kernel is the reversed identity, because
-    a saved model may hold built-in layers only (and a Dense layer may come only after a small feature map).
-
-    Parameters
-    ----------
-    model : keras.Model
-        Outputs ``[gender_output, age_output]``.
-
-    Returns
-    -------
-    keras.Model with the same input and outputs, sharing ``model``'s weights; one answer costs twice the time.
+    It has the same input and outputs and shares ``model``'s weights. The mirror is built from Permute and a frozen 1 x
+    1 convolution whose kernel is the reversed identity, because a saved model may hold built-in layers only (and a
+    Dense layer may come only after a small feature map).
     """
     image = keras.Input(model.input_shape[1:], name="image")
     width = model.input_shape[2]
@@ -115,19 +98,10 @@ def average_flips(model: keras.Model) -> keras.Model:
 
 
 def average_members(members: Sequence[keras.Model]) -> keras.Model:
-    """One model that answers with the mean of its members' answers.
+    """One model that answers with the mean of its members' answers, sharing their weights.
 
     Networks that differ in nothing but chance err differently, and the mean errs less than its members do on
     average (Krogh & Vedelsby 1995, eq. 6; Lakshminarayanan et al. 2017, arXiv 1612.01474).
-
-    Parameters
-    ----------
-    members : sequence of keras.Model
-        Each with one image input of the same shape and the outputs ``[gender_output, age_output]``.
-
-    Returns
-    -------
-    keras.Model with the same input and outputs, sharing the members' weights.
     """
     image = keras.Input(members[0].input_shape[1:], name="image")
     # members come from files and have one name; a model's parts need different ones

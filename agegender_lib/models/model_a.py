@@ -15,8 +15,7 @@ def build_model_a(variant: str = "default", **choices) -> keras.Model:
     Parameters
     ----------
     variant : {"default", "original"}
-        ``default`` is this project's own network (:func:`build_residual`), ``original`` the one of the report
-        this project starts from (:func:`build_original`).
+        :func:`build_residual`, or :func:`build_original`.
     **choices
         Passed on to that builder.
 
@@ -61,13 +60,10 @@ def build_residual(
     dropout : float
         Share of pooled features dropped before each head.
     age_head : {"distribution", "ordinal", "regression"}
-        See :func:`agegender_lib.models.heads.age_output`.
     block : {"residual", "plain"}
         With identity mappings, or the same convolutions one after the other.
     excitation : bool
-        Whether blocks weigh their channels.
     pooling : {"average", "max", "both"}
-        Global pooling of the last feature map.
     input_scaling : {"fixed", "image", "none"}
         [0, 1] to [-2, 2] whatever the image; each image to mean 0 and variance 1; or as it is.
     side : int
@@ -77,12 +73,7 @@ def build_residual(
     _choose(block=(block, ("residual", "plain")), pooling=(pooling, ("average", "max", "both")))
     _choose(input_scaling=(input_scaling, ("fixed", "image", "none")))
     image, x = _input(side)
-    if input_scaling == "fixed":
-        x = layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(x)
-    elif input_scaling == "image":
-        x = layers.LayerNormalization(
-            axis=(1, 2, 3), center=False, scale=False, epsilon=1e-3, name="shared_input_scale"
-        )(x)
+    x = _scaled(x, input_scaling)
     x = _conv(x, stem, "shared_stem_conv", strides=2)
     for stage, width in enumerate(widths, start=1):
         for number in range(1, blocks + 1):
@@ -131,26 +122,18 @@ def build_original(
         Units of each branch's hidden dense layer.
     dropout : float
         Share dropped after each block; twice as much before the outputs.
-    age_head : {"regression", "distribution", "ordinal"}
-    side : int
-        Pixels to which the model itself resizes its input; 128 leaves it alone.
+    age_head, side
+        As of :func:`build_residual`.
     """
     _choose(normalisation=(normalisation, ("after", "before")), pooling=(pooling, ("max", "average")))
     _choose(features=(features, ("flatten", "global")))
     if not 0 <= split_after <= len(filters) + 1:
         raise ValueError(f"split_after is {split_after}; choose 0 to {len(filters) + 1}")
 
-    def block(x, index, branch):
-        name = f"{branch}_block{index + 1}"
-        x = layers.Conv2D(filters[index], 3, padding="same", name=f"{name}_conv")(x)
-        if normalisation == "before":
-            x = layers.BatchNormalization(name=f"{name}_norm")(x)
-        x = layers.ReLU(name=f"{name}_relu")(x)
-        if normalisation == "after":
-            x = layers.BatchNormalization(name=f"{name}_norm")(x)
-        pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
-        x = pool(2, name=f"{name}_pool")(x)
-        return layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    def blocks(x, branch, start, end=None):
+        for number, width in enumerate(filters[start:end], start + 1):
+            x = _original_block(x, width, f"{branch}_block{number}", normalisation, pooling, dropout)
+        return x
 
     def collected(x, branch):
         collect = layers.Flatten if features == "flatten" else layers.GlobalAveragePooling2D
@@ -159,21 +142,25 @@ def build_original(
         return layers.Dropout(min(0.9, 2 * dropout), name=f"{branch}_dense_dropout")(x)
 
     image, x = _input(side)
-    for index in range(min(split_after, len(filters))):
-        x = block(x, index, "shared")
+    x = blocks(x, "shared", 0, split_after)
     if split_after > len(filters):
         gender = age = collected(x, "shared")
     else:
-        branches = {}
-        for branch in ("gender", "age"):
-            y = x
-            for index in range(split_after, len(filters)):
-                y = block(y, index, branch)
-            branches[branch] = collected(y, branch)
-        gender, age = branches["gender"], branches["age"]
-    return keras.Model(
-        image, [gender_output(gender), age_output(age, age_head)], name="age_gender_A_original"
-    )
+        gender, age = (collected(blocks(x, branch, split_after), branch) for branch in ("gender", "age"))
+    outputs = [gender_output(gender), age_output(age, age_head)]
+    return keras.Model(image, outputs, name="age_gender_A_original")
+
+
+def _original_block(x, width, name, normalisation, pooling, dropout):
+    x = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv")(x)
+    if normalisation == "before":
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    if normalisation == "after":
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
+    x = pool(2, name=f"{name}_pool")(x)
+    return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 
 
 def _choose(**choices):
@@ -185,6 +172,17 @@ def _choose(**choices):
 def _input(side):
     image = keras.Input(IMAGE_SHAPE, name="image")
     return image, resized(image, side, "shared_input_resize")
+
+
+def _scaled(x, how):
+    if how == "fixed":
+        return layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(x)
+    if how == "image":
+        own = layers.LayerNormalization(
+            axis=(1, 2, 3), center=False, scale=False, epsilon=1e-3, name="shared_input_scale"
+        )
+        return own(x)
+    return x
 
 
 def _conv(x, width, name, kernel=3, strides=1):

@@ -38,12 +38,10 @@ def build_model_b(
         Units of each branch's hidden layer.
     dropout, noise : float
         Share of units dropped, and standard deviation of the noise added, while training.
-    age_head : {"distribution", "regression"}
+    age_head : {"distribution", "ordinal", "regression"}
     freeze_normalisation : bool, optional
-        Keep the backbone's BatchNormalization on the statistics of its pre-training, by ``trainable=False``
-        (in Keras 3 a call with ``training=False`` inside a functional model is overridden by ``fit``). Default:
-        yes for pre-trained, no for random weights, whose statistics mean nothing. Pre-trained weights that hold
-        no statistics (``folded_normalisation``) cannot do without.
+        Keep the backbone's BatchNormalization on the statistics of its pre-training. Default: yes for pre-trained, no
+        for random weights, whose statistics mean nothing. ``folded_normalisation`` cannot do without.
     side : int or sequence of int
         Pixels at which the backbone sees the face, resized inside the model; of several it sees the face at each,
         with the same weights, and the branches leave all its features side by side.
@@ -53,41 +51,18 @@ def build_model_b(
     keras.Model
         As :func:`agegender_lib.models.build_model_a`; ``model.weights_origin`` says in words where the
         backbone's weights came from.
-
-    Raises
-    ------
-    InputError
-        See :func:`agegender_lib.models.backbones.build_backbone`; also for `freeze_normalisation` False where the
-        weights cannot do without.
     """
     sides = [side] if isinstance(side, int) else list(side)
     base, origin = build_backbone(backbone, weights, sides[0] if len(sides) == 1 else None)
     pretrained = not origin.startswith("random")
-    if freeze_normalisation is None:
-        freeze_normalisation = pretrained
-    if not freeze_normalisation and pretrained and BACKBONES[backbone].folded_normalisation:
+    if freeze_normalisation is False and pretrained and BACKBONES[backbone].folded_normalisation:
         raise InputError(
             f"freeze_normalisation is False, but the pre-trained {backbone} has no statistics to go on from: its "
             "BatchNormalization is folded and only works in inference mode; leave freeze_normalisation out"
         )
-    for layer in base.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = not freeze_normalisation
-            if not freeze_normalisation:
-                # statistics that start from nothing must keep up with a training of a few hundred steps
-                layer.momentum = 0.9
+    _freeze(_normalisations(base), pretrained if freeze_normalisation is None else freeze_normalisation)
     image = keras.Input(IMAGE_SHAPE, name="image")
-    x = BACKBONES[backbone].preprocess(image)
-    pools = []
-    for pixels in sides:
-        # the last shared layer has the same name, however many there are: heads are trained from it on
-        name = f"shared_pool_average{f'_{pixels}' if len(sides) > 1 else ''}"
-        pools.append(
-            layers.GlobalAveragePooling2D(name=name)(
-                base(resized(x, pixels, f"shared_input_resize_{pixels}"))
-            )
-        )
-    x = pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_average")(pools)
+    x = _pooled(base, BACKBONES[backbone].preprocess(image), sides)
 
     def branch(name):
         y = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)
@@ -101,20 +76,30 @@ def build_model_b(
     return model
 
 
+def _freeze(normalisations, frozen):
+    """By ``trainable``, not by ``training=False``: in Keras 3, fit overrides that inside a functional model."""
+    for layer in normalisations:
+        layer.trainable = not frozen
+        if not frozen:
+            # statistics that start from nothing must keep up with a training of a few hundred steps
+            layer.momentum = 0.9
+
+
+def _pooled(base, x, sides):
+    """The backbone's pooled features; their last layer has one name, because heads are trained from it on."""
+    pools = []
+    for pixels in sides:
+        name = f"shared_pool_average{f'_{pixels}' if len(sides) > 1 else ''}"
+        features = base(resized(x, pixels, f"shared_input_resize_{pixels}"))
+        pools.append(layers.GlobalAveragePooling2D(name=name)(features))
+    return pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_average")(pools)
+
+
 def set_trainable(model: keras.Model, what: str) -> None:
     """Choose what a stage of fine-tuning changes; frozen BatchNormalization stays frozen.
 
-    Parameters
-    ----------
-    model : keras.Model
-    what : str
-        ``"all"``, ``"heads"`` (nothing of the backbone), or the name of a backbone's stage (see
-        :func:`agegender_lib.models.stages_of`) or layer from which on, upwards, everything learns.
-
-    Raises
-    ------
-    ValueError
-        If the backbone has no such stage or layer.
+    ``what`` is "all", "heads" (nothing of the backbone), or the name of a backbone's stage (see :func:`stages_of`) or
+    layer from which on, upwards, everything learns. A ValueError if there is no such stage or layer.
     """
     base = backbone_in(model)
     if base is None:
@@ -131,7 +116,11 @@ def set_trainable(model: keras.Model, what: str) -> None:
     # decided when the model was built: see freeze_normalisation
     frozen = getattr(base, "frozen_normalisation", None)
     if frozen is None:
-        norms = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
+        norms = _normalisations(base)
         frozen = base.frozen_normalisation = {layer.name for layer in norms if not layer.trainable}
     for index, layer in enumerate(base.layers):
         layer.trainable = index >= first and layer.name not in frozen
+
+
+def _normalisations(base):
+    return [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]

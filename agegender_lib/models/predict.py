@@ -27,7 +27,7 @@ def predict(
     progress : bool
         Show a bar on standard error.
     rows : int [m], optional
-        Answer to these rows of ``images`` only, in this order, without a copy of all of them as ``images[rows]`` is.
+        Answer to these rows of ``images`` only, in this order.
 
     Returns
     -------
@@ -56,25 +56,10 @@ def in_batches(
     rows: np.ndarray | None = None,
     doing: str | None = None,
 ) -> list[np.ndarray]:
-    """What a function of a batch of images says of many, asked with full batches only: its graph is traced once.
+    """What a function of ``batch_size`` images says of many, asked with full batches only: its graph is traced once.
 
-    Parameters
-    ----------
-    answer : callable
-        From ``batch_size`` images to arrays with a row for each.
-    images : array [n, ...]
-        May be memory-mapped.
-    batch_size : int
-        The last batch is filled up with zeros.
-    rows : int [m], optional
-        Of ``images``, as for :func:`predict`.
-    doing : str, optional
-        What a bar on standard error says; none is shown without.
-
-    Returns
-    -------
-    list of array
-        The function's answers, a row per image.
+    The last batch is filled up with zeros. ``rows`` are those of :func:`predict`, ``doing`` is what a bar on standard
+    error says. Returns the function's answers, a row per image.
     """
     count, parts = len(images) if rows is None else len(rows), []
     # without any image the zeros alone are asked about: their answers have the right shapes

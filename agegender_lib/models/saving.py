@@ -30,10 +30,12 @@ _SMALL = 4096  # bytes of an array that are not worth compressing
 def load_model(path: str | Path) -> keras.Model:
     """A model file as the marker loads it, or a clear refusal.
 
+    Code inside a file is never run (Keras safe mode).
+
     Parameters
     ----------
     path : str or Path
-        A ``.keras`` or ``.h5`` file. Code inside a file is never run (Keras safe mode).
+        A ``.keras`` or ``.h5`` file.
 
     Raises
     ------
@@ -127,16 +129,10 @@ def _without_advice() -> Iterator[None]:
 
 
 def round_weights(model: keras.Model, bits: int) -> None:
-    """Round every float32 weight to ``bits`` significant bits, to nearest, in place.
+    """Round every float32 weight to ``bits`` (2 to 24) significant bits, to nearest, in place.
 
     float32 has 24. The zeros that are left at the end of each number are what compresses. The relative change
     of a weight is at most 2 ** -bits.
-
-    Parameters
-    ----------
-    model : keras.Model
-    bits : int
-        2 to 24.
     """
     model.set_weights([rounded(weight, bits) for weight in model.get_weights()])
 

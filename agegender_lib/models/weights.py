@@ -46,13 +46,7 @@ def download_timeout() -> Iterator[None]:
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
-    """Load a ``.weights.h5`` file, or refuse it naming the first layer that differs.
-
-    Raises
-    ------
-    InputError
-        If the file is no Keras weights file or holds another network's weights.
-    """
+    """Load a ``.weights.h5`` file, or refuse it with an InputError that names the first layer that differs."""
     path = Path(path)
     shapes: dict[str, list[tuple[int, ...]]] = {}
     try:

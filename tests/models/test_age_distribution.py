@@ -115,7 +115,7 @@ def run(tmp_path):
 
 def test_held_out_faces_get_their_distributions_once(run):
     folder, faces, model = run
-    found = age_distributions(folder, faces, batch_size=3)
+    found = age_distributions(folder, faces)
     assert found.index.tolist() == ["3.jpg", "0.jpg", "2.jpg", "1.jpg"] and found.columns.tolist() == list(
         range(117)
     )
