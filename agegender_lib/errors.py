@@ -9,10 +9,8 @@ _LONGEST = 2000
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one sentence that says what was found, where, and what to do. The command line prints it
-    without a traceback and exits with code 2.
-
-    What was found may be as long as a file: a message of more than 2,000 characters loses its middle.
+    The message is one sentence that says what was found, where, and what to do. The command line prints it without a
+    traceback and exits with code 2. One of more than 2,000 characters loses its middle.
     """
 
     def __init__(self, message: str = ""):

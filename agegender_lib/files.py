@@ -25,11 +25,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffix, because Keras decides the format by it. A process that is killed in the block
     leaves the temporary file, see :func:`clear_left_over`.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written, for want of room or of a permission.
     """
     path = Path(path)
     temporary = None
@@ -75,14 +70,9 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def clear_left_over(folder: Path, stem: str = "*") -> None:
-    """Remove what killed processes were just writing in a folder.
+    """Remove what killed processes were just writing in a folder, or only what was to become a file of this stem.
 
-    Parameters
-    ----------
-    folder : Path
-        Of which the caller holds the lock, because what another process is writing now looks the same.
-    stem : str
-        Only what was to become a file with this name, without suffix.
+    The caller holds the folder's lock, because what another process is writing now looks the same.
     """
     name = stem if stem == "*" else glob.escape(stem)
     for left_over in Path(folder).glob(f"{WRITING}{name}-*"):
@@ -90,13 +80,7 @@ def clear_left_over(folder: Path, stem: str = "*") -> None:
 
 
 def check_writable(folder: Path, cure: str) -> None:
-    """Try whether a folder can be written, or made where it is not there yet; nothing is left behind.
-
-    Raises
-    ------
-    InputError
-        If not; ``cure`` says what to do then.
-    """
+    """Try whether a folder can be written, or made where it is not there yet; ``cure`` says what to do if not."""
     there = Path(folder).absolute()
     while not there.exists():
         there = there.parent
@@ -159,13 +143,7 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """The content of a YAML file; ``what`` says in an error what it was to be, such as "study".
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, is no YAML, or names a thing twice.
-    """
+    """The content of a YAML file; ``what`` says in an error what it was to be, such as "study"."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (

@@ -39,10 +39,7 @@ def alone(path: str | Path, what: str, wait: float = 0.0) -> Iterator[None]:
     Raises
     ------
     Busy
-        If another process, or another thread of this one, still holds it then. The message names process, machine
-        and time.
-    InputError
-        If the lock file cannot be written.
+        If another process, or another thread of this one, still holds it then.
     """
     path = Path(path)
     lock = FileLock(path, on_acquired=_sign)

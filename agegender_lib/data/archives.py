@@ -47,21 +47,10 @@ def check_source(source: Path) -> None:
 
 
 def read_files(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
-    """Read every file of a source, in the order in which they lie there.
+    """Read every file of a source, in the order in which they lie there: its path inside the source, and what is in it.
 
-    Parameters
-    ----------
-    source : Path
-        A folder (searched recursively), or an archive ending in .tar, .tar.gz, .tgz or .zip.
-    objection : callable
-        Asked with each path; a file for which it returns a reason is not read.
-
-    Yields
-    ------
-    path : str
-        The file's path inside the source.
-    content : bytes or str
-        What is in the file, or, as str, the reason why it was not read.
+    ``objection`` is asked with each path; a file for which it returns a reason is not read, and that reason is yielded
+    instead of its bytes, as is any other.
 
     Raises
     ------

@@ -12,22 +12,7 @@ AGE_BAND_EDGES = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, np.inf)
 
 
 def age_band(ages: ArrayLike) -> pd.Categorical:
-    """Put ages into bands.
-
-    Parameters
-    ----------
-    ages : array-like, shape [n]
-        Years, whole or fractional, 0 or more.
-
-    Returns
-    -------
-    pandas.Categorical
-        Length n, ordered, always with all of ``AGE_BANDS`` as categories.
-
-    Raises
-    ------
-    InputError
-        When an age is negative or missing.
+    """Put ages, in years, into bands: ordered, always with all of ``AGE_BANDS`` as categories.
 
     Examples
     --------

@@ -7,15 +7,9 @@ An entry is a folder ``<name>-<first 12 digits of the fingerprint>`` in the cach
     rejected.csv    a row per file of the source that could not be used
     meta.json       source, fingerprint, name, rendered, number of faces, VERSION
 
-The source in meta.json is a hash of its full path and of sizes and modification times: of the archive, or of
-every file in the folder. While these stay the same the source counts as unchanged and its entry is used
-without reading a face; a file changed in place with its size and time kept goes unnoticed. Delete the
-entry to import anew. A source some of whose files could not be read is read again the next time, because neither a
-file's permission nor a drive that failed for a moment shows in its key. So is one whose faces came from another source
-meanwhile: an entry belongs to the last.
-
-Everything is written to a hidden folder first and renamed when complete, so a killed import leaves no entry. Of two
-processes that import into the same cache one waits.
+The source in meta.json is a hash of its full path and of sizes and modification times. While these stay the same its
+entry is used without reading a face. A source some of whose files could not be read is read again the next time. So is
+one whose faces came from another source meanwhile: an entry belongs to the last. A killed import leaves no entry.
 """
 
 import csv
@@ -43,7 +37,7 @@ _TEXT = {"file": str, "timestamp": str, "reason": str}
 
 
 def source_key(source: Path) -> str:
-    """Hash of a source's place, sizes and modification times; see the module's text for the rule."""
+    """Hash of a source's place, and of size and modification time of the archive, or of every file in the folder."""
     digest = hashlib.sha256(os.fsencode(source.resolve()))
     for file in list_folder(source) if source.is_dir() else [source]:
         status = file.stat() if file.exists() else file.lstat()  # a dead link
@@ -74,10 +68,7 @@ def open_entry(folder: Path, key: str | None = None) -> FaceSet | None:
 
 @contextmanager
 def work_folder(cache: Path) -> Iterator[Path]:
-    """A hidden folder in the cache to write an entry in; gone afterwards unless it was renamed.
-
-    One process at a time has it; another waits here.
-    """
+    """A hidden folder in the cache for one process to write an entry in; gone afterwards unless it was renamed."""
     folder = cache / _WORK  # not mkdtemp, whose folders nobody else may read
     try:
         with alone(cache / f"{_WORK}.lock", f"importing faces into {cache}", math.inf):
@@ -102,10 +93,7 @@ def save_entry(
     rejected: pd.DataFrame,
     meta: dict[str, str | bool],
 ) -> FaceSet:
-    """Complete the entry whose images.npy already lies in ``work``, move it into place and open it.
-
-    ``meta`` holds name, fingerprint and rendered.
-    """
+    """Complete the entry whose images.npy already lies in ``work``, move it into place and open it."""
     entry = cache / f"{meta['name']}-{meta['fingerprint'][:12]}"
     _write_csv(table, work / "table.csv")
     _write_csv(rejected, work / "rejected.csv")

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,86 +20,17 @@ _GREY = 128
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil a face, and how much.
+    """One way to spoil a face, with five strengths from hardly visible to one that hurts a person too.
 
-    Attributes
-    ----------
-    title : str
-        In a few words, for figures.
-    unit : str
-        Of the strengths.
-    neutral : float
-        The strength that leaves a face as it is (for JPEG: almost).
-    strengths : tuple of float
-        Five, from hardly visible to one that hurts a person too. Some fall: a lower JPEG quality spoils more.
+    ``neutral`` is the strength that leaves a face as it is (for JPEG: almost). Some strengths fall: a lower JPEG
+    quality spoils more.
     """
 
     title: str
     unit: str
     neutral: float
     strengths: tuple[float, ...]
-
-
-# The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets. Their
-# strengths begin where a photograph is plainly spoilt; these begin lower, so that curves show where harm begins.
-CORRUPTIONS = {
-    "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6)),
-    "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75)),
-    "jpeg": Corruption("JPEG", "quality", 100, (60, 30, 15, 9, 5)),
-    "low_resolution": Corruption("Low resolution", "pixels of side", 128, (64, 40, 24, 16, 10)),
-    "darker": Corruption("Darker", "× brightness", 1, (0.75, 0.5, 0.3, 0.18, 0.1)),
-    "brighter": Corruption("Brighter", "× brightness", 1, (1.25, 1.6, 2, 2.8, 4)),
-    "rotation": Corruption("Rotation", "degrees", 0, (5, 12, 25, 45, 90)),
-    "eyes": Corruption("Eyes covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1)),
-    "mouth": Corruption("Mouth covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1)),
-}
-
-
-def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np.ndarray:
-    """Faces spoilt in one way, each by itself: what else is in the batch does not matter.
-
-    Blur is Gaussian; noise is Gaussian, independent per pixel and channel; low resolution shrinks the face to a small
-    square and enlarges it (bicubic); brightness multiplies the stored values; rotation is counter-clockwise about the
-    centre, and the corners repeat the picture's edge, as in training; a covered region of ``data.regions`` is a grey
-    bar over its whole width that grows from its middle row.
-
-    Parameters
-    ----------
-    images : uint8 [n, 128, 128, 3]
-    name : str
-        One of ``CORRUPTIONS``.
-    strength : float
-        In that corruption's unit; not only the five of the table.
-    seed : int
-        Of the noise, which also depends on the picture itself: at every strength it is the same, only larger.
-
-    Returns
-    -------
-    uint8 [n, 128, 128, 3]
-
-    Raises
-    ------
-    InputError
-        For an unknown name, or images of another shape or type.
-    """
-    if name not in CORRUPTIONS:
-        raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")
-    if images.dtype != np.uint8 or images.shape[1:] != (128, 128, 3):
-        raise InputError(
-            f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]"
-        )
-    spoilt = np.empty_like(images)
-    for number, image in enumerate(images):
-        spoilt[number] = _WAYS[name](image, strength, seed)
-    return spoilt
-
-
-def corrupted_examples(image: np.ndarray) -> dict[str, np.ndarray]:
-    """One face, uint8 [128, 128, 3], under every corruption: name to uint8 [5, 128, 128, 3], weakest first."""
-    return {
-        name: np.concatenate([corrupt(image[None], name, strength) for strength in way.strengths])
-        for name, way in CORRUPTIONS.items()
-    }
+    spoil: Callable
 
 
 def _blur(image, sigma, seed):
@@ -145,14 +77,60 @@ def _covering(region):
     return cover
 
 
-_WAYS = {
-    "blur": _blur,
-    "noise": _noise,
-    "jpeg": _jpeg,
-    "low_resolution": _low_resolution,
-    "darker": _brightness,
-    "brighter": _brightness,
-    "rotation": _rotation,
-    "eyes": _covering("eyes"),
-    "mouth": _covering("mouth"),
+# The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets. Their
+# strengths begin where a photograph is plainly spoilt; these begin lower, so that curves show where harm begins.
+CORRUPTIONS = {
+    "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6), _blur),
+    "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75), _noise),
+    "jpeg": Corruption("JPEG", "quality", 100, (60, 30, 15, 9, 5), _jpeg),
+    "low_resolution": Corruption(
+        "Low resolution", "pixels of side", 128, (64, 40, 24, 16, 10), _low_resolution
+    ),
+    "darker": Corruption("Darker", "× brightness", 1, (0.75, 0.5, 0.3, 0.18, 0.1), _brightness),
+    "brighter": Corruption("Brighter", "× brightness", 1, (1.25, 1.6, 2, 2.8, 4), _brightness),
+    "rotation": Corruption("Rotation", "degrees", 0, (5, 12, 25, 45, 90), _rotation),
+    "eyes": Corruption("Eyes covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("eyes")),
+    "mouth": Corruption("Mouth covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("mouth")),
 }
+
+
+def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np.ndarray:
+    """Faces spoilt in one way, each by itself: what else is in the batch does not matter.
+
+    Blur is Gaussian; noise is Gaussian, independent per pixel and channel; low resolution shrinks the face to a small
+    square and enlarges it (bicubic); brightness multiplies the stored values; rotation is counter-clockwise about the
+    centre, and the corners repeat the picture's edge, as in training; a covered region of ``data.regions`` is a grey
+    bar over its whole width that grows from its middle row.
+
+    Parameters
+    ----------
+    images : uint8 [n, 128, 128, 3]
+    name : str
+        One of ``CORRUPTIONS``.
+    strength : float
+        In that corruption's unit; not only the five of the table.
+    seed : int
+        Of the noise, which also depends on the picture itself: at every strength it is the same, only larger.
+
+    Returns
+    -------
+    uint8 [n, 128, 128, 3]
+    """
+    if name not in CORRUPTIONS:
+        raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")
+    if images.dtype != np.uint8 or images.shape[1:] != (128, 128, 3):
+        raise InputError(
+            f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]"
+        )
+    spoilt = np.empty_like(images)
+    for number, image in enumerate(images):
+        spoilt[number] = CORRUPTIONS[name].spoil(image, strength, seed)
+    return spoilt
+
+
+def corrupted_examples(image: np.ndarray) -> dict[str, np.ndarray]:
+    """One face, uint8 [128, 128, 3], under every corruption: name to uint8 [5, 128, 128, 3], weakest first."""
+    return {
+        name: np.concatenate([corrupt(image[None], name, strength) for strength in way.strengths])
+        for name, way in CORRUPTIONS.items()
+    }

@@ -29,15 +29,9 @@ def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
     what the coursework's files are: PIL's bicubic resize to 128 x 128, then a round trip through JPEG at
     quality 75.
 
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-
     Returns
     -------
-    pixels : numpy.ndarray
-        uint8 ``[128, 128, 3]``, RGB.
+    pixels : uint8 [128, 128, 3]
     rendered : bool
         True when the JPEG carries the comment of a drawn face.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from agegender_lib import folders
 from agegender_lib.data.archives import read_files
 from agegender_lib.data.fetch import fetch
-from agegender_lib.data.filenames import parse_name
+from agegender_lib.data.filenames import name_problem
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing_folder
 
@@ -43,15 +43,6 @@ def download_faces(source: str = "huggingface", folder: str | Path = folders.CAC
     -------
     Path
         `folder/UTKFace.tar.gz` from Hugging Face, the folder `folder/UTKFace` from Kaggle.
-
-    Raises
-    ------
-    InputError
-        The faces could not be had, or what came is not UTKFace; nothing is left under the final name.
-
-    References
-    ----------
-    Zhang, Song and Qi, "Age Progression/Regression by Conditional Adversarial Autoencoder", CVPR 2017.
     """
     homes = {"huggingface": (ARCHIVE, _from_hugging_face), "kaggle": (FACES, _from_kaggle)}
     if source not in homes:
@@ -66,14 +57,8 @@ def download_faces(source: str = "huggingface", folder: str | Path = folders.CAC
 
 
 def require_faces(source: Path) -> int:
-    """Number of UTKFace-named JPEGs in a folder or an archive, which is read to its end.
-
-    Raises
-    ------
-    InputError
-        The archive is damaged, or there are far fewer faces than UTKFace has.
-    """
-    contents = read_files(source, _objection)
+    """Number of UTKFace-named JPEGs in a folder or an archive, which is read to its end; refused if far too few."""
+    contents = read_files(source, name_problem)
     count = sum(isinstance(content, bytes) and content.startswith(b"\xff\xd8\xff") for _, content in contents)
     if count < FEWEST:
         raise InputError(
@@ -81,14 +66,6 @@ def require_faces(source: Path) -> int:
             "remove it and try another source"
         )
     return count
-
-
-def _objection(path: str) -> str | None:
-    try:
-        parse_name(path.rpartition("/")[2])
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def _from_hugging_face(archive: Path) -> None:

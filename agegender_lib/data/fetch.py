@@ -8,17 +8,6 @@ from agegender_lib.errors import InputError
 def fetch(url: str, path: str | Path, sha256: str) -> Path:
     """Bring a file to `path`, unless it is there already.
 
-    Parameters
-    ----------
-    url : address, http or https; redirects are followed.
-    path : the file to write; missing folders are made.
-    sha256 : its checksum, 64 hexadecimal digits.
-
-    Returns
-    -------
-    Path
-        `path`.
-
     Raises
     ------
     InputError

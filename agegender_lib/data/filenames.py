@@ -33,11 +33,6 @@ def parse_name(name: str) -> FaceName:
 
     Plain `.jpg` and `.jpeg` endings, capitals, a stray space and a missing dot are accepted.
 
-    Parameters
-    ----------
-    name : str
-        The file name without folders.
-
     Returns
     -------
     FaceName
@@ -74,6 +69,20 @@ def parse_name(name: str) -> FaceName:
     if not _is_number(fields[3]):
         raise InputError(f"{name!r}: the datetime field is {fields[3]!r}, expected digits only")
     return FaceName(age, gender, race, fields[3])
+
+
+def name_problem(path: str) -> str | None:
+    """Why a file's name says nothing of a face; None where it does."""
+    try:
+        parse_name(base_name(path))
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def base_name(path: str) -> str:
+    """The file's own part of a path as an archive writes it."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def printable(path: str) -> str:

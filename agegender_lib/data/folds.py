@@ -20,7 +20,7 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns file, age (years), gender and duplicate_group (-1 = none); n rows.
+        As for :func:`split_faces`; n rows.
     folds : int
         From 2 to n.
     seed : int
@@ -28,14 +28,8 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
 
     Returns
     -------
-    numpy.ndarray
-        int64 ``[n]``: the fold of every face, counted from 1. Sizes differ by one at most.
-
-    Raises
-    ------
-    InputError
-        When folds or seed cannot be used, a file name occurs twice, or the duplicate groups are too large for
-        folds of equal size.
+    int64 [n]
+        The fold of every face, counted from 1. Sizes differ by one at most.
     """
     whole = isinstance(folds, numbers.Integral) and not isinstance(folds, bool)
     if not whole or not 2 <= folds <= len(table):
@@ -54,25 +48,7 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
 
 
 def split_fold(table: pd.DataFrame, fold: int, folds: int = 5, seed: int = 1) -> pd.Series:
-    """A fold validates and the others train.
-
-    Parameters
-    ----------
-    table, folds, seed
-        See :func:`assign_folds`.
-    fold : int
-        Which one validates, from 1 to ``folds``.
-
-    Returns
-    -------
-    pandas.Series
-        "train" or "validation", named split, with the table's index, as of :func:`split_faces`.
-
-    Raises
-    ------
-    InputError
-        If there is no such fold; see :func:`assign_folds`.
-    """
+    """One fold of :func:`assign_folds` validates and the others train: a series as of :func:`split_faces`."""
     if isinstance(fold, bool) or not isinstance(fold, numbers.Integral) or not 1 <= fold <= folds:
         raise InputError(f"fold is {fold!r}: give a whole number from 1 to {folds}")
     held_out = assign_folds(table, folds, seed) == fold

@@ -1,13 +1,10 @@
 """Labelled face images to one table and one array.
 
-Every file of a source ends either in the table or among the rejected ones, with its reason.
-
-A face counts once. Downloads of UTKFace carry some faces again in further folders (`UTKFace/`,
-`crop_part1/`, `utkface_aligned_cropped/`), and a file name, which holds labels and the moment of
-collection, names one face. Of several readable files with one name the one with the first path is kept;
-the others are rejected even when their content differs, because it is the same photograph in another size
-or compression. The same content under different names is kept: that is one photograph labelled twice, and
-the common duplicate_group says so.
+Every file of a source ends either in the table or among the rejected ones, with its reason. A face counts once:
+downloads of UTKFace carry some faces again in further folders, and a file name, which holds labels and the moment of
+collection, names one face. Of several readable files with one name the one with the first path is kept; the others are
+rejected even when their content differs, because it is the same photograph in another size or compression. The same
+content under different names is kept: that is one photograph labelled twice, and the common duplicate_group says so.
 """
 
 import hashlib
@@ -31,7 +28,7 @@ from .cache import find_entry, save_entry, source_key, work_folder
 from .decode import SIZE, NotAFace, decode_face
 from .duplicates import duplicate_groups
 from .faceset import FaceSet
-from .filenames import FaceName, parse_name, printable
+from .filenames import FaceName, base_name, name_problem, parse_name, printable
 
 _BATCH = 256
 
@@ -55,17 +52,15 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
     ----------
     source : str or Path
         A folder (searched recursively) or a .tar, .tar.gz, .tgz or .zip of it, with JPEGs of 128 x 128 or
-        200 x 200 pixels named like UTKFace's. 200 x 200 ones become 128 x 128 as the coursework's files did:
-        bicubic resize and a JPEG round trip at quality 75. Archives are read in place, never unpacked.
+        200 x 200 pixels named like UTKFace's. Archives are read in place, never unpacked.
     cache : str or Path
         Folder for the decoded faces, 49 KB each.
 
     Returns
     -------
     FaceSet
-        Sorted by file name. The same faces give the same table, images and fingerprint whether they come
-        as a folder, a tar or a zip. The fingerprint is a SHA-256 over the sorted file names and the
-        SHA-256 of each file's bytes.
+        Sorted by file name. The same faces give the same table, images and fingerprint (a SHA-256 over the sorted file
+        names and the SHA-256 of each file's bytes) whether they come as a folder, a tar or a zip.
 
     Raises
     ------
@@ -142,23 +137,19 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
             if isinstance(outcome, str):
                 rejected.append((printable(path), outcome))
             else:
-                name = _base_name(path)
+                name = base_name(path)
                 found.append(_Found(name, printable(path), parse_name(name), key, *outcome))
     return found, rejected
 
 
 def _objection(path: str) -> str | None:
     """Why a file is not worth reading, from its path alone."""
-    name = _base_name(path)
+    name = base_name(path)
     if name.startswith("._") or "__MACOSX" in path.split("/"):
         return "not a JPEG: metadata of macOS"
     if not name.lower().rstrip().endswith(("jpg", "jpeg")):
         return "not a JPEG"
-    try:
-        parse_name(name)
-    except InputError as error:
-        return str(error)
-    return None
+    return name_problem(path)
 
 
 def _decode(data: bytes) -> tuple[np.ndarray, bool] | str:
@@ -195,7 +186,3 @@ def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
         return f"{source} holds no files; give a folder or an archive of labelled faces"
     first = "; ".join(f"{row.file}: {row.reason}" for row in rejected.head(3).itertuples())
     return f"{source} holds no usable face among its {len(rejected)} files ({first})"
-
-
-def _base_name(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -25,16 +25,6 @@ def open_faces(
         How many faces to draw; of no effect with a source.
     cache : str or Path
         Where decoded and drawn faces are kept.
-
-    Returns
-    -------
-    FaceSet
-        Its `rendered` says which of both it is.
-
-    Raises
-    ------
-    InputError
-        When the source cannot be used.
     """
     if not str(source):
         source = render_faces(Path(cache) / f"rendered-{rendered_faces}", rendered_faces, SEED)

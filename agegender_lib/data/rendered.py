@@ -25,18 +25,7 @@ from .filenames import OLDEST
 #: The JPEG comment of every rendered face, by which the importer knows it from a photograph.
 COMMENT = b"agegender rendered face"
 # as in the coursework's 5,000 files; within a bin all ages are alike, above 80 they thin out
-_AGE_BINS = [
-    (0, 2),
-    (3, 9),
-    (10, 19),
-    (20, 29),
-    (30, 39),
-    (40, 49),
-    (50, 59),
-    (60, 69),
-    (70, 79),
-    (80, OLDEST),
-]
+_AGE_BINS = [(0, 2), (3, 9), *((age, age + 9) for age in range(10, 80, 10)), (80, OLDEST)]
 _IN_BIN = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
 _RACES = np.array([2100, 967, 731, 850, 352]) / 5000
 _LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
@@ -57,8 +46,8 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        A row per file: file, the labels age, gender and race, original (for a planted duplicate the row of the picture
-        it repeats, else -1) and reencoded (the JPEG was compressed again; otherwise its bytes are identical).
+        file, age, gender, race, original (of a planted duplicate the row that it repeats, else -1) and reencoded
+        (the JPEG was compressed again; otherwise its bytes are identical).
     """
     if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
         raise InputError(
@@ -90,13 +79,8 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
 def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicates: float = 0.01) -> Path:
     """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
 
-    The pictures appear under `folder` all at once: an interrupted call leaves no half-filled folder. Of two processes
-    that draw the same one waits and finds the other's. For the parameters and for what is planted, see `plan_faces`.
-
-    Raises
-    ------
-    InputError
-        When the folder exists and holds anything else.
+    They appear all at once: an interrupted call leaves no half-filled folder. Of two processes that draw the same one
+    waits. For the parameters see `plan_faces`. An InputError when the folder exists and holds anything else.
     """
     folder = Path(folder)
     plan = plan_faces(count, seed, duplicates)

@@ -36,8 +36,7 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 10
     Raises
     ------
     InputError
-        When seed or validation cannot be used, a file name occurs twice, or no such split exists because the
-        duplicate groups are too large.
+        When these cannot be used, or no such split exists because the duplicate groups are too large.
     """
     count = _validation_count(validation, len(table))
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
@@ -72,27 +71,7 @@ def fewer_to_train(table: pd.DataFrame, split: pd.Series, count: int, seed: int 
     """The same split with only ``count`` training faces; the others become "unused".
 
     Drawn by a hash of seed and file name like the split itself, so that the faces of a smaller count are among those
-    of a larger one.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With the column file.
-    split : pandas.Series
-        Of :func:`split_faces`.
-    count : int
-        From 1 to the number of training faces.
-    seed : int
-
-    Returns
-    -------
-    pandas.Series
-        "train", "validation" or "unused".
-
-    Raises
-    ------
-    InputError
-        If there are fewer training faces than asked for.
+    of a larger one. An InputError if there are fewer training faces than asked for.
     """
     training = table["file"][split == "train"]
     if not 0 < count <= len(training):

@@ -11,21 +11,10 @@ RENDERED_NOTE = "rendered stand-in faces, not photographs"
 
 
 def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> dict[str, Any]:
-    """Counts and typical values of a set of faces.
+    """Counts and typical values of a set of faces: names to plain numbers and texts.
 
-    Parameters
-    ----------
-    faces : FaceSet
-    pairs : DataFrame
-        Near-duplicates, as `duplicate_pairs` lists them.
-    split : Series
-        As `split_faces` returns it.
-
-    Returns
-    -------
-    dict
-        Names to plain numbers and texts. Ages are in years; shares lie in 0 to 1; `mark` follows the caption of
-        whatever is made from these faces and is empty for photographs.
+    ``pairs`` are those of `duplicate_pairs`, ``split`` is that of `split_faces`. Ages are in years; shares lie in 0 to
+    1; `mark` follows the caption of whatever is made from these faces and is empty for photographs.
     """
     ages, gender = faces.table["age"], faces.table["gender"]
     in_split = {part: faces.table[split == part] for part in ("train", "validation")}

@@ -18,7 +18,7 @@ def find_runs(
 ) -> dict[str, Path]:
     """Finished trainings of these very faces, the first of these that there are:
 
-    1. the run folders that are named,
+    1. the run folders that are named (an InputError if one holds no finished training of these faces),
     2. those that chapters 2 and 3 trained, for ``report`` or for the committed report,
     3. the trainings kept in ``results/runs/`` of ``report`` or of the committed report.
 
@@ -34,11 +34,6 @@ def find_runs(
     -------
     dict
         Model name, such as "ModelA", to run folder; empty where nothing was trained on these faces yet.
-
-    Raises
-    ------
-    InputError
-        When a named folder holds no finished training of these faces.
     """
     if named:
         cure = "give run folders of these faces, such as runs/model_a-..."

@@ -27,13 +27,7 @@ def finished(folder: str | Path) -> bool:
 
 
 def check_run(folder: str | Path, faces: FaceSet, cure: str = HOW_TO_MAKE) -> Path:
-    """The folder, if it holds a finished training of these very faces.
-
-    Raises
-    ------
-    InputError
-        If it does not; ``cure`` says what to do then.
-    """
+    """The folder, if it holds a finished training of these very faces; ``cure`` says what to do if not."""
     if not finished(folder):
         raise InputError(f"{folder} holds no finished training: {cure}")
     return check_same_faces(folder, faces, cure)
@@ -42,13 +36,7 @@ def check_run(folder: str | Path, faces: FaceSet, cure: str = HOW_TO_MAKE) -> Pa
 def check_same_faces(
     folder: str | Path, faces: FaceSet, cure: str = "give the data that it was trained with"
 ) -> Path:
-    """The folder, if what is in it was made from these very faces.
-
-    Raises
-    ------
-    InputError
-        If its config.json cannot be read or names others; ``cure`` says what to do then.
-    """
+    """The folder, if what is in it was made from these very faces; ``cure`` says what to do if not."""
     data = read_json(Path(folder) / CONFIG).get("data")
     data = data if isinstance(data, dict) else {}
     if data.get("fingerprint") != faces.fingerprint:
@@ -59,13 +47,7 @@ def check_same_faces(
 
 
 def read_json(path: Path) -> dict:
-    """What a JSON file of a run folder holds.
-
-    Raises
-    ------
-    InputError
-        If it is missing, no JSON, or no mapping.
-    """
+    """What a JSON file of a run folder holds; an InputError if it is missing, no JSON, or no mapping."""
     try:
         content = json.loads(existing(path).read_text(encoding="utf-8"))
     except InputError:

@@ -13,13 +13,7 @@ from .folder import DISTRIBUTIONS, PREDICTIONS, check_same_faces, existing
 
 
 def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
-    """A run's validation rows of predictions.csv, and the rows of ``faces.images`` with their pixels, int64 [n].
-
-    Raises
-    ------
-    InputError
-        If the folder lacks config.json or predictions.csv, or the run was made with other faces.
-    """
+    """A run's validation rows of predictions.csv, and the rows of ``faces.images`` with their pixels, int64 [n]."""
     folder = check_same_faces(run_folder, faces)
     predictions = pd.read_csv(existing(folder / PREDICTIONS), dtype={"file": str, "split": str})
     held_out = predictions[predictions["split"] == "validation"].reset_index(drop=True)
@@ -28,13 +22,7 @@ def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame,
 
 
 def read_distributions(folder: str | Path) -> pd.DataFrame | None:
-    """A run's age distributions of its validation faces, if they are kept: a row per file, a column per year.
-
-    Raises
-    ------
-    InputError
-        If what is kept cannot be read.
-    """
+    """A run's age distributions of its validation faces, if they are kept: a row per file, a column per year."""
     path = Path(folder) / DISTRIBUTIONS
     if not path.is_file():
         return None
@@ -51,11 +39,6 @@ def drawn_rows(
     """Some of :func:`held_out_rows`, drawn by a hash of seed, purpose and file name; all where there are fewer.
 
     The faces of a smaller count are among those of a larger one, and all runs of one split get the same.
-
-    Raises
-    ------
-    InputError
-        If ``count`` is no whole number from 1; or see :func:`held_out_rows`.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InputError(f"{purpose} was asked for with {count!r} faces: give a whole number from 1")

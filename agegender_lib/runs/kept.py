@@ -20,18 +20,12 @@ _PARTS = ("config", "metrics", "provenance")
 
 
 def keep_trainings(trainings: Mapping[str, Path], folder: Path) -> None:
-    """Write finished trainings as three tables; the same trainings give the same bytes.
+    """Write finished trainings, by name in run folders or in folders of such tables, as three tables in ``folder``.
 
     ``runs.csv`` has every value of a run folder's JSON files, in columns such as ``config.training.seed``; lists are
     JSON, and what a run lacks is empty. ``histories.csv`` and ``predictions.csv.gz`` have the columns of a run folder's
-    tables and ``run``; predictions are those of validation images, sorted by face, which packs best.
-
-    Parameters
-    ----------
-    trainings
-        Of each run's name, its run folder or the folder of such tables that has it.
-    folder
-        For the tables.
+    tables and ``run``; predictions are those of validation images, sorted by face, which packs best. The same trainings
+    give the same bytes.
     """
     by_place: dict[Path, list[str]] = {}
     for name, place in trainings.items():
@@ -51,13 +45,7 @@ def find_kept(folder: Path) -> dict[str, Path]:
 
 
 def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
-    """These trainings of a folder of tables, by name.
-
-    Raises
-    ------
-    InputError
-        When a table is missing, cannot be read, or lacks a column or a training.
-    """
+    """These trainings of a folder of tables, by name; an InputError if it lacks one, or cannot be read."""
     settings = _read_text(folder / RUNS).set_index("run")
     histories, predictions = (
         dict(iter(read_table(folder / file, ("run", *columns)).groupby("run", sort=False)))

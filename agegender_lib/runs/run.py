@@ -42,16 +42,10 @@ class Run:
 def read_run(folder: str | Path) -> Run:
     """Read the tables of one run folder; the model itself stays on disk.
 
-    Parameters
-    ----------
-    folder
-        A folder ``runs/<name>/`` with ``config.json``, ``provenance.json``, ``history.csv``, ``predictions.csv`` and
-        ``metrics.json``.
-
     Raises
     ------
     InputError
-        When the folder or one of these files is missing, empty or cannot be read, or lacks a column.
+        When the folder or one of its files is missing, empty or cannot be read, or lacks a column.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -70,13 +64,7 @@ def read_run(folder: str | Path) -> Run:
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table of a run folder, or of several, with these columns.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read, lacks one of them, or holds text where numbers are wanted.
-    """
+    """A table of a run folder, or of several, with these columns; an InputError if it is not."""
     existing(path)
     texts = dict.fromkeys(("run", "file", "split", "stage"), str)
     try:

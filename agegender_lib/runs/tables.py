@@ -42,10 +42,7 @@ def check_columns(
     what: str,
     cure: str = "train that model again to rewrite it",
 ) -> None:
-    """Raise InputError when ``table`` is empty or lacks one of ``columns``.
-
-    The message calls the table ``what`` and ends in ``cure``, what to do about it.
-    """
+    """Refuse a table, called ``what``, that is empty or lacks one of ``columns``; the message ends in ``cure``."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise InputError(f"{what} lacks the column(s) {', '.join(missing)}: {cure}.")
@@ -56,18 +53,14 @@ def check_columns(
 def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None:
     """Check that metrics may be computed from a predictions table.
 
-    Parameters
-    ----------
-    predictions
-        One row per image with the columns of ``PREDICTION_COLUMNS``.
-    one_split
-        Refuse training and validation images in one table: an error averaged over both means nothing.
+    With ``one_split``, training and validation images in one table are refused: an error averaged over both means
+    nothing.
 
     Raises
     ------
     InputError
         When a column is missing, there are no rows, a prediction is not a finite number, a label or probability is
-        out of range, a file occurs twice, or (with ``one_split``) both splits are present.
+        out of range, a file occurs twice, or both splits are present.
     """
     check_columns(predictions, PREDICTION_COLUMNS, "The predictions table")
     for column in ("age_predicted", "p_female"):
