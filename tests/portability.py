@@ -1,8 +1,8 @@
 """Where the published models open: `python tests/portability.py [FACES]` asks every version that they are promised for.
 
 Each version gets an environment of its own in build/portability, kept for the next time, and opens there, without this
-library, the files of report/models and what the verb `convert` makes of them. The table is printed and kept for
-README.md and the model card, see agegender_lib/pipeline/opens_in.py. FACES is an archive or a folder; drawn faces else.
+library, the files of report/models and what the verb `convert` makes of them. The table is printed and its summary
+written into README.md. FACES is an archive or a folder; drawn faces else.
 """
 
 import json
@@ -19,10 +19,11 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import open_faces
 from agegender_lib.models import convert, load_model
-from agegender_lib.pipeline.opens_in import COLUMNS, MEASURED, with_opens_in
+from agegender_lib.pipeline.readme import with_table
 
 MODELS = sorted((folders.REPORT / "models").glob("*.keras"))
 BUILD = folders.ROOT / "build" / "portability"
+BEGIN, END = "<!-- opens in: made by tests/portability.py, do not edit -->", "<!-- opens in ends -->"
 KERAS_3, KERAS_2 = (".keras", ".h5"), (".h5",)
 #: What is asked: its packages, the endings that it opens, and the Python it needs, where not any will do.
 READERS = {
@@ -149,11 +150,16 @@ def main() -> None:
         years=("years", "max"),
         p_female=("p_female", "max"),
     )
-    summary.reset_index()[COLUMNS].round({"seconds": 1, "years": 6, "p_female": 8}).to_csv(
-        MEASURED, index=False
-    )
+    lines = ["| opens in | file | models | slowest | age differs by | P(female) differs by |"]
+    lines.append("|---|---|--:|--:|--:|--:|")
+    for row in summary.reset_index().itertuples():
+        lines.append(
+            f"| {row.reader} | `{row.format}` | {row.models} | {row.seconds:.1f} s | {row.years:.6f} years | "
+            f"{row.p_female:.7f} |"
+        )
     readme = folders.ROOT / "README.md"
-    readme.write_text(with_opens_in(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    text = with_table(readme.read_text(encoding="utf-8"), BEGIN, END, "\n".join(lines))
+    readme.write_text(text, encoding="utf-8")
     if not table["opens"].all():
         sys.exit("not everything opens")
 

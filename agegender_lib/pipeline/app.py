@@ -42,22 +42,10 @@ def page_notebook(notebook: Path = NOTEBOOK, model: str | Path = "") -> Notebook
 
 
 def serve(model: str | Path = "", port: int = PORT, network: bool = False, browser: bool = True) -> None:
-    """Serve the page until it is interrupted.
+    """Serve the page, with the ``model`` of that file or the notebook's own, until it is interrupted.
 
-    Parameters
-    ----------
-    model : str or Path
-        A ``.keras`` or ``.h5`` model; empty for the notebook's own.
-    port : int
-    network : bool
-        Answer to other machines, too, to those that know the token of the printed address.
-    browser : bool
-        Open the page in this machine's browser.
-
-    Raises
-    ------
-    InputError
-        If the model is not there or the port is taken.
+    With ``network`` it answers to other machines, too: to those that know the token of the printed address. An
+    InputError if the model is not there or the port is taken.
     """
     if str(model) and not Path(model).expanduser().is_file():
         raise InputError(f"there is no model at {model}: give a .keras or .h5 file")

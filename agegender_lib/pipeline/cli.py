@@ -17,11 +17,8 @@ INTERRUPTED = "interrupted; the same command goes on where it stopped"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns
-    -------
-    int
-        The exit code: 0 done, 1 a fault of ours, 2 bad input or no room, 130 interrupted (SIGINT), 143 asked to end
-        (SIGTERM).
+    Returns its exit code: 0 done, 1 a fault of ours, 2 bad input or no room, 130 interrupted (SIGINT), 143 asked to end
+    (SIGTERM).
     """
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -23,7 +23,7 @@ _CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it
 
 
 def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:
-    """Execute one notebook with those of the parameters it declares.
+    """Execute one notebook with those of the parameters it declares; returns the executed copy.
 
     Parameters
     ----------
@@ -34,17 +34,10 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
         Folder for the executed copy (default: `folders.EXECUTED`), which keeps the outputs and, after a failure,
         the traceback.
 
-    Returns
-    -------
-    Path
-        The executed copy.
-
     Raises
     ------
     InputError
-        When its cell of parameters cannot be read, or it stopped because of something the user gave.
-    NotebookFailed
-        When it stopped for another reason.
+        When it stopped because of something the user gave, NotebookFailed when for another reason.
     """
     executed = executed or folders.EXECUTED
     executed.mkdir(parents=True, exist_ok=True)

@@ -20,20 +20,8 @@ PAGES = {"MODEL_CARD.md": "model_card.md", "DATA_SHEET.md": "data_sheet.md"}
 def write_cards(folder: str | Path) -> list[Path]:
     """Write `MODEL_CARD.md` (after Mitchell et al. 2019) and `DATA_SHEET.md` (after Gebru et al. 2021).
 
-    Parameters
-    ----------
-    folder
-        A report folder, with `results/` below it; the pages are written beside that.
-
-    Returns
-    -------
-    list of Path
-        The pages. Each appears whole or not at all.
-
-    Raises
-    ------
-    InputError
-        When a result is missing; no page is written then.
+    Beside `results/` in `folder`, each whole or not at all. An InputError when a result is missing; no page is written
+    then.
     """
     texts = {name: render_card(Path(folder) / "results", name) for name in PAGES}
     for name, text in texts.items():
@@ -43,13 +31,7 @@ def write_cards(folder: str | Path) -> list[Path]:
 
 
 def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
-    """One of `PAGES` as Markdown, with the numbers in `results`.
-
-    Raises
-    ------
-    InputError
-        When a result that the page quotes is missing.
-    """
+    """One of `PAGES` as Markdown, with the numbers in `results`."""
     numbers = Numbers(Path(results))
     models = [row["model"] for row in numbers.rows("headline", source="this work")]
     numbers.globals |= {

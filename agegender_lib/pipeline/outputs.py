@@ -46,13 +46,11 @@ class Outputs:
     Parameters
     ----------
     folder : str or Path
-        With `figures/`, `results/` and `models/` below it; empty for `build/lab`, so that exploring never
-        changes the report of the repository.
+        With `figures/`, `results/` and `models/` below it; empty for `build/lab`, so that exploring changes no report.
     faces : FaceSet
         What everything is made from.
     chapter : str
-        Name of the notebook, without suffix. What it uses is recorded in `results/made_from.json`, and a report is
-        refused unless all of its notebooks used the same.
+        The notebook, without suffix. What it uses is recorded; all notebooks of a report must have used the same.
     """
 
     def __init__(self, folder: str | Path, faces: FaceSet, chapter: str = ""):
@@ -102,14 +100,8 @@ class Outputs:
     def run(self, run: Path, name: str, model: str) -> str:
         """Keep a finished training: its tables under `results/runs/<name>/`, its model as `models/<model>.*`.
 
-        What corrects the model's intervals lies beside it, see `photos.write_corrections`.
-
-        A model trained on drawn faces knows nothing about people, so it stays in its run folder.
-
-        Returns
-        -------
-        str
-            In words, what was kept.
+        What corrects the model's intervals lies beside it, see `photos.write_corrections`. A model trained on drawn
+        faces knows nothing about people, so it stays in its run folder. Returns, in words, what was kept.
         """
         self._made[model_name(run)] = run.name
         self.used_split(read_run(check_run(run, self.faces)).validation["file"])
@@ -130,13 +122,7 @@ class Outputs:
                 copy_file(path, place / path.name)
 
     def runs(self) -> dict[str, Path]:
-        """The run folders that chapters 2 and 3 trained, by model, for the chapters after them.
-
-        Raises
-        ------
-        InputError
-            If a model is not trained yet, its run folder is gone, or it was trained on other faces.
-        """
+        """The run folders that chapters 2 and 3 trained, by model; an InputError if one is missing."""
         runs = trained_runs(self.folder / "results")
         missing = [model for model in TRAINED_BY if model not in runs]
         if missing:

@@ -16,17 +16,8 @@ UNKNOWN = ...
 def parameters_of(notebook: Path) -> dict[str, Any]:
     """The parameters of a notebook: every name that its cell of parameters gives a value, however that is written.
 
-    papermill reads such cells line by line and loses names, such as that of ``data = "a"  # or data = "b"``.
-
-    Returns
-    -------
-    dict
-        Names to the values of literals, and to :data:`UNKNOWN` for all others.
-
-    Raises
-    ------
-    InputError
-        If not exactly one cell is tagged `parameters`, or it is no Python; the message names notebook and line.
+    papermill reads such cells line by line and loses names, such as that of ``data = "a"  # or data = "b"``. Values are
+    those of literals, and :data:`UNKNOWN` for all others. An InputError names notebook and line of what is no Python.
     """
     try:
         cells = nbformat.read(notebook, as_version=4).cells

@@ -26,11 +26,6 @@ def publish(staging: Path, output: Path) -> Path:
     Figures and tables that nothing shows (see :func:`shown`) stay in `staging`. The rest is copied beside the earlier
     report first. Only then, by renaming, is that replaced: a kill leaves either the earlier report, or one that
     :func:`finish_publishing` makes whole.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written there.
     """
     try:
         fresh = output / _COPYING

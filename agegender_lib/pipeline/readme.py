@@ -39,17 +39,16 @@ def is_rendered(results: Path) -> bool:
 
 
 def with_headline(readme: str, results: Path) -> str:
-    """The README's text with its headline table made anew.
+    """The README's text with its headline table made anew."""
+    return with_table(readme, BEGIN, END, headline_markdown(results))
 
-    Raises
-    ------
-    InputError
-        When the README has lost the two lines between which the table stands.
-    """
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.S)
+
+def with_table(readme: str, begin: str, end: str, table: str) -> str:
+    """The README's text with the table between two of its lines made anew."""
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
     if not pattern.search(readme):
-        raise InputError(f"README.md lacks the lines {BEGIN} and {END}: put them where the table belongs")
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{headline_markdown(results)}\n\n{END}", readme)
+        raise InputError(f"README.md lacks the lines {begin} and {end}: put them where the table belongs")
+    return pattern.sub(lambda _: f"{begin}\n\n{table}\n\n{end}", readme)
 
 
 def _with_interval(value: float, low: float, high: float, form) -> tuple[str, str]:

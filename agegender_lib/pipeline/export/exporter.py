@@ -61,19 +61,8 @@ class ReportPDFExporter(Exporter):
 def export_report(notebook: Path, pdf: Path) -> Path:
     """Export a notebook as PDF; an export that fails leaves the previous PDF as it was.
 
-    Parameters
-    ----------
-    notebook : the .ipynb; figures, results and bibliography are looked for beside it
-    pdf : where to write; missing folders are made
-
-    Returns
-    -------
-    The path of the PDF.
-
-    Raises
-    ------
-    InputError
-        When the notebook cannot be read, or something in it could not be shown.
+    Figures, results and bibliography are looked for beside the notebook. An InputError when it cannot be read, or
+    something in it could not be shown.
     """
     notebook = Path(notebook)
     try:
@@ -88,15 +77,10 @@ def export_report(notebook: Path, pdf: Path) -> Path:
 
 
 def set_pdf(nb: NotebookNode, folder: Path, name: str) -> bytes:
-    """Set a notebook as PDF.
+    """Set a notebook as PDF; an InputError names the cell of anything that would leave a hole.
 
     The same inputs give the same bytes: only fonts inside Typst are used and no date is written, or the one in
     SOURCE_DATE_EPOCH. PDF/UA-1 makes Typst refuse characters that no font has and pictures without a description.
-
-    Raises
-    ------
-    InputError
-        For anything that would leave a hole, with the cell it is in.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:

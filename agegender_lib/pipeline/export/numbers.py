@@ -52,13 +52,7 @@ class Numbers(jinja2.Environment):
         self.globals["tables"] = {path.stem for path in folder.glob("*.csv")}
 
     def fill(self, text: str, place: str) -> str:
-        """Fill the placeholders of one text.
-
-        Raises
-        ------
-        InputError
-            With the place, when one is unknown or cannot be printed.
-        """
+        """Fill the placeholders of one text; an InputError says at which place one is unknown or cannot be printed."""
         try:
             return self.from_string(text).render()
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:

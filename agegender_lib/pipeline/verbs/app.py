@@ -2,21 +2,11 @@
 
 from argparse import Namespace, _SubParsersAction
 
-from agegender_lib.pipeline.verbs.shared import (
-    new_verb,
-)
+from agegender_lib.pipeline.verbs.shared import new_verb
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "app",
-        run,
-        "a web page that reads one's own photo",
-        "Serve the photo notebook as a page for a browser, by Voila, until Ctrl+C. It needs no internet and keeps no "
-        "photo.",
-    )
+    verb = new_verb(verbs, "app", run, "a web page that reads one's own photo")
     verb.add_argument(
         "--model",
         default="",
@@ -31,7 +21,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Serve the page until it is interrupted."""
+    """Serve the photo notebook as a page for a browser, by Voila, until Ctrl+C. It needs no internet and keeps no
+    photo.
+    """
     from agegender_lib.pipeline.app import serve
 
     serve(options.model, options.port, options.network, browser=not options.no_browser)

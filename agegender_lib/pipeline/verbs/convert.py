@@ -8,16 +8,7 @@ from agegender_lib.pipeline.verbs.shared import new_verb
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "convert",
-        run,
-        "a model in another file format",
-        "Write a model as .keras, .h5 (Keras 2 as well), .onnx (ONNX Runtime) or .tflite (LiteRT), whichever the new "
-        "name ends in. The file is asked about 32 drawn faces before it takes its name, and refused if it answers "
-        "otherwise.",
-    )
+    verb = new_verb(verbs, "convert", run, "a model in another file format")
     verb.add_argument(
         "model", metavar="MODEL", help="a .keras or .h5 model, such as report/models/age_gender_F.keras"
     )
@@ -25,7 +16,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Write a model in the format that its new name asks for."""
+    """Write a model as .keras, .h5 (Keras 2 as well), .onnx (ONNX Runtime) or .tflite (LiteRT), whichever the new name
+    ends in. The file is asked about 32 drawn faces before it takes its name, and refused if it answers otherwise.
+    """
     file = Path(options.file)
     if not file.parent.is_dir():
         raise InputError(f"{file} cannot be written: give a name in a folder that is there")

@@ -8,31 +8,16 @@ from agegender_lib.pipeline.verbs.shared import DATA_HELP, new_verb, print_table
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb, its actions and their options on the command line."""
     verb = verbs.add_parser(
         "data", help="look at, draw or download faces", description="Everything about the faces."
     )
     actions = verb.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    action = new_verb(
-        actions,
-        "check",
-        _check,
-        "what is in a set of faces, and what was rejected and why",
-        "Import a set of faces into the cache and print what was found. Every file is either used or listed with "
-        "the reason why not.",
-    )
+    action = new_verb(actions, "check", _check, "what is in a set of faces, and what was rejected and why")
     action.add_argument("data", metavar="DATA", help=DATA_HELP.split(";")[0])
     action.add_argument("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV")
 
-    action = new_verb(
-        actions,
-        "render",
-        _render,
-        "draw labelled stand-in faces",
-        "Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them "
-        "say nothing about people.",
-    )
+    action = new_verb(actions, "render", _render, "draw labelled stand-in faces")
     action.add_argument("folder", metavar="FOLDER")
     action.add_argument(
         "--count", type=int, help="how many (default: as many as a report without data draws)"
@@ -42,11 +27,7 @@ def add(verbs: _SubParsersAction) -> None:
     )
 
     action = new_verb(
-        actions,
-        "download",
-        _download,
-        "fetch UTKFace (23,708 faces; non-commercial research only)",
-        "Fetch UTKFace from one of its public homes, verify it, and say which licence applies.",
+        actions, "download", _download, "fetch UTKFace (23,708 faces; non-commercial research only)"
     )
     action.add_argument(
         "--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"
@@ -60,7 +41,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def _check(options: Namespace) -> None:
-    """Import faces; print what was found and what was rejected."""
+    """Import a set of faces into the cache and print what was found. Every file is either used or listed with the
+    reason why not.
+    """
     from agegender_lib import data
 
     faces = data.load_faces(options.data)
@@ -89,7 +72,9 @@ def _check(options: Namespace) -> None:
 
 
 def _render(options: Namespace) -> None:
-    """Draw stand-in faces."""
+    """Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them say
+    nothing about people.
+    """
     from agegender_lib import data
 
     count = data.RENDERED_FACES if options.count is None else options.count
@@ -98,7 +83,7 @@ def _render(options: Namespace) -> None:
 
 
 def _download(options: Namespace) -> None:
-    """Fetch UTKFace."""
+    """Fetch UTKFace from one of its public homes, verify it, and say which licence applies."""
     from agegender_lib.data.download import download_faces
 
     path = download_faces(options.source, options.folder)

@@ -2,23 +2,11 @@
 
 from argparse import Namespace, _SubParsersAction
 
-from agegender_lib.pipeline.verbs.shared import (
-    new_verb,
-    print_metrics,
-    print_table,
-)
+from agegender_lib.pipeline.verbs.shared import new_verb, print_metrics, print_table
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "evaluate",
-        run,
-        "metrics of finished trainings, with 95 %% intervals",
-        "Print age and gender metrics on the validation images of each run folder; of two runs also the paired "
-        "comparison.",
-    )
+    verb = new_verb(verbs, "evaluate", run, "metrics of finished trainings, with 95 %% intervals")
     verb.add_argument(
         "runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"
     )
@@ -26,7 +14,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Print metrics of runs, per group where asked, and compare two."""
+    """Print age and gender metrics on the validation images of each run folder; of two runs also the paired
+    comparison.
+    """
     from agegender_lib import evaluation
 
     runs = [print_metrics(folder) for folder in options.runs]

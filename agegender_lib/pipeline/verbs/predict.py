@@ -7,16 +7,7 @@ from agegender_lib.pipeline.verbs.shared import new_verb
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "predict",
-        run,
-        "the faces of photos: age with its interval, P(female)",
-        "Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and "
-        "warnings where a face is small, blurred, turned or cut off. A file that cannot be read is listed with the "
-        "reason; the exit code is 2 if none could be read.",
-    )
+    verb = new_verb(verbs, "predict", run, "the faces of photos: age with its interval, P(female)")
     verb.add_argument(
         "photos",
         nargs="+",
@@ -48,7 +39,10 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Print or write what is read of each face of each photo."""
+    """Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and
+    warnings where a face is small, blurred, turned or cut off. A file that cannot be read is listed with the
+    reason; the exit code is 2 if none could be read.
+    """
     from agegender_lib.pipeline.predict_photos import predict_photos
 
     predict_photos(options)

@@ -12,15 +12,7 @@ if TYPE_CHECKING:
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "report",
-        run,
-        "run all notebooks and export the report PDF",
-        "Execute the numbered notebooks with papermill, regenerate every figure and number, and export "
-        "report/report.pdf. Finished trainings are not repeated.",
-    )
+    verb = new_verb(verbs, "report", run, "run all notebooks and export the report PDF")
     shared_options(verb, profile=None)
     verb.add_argument(
         "--weights-f", metavar="FILE", help="the same for ModelF, whose backbone was pre-trained on faces"
@@ -41,7 +33,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Run the notebooks and export the report, or only export it."""
+    """Execute the numbered notebooks with papermill, regenerate every figure and number, and export report/report.pdf.
+    Finished trainings are not repeated.
+    """
     from agegender_lib.pipeline.report import export, make_report
 
     if options.pdf_only:

@@ -3,26 +3,11 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib.pipeline.verbs.shared import (
-    WEIGHTS_HELP,
-    data_option,
-    new_verb,
-    print_table,
-    runs_option,
-)
+from agegender_lib.pipeline.verbs.shared import WEIGHTS_HELP, data_option, new_verb, print_table, runs_option
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "search",
-        run,
-        "search for better settings, alone or with other workers",
-        "Train what Optuna suggests, ending early what falls behind, until so many trials are finished. The same "
-        "command in another process, or with a shared database on another machine, is a second worker. The same "
-        "command again goes on with a search that was stopped.",
-    )
+    verb = new_verb(verbs, "search", run, "search for better settings, alone or with other workers")
     data_option(verb)
     verb.add_argument(
         "--space",
@@ -42,7 +27,10 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Work on a hyper-parameter search and print its trials."""
+    """Train what Optuna suggests, ending early what falls behind, until so many trials are finished. The same command
+    in another process, or with a shared database on another machine, is a second worker. The same command again
+    goes on with a search that was stopped.
+    """
     from agegender_lib.data import open_faces
     from agegender_lib.training.search import (
         SPACE,

@@ -26,10 +26,10 @@ _SHOWN = {
 
 
 def new_verb(
-    verbs: _SubParsersAction, name: str, command: Callable[[Namespace], None], short: str, long: str
+    verbs: _SubParsersAction, name: str, command: Callable[[Namespace], None], short: str
 ) -> ArgumentParser:
-    """A verb that runs ``command``; ``short`` stands in the list of verbs, ``long`` above its own help."""
-    verb = verbs.add_parser(name, help=short, description=long.replace("%%", "%"))
+    """A verb that runs ``command``, whose docstring is its help; ``short`` stands in the list of verbs."""
+    verb = verbs.add_parser(name, help=short, description=command.__doc__)
     verb.set_defaults(command=command)
     return verb
 

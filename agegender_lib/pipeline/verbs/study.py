@@ -4,28 +4,14 @@ from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agegender_lib.pipeline.verbs.shared import (
-    WEIGHTS_HELP,
-    data_option,
-    new_verb,
-    print_table,
-)
+from agegender_lib.pipeline.verbs.shared import WEIGHTS_HELP, data_option, new_verb, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "study",
-        run,
-        "train the choices of a study and compare them",
-        "Train every choice of a study that is not trained yet, one after the other, and print how each differs from "
-        "its reference, or, of folds, what cross-validation says. The same command again goes on with a study that was "
-        "stopped.",
-    )
+    verb = new_verb(verbs, "study", run, "train the choices of a study and compare them")
     verb.add_argument(
         "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
     )
@@ -35,7 +21,10 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Train what a study lacks, and print its comparison."""
+    """Train every choice of a study that is not trained yet, one after the other, and print how each differs from its
+    reference, or, of folds, what cross-validation says. The same command again goes on with a study that was
+    stopped.
+    """
     import pandas as pd
 
     from agegender_lib import evaluation

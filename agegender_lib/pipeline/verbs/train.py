@@ -3,24 +3,11 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib.pipeline.verbs.shared import (
-    new_verb,
-    print_metrics,
-    runs_option,
-    shared_options,
-)
+from agegender_lib.pipeline.verbs.shared import new_verb, print_metrics, runs_option, shared_options
 
 
 def add(verbs: _SubParsersAction) -> None:
-    """Put the verb and its options on the command line."""
-    verb = new_verb(
-        verbs,
-        "train",
-        run,
-        "train ModelA, ModelB or ModelF",
-        "Train one model as a profile says. The result is a run folder. The same command again goes on with a killed "
-        "training, and returns a finished one at once.",
-    )
+    verb = new_verb(verbs, "train", run, "train ModelA, ModelB or ModelF")
     verb.add_argument(
         "model",
         choices=("model_a", "model_b", "model_f"),
@@ -33,7 +20,9 @@ def add(verbs: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Train one model as the profile says."""
+    """Train one model as a profile says. The result is a run folder. The same command again goes on with a killed
+    training, and returns a finished one at once.
+    """
     from agegender_lib.data import RENDERED_FACES, open_faces
     from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, read_profile
 
