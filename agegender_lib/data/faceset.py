@@ -15,8 +15,8 @@ class FaceSet:
     table : pandas.DataFrame
         A row per face, sorted by file name: file (str), age (int, years), gender (int; 0 male, 1 female),
         race (int, index into ``RACES``), timestamp (str), duplicate_group (int; -1 = none).
-    images : numpy.ndarray
-        uint8 ``[n, 128, 128, 3]``, RGB, a read-only memory map.
+    images : uint8 [n, 128, 128, 3]
+        RGB, a read-only memory map.
     rejected : pandas.DataFrame
         A row per file of the source that is not in the table: file (its path in the source) and reason.
     fingerprint : str
@@ -24,7 +24,7 @@ class FaceSet:
     name : str
         The source's name without folders and endings, e.g. ``train_val``.
     rendered : bool
-        True when at least one face is drawn rather than photographed.
+        Whether at least one face is drawn rather than photographed.
     """
 
     table: pd.DataFrame

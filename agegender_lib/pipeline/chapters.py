@@ -32,26 +32,11 @@ _PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scik
 def run_chapters(
     values: dict[str, Any], fingerprint: str, staging: Path, check: Callable[[], None], alone: bool = False
 ) -> list[str]:
-    """Execute the notebooks whose outcome is not in ``staging`` yet.
+    """Execute the notebooks whose outcome is not in ``staging`` yet, with these parameters; returns their names.
 
-    Parameters
-    ----------
-    values : dict
-        Parameters by name.
-    fingerprint : str
-        Of the faces.
-    staging : Path
-        The report folder that they write into. What was made there from anything else is the caller's to clear, see
-        :func:`done_before`.
-    check : callable
-        Called after each notebook; what it raises ends all.
-    alone : bool
-        Whether chapters that train run one after the other, because their times are part of the report.
-
-    Returns
-    -------
-    list of str
-        The names of the notebooks that were executed.
+    What was made in ``staging`` from anything else is the caller's to clear, see :func:`done_before`. ``check`` is
+    called after each notebook; what it raises ends all. With ``alone``, chapters that train run one after the other,
+    because their times are part of the report.
     """
     keys = chapter_keys(values, fingerprint)
     done = done_before(staging, keys) or {}

@@ -82,10 +82,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
 def told_live(tell: Callable[[str, int, str], None]) -> Iterator[None]:
     """Pass on how far notebooks have come and what they print about a training, and nothing else papermill logs.
 
-    Parameters
-    ----------
-    tell : callable
-        Gets the thread's name, the number of the cell that begins (0 for a line), and a line (empty for a cell).
+    ``tell`` gets the thread's name, the number of the cell that begins (0 for a line), and a line (empty for a cell).
     """
     logger, handler = logging.getLogger("papermill"), logging.Handler(logging.INFO)
 

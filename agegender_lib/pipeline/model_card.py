@@ -20,8 +20,7 @@ PAGES = {"MODEL_CARD.md": "model_card.md", "DATA_SHEET.md": "data_sheet.md"}
 def write_cards(folder: str | Path) -> list[Path]:
     """Write `MODEL_CARD.md` (after Mitchell et al. 2019) and `DATA_SHEET.md` (after Gebru et al. 2021).
 
-    Beside `results/` in `folder`, each whole or not at all. An InputError when a result is missing; no page is written
-    then.
+    Each appears whole or not at all. An InputError when a result is missing; no page is written then.
     """
     texts = {name: render_card(Path(folder) / "results", name) for name in PAGES}
     for name, text in texts.items():

@@ -25,16 +25,7 @@ SOURCES = ("report.ipynb", "references.bib")
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`make_report` made.
-
-    Attributes
-    ----------
-    pdf : Path
-    profile : str
-        Its name.
-    rendered : bool
-        Whether it is of drawn faces.
-    """
+    """What :func:`make_report` made, with the name of its profile."""
 
     pdf: Path
     profile: str
@@ -67,8 +58,7 @@ def make_report(
         ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "none", or a
         file. Where neither says anything: "pretrained", but "none" for drawn faces.
     output : str or Path, optional
-        The report folder. Left out: `report` for real faces with the profile "coursework", `build/report` otherwise,
-        so that trying out changes nothing that is committed.
+        The report folder. Left out: `report` for real faces with the profile "coursework", `build/report` otherwise.
     retrain : bool
         Train also what the repository publishes.
 
@@ -76,9 +66,7 @@ def make_report(
     ------
     InputError
         When something given cannot be used, or a folder cannot be written, which is found before the first training;
-        see also `execute`.
-    Busy
-        An InputError: while another process makes a report here.
+        Busy, which is one, while another process makes a report here.
     """
     faces, profile = _faces_and_profile(data, profile)
     name, real = Path(profile).stem, not faces.rendered and profile == COURSEWORK
@@ -155,12 +143,7 @@ def _made(values: dict[str, Any], faces: FaceSet, output: Path, profile: str) ->
 def export(folder: Path = folders.REPORT) -> Path:
     """Set the report's PDF, model card and data sheet from what is in `folder`; returns the PDF's path.
 
-    Raises
-    ------
-    InputError
-        When a result is missing, or the report would have a hole, see `export_report`.
-    Busy
-        An InputError: while another process makes a report there.
+    An InputError when a result is missing or the report would have a hole; Busy while another process makes one there.
     """
     folder = Path(folder)
     check_writable(folder, "allow writing there, or give another --output")
