@@ -14,9 +14,3 @@ def test_every_place_of_the_glossary_is_there():
         for place in places:
             root = folders.ROOT if place.startswith("notebooks/") else folders.ROOT / "agegender_lib"
             assert (root / place).exists(), f"{place} is named in: {row}"
-
-
-def test_the_glossary_is_alphabetical():
-    text = (folders.ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
-    terms = re.findall(r"^\| ([^|`]+?) \|", text, re.M)[1:]
-    assert terms == sorted(terms, key=lambda term: term.lower().replace("-", " "))

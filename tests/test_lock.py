@@ -1,6 +1,5 @@
 """One process at a time: a lock says who has it, lets go with its process, and is waited for where that helps."""
 
-import errno
 import os
 import re
 import subprocess
@@ -11,7 +10,7 @@ import time
 import pytest
 from tiny_faces import FACES, write_folder
 
-from agegender_lib import folders, lock
+from agegender_lib import folders
 from agegender_lib.data import importer, load_faces
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
@@ -56,15 +55,6 @@ def test_what_a_killed_process_leaves_locks_nothing(holder, tmp_path):
         with alone(tmp_path / "a.lock", "it"):
             pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_system_without_locks_does_without(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.ENOTSUP, "Operation not supported")
-
-    monkeypatch.setattr(lock.FileLock, "acquire", refuse)
-    with alone(tmp_path / "a.lock", "it"), alone(tmp_path / "a.lock", "it"):
-        pass
 
 
 def test_two_imports_of_one_source_decode_it_once(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ import pytest
 from tiny_faces import FACES, WRITE, everything_below, pixels, reasons, write_folder
 
 from agegender_lib.data import cache, decode, importer, load_faces
-from agegender_lib.errors import InputError
 
 
 @pytest.fixture
@@ -119,9 +118,3 @@ def test_a_half_written_entry_is_not_believed(tmp_path, store, decodes, damage):
     np.testing.assert_array_equal(faces.images[0], pixels(FACES[min(FACES)]))
     load_faces(folder, store)
     assert len(decodes) == 10
-
-
-def test_a_cache_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "cache").write_text("a file where the folder should be")
-    with pytest.raises(InputError, match="cache cannot be written"):
-        load_faces(write_folder(tmp_path / "f", FACES), tmp_path / "cache")

@@ -89,10 +89,6 @@ def test_whole_download(offer, tmp_path, capsys):
     assert f"{FACES} faces" in capsys.readouterr().out
 
 
-def test_the_public_archive_is_pinned():
-    assert len(download.SHA256) == 64 and "/resolve/main/" not in HUGGING_FACE
-
-
 @pytest.mark.parametrize(
     ("files", "said"),
     [

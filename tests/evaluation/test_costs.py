@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 
-from agegender_lib.evaluation import compare, compare_all, fluctuation, training_costs
+from agegender_lib.evaluation import fluctuation, training_costs
 from agegender_lib.runs import Run
 
 
@@ -55,20 +54,3 @@ def test_costs_are_those_of_the_runs():
     assert (first["train_gender_accuracy"], first["gender_accuracy"]) == (0.99, 0.9)
     assert first["age_fluctuation"] == pytest.approx(np.sqrt(0.5)) and first["gender_fluctuation"] == 0
     assert table.loc["ModelB", "age_fluctuation"] == 0
-
-
-def test_every_pair_of_models_is_compared_in_order():
-    rng = np.random.default_rng(1)
-    age, gender = rng.integers(1, 90, 60), rng.integers(2, size=60)
-    predictions = {
-        name: answer_table(age, age + rng.normal(0, spread, 60), gender, rng.random(60))
-        for name, spread in (("ModelA", 9.0), ("ModelB", 5.0), ("ModelF", 1.0))
-    }
-    found = compare_all(predictions)
-    pairs = [("ModelA", "ModelB"), ("ModelA", "ModelF"), ("ModelB", "ModelF")]
-    assert list(zip(found["first"], found["second"], strict=True))[::2] == pairs
-    for first, second in pairs:
-        rows = found[(found["first"] == first) & (found["second"] == second)]
-        wanted = compare(predictions[first], predictions[second])
-        pd.testing.assert_frame_equal(rows.drop(columns=["first", "second"]).reset_index(drop=True), wanted)
-        assert rows["difference"].iloc[0] < 0

@@ -54,14 +54,6 @@ def test_independent_errors_cancel_and_shared_ones_stay():
     assert len(ages) == 6 + 4 + 1
 
 
-def test_the_average_is_held_against_its_best_member():
-    tables = {"poor": predictions(noise(0, 6)), "good": predictions(noise(1, 1))}
-    row = compare_averages(tables).iloc[0]
-    assert (row["members"], row["best"]) == ("poor + good", "good")
-    assert row["a"] == pytest.approx(np.abs(noise(1, 1)).mean())
-    assert row["low"] > 0
-
-
 def test_seeds_are_averaged_choice_by_choice():
     # each seed names another tenth of the genders wrongly, and none of them does so with a second one
     wrong = np.full((3, FACES), 0.1)

@@ -10,7 +10,7 @@ from answer_tables import answer_table
 from scipy.stats import norm
 from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, roc_auc_score
 
-from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.data.filenames import RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     baselines,
@@ -24,7 +24,6 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.evaluation import bootstrap as bootstrapping
 from agegender_lib.evaluation.bootstrap import auc_of, mean_of, median_of
-from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 
@@ -83,21 +82,6 @@ def test_gender_metrics_are_those_of_scikit_learn():
     )
     assert found["gender_brier"] == pytest.approx(brier_score_loss(faces["gender"], faces["p_female"]))
     assert len({precision, recall, macro, found["gender_accuracy"]}) == 4  # or one could stand for another
-
-
-def test_no_auc_where_one_gender_is_missing():
-    faces = answers(np.random.default_rng(1)).assign(gender=1)
-    found = by_metric(summarise(faces, resamples=50))
-    undefined = ["gender_auc", "gender_balanced_accuracy"]
-    assert found.loc[undefined, ["value", "low", "high"]].isna().all(axis=None)
-    assert found.drop(undefined).notna().all(axis=None)
-
-
-def test_scores_of_a_face_are_its_errors_under_its_own_index():
-    faces = answer_table([10, 20], [12.5, 16], gender=[0, 1], p_female=[0.5, 0.5])[::-1]
-    found = scores(faces)
-    assert found.loc[0].to_dict() == {"age_mae": 2.5, "age_bias": 2.5, "gender_accuracy": 0}
-    assert found.loc[1].to_dict() == {"age_mae": 4, "age_bias": -4, "gender_accuracy": 1}
 
 
 def test_weighted_statistics_equal_those_of_the_expanded_resample():
@@ -264,16 +248,6 @@ def test_a_group_says_what_its_rows_alone_say():
     for measure in ("age_mae", "gender_accuracy"):
         wanted = tuple(alone.loc[measure, ["value", "low", "high"]])
         assert (group[measure], group[f"{measure}_low"], group[f"{measure}_high"]) == pytest.approx(wanted)
-
-
-def test_groups_combine_in_their_own_order():
-    ages = [5, 85, 5, 30, 85]
-    faces = answer_table(ages, np.add(ages, [1, 2, 3, 4, 5]), gender=[1, 0, 0, 1, 0])
-    found = errors_by(faces, ["age_band", "gender"], resamples=20)
-    rows = [tuple(map(str, row)) for row in found[["age_band", "gender"]].itertuples(index=False)]
-    assert rows == [("3-9", "male"), ("3-9", "female"), ("30-39", "female"), ("80+", "male")]
-    assert list(found["age_bias"]) == [3, 1, 4, 3.5] and list(found["count"]) == [1, 1, 1, 2]
-    assert found["age_band"].cat.ordered and tuple(found["gender"].cat.categories) == GENDERS
 
 
 def test_the_worst_faces_come_first_with_their_sign():

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agegender_lib import plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import errors_on_duplicates, label_noise
 
@@ -111,21 +110,3 @@ def test_errors_on_duplicated_photographs_stand_beside_the_others():
     only = errors_on_duplicates(answers(table[table["duplicate_group"] < 0], 5), resamples=50)
     assert list(only["faces"]) == ["others"]
     assert errors_on_duplicates(answers(table, error)[:0]).empty
-
-
-def test_a_figure_shows_both_labels_and_the_floor():
-    table = labels(normal, wrong=0.1, groups=40, lone=60).assign(age=lambda t: t["age"].clip(0).round())
-    noise, beside = label_noise(table), errors_on_duplicates(answers(table, 5))
-    assert (noise[["faces", "groups", "pairs"]].to_numpy() == [80, 40, 40]).all()
-    first, second = table[:80:2].reset_index(drop=True), table[1:80:2].reset_index(drop=True)
-    both = {
-        f"{label}_{side}": rows[label]
-        for side, rows in (("a", first), ("b", second))
-        for label in ("age", "gender")
-    }
-    left, right = plots.label_noise(pd.DataFrame(both), noise, beside).axes
-    conflicts = next(line for line in left.lines if line.get_marker() == "X")
-    assert len(conflicts.get_xdata()) == (first["gender"] != second["gender"]).sum() > 0
-    dots = [line.get_xdata()[0] for line in right.lines if line.get_marker() in ("D", "o", "s")]
-    assert dots == pytest.approx([noise["value"][1], *beside["age_mae"]])
-    assert not plots.label_noise(pd.DataFrame(both)[:0], noise, beside).axes

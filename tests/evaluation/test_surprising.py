@@ -1,7 +1,6 @@
 """Surprising labels: planted errors come first, and where none were planted hardly any are found."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from answer_tables import answer_table
 
@@ -82,19 +81,6 @@ def test_the_confident_joint_by_hand():
     assert found["confident"].to_dict() == {"male": 1, "female": 0, "both": 1}
     assert found["under_10"].to_dict() == {"male": 1, "female": 0, "both": 1}
     assert found["wrong"].to_dict() == {"male": 1, "female": 0, "both": 1}
-
-
-def test_duplicates_widen_the_interval():
-    """Every face twice is as many faces as once."""
-    once, _ = flipped(predictor(500), 50)
-    twice = pd.concat([once, once.assign(file="copy " + once["file"])], ignore_index=True)
-    grouped = twice.assign(duplicate_group=np.tile(np.arange(500), 2))
-    alone, together = (
-        wrong_genders(table, resamples=400).set_index("label").loc["both"] for table in (twice, grouped)
-    )
-    assert alone["wrong"] == together["wrong"]
-    ratio = (together["high"] - together["low"]) / (alone["high"] - alone["low"])
-    assert ratio == pytest.approx(np.sqrt(2), rel=0.15)
 
 
 def test_planted_errors_tell_a_good_network_from_a_blind_one():

@@ -66,6 +66,29 @@ def share(each, box, margin=16):
     return each[top - margin : bottom + margin, left - margin : right + margin].sum() / each.sum()
 
 
+def test_maps_that_shrink_in_branches_count_once_and_excitations_pass():
+    """As Inception does it: by pooling, and by a convolution with another before it."""
+    image = keras.Input((128, 128, 3), name="image")
+    x = layers.Conv2D(2, 1, activation="relu", use_bias=False, name="colour")(image)
+    x = layers.AveragePooling2D(16)(x)
+    scale = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Multiply()([x, layers.Dense(2, kernel_initializer="zeros", bias_initializer="ones")(scale)])
+    branch = layers.AveragePooling2D(2)(layers.Conv2D(2, 1, use_bias=False, name="before_small")(x))
+    x = layers.GlobalAveragePooling2D()(layers.Concatenate()([layers.AveragePooling2D(2)(x), branch]))
+    model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
+    model.get_layer("colour").set_weights(
+        [np.array([[-1, 1, 0], [-1, 0, 1]], "float32").T.reshape(1, 1, 3, 2)]
+    )
+    model.get_layer("before_small").set_weights([np.eye(2, dtype="float32")[None, None]])
+    kernel = np.array([[4.0], [0], [0], [4]], "float32")  # green by the pooling, blue by the convolution
+    model.get_layer("gender_output").set_weights([kernel, np.zeros(1)])
+    images = patched((LEFT, GREEN), (RIGHT, BLUE))
+    each = grad_cam(model, images, "gender")[0]
+    assert share(each, LEFT) == pytest.approx(0.5, abs=0.01) == share(each, RIGHT)
+    p_female = float(model(images / 255.0)[0][0, 0])
+    assert each.mean() == pytest.approx(np.log(p_female / (1 - p_female)), rel=0.02)
+
+
 @pytest.mark.parametrize("box", [LEFT, RIGHT])
 def test_the_map_is_where_the_only_thing_seen_is(box):
     found = grad_cams({"d": detector()}, patched((box, GREEN)))

@@ -204,21 +204,6 @@ def test_details_say_what_every_model_reads(shown, table):
     assert "A training face: ModelA learnt from it" in shown.details.answers.value
 
 
-def test_copies_of_a_photograph_are_shown_and_lead_to_each_other(shown, faces):
-    shown.choose(20)
-    assert "under 2 other names; ages and genders agree" in shown.details.copies_words.value
-    assert rows_of(shown.details.copies, faces) == [21, 22]
-    shown.details.copies.thumbnails[1].click()
-    assert shown.details.row == 22 and rows_of(shown.details.copies, faces) == [20, 21]
-    shown.choose(3)
-    assert "under 1 other name; their ages disagree" in shown.details.copies_words.value
-    assert rows_of(shown.details.copies, faces) == [9] and shown.details.copies in shown.details.children
-    shown.choose(4)
-    assert "their genders disagree" in shown.details.copies_words.value
-    shown.choose(0)
-    assert shown.details.copies not in shown.details.children
-
-
 def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(faces):
     shown = Explorer(faces)
     assert "no finished training of them was found" in shown.children[1].value

@@ -60,15 +60,6 @@ def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces,
     assert lab.find_trainings([tmp_path / "gone"]).empty
 
 
-def test_a_history_that_cannot_be_read_is_told_and_hides_no_other(faces, tmp_path):
-    broken, good = (write_run(tmp_path / f"model_a-{n}", faces) for n in (1, 2))
-    (broken / "history.csv").write_text("epoch,loss\n1,2\n")
-    found = lab.find_trainings([tmp_path]).set_index("folder")
-    assert "lacks the column" in found.loc[broken, "state"] and found.loc[good, "state"] == "finished"
-    with pytest.raises(InputError, match=r"history\.csv lacks the column"):
-        lab.learning_curves([good, broken])
-
-
 def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, tmp_path):
     folders = [write_run(tmp_path / f"model_a-{n}", faces, epochs=n, finished=False) for n in (0, 2, 4)]
     figure = lab.learning_curves(folders)

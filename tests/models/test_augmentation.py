@@ -151,15 +151,6 @@ def test_the_seed_decides():
     assert (np.abs(first - other).max(axis=(1, 2, 3)) > 0.05).all()
 
 
-def test_every_face_and_every_call_differs():
-    same = noise(1).repeat(6, axis=0)
-    layer = FaceAugmentation()
-    first, second = (np.asarray(layer(same, training=True)) for _ in range(2))
-    pairs = [(i, j) for i in range(6) for j in range(i)]
-    assert min(np.abs(first[i] - first[j]).max() for i, j in pairs) > 0.05
-    assert np.abs(first - second).max(axis=(1, 2, 3)).min() > 0.05
-
-
 # Every pixel of the i-th image is i, and so is its age; only every second image is used.
 ROWS = np.arange(0, 100, 2)
 NUMBERED = np.arange(100, dtype="uint8")[:, None, None, None] * np.ones((1, 8, 8, 3), "uint8")

@@ -246,20 +246,6 @@ def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, tmp_path):
     assert load_model(str(path)).output_names == CONTRACT
 
 
-def test_what_is_no_model_is_refused(tmp_path):
-    _refused(tmp_path / "missing.keras", "no model at .*: train one, or give the path")
-    (tmp_path / "folder.keras").mkdir()
-    _refused(tmp_path / "folder.keras", "no model at")
-    for name in ("text.keras", "text.h5"):
-        (tmp_path / name).write_text("not a model")
-        _refused(tmp_path / name, "is no Keras model that can be loaded")
-    (tmp_path / "model.txt").write_text("not a model")
-    _refused(tmp_path / "model.txt", "is no model file: give one that ends in .keras or .h5")
-    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as file:
-        file.writestr("readme.txt", "a zip, but not a model")
-    _refused(tmp_path / "zip.keras", "is no Keras model that can be loaded")
-
-
 def _refused(path, message):
     with pytest.raises(InputError, match=message) as caught:
         load_model(path)

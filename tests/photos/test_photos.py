@@ -106,14 +106,6 @@ def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path):
         assert "\n" not in str(refused.value)
 
 
-def test_a_picture_that_was_given_is_left_as_it_is():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    given = Image.open(io.BytesIO(saved(picture(3, 64).crop((0, 0, 64, 40)), "PNG", exif=exif)))
-    assert open_picture(given).shape == (64, 40, 3)
-    assert given.size == (64, 40) and given.getexif()[0x0112] == 6
-
-
 def test_a_similarity_is_found_again():
     wanted = known(2.3, 77, (-14, 9))
     np.testing.assert_allclose(similarity(TEMPLATE, moved(TEMPLATE, wanted)), wanted, atol=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tiny_faces import picture, truncated
+from tiny_faces import truncated
 
 from agegender_lib import photos, plots
 from agegender_lib.data.drawing.face import draw_face
@@ -18,7 +18,6 @@ from agegender_lib.files import write_json
 from agegender_lib.photos import detour
 from agegender_lib.photos.detector import FaceDetector, Found
 from agegender_lib.photos.framing import TEMPLATE
-from agegender_lib.photos.intervals import corrections_file, weights_digest
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 FACES = np.stack(
@@ -116,18 +115,6 @@ def test_the_faces_of_a_photo_get_the_answers_that_their_crops_get(reader, place
     assert (photo.faces["age_high"] >= photo.faces["age"]).all()
 
 
-def test_a_framed_face_gets_what_the_model_says(reader):
-    from agegender_lib.models import predict
-
-    wanted = predict(reader.model, FACES)
-    found = pd.concat([reader.read(face, framed=True).faces for face in FACES])
-    np.testing.assert_allclose(found["age"], wanted["age_predicted"], atol=1e-3)
-    np.testing.assert_allclose(found["p_female"], wanted["p_female"], atol=1e-5)
-    assert found["confidence"].isna().all()
-    with pytest.raises(InputError, match=r"64 x 40 pixels.*square"):
-        reader.read(picture(1, 64).crop((0, 0, 64, 40)), framed=True)
-
-
 def test_a_photo_without_a_face_is_no_error(reader):
     photo = reader.read(photo_of([]))
     assert photo.faces.empty and photo.crops.shape == (0, 128, 128, 3) and photo.frames.shape == (0, 4, 2)
@@ -149,25 +136,6 @@ def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, placed)
         else:
             np.testing.assert_allclose(one.faces["age"], reader.read(source).faces["age"], atol=1e-3)
     assert len({round(found[k][1].faces["age"].iloc[0], 2) for k in range(3)}) == 3
-
-
-def test_intervals_are_corrected_by_what_lies_beside_the_model(reader, model_file):
-    plain = alone(reader, 2)
-    assert "does not correct" in reader.interval_note
-    found = {"level": 0.8, "correction": "stretched", "change": 2.0, "faces": 1234, "made_from": "those"}
-    try:
-        write_json(corrections_file(model_file), found | {"weights": weights_digest(reader.model)})
-        wide = photos.PhotoReader(model_file)
-        twice = wide.read(FACES[2], framed=True)
-        assert twice.corrected and "1,234 held-out faces of those" in wide.interval_note
-        width = twice.faces.iloc[0]["age_high"] - twice.faces.iloc[0]["age_low"]
-        assert width == pytest.approx(2 * (plain["age_high"] - plain["age_low"]), rel=0.02)
-        write_json(corrections_file(model_file), found | {"weights": "another model's"})
-        other = photos.PhotoReader(model_file)
-        assert alone(other, 2)["age_low"] == pytest.approx(plain["age_low"], abs=1e-3)
-        assert "does not correct" in other.interval_note
-    finally:
-        corrections_file(model_file).unlink()
 
 
 def test_the_correction_of_a_run_is_kept_beside_its_model(model_file, faceset, tmp_path):
@@ -303,18 +271,6 @@ def test_the_face_of_a_photograph_comes_into_utkfaces_frame(hopper_reader, detec
     again = detector.find(np.pad(photo.crops[0], ((64, 64), (64, 64), (0, 0))))
     assert np.abs(again.landmarks[0] - 64 - TEMPLATE).max() < 9
     assert np.abs((again.landmarks[0] - 64 - TEMPLATE)[:2]).max() < 4
-
-
-def test_flaws_of_a_photograph_are_named(hopper_reader, hopper):
-    tiny = hopper.resize((hopper.width // 6, hopper.height // 6), Image.Resampling.BICUBIC)
-    canvas = Image.new("RGB", (300, 300), "grey")
-    canvas.paste(tiny, (100, 100))
-    assert hopper_reader.read(canvas).faces["warnings"].tolist() == ["small"]
-    soft = hopper.resize((60, 70), Image.Resampling.BICUBIC).resize(hopper.size, Image.Resampling.BICUBIC)
-    assert hopper_reader.read(soft).faces["warnings"].tolist() == ["blurred"]
-    face = hopper_reader.read(hopper).faces.iloc[0]
-    cut = hopper.crop((face["left"] + 25, 0, *hopper.size))
-    assert "cut off" in hopper_reader.read(cut).faces["warnings"].iloc[0]
 
 
 def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path, faceset, monkeypatch):

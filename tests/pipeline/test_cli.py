@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_faces import FACES, everything_below, jpeg, truncated, write_folder, write_tar
+from tiny_faces import FACES, everything_below, jpeg, truncated, write_folder
 
 from agegender_lib import folders
 from agegender_lib.data import RENDERED_FACES
@@ -81,25 +81,6 @@ def test_render_draws_what_was_asked_for(agegender, tmp_path):
 def test_a_source_that_is_not_there_is_refused(agegender, tmp_path, verb):
     one_sentence(agegender(*verb, tmp_path / "nowhere"), "nowhere", "does not exist")
     assert everything_below(tmp_path) == []
-
-
-NAME = f"26_1_2_{'2' * 17}.jpg"
-
-
-@pytest.mark.parametrize(
-    ("write", "files", "found"),
-    [
-        (write_folder, {}, "does not exist"),
-        (write_folder, {NAME: b"this is text"}, "not a JPEG"),
-        (write_tar, {f"../{NAME}": jpeg(3)}, "../"),
-    ],
-)
-def test_data_that_cannot_be_used_is_refused(agegender, tmp_path, write, files, found):
-    source = write(tmp_path / ("faces.tar" if write is write_tar else "faces"), files)
-    before = everything_below(tmp_path)
-    one_sentence(agegender("report", "--data", source), found)
-    left = [path for path in everything_below(tmp_path) if path not in before and path.name != "cache"]
-    assert left == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The model card and the data sheet: their numbers are those of the results, and nothing missing goes unsaid."""
 
-import json
 import re
 import shutil
 
@@ -89,16 +88,6 @@ def test_gaps_are_bold_beyond_chance_and_marked_beyond_ages(results):
             wanted = row[["gap", "low", "high"]].astype(float).to_list()
             assert numbers(cell) == pytest.approx(wanted, abs=0.006 if "years)" in measure else 0.0006)
             assert ("**" in cell, "†" in cell) == (row["p"] < 0.05, row["p"] < 0.05 and row["p_ages"] < 0.05)
-
-
-def test_cards_of_drawn_faces_say_so_before_anything_else(results):
-    for page in PAGES:
-        assert "rendered stand-in faces" not in render_card(results, page)
-    data = json.loads((results / "data.json").read_text())
-    (results / "data.json").write_text(json.dumps({**data, "rendered": True}))
-    for page in PAGES:
-        card = render_card(results, page)
-        assert "rendered stand-in faces, not photographs" in card[: card.index("\n## ")]
 
 
 @pytest.mark.parametrize(

@@ -239,15 +239,6 @@ def test_figures_float_unless_they_are_told_where_to_stand(tmp_path):
     assert text.index("Before.") < text.index("Picture 0.") < text.index("After.")
 
 
-def test_lists_and_short_tables_stay_on_one_page(tmp_path):
-    filler = "\n\n".join(f"Paragraph {n}." for n in range(24))
-    rows = "\n".join(f"| row {n} | {n} |" for n in range(20))
-    for block in ("\n".join(f"- item {n}" for n in range(20)), f"| a | b |\n|---|--:|\n{rows}"):
-        pages = pages_of(tmp_path, f"# One\n\n{filler}\n\n{block}")
-        first, last = ("row 0", "row 19") if "|" in block else ("item 0", "item 19")
-        assert page_with(pages, first) == page_with(pages, last) == page_with(pages, "Paragraph 23.") + 1
-
-
 def test_nbconvert_finds_the_exporter():
     assert get_exporter("reportpdf") is ReportPDFExporter
 

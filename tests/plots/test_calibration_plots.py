@@ -64,14 +64,6 @@ def test_nothing_is_cut_off_or_overlaps(draw):
     assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20 and len(boxes) > 12
 
 
-def dots(ax, colour):
-    """Every single marker of a colour: x, y, and whether it is hollow."""
-    found = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_color() == colour]
-    return [
-        (line.get_xdata()[0], line.get_ydata()[0], line.get_markerfacecolor() == "white") for line in found
-    ]
-
-
 def spans(collection):
     return np.array([segment[:, 1] for segment in collection.get_segments()])
 
@@ -88,21 +80,6 @@ def test_reliability_shows_shares_chance_and_counts():
         np.testing.assert_allclose(spans(chance), table[["chance_low", "chance_high"]])
         np.testing.assert_allclose(spans(whiskers), table[["observed_low", "observed_high"]])
         assert [bar.get_height() for bar in lower.patches] == table["count"].tolist()
-
-
-def test_intervals_are_hollow_before_and_filled_after_the_correction():
-    tables = coverages()
-    figure = plots.interval_coverage(tables)
-    for ax, measure in zip(figure.axes, ("coverage", "width"), strict=True):
-        for name, table in tables.items():
-            shown = dots(ax, look_of(tables)[name][0])
-            for interval, hollow in (("predicted", True), ("stretched", False)):
-                rows = table[(table["by"] == "all") & (table["interval"] == interval)]
-                assert sorted(x for x, _, empty in shown if empty == hollow) == pytest.approx(
-                    sorted(rows[measure])
-                )
-    aims = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"]
-    assert aims == [0.5, 0.8, 0.95]
 
 
 def test_curves_show_value_random_and_best_of_every_model():

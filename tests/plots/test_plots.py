@@ -529,20 +529,6 @@ def frames(ax):
     return [patch for patch in ax.patches if isinstance(patch, Rectangle) and not patch.get_fill()]
 
 
-def test_a_grid_shows_its_faces_in_order():
-    images = pictures(8)
-    figure = plots.face_grid(images, [f"{age} y\nmale" for age in range(8)], columns=3)
-    assert len(figure.axes) == 8
-    for number, ax in enumerate(figure.axes):
-        np.testing.assert_array_equal(shown(ax), images[number])
-        assert captions(ax) == [f"{number} y", "male"]
-    renderer = drawn(figure)
-    boxes = [ax.get_window_extent(renderer) for ax in figure.axes]
-    assert [round(box.x0) for box in boxes[:3]] == [round(box.x0) for box in boxes[3:6]]
-    assert boxes[0].x0 < boxes[1].x0 < boxes[2].x0 and boxes[0].y0 > boxes[3].y1 > boxes[6].y1
-    assert all(box.width == pytest.approx(box.height, rel=1e-3) for box in boxes)
-
-
 def test_pairs_whose_labels_conflict_are_framed_in_red():
     images = pictures(6)
     axes = plots.duplicate_pairs(images, pairs_table(), files(6)[::-1]).axes

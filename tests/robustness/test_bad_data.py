@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import check_sentence, outcome
-from tiny_faces import FACES, WRITE, reasons, write_folder
+from tiny_faces import FACES, WRITE
 
 from agegender_lib.data import load_faces
 from agegender_lib.data.decode import NotAFace, decode_face
-from agegender_lib.data.filenames import parse_name, printable
+from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
 from tests.robustness import bad_inputs as bad
 
@@ -30,14 +30,6 @@ def test_names(name):
         assert fields == [found.age, found.gender, found.race, int(found.timestamp)]
         end = r"[ .]*jpe?g([ .]+chip[ .]*jpe?g)? *"
         assert re.fullmatch(rf"[ 0-9_]+{end}", name, re.ASCII | re.IGNORECASE)
-
-
-def test_names_are_shown_without_what_moves_a_terminal(tmp_path):
-    assert printable("a\x1b[2Jb\r\udcff\u202e") == r"a\x1b[2Jb\r\udcff\u202e"
-    assert printable("é b/ü.jpg") == "é b/ü.jpg"
-
-    folder = write_folder(tmp_path / "f", {**FACES, "red\x1b[31m.jpg": b"x"})
-    assert list(reasons(load_faces(folder, tmp_path / "cache"))) == [r"red\x1b[31m.jpg"]
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/faces", "x" * 300, "x\0y"])

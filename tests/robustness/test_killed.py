@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from kill_checks import READERS, UNFINISHED, broken, differences, finished, left_over
+from kill_checks import READERS, UNFINISHED, broken, differences, left_over
 from kill_points import kill_points
 from tiny_faces import FACES, truncated, write_tar
 
@@ -21,7 +21,6 @@ from agegender_lib import files
 from agegender_lib.data import importer, load_faces, rendered
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.pipeline import outputs
-from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.pipeline.publish import finish_publishing, publish
@@ -189,17 +188,3 @@ def test_an_export(work, moments, tmp_path, monkeypatch):
     states = moments(lambda: export_report(notebook, work / "report.pdf"), 3)
     found = {hashlib.sha256((state / "report.pdf").read_bytes()).hexdigest() for state in states}
     assert len(found) == 2 and before in found
-
-
-def test_an_executed_notebook(work, moments, tmp_path):
-    cells = [
-        nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("x"),
-    ]
-    notebook = tmp_path / "01_small.ipynb"
-    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), notebook)
-    states = moments(lambda: execute(notebook, {"x": 2}, work), 3)
-    assert [path.name for path in finished(states[-1])] == ["01_small.ipynb"]
-    (path,) = work.iterdir()
-    assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/plain"] == "2"

@@ -19,7 +19,7 @@ from agegender_lib.training.features import (
     answers_from_features,
     backbone_features,
 )
-from agegender_lib.training.network import check_stages, compile_for, training_graph
+from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import depth_rates
 
 
@@ -159,19 +159,6 @@ def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
         wanted = 0.01 * rate * (1.5 if optimizer == "adamw" else 1)
         assert moved == pytest.approx(wanted, rel=2e-2), name
         assert 1 - np.asarray(keras.ops.convert_to_numpy(layer.bias)) == pytest.approx(0.01 * rate, rel=2e-2)
-
-
-def test_rates_by_depth_need_a_backbone_and_adam(in_two_stages):
-    config, weights = in_two_stages
-    config = replace(config, stages=(Stage(1, 0.1, depth_decay=0.5),))
-    check_stages(build_network(config, weights), config)
-    with pytest.raises(InputError, match=r"depth_decay is 0\.5, but rates by depth are for a backbone"):
-        check_stages(build_network(config, weights), replace(config, optimizer="muon"))
-    plain = configure(
-        "model_a", builder=dict(variant="original", filters=[4], split_after=1), optimizer="adamw"
-    )
-    with pytest.raises(InputError, match="rates by depth are for a backbone"):
-        check_stages(build_network(plain), replace(plain, stages=config.stages))
 
 
 def test_fewer_faces_train_and_the_same_validate(drawn):

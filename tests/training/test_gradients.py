@@ -14,7 +14,6 @@ from agegender_lib.training.checkpoint import State
 from agegender_lib.training.gradients import (
     GradientConflict,
     check_gradients,
-    conflict_columns,
 )
 
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
@@ -92,18 +91,6 @@ def test_the_cosine_is_that_of_gradients_by_hand():
     heavy = GradientConflict(network, lambda w, s: 2 * squares("age")(w, s), squares("gender"), batches)()
     assert heavy["gradient_norm_ratio"] == pytest.approx(2 * found["gradient_norm_ratio"], rel=1e-4)
     assert heavy["gradient_cosine"] == pytest.approx(found["gradient_cosine"], abs=1e-5)
-
-
-def test_opposite_blocks_do_not_cancel_within_their_groups():
-    # age . age, gender . gender, age . gender of two groups, in two batches
-    products = [[[4, 1, 2], [9, 16, -12]], [[1, 1, 0], [1, 4, 1]]]
-    found = conflict_columns(np.array(products), ["stem", "pool"])
-    assert found["gradient_cosine:stem"] == pytest.approx((1 + 0) / 2)
-    assert found["gradient_cosine:pool"] == pytest.approx((-1 + 0.5) / 2)
-    whole = (-10 / np.sqrt(13 * 17) + 1 / np.sqrt(2 * 5)) / 2
-    assert found["gradient_cosine"] == pytest.approx(whole)
-    ratio = (np.sqrt(13 / 17) + np.sqrt(2 / 5)) / 2
-    assert found["gradient_norm_ratio"] == pytest.approx(ratio)
 
 
 def arrays_of(run, monkeypatch, **settings):

@@ -12,7 +12,6 @@ from matplotlib.colors import to_hex
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from agegender_lib.errors import InputError
 from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
@@ -129,18 +128,6 @@ def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(
     database_file("space", tmp_path).unlink()
     (kept / "about.json").unlink()
     assert shown() == 0 and shown(train_missing=True) == 1
-
-
-def test_a_kept_search_that_cannot_be_read_is_refused(searched, space, drawn, tmp_path):
-    kept = tmp_path / "results" / "search"
-    for file, content in (
-        ("about.json", "{"), ("about.json", "[]"), ("trials.csv", "trial\n0\n"), ("epochs.csv", ""),
-        ("importances.csv", "setting,data\nx,y\n"),
-    ):  # fmt: skip
-        Outputs(tmp_path, drawn).search(found_by(searched(5)))
-        (kept / file).write_text(content)
-        with pytest.raises(InputError, match=r"the kept search .*search cannot be read"):
-            search_or_kept(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
 
 
 def test_a_search_is_drawn_in_the_project_s_style(searched, tmp_path):

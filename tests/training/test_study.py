@@ -227,24 +227,6 @@ def test_seeds_are_averaged_and_their_spread_is_told(planted):
     assert np.isnan(found.loc["untrained", "age_mae"])
 
 
-def test_duplicates_widen_the_interval():
-    """Twenty pairs of one person are twenty faces, not forty."""
-    rng = np.random.default_rng(1)
-    effect = np.repeat(rng.normal(0.3, 1, 20), 2)
-    p = np.full(40, 0.1)
-    trainings = pd.DataFrame(
-        [("g", "a", 1, True, "a"), ("g", "b", 1, False, "b")],
-        columns=["group", "choice", "seed", "reference", "run"],
-    )
-
-    def width(groups):
-        runs = {"a": run_of(np.full(40, 40.0), p, groups), "b": run_of(40 + effect, p, groups)}
-        row = compare_choices(trainings, runs).iloc[1]
-        return row["age_mae_difference_high"] - row["age_mae_difference_low"]
-
-    assert width(np.repeat(np.arange(20), 2)) / width(None) == pytest.approx(np.sqrt(2), rel=0.15)
-
-
 def test_choices_of_other_images_are_not_compared(planted):
     trainings, runs = planted
     other = runs["b1"].predictions.assign(file=lambda table: "x" + table["file"])

@@ -426,14 +426,6 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
     assert State.read(tmp_path / "none.npz").epoch == 0
 
 
-def test_a_checkpoint_of_another_network_is_refused(few, tmp_path):
-    path = tmp_path / "run" / "checkpoint.npz"
-    path.parent.mkdir()
-    checkpoint_of(tiny(builder={**TINY, "dense": 9}), path)
-    with pytest.raises(InputError, match=r"model variables are not those .* another version"):
-        train(tiny(), few, runs=tmp_path, name="run")
-
-
 def cross_entropy(labels, p, smoothing=0.0):
     labels = labels * (1 - smoothing) + smoothing / 2
     return -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
