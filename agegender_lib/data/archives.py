@@ -143,9 +143,7 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             elif member.file_size > LARGEST_FILE:
                 yield path, _TOO_LARGE
             else:
-                # not archive.read(): it would inflate a member that lies about its size before cutting it
-                with archive.open(member) as file:
-                    yield path, file.read(member.file_size + 1)
+                yield path, archive.read(member)
 
 
 def _check_limits(source: Path, member: tarfile.TarInfo, unpacked: int) -> None:

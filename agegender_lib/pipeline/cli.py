@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 from agegender_lib.errors import InputError, NotebookFailed
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)
-    before = _end_like_an_interrupt()
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         options.command(options)
     except InputError as error:
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"agegender: {error}: make room and run the same command again", file=sys.stderr)
         return 2
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -51,16 +49,8 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, as Python reports SIGINT: everything that is open is closed, and processes started here end too."""
 
 
-def _end_like_an_interrupt():
-    """Let SIGTERM raise; returns its earlier handler, or None where nothing was changed."""
-
-    def end(number, frame):
-        raise Terminated
-
-    # a thread of a notebook, say, may set no handler
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.signal(signal.SIGTERM, end)
+def _terminate(number, frame):
+    raise Terminated
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,12 +17,6 @@ PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (defau
 WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: pretrained (downloaded), none (random), or a Keras .weights.h5 file"
 )
-_SHOWN = {
-    "display.max_rows": None,
-    "display.max_columns": None,
-    "display.width": 160,
-    "display.max_colwidth": 90,
-}
 
 
 def new_verb(
@@ -69,7 +63,4 @@ def print_metrics(folder: str | Path):
 
 def print_table(table: "pd.DataFrame") -> None:
     """Print a whole table, none of its rows and columns left out."""
-    import pandas as pd
-
-    with pd.option_context(*(item for pair in _SHOWN.items() for item in pair)):
-        print(table.to_string(index=False))
+    print(table.to_string(index=False))
