@@ -8,6 +8,7 @@ from agegender_lib.errors import InputError
 
 from .backbone_table import BACKBONES, Backbone
 from .face_weights import DownloadFailed
+from .published_weights import put_published
 from .weights import KNOWN_FILES, download_timeout, file_origin, load_weights, reason
 
 __all__ = ["BACKBONES", "KNOWN_FILES", "Backbone", "build_backbone", "load_weights", "stages_of"]
@@ -25,7 +26,8 @@ def build_backbone(
     weights : str, Path or None
         ``"pretrained"`` downloads, once, what this backbone is known for: Keras's own ImageNet file into Keras's
         cache, or the face weights into the project's. ``"imagenet"`` is the same where that is ImageNet. A path
-        reads that Keras ``.weights.h5`` file; None or ``"none"`` starts from random weights.
+        reads that Keras ``.weights.h5`` file; ``"published"`` takes the backbone of the published model that has it,
+        which has learned ages and genders already; None or ``"none"`` starts from random weights.
     side : int or None
         Of the images in pixels; None leaves it open.
     """
@@ -51,10 +53,15 @@ def build_backbone(
                 f"the pre-trained weights of {name} cannot be downloaded ({error}): go online, give a Keras "
                 ".weights.h5 file, or say 'none' to begin from random weights"
             ) from error
+    base = build()
+    if str(weights) == "published":
+        origin = put_published(base, name)
+        return _named(base, name), origin
     path = Path(weights)
     if not path.is_file():
-        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, 'pretrained' or 'none'")
-    base = build()
+        raise InputError(
+            f"no weights file at {path}: give a Keras .weights.h5 file, 'pretrained', 'published' or 'none'"
+        )
     load_weights(base, path)
     return _named(base, name), file_origin(path)
 

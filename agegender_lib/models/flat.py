@@ -44,6 +44,12 @@ def rebuilt(model: keras.Model) -> keras.Model:
     return with_one_input(found)
 
 
+def weights_in_flat(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """The layers of a model that hold weights, by the names that :func:`flat` would give them."""
+    found = {name: _inside(model, path) for name, path in _Graph(model.get_config()).origins.items() if path}
+    return {name: layer for name, layer in found.items() if layer.weights}
+
+
 def with_one_input(model: keras.Model) -> keras.Model:
     """A model that takes a picture, and not a list of one picture as files describe it: Keras would warn of that."""
     return keras.Model(model.inputs[0], model.outputs, name=model.name)

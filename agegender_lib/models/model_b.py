@@ -13,9 +13,12 @@ from .heads import age_output, gender_output
 from .model_a import IMAGE_SHAPE
 from .preprocessing import resized
 
+#: Of ModelB, unless its settings name another.
+BACKBONE = "inception_v3"
+
 
 def build_model_b(
-    backbone: str = "inception_v3",
+    backbone: str = BACKBONE,
     weights: str | Path | None = "pretrained",
     dense: int = 256,
     dropout: float = 0.4,

@@ -6,8 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import keras
+import pandas as pd
+
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.models.model_b import BACKBONE
+from agegender_lib.models.published_weights import published_identity, seen_by_published
 from agegender_lib.runs import CONFIG, check_same_faces
 
 from .config import TrainingConfig
@@ -18,11 +23,28 @@ def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> 
     """Settings, faces and weights of a training, as its config.json holds them."""
     if config.model == "model_a":
         weights = "none"
+    elif str(weights) == "published":
+        weights = f"published {published_identity(backbone_of(config))}"
     elif path := weights_file(weights):
         # the file's content counts, not where it lies
         weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
     data = {"name": faces.name, "fingerprint": faces.fingerprint}
     return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
+
+
+def origin_of(
+    network: keras.Model, config: TrainingConfig, weights: str | Path, faces: FaceSet, split: pd.Series
+) -> str:
+    """In words, where the weights come from that a training begins with, and whether they know these faces already."""
+    origin = getattr(network, "weights_origin", "random weights, trained from scratch")
+    if config.model == "model_a" or str(weights) != "published":
+        return origin
+    return f"{origin}; {seen_by_published(backbone_of(config), faces.table['file'], split == 'validation')}"
+
+
+def backbone_of(config: TrainingConfig) -> str:
+    """The backbone of a ModelB or ModelF by its name."""
+    return config.builder.get("backbone", BACKBONE)
 
 
 def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:

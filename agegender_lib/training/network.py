@@ -21,7 +21,7 @@ BUILDERS = {
 }
 
 #: What a pre-trained model may start from, besides a file.
-WEIGHTS = ("pretrained", "imagenet", "none")
+WEIGHTS = ("pretrained", "imagenet", "published", "none")
 
 
 def weights_file(weights: str | Path) -> Path | None:

@@ -26,7 +26,7 @@ from .config import TrainingConfig
 from .features import answers_from_features
 from .fit import fit
 from .gradients import check_gradients
-from .identity import identity_of, name_of, refuse_another
+from .identity import identity_of, name_of, origin_of, refuse_another
 from .network import build_network, check_stages, in_float32, network_to_save, precision, training_graph
 
 
@@ -46,7 +46,8 @@ def train(
     config : TrainingConfig
     faces : FaceSet
     weights : str or Path
-        What ModelB or ModelF starts from: "pretrained" or "imagenet" (downloaded), a Keras weights file, or "none".
+        What ModelB or ModelF starts from: "pretrained" or "imagenet" (downloaded), "published" (the backbone of the
+        published model), a Keras weights file, or "none".
     runs : Path
         Folder of run folders.
     name : str, optional
@@ -94,7 +95,7 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
     with precision(config.precision):
         network = build_network(config, weights)
         arithmetic = keras.config.dtype_policy().name
-        origin = getattr(network, "weights_origin", "random weights, trained from scratch")
+        origin = origin_of(network, config, weights, faces, split)
         graph = training_graph(network, config)
     check_stages(network, config)
     check_gradients(config, int((split == "train").sum()))

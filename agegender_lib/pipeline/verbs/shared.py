@@ -15,7 +15,8 @@ DATA_HELP = (
 )
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
-    "what ModelB or ModelF starts from: pretrained (downloaded), none (random), or a Keras .weights.h5 file"
+    "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
+    "(downloaded), none (random), or a Keras .weights.h5 file"
 )
 
 

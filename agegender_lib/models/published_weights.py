@@ -1,0 +1,103 @@
+"""The published models as a start: their backbones, without their heads, for one's own faces."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from agegender_lib import folders
+from agegender_lib.errors import InputError
+from agegender_lib.runs import read_run
+
+from .flat import weights_in_flat
+from .saving import load_model
+
+#: The published model that has a backbone.
+_FILES = {"inception_v3": "age_gender_B.keras", "mobilenet_vggface2": "age_gender_F.keras"}
+
+
+def published_file(backbone: str) -> Path:
+    """The file of the published model that is built on a backbone.
+
+    Raises
+    ------
+    InputError
+        If no published model has this backbone, or its file is not there.
+    """
+    if backbone not in _FILES:
+        raise InputError(
+            f"no published model is built on {backbone}: choose one of {', '.join(_FILES)}, or other weights "
+            "than 'published'"
+        )
+    path = folders.MODELS / _FILES[backbone]
+    if not path.is_file():
+        raise InputError(f"there is no published model {path}: restore it, or choose other weights")
+    return path
+
+
+def published_identity(backbone: str) -> str:
+    """Name and SHA-256 of that file: another file is another start."""
+    path = published_file(backbone)
+    return f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def put_published(base: keras.Model, backbone: str) -> str:
+    """Copy the published weights into a backbone; returns in words where they came from.
+
+    Parameters
+    ----------
+    base : keras.Model
+        The network without its top.
+    backbone : str
+        A key of :data:`agegender_lib.models.BACKBONES`.
+
+    Raises
+    ------
+    InputError
+        If no published model has this backbone, or its file is not there or lacks a layer of this network.
+    """
+    path = published_file(backbone)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    stored = _layer_weights(path, sha256)
+    for name, layer in weights_in_flat(base).items():
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        if [weight.shape for weight in stored.get(f"shared_{name}", ())] != wanted:
+            raise InputError(
+                f"{path} has no layer shared_{name} of shapes {wanted}: restore it, or choose other weights"
+            )
+        layer.set_weights(stored[f"shared_{name}"])
+    model = f"Model{path.stem.rpartition('_')[2]}"
+    return f"the published {model} without its heads ({path.name}, sha256 {sha256[:12]})"
+
+
+@lru_cache(maxsize=1)
+def _layer_weights(path: Path, sha256: str) -> dict[str, list]:
+    """The weights of a model file by layer; a study begins many trainings from one file."""
+    return {layer.name: layer.get_weights() for layer in load_model(path).layers}
+
+
+def seen_by_published(backbone: str, files: pd.Series, held_out: pd.Series) -> str:
+    """In words, how many of these faces have trained a published model already.
+
+    Parameters
+    ----------
+    backbone : str
+        That the published model is built on.
+    files : Series of str
+        Names of the faces' files: UTKFace's names tell its photographs apart.
+    held_out : Series of bool
+        Which of them are not to be trained on now.
+    """
+    model = published_file(backbone).stem.rpartition("_")[2].lower()
+    folder = folders.REPORT / "results" / "runs" / f"model_{model}"
+    try:
+        then = read_run(folder)
+    except InputError:
+        return "which faces have trained it before is not known here"
+    seen = files.isin(then.train["file"])
+    trained = f"{len(then.train):,} faces of {then.provenance['data']['name']} have trained it before"
+    if not seen.any():
+        return f"{trained}, none of them among these"
+    return f"{trained}, {int(seen.sum()):,} of them among these, {int((seen & held_out).sum()):,} of them held out here"
