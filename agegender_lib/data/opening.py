@@ -8,7 +8,7 @@ from .faceset import FaceSet
 from .importer import load_faces
 from .rendered import render_faces
 
-RENDERED_FACES = 600
+RENDERED_FACES = 1200
 SEED = 0  # of the drawn faces; one set for everybody
 
 

@@ -14,7 +14,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.parameters import parameters_of
-from agegender_lib.pipeline.profiles import read_profile
+from agegender_lib.pipeline.profiles import QUICK, read_profile
 from agegender_lib.runs import MADE_FROM, read_json
 
 #: Stands beside the notebooks for the profile that all of them were executed with.
@@ -48,6 +48,8 @@ def parameters_used(values: dict[str, Any]) -> dict[str, Any]:
     used = dict(read_profile(values["profile"])) if values.get("profile") else {}
     for name, value in values.items():
         if name not in _PATHS:
+            if value == "":  # left to the profile, or to the quick one where a notebook knows none
+                value = read_profile(values.get("profile") or QUICK).get(name, value)
             laid = isinstance(value, dict) and isinstance(used.get(name), dict)
             used[name] = used[name] | value if laid else value
     # of a file its name says enough, and a folder of somebody's has no place in a report

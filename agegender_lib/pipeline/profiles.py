@@ -43,6 +43,11 @@ def model_settings(
     return {name: values[name] for name in ("validation", "split_seed") if name in values} | own
 
 
+def weights_for(model: str, given: str | Path = "", profile: str | Path = QUICK) -> str | Path:
+    """What a pre-trained model starts from: what is given, or else what the profile says."""
+    return given or read_profile(profile)[WEIGHTS_OF[model]]
+
+
 def notebooks() -> list[Path]:
     """The numbered notebooks, in order."""
     return sorted(folders.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

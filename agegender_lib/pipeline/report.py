@@ -9,6 +9,7 @@ import yaml
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, open_faces, split_faces
+from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
@@ -55,8 +56,8 @@ def make_report(
         See `read_profile`. Left out: "coursework" for the faces that the published models were trained on, "quick" for
         others.
     weights, weights_f : str or Path, optional
-        ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "none", or a
-        file. Where neither says anything: "pretrained", but "none" for drawn faces.
+        ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "published",
+        "none", or a file.
     output : str or Path, optional
         The report folder. Left out: `report` for real faces with the profile "coursework", `build/report` otherwise.
     retrain : bool
@@ -73,10 +74,10 @@ def make_report(
     values = read_profile(profile)
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
-    # nothing is downloaded for drawn faces, unless somebody asks for it
-    default = "pretrained" if values.get("data") else "none"
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
-        values[parameter] = _located(given if given is not None else values.get(parameter, default))
+        values[parameter] = _located(given if given is not None else values[parameter])
+    if real:
+        _refuse_published(values)
     values["retrain"] = retrain
     output = Path(output) if output is not None else folders.REPORT if real else folders.BUILD / "report"
     for folder in (output, folders.BUILD, folders.RUNS, folders.CACHE):
@@ -182,7 +183,16 @@ def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
             build_network(config, weights)
 
 
-def _located(weights: str) -> str:
+def _refuse_published(values: dict[str, Any]) -> None:
+    """Refuse a real report whose models begin from models that have seen its faces."""
+    if "published" in (values["weights"], values["weights_f"]):
+        raise InputError(
+            "the published models were trained on UTKFace's photographs, and a report that begins from them would "
+            f"flatter itself: give other weights with the profile {COURSEWORK}"
+        )
+
+
+def _located(weights: str | Path) -> str:
     """A weights file by its full path, because notebooks run in another folder."""
     from agegender_lib.training.network import weights_file
 

@@ -77,13 +77,17 @@ def test_runs_that_are_not_there_or_of_other_faces_are_refused(notebook, runs, f
 def whole(notebook, runs, faces, tmp_path):
     """The results of a report whose notebooks belong together."""
     results = tmp_path / "report" / "results"
-    record(results, PROFILE, "quick", parameters_used(read_profile("quick")), {})
-    first = notebook("01_exploration", rendered_faces=600, validation=0.2, split_seed=1)
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("weights: /somewhere/b.weights.h5")
+    record(results, PROFILE, "quick", parameters_used(read_profile(profile)), {})
+    first = notebook("01_exploration", rendered_faces=1200, validation=0.2, split_seed=1)
     first.used_split(faces.table["file"][::3])
-    train(notebook("02_model_a", rendered_faces=600, profile="quick", model_a={}), runs, "ModelA")
-    quick = {"profile": "quick", "model_b": {}, "model_f": {}, "weights": "/somewhere/b.weights.h5"}
-    train(notebook("03_model_b", rendered_faces=600, **quick), runs, "ModelB", "ModelF")
-    notebook("07_trust", rendered_faces=600, attention_faces=30, data="elsewhere.tar", output="here")
+    train(notebook("02_model_a", rendered_faces=1200, profile=str(profile), model_a={}), runs, "ModelA")
+    # what is empty is the profile's
+    mine = {"profile": str(profile), "model_b": {}, "model_f": {}, "weights": "", "weights_f": ""}
+    train(notebook("03_model_b", rendered_faces=1200, **mine), runs, "ModelB", "ModelF")
+    notebook("05_ablations", rendered_faces=1200, weights_f="")
+    notebook("07_trust", rendered_faces=1200, attention_faces=30, data="elsewhere.tar", output="here")
     check_one_report(results)
     return results
 
@@ -101,6 +105,7 @@ ODD = {
     "ema_momentum": lambda notebook, runs: notebook(
         "02_model_a", profile="quick", model_a={"ema_momentum": 0.5}
     ),
+    "weights_f": lambda notebook, runs: notebook("05_ablations", weights_f="pretrained"),
     "weights": lambda notebook, runs: notebook("03_model_b", weights="none"),
 }
 
