@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
 from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
 from agegender_lib.evaluation.tables import scores
@@ -16,63 +15,33 @@ ANSWERED = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist()
 
 
 def age_abstention(
-    predictions: pd.DataFrame,
-    distributions: pd.DataFrame,
-    answered: Sequence[float] = ANSWERED,
-    resamples: int = 2000,
+    predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000
 ) -> pd.DataFrame:
     """The age error over the faces of which a model is surest: those with the narrowest predicted distributions.
-
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    distributions
-        As ``training.age_distributions`` returns them.
-    answered
-        Shares of the faces that the model answers, each above 0 and at most 1.
-    resamples
-        Number of the bootstrap's draws.
 
     Returns
     -------
     DataFrame
-        A row per share: ``measure`` ("age_mae"), ``answered`` (0 to 1), ``n`` (faces); ``value`` (mean absolute error,
-        years) with its 95 % interval ``low, high`` (duplicates together); ``best``: were the faces sorted by their true
-        errors; ``random``: were they drawn, the error of all; ``gain``: how far the value is from random towards best
-        (0 to 1; negative: worse than random), missing where both are the same.
-
-    Raises
-    ------
-    InputError
-        For a share outside; or see ``tables.check_predictions`` and ``age_distributions.aligned``.
+        A row per share of the faces that is answered: ``measure`` ("age_mae"), ``answered`` (0 to 1), ``n`` (faces);
+        ``value`` (mean absolute error, years) with its 95 % interval ``low, high``; ``best``: were the faces sorted by
+        their true errors; ``random``: were they drawn, the error of all; ``gain``: how far the value is from random
+        towards best (0 to 1; negative: worse than random), missing where both are the same.
     """
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
     error = scores(predictions)["age_mae"].to_numpy()
-    return _curve("age_mae", predictions, doubt, error, error, answered, resamples)
+    return _curve("age_mae", predictions, doubt, error, error, resamples)
 
 
-def gender_abstention(
-    predictions: pd.DataFrame, answered: Sequence[float] = ANSWERED, resamples: int = 2000
-) -> pd.DataFrame:
+def gender_abstention(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """The gender accuracy over the faces of which a model is surest: those with P(female) farthest from one half.
 
-    Returns
-    -------
-    DataFrame
-        As :func:`age_abstention`; the values are shares of rightly named faces (0 to 1). A temperature would change
-        nothing.
-
-    Raises
-    ------
-    InputError
-        See :func:`age_abstention`.
+    As :func:`age_abstention`, of shares of rightly named faces (0 to 1). A temperature would change nothing.
     """
     check_predictions(predictions)
     doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
     right = scores(predictions)["gender_accuracy"].to_numpy()
-    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, answered, resamples)
+    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, resamples)
 
 
 def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
@@ -95,21 +64,17 @@ def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) ->
     return means
 
 
-def _curve(measure, predictions, doubt, values, loss, answered, resamples):
-    if not answered or not all(0 < share <= 1 for share in answered):
-        raise InputError(
-            f"silence was asked for with the shares {list(answered)}: give shares above 0 and at most 1"
-        )
+def _curve(measure, predictions, doubt, values, loss, resamples):
     # files are sorted by name, which begins with the age: equally sure faces must not come in that order
     shuffled = np.random.default_rng(0).permutation(len(values))
     values, doubt, loss = values[shuffled], doubt[shuffled], loss[shuffled]
     group = predictions["duplicate_group"].to_numpy()[shuffled]
-    statistic = surest_of(values, doubt, answered)
+    statistic = surest_of(values, doubt, ANSWERED)
     draws = bootstrap({"surest": statistic}, group, resamples)["surest"]
     one, whole = np.ones((1, len(values))), float(values.mean())
-    bests = surest_of(values, loss, answered)(one)[0]
+    bests = surest_of(values, loss, ANSWERED)(one)[0]
     rows = []
-    for share, value, best, found in zip(answered, statistic(one)[0], bests, draws.T, strict=True):
+    for share, value, best, found in zip(ANSWERED, statistic(one)[0], bests, draws.T, strict=True):
         low, high = interval(found)
         gain = (value - whole) / (best - whole) if share < 1 and best != whole else np.nan
         rows.append((measure, share, round(share * len(values)), value, low, high, best, whole, gain))

@@ -1,21 +1,32 @@
 """Whether a model knows how wrong its ages may be: intervals, how often they hold, and what makes them hold."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import AGE_BANDS, age_band
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.age_distributions import aligned, quantiles
-from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.conformal import CORRECTIONS, Bounds, corrected
-from agegender_lib.evaluation.grouped_folds import grouped_folds
+from agegender_lib.evaluation.bootstrap import estimates, grouped_folds
 from agegender_lib.evaluation.groups import SMALL
 from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)
 PREDICTED = "predicted"
+# stretched: each interval is widened or narrowed by one factor from its median outwards (CQR-m; Kivaranovic et al.
+# 2020, arXiv 1905.10634); constant: the predicted age plus and minus the same years for everybody (Vovk et al. 2005),
+# which needs no distribution.
+CORRECTIONS = ("stretched", "constant")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval per face: its ends and its middle in years, float64 [n] each."""
+
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
 
 
 def age_coverage(
@@ -31,40 +42,17 @@ def age_coverage(
     halvings. It makes the intervals hold on average, not for every group of people. Where a distribution is as narrow
     as a year, as small children's are, an interval of whole years cannot hold as little as half.
 
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    distributions
-        As ``training.age_distributions`` returns them; None where the model has none: then there are only the
-        intervals of constant width.
-    levels
-        What share the intervals are to hold, each above 0 and below 1.
-    splits
-        How many random halvings, duplicates on one side.
-    resamples
-        Number of the bootstrap's draws.
+    ``distributions`` are as ``training.age_distributions`` returns them; None where the model has none: then there are
+    only the intervals of constant width. The intervals are to hold the shares ``levels``.
 
     Returns
     -------
     DataFrame
-        A row per interval ("predicted", and those of ``conformal.CORRECTIONS``), level and group of faces: ``by``
+        A row per interval ("predicted", and those of ``CORRECTIONS``), level and group of faces: ``by``
         ("all", "age", "age_predicted") and ``group`` (the age band; "all"); ``n``; ``coverage`` (0 to 1) and ``width``
         (mean, years), each with its 95 % interval as ``_low`` and ``_high``, in which the halvings' chance is averaged
         out; ``change``: the correction, a factor ("stretched") or years at each end; ``small``, true below 30 faces.
-
-    Raises
-    ------
-    InputError
-        For a level outside, fewer than one halving; or see ``tables.check_predictions`` and
-        ``age_distributions.aligned``.
     """
-    if not levels or not all(0 < level < 1 for level in levels):
-        raise InputError(
-            f"intervals were asked for with the levels {list(levels)}: give shares between 0 and 1"
-        )
-    if isinstance(splits, bool) or not isinstance(splits, int) or splits < 1:
-        raise InputError(f"a correction was asked for with {splits!r} halvings: give a whole number from 1")
     check_predictions(predictions)
     group = predictions["duplicate_group"].to_numpy()
     measured = _measured(predictions, distributions, levels, splits)
@@ -84,6 +72,67 @@ def age_coverage(
     return pd.DataFrame(rows)
 
 
+def central(values: np.ndarray, ages: np.ndarray, level: float) -> Bounds:
+    """The intervals that hold the middle ``level`` of distributions as ``age_distributions.aligned`` returns them."""
+    return Bounds(*quantiles(values, ages, np.array([(1 - level) / 2, 0.5, (1 + level) / 2])).T)
+
+
+def nonconformity(correction: str, bounds: Bounds, age: np.ndarray) -> np.ndarray:
+    """By how much each interval must be changed to just hold the age; float64 [n], a factor or years."""
+    below, above = bounds.middle - age, age - bounds.middle
+    if correction == "constant":
+        return np.maximum(below, above)
+    # a median at an end leaves a half of no width, which no factor makes wider
+    widths = np.maximum(np.where(below > 0, bounds.middle - bounds.low, bounds.high - bounds.middle), 1e-6)
+    return np.maximum(below, above) / widths
+
+
+def changed(correction: str, bounds: Bounds, by: float) -> Bounds:
+    """The intervals changed by that much; ages below 0 are left out, for nobody has them."""
+    if correction == "constant":
+        low, high = bounds.middle - by, bounds.middle + by
+    else:
+        low = bounds.middle - by * (bounds.middle - bounds.low)
+        high = bounds.middle + by * (bounds.high - bounds.middle)
+    return Bounds(np.maximum(low, 0.0), bounds.middle, np.maximum(high, 0.0))
+
+
+def needed(scores: np.ndarray, level: float) -> float:
+    """The change after which a new face's interval holds its age with probability ``level`` at least.
+
+    The ceil((n + 1) level)-th smallest score, infinite where there are too few (Romano et al. 2019, arXiv 1905.03222,
+    theorem 1).
+    """
+    rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else np.inf
+
+
+def corrected(
+    correction: str, bounds: Bounds, age: np.ndarray, level: float, halves: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Each face's interval, changed by what the other half of the faces needs, over many random halvings.
+
+    The half of each face, 0 or 1, is int [halvings, n]; intervals are to hold the age with probability ``level``.
+
+    Returns
+    -------
+    tuple
+        By face, float64 [n], the share of halvings in which its interval held its age, and the interval's mean width
+        in years; and the mean change, a factor or years.
+    """
+    need = nonconformity(correction, bounds, age)
+    held, width, changes = np.zeros(len(age)), np.zeros(len(age)), []
+    for half in halves:
+        for side in (0, 1):
+            own = half == side
+            by = needed(need[~own], level)
+            found = changed(correction, bounds, by)
+            held[own] += need[own] <= by
+            width[own] += np.maximum(found.high - found.low, 0)[own]
+            changes.append(by)
+    return held / len(halves), width / len(halves), float(np.mean(changes))
+
+
 def _measured(predictions, distributions, levels, splits):
     """(interval, level) to, by face, the share of times it held and its width, and the change made to it."""
     age, group = predictions["age"].to_numpy(np.float64), predictions["duplicate_group"].to_numpy()
@@ -92,10 +141,8 @@ def _measured(predictions, distributions, levels, splits):
     if distributions is None:
         plain = {level: Bounds(middle, middle, middle) for level in levels}
     else:
-        values, ages = aligned(distributions, predictions)
-        shares = np.array([[(1 - level) / 2, 0.5, (1 + level) / 2] for level in levels])
-        ends = quantiles(values, ages, shares.ravel()).reshape(len(age), *shares.shape)
-        plain = {level: Bounds(*ends[:, number].T) for number, level in enumerate(levels)}
+        said = aligned(distributions, predictions)
+        plain = {level: central(*said, level) for level in levels}
         for level, bounds in plain.items():
             held = (bounds.low <= age) & (age <= bounds.high)
             width = bounds.high - np.maximum(bounds.low, 0)
@@ -112,8 +159,5 @@ def _groups(predictions):
     """All faces, then each age band of the labelled and of the predicted age that occurs."""
     yield "all", "all", np.ones(len(predictions), dtype=bool)
     for by in ("age", "age_predicted"):
-        bands = age_band(predictions[by].clip(lower=0))
-        for name in AGE_BANDS:
-            own = np.asarray(bands == name)
-            if own.any():
-                yield by, name, own
+        bands = np.asarray(age_band(predictions[by].clip(lower=0)))
+        yield from ((by, name, bands == name) for name in AGE_BANDS if (bands == name).any())

@@ -1,4 +1,4 @@
-"""What any model must beat: constant answers, and the numbers of the report this project reproduces."""
+"""The table everybody looks at first, and what any model must beat: constant answers, and the original report."""
 
 from collections.abc import Mapping
 
@@ -6,36 +6,55 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.evaluation.metrics import summarise
-from agegender_lib.runs.tables import check_predictions
+from agegender_lib.runs import Run
+
+#: What one gets without looking at the picture.
+BASELINE = "median age, commoner gender"
+
+
+def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """The table everybody looks at first: a row per model, the original report's and the constant answers below.
+
+    Returns
+    -------
+    DataFrame
+        model, source, age_mae, age_low, age_high (years), gender_accuracy, gender_low, gender_high (0 to 1),
+        images. An interval that a source does not give is missing.
+    """
+    tables = {(name, "this work"): summarise(run.validation) for name, run in runs.items()}
+    tables |= {(name, "original report"): table for name, table in original_report().groupby("model")}
+    first = next(iter(runs.values()))
+    tables["Constant answer", BASELINE] = baselines(first.train, first.validation)
+    rows = []
+    for (name, source), table in tables.items():
+        row = {"model": name, "source": source}
+        for metric, short in (("age_mae", "age"), ("gender_accuracy", "gender")):
+            found = table.set_index("metric").loc[metric]
+            row |= {metric: found["value"], f"{short}_low": found["low"], f"{short}_high": found["high"]}
+        rows.append(row | {"images": int(table["n"].iloc[0])})
+    return pd.DataFrame(rows)
 
 
 def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
     """``validation`` answered without looking: the median age and the share of women of ``train`` for every image.
 
-    The share, read at 0.5 as every P(female) is, names the majority gender. Both tables need the columns of a
-    predictions table; ``train`` only ``age`` and ``gender``.
+    The share, read at 0.5 as every P(female) is, names the majority gender.
     """
     return validation.assign(
         age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean())
     )
 
 
-def baselines(train: pd.DataFrame, validation: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def baselines(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
     """Metrics of the constant answers, in the form of ``metrics.summarise``."""
-    predictions = constant_predictions(train, validation)
-    check_predictions(predictions)
-    return summarise(predictions, resamples)
+    return summarise(constant_predictions(train, validation))
 
 
 def original_report() -> pd.DataFrame:
-    """The validation results of the original report (2022), as far as it prints them.
+    """The validation results of the original report (2022), as far as it prints them; it gives no intervals.
 
-    Returns
-    -------
-    DataFrame
-        ``model, metric, value, low, high, n, source``. ``low`` and ``high`` are NaN, for the report gives no intervals.
-        ModelA: its text (age at the best epoch, gender "close to 90 %"). ModelB: the best of the eight epochs it
-        prints, separately for each metric.
+    ModelA: its text (age at the best epoch, gender "close to 90 %"). ModelB: the best of the eight epochs it prints,
+    separately for each metric.
     """
     values = [
         ("ModelA", "age_mae", 6.9),
@@ -48,13 +67,7 @@ def original_report() -> pd.DataFrame:
 
 
 def beside_original(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Our results (model name to ``summarise`` table) and the original report's in one tidy table.
-
-    Returns
-    -------
-    DataFrame
-        ``model, metric, value, low, high, n, source`` with ``source`` "this work" or "original report".
-    """
+    """Our results (model name to ``summarise`` table) and the original report's in one tidy table, by ``source``."""
     ours = [summary.assign(model=model, source="this work") for model, summary in summaries.items()]
     table = pd.concat([*ours, original_report()], ignore_index=True)
     return table[["model", "source", "metric", "value", "low", "high", "n"]]

@@ -1,9 +1,16 @@
-"""Percentile bootstrap over images, in which near-duplicates are drawn together or not at all."""
+"""Images drawn, divided and shuffled at random, near-duplicates always together.
 
-from collections.abc import Callable, Hashable, Mapping
+Two pictures of one person are not two independent observations, so what is drawn is a whole duplicate group; an image
+without duplicates (-1 in ``duplicate_group``, int [images]) is a group of its own.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from agegender_lib.errors import InputError
 
 # Takes how often each image was drawn, float64 [resamples, images]; gives one value per resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -14,20 +21,7 @@ CHUNK = 2_000_000
 
 
 def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
-    """The statistic "mean of ``values``", or of those ``among`` marks.
-
-    Parameters
-    ----------
-    values
-        float [images]; not looked at outside ``among``.
-    among
-        bool [images]; all images when left out.
-
-    Returns
-    -------
-    Statistic
-        Gives NaN for a resample in which no such image occurs.
-    """
+    """The statistic "mean of ``values``", or of those ``among`` (bool [images]) marks; NaN where none is drawn."""
     values = np.asarray(values, dtype=np.float64)
     if among is None:
         return lambda weights: weights @ values / weights.sum(axis=1)
@@ -56,19 +50,9 @@ def median_of(values: np.ndarray) -> Statistic:
 
 
 def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
-    """The statistic "area under the ROC curve", ties counting a half (Mann and Whitney's U).
+    """The statistic "area under the ROC curve", ties counting a half (Mann and Whitney's U); NaN for one class only.
 
-    Parameters
-    ----------
-    positive
-        bool [images].
-    score
-        float [images]; larger means more likely positive.
-
-    Returns
-    -------
-    Statistic
-        Gives NaN for a resample in which one class does not occur.
+    A larger ``score``, float [images], means more likely ``positive``, bool [images].
     """
     order = np.argsort(score, kind="stable")
     ranked, positive = np.asarray(score)[order], np.asarray(positive, dtype=bool)[order]
@@ -76,8 +60,7 @@ def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
 
     def auc(weights: np.ndarray) -> np.ndarray:
         weights = weights[:, order]
-        negatives = np.zeros((len(weights), len(ranked) + 1))
-        negatives[:, 1:] = np.where(positive, 0.0, weights).cumsum(axis=1)
+        negatives = np.pad(np.where(positive, 0.0, weights).cumsum(axis=1), ((0, 0), (1, 0)))
         below = (negatives[:, first[positive]] + negatives[:, last[positive]]) / 2
         wins = (weights[:, positive] * below).sum(axis=1)
         pairs = weights[:, positive].sum(axis=1) * negatives[:, -1]
@@ -96,25 +79,9 @@ def units_of(duplicate_group: np.ndarray) -> np.ndarray:
 def bootstrap(
     statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, resamples: int = 2000, seed: int = 0
 ) -> dict[Key, np.ndarray]:
-    """Values of several statistics over the same bootstrap resamples (Efron and Tibshirani 1993, chapter 13).
+    """Values of several statistics, by name, over the same bootstrap resamples; float64 [resamples] each.
 
-    Two pictures of one person are not two independent observations, so the unit drawn with replacement is the
-    whole duplicate group (Field and Welsh 2007, the cluster bootstrap); an image without duplicates is a group of
-    its own.
-
-    Parameters
-    ----------
-    statistics
-        Name to statistic; see ``mean_of``, ``median_of``, ``auc_of``.
-    duplicate_group
-        int [images]; -1 for an image without duplicates.
-    resamples, seed
-        How many draws there are, and their seed.
-
-    Returns
-    -------
-    dict
-        Name to float64 [resamples].
+    The cluster bootstrap of Field and Welsh (2007): duplicate groups are drawn with replacement.
     """
     unit_of_image = units_of(duplicate_group)
     images, units = len(unit_of_image), int(unit_of_image.max(initial=-1)) + 1
@@ -135,7 +102,7 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
     """95 % percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined."""
     draws = draws[np.isfinite(draws)]
     if not len(draws):
-        return float("nan"), float("nan")
+        return np.nan, np.nan
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
@@ -154,29 +121,81 @@ class Estimate(NamedTuple):
 
 
 def estimates(
-    quantities: Mapping[Key, np.ndarray | Statistic],
-    duplicate_group: np.ndarray,
-    resamples: int = 2000,
+    quantities: Mapping[Key, np.ndarray | Statistic], duplicate_group: np.ndarray, resamples: int = 2000
 ) -> dict[Key, Estimate]:
     """Several values of the same images, each with its 95 % interval from the same bootstrap resamples.
 
     Parameters
     ----------
     quantities
-        Name to float [images], whose mean is estimated, or to a statistic.
-    duplicate_group, resamples
-        See :func:`bootstrap`.
-
-    Returns
-    -------
-    dict
-        Name to estimate.
+        Name to float [images], whose mean is estimated, or to a statistic; or a table, by column.
     """
     once = np.ones((1, len(duplicate_group)))
     statistics = {name: each if callable(each) else mean_of(each) for name, each in quantities.items()}
     draws = bootstrap(statistics, duplicate_group, resamples)
     found = {}
     for name, each in quantities.items():
-        value = each(once)[0] if callable(each) else np.mean(each)
+        value = each(once)[0] if callable(each) else np.mean(np.asarray(each))
         found[name] = Estimate(float(value), *interval(draws[name]), draws[name])
     return found
+
+
+def grouped_folds(duplicate_group: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """The fold, 0 to ``folds`` - 1, that each image is drawn into; int [images]."""
+    units = units_of(duplicate_group)
+    different = len(np.unique(units))
+    if different < folds:
+        raise InputError(
+            f"{len(units)} images with {different} different faces cannot be divided into {folds} "
+            "parts: give more validation images"
+        )
+    found = np.empty(len(units), dtype=np.int64)
+    parts = GroupKFold(folds, shuffle=True, random_state=seed).split(units, groups=units)
+    for number, (_, chosen) in enumerate(parts):
+        found[chosen] = number
+    return found
+
+
+def shuffled_blocks(
+    labels: np.ndarray,
+    duplicate_group: np.ndarray,
+    strata: np.ndarray | None = None,
+    shuffles: int = 2000,
+    seed: int = 0,
+) -> Iterator[np.ndarray]:
+    """The labels dealt anew many times; near-duplicates are one observation and swap theirs together.
+
+    What may be exchanged under the null hypothesis is a whole duplicate group with another of its size; with
+    ``strata``, of the same size and the same strata (Winkler et al. 2015, "multi-level block permutation").
+
+    Yields
+    ------
+    ndarray
+        [rows, images], of the labels' kind: some shuffles at a time, so that memory does not grow with their number.
+    """
+    strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)
+    group = units_of(duplicate_group)
+    images = np.lexsort((strata, group))  # a unit's images side by side, in the order of their strata
+    _, first, unit, sizes = np.unique(
+        group[images], return_index=True, return_inverse=True, return_counts=True
+    )
+    kinds: dict[tuple[int, ...], int] = {}
+    kind = np.array(
+        [
+            kinds.setdefault(tuple(strata[images[start : start + size]]), len(kinds))
+            for start, size in zip(first, sizes, strict=True)
+        ]
+    )
+    home = np.argsort(kind, kind="stable")
+    place = np.arange(len(images)) - first[unit]
+    labels = np.asarray(labels)
+    rng = np.random.default_rng(seed)
+    step = max(1, CHUNK // max(1, len(images)))
+    for start in range(0, shuffles, step):
+        rows = min(step, shuffles - start)
+        swapped = np.empty((rows, len(kind)), dtype=np.int64)
+        # sorting by the kind plus a random share of 1 shuffles every kind in its own places
+        swapped[:, home] = np.argsort(kind + rng.random((rows, len(kind))), axis=1)
+        dealt = np.empty((rows, len(images)), dtype=labels.dtype)
+        dealt[:, images] = labels[images[first[swapped[:, unit]] + place]]
+        yield dealt

@@ -1,43 +1,41 @@
-"""Whether the probabilities of the gender mean what they say, and what chance alone would show."""
+"""Whether the probabilities of the gender mean what they say, what chance alone would show, and what mends them."""
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 
-from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import LEVEL, estimates, interval, mean_of, units_of
+from agegender_lib.evaluation.bootstrap import (
+    LEVEL,
+    estimates,
+    grouped_folds,
+    interval,
+    mean_of,
+    units_of,
+)
 from agegender_lib.evaluation.tables import predicted_gender, scores
 from agegender_lib.runs.tables import check_predictions
 
 # Score: where its values begin. The confidence of a choice between two is never below one half.
-SCORES = {"p_female": 0.0, "confidence": 0.5}
+_SCORES = {"p_female": 0.0, "confidence": 0.5}
+# Temperatures beyond these say that the probabilities are useless or the classes separable.
+_COLDEST, _HOTTEST = 0.05, 20.0
+# predictions.csv has five decimals; a probability of exactly 0 or 1 has no logit.
+_LEAST = 5e-6
 
 
 def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000) -> pd.DataFrame:
     """How many are women among faces of about equal P(female).
 
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    bins
-        Equally wide intervals of P(female); those without faces are left out.
-    resamples
-        Number of the draws, of the bootstrap (duplicates together) and of the labels of a calibrated model.
-
     Returns
     -------
     DataFrame
-        A row per bin: ``low, high`` (its edges), ``count``; ``predicted`` (mean P(female)) and ``observed``
-        (share of women), with ``observed_low`` and ``observed_high`` (95 % bootstrap); ``chance_low`` and
-        ``chance_high``: where 95 % of the shares would be if the probabilities were right (consistency bars: Bröcker
-        and Smith 2007).
-
-    Raises
-    ------
-    InputError
-        For fewer than 2 bins, or see ``tables.check_predictions``.
+        A row per bin, one of ``bins`` equally wide intervals of P(female), that has faces: ``low, high`` (its edges),
+        ``count``; ``predicted`` (mean P(female)) and ``observed`` (share of women), with ``observed_low`` and
+        ``observed_high`` (95 % bootstrap); ``chance_low`` and ``chance_high``: where 95 % of the shares would be if the
+        probabilities were right (consistency bars: Bröcker and Smith 2007).
     """
-    score, women = scored(predictions, "p_female")
+    score, women = _scored(predictions, "p_female")
     place, edges = _bins(score, "p_female", bins)
     chance = _simulated(predictions, "p_female", resamples)
     statistics = {number: mean_of(women, among=place == number) for number in np.unique(place)}
@@ -62,8 +60,6 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    predictions, bins, resamples
-        See :func:`reliability`.
     of
         "p_female": P(female), against the share of women; "confidence": the probability of the gender named, against
         the share named rightly.
@@ -77,13 +73,8 @@ def expected_calibration_error(
         error in 83 to 93 of 100 sets, plain percentiles in 0 to 89); ``chance``: the mean of a calibrated model with
         these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the share of them that reach
         the value.
-
-    Raises
-    ------
-    InputError
-        For another ``of``, or see :func:`reliability`.
     """
-    score, right = scored(predictions, of)
+    score, right = _scored(predictions, of)
     place = _bins(score, of, bins)[0]
     in_bin = np.equal.outer(place, np.unique(place)).astype(np.float64)
 
@@ -91,8 +82,7 @@ def expected_calibration_error(
         return np.abs((weights * (score - right)) @ in_bin).sum(axis=1) / weights.sum(axis=1)
 
     group = predictions["duplicate_group"].to_numpy()
-    found = estimates({"ece": lambda weights: error(weights, right)}, group, resamples)
-    value, low, high, _ = found["ece"]
+    value, low, high, _ = estimates({"": lambda weights: error(weights, right)}, group, resamples)[""]
     by_chance = error(np.ones((1, len(score))), _simulated(predictions, of, resamples))
     p = float((by_chance >= value).mean())
     return {
@@ -105,10 +95,84 @@ def expected_calibration_error(
     }
 
 
-def scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
+def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+    """How far one model's probabilities are off, before and after a temperature corrects them.
+
+    Returns
+    -------
+    DataFrame
+        A row per measure: ``measure, value, low, high, chance, chance_high, p``, as :func:`expected_calibration_error`
+        gives them; ``chance`` and what follows only for the first two. ``ece`` (of P(female)), ``ece_confidence``,
+        ``overconfidence`` (mean confidence less accuracy; positive: too sure), ``brier`` (mean squared distance of
+        P(female) from the label), ``temperature`` (above 1: too sure), and those of the corrected probabilities,
+        ``..._scaled``, each corrected without its own fold's labels.
+    """
+    scaled = temperature_scaled(predictions)
+    rows = _measures(predictions, "", resamples)
+    p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
+    group = predictions["duplicate_group"].to_numpy()
+
+    def temperatures(weights: np.ndarray) -> np.ndarray:
+        return np.array([temperature_of(p_female, female, row) for row in weights])
+
+    rows += _rows(estimates({"temperature": temperatures}, group, resamples), "")
+    return pd.DataFrame(rows + _measures(scaled, "_scaled", resamples))
+
+
+def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The temperature T for which sigmoid(logit(p) / T) fits the labels best (least negative log-likelihood).
+
+    Above 1 the probabilities were too sure, below 1 not sure enough (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+    ``weights``, float [n], say how often each image counts.
+    """
+    logits = logit(np.clip(p_female, _LEAST, 1 - _LEAST))
+    signed = np.where(np.asarray(female, dtype=bool), -logits, logits)
+    weights = np.ones(len(signed)) if weights is None else weights
+
+    def loss(log_temperature: float) -> float:
+        return float(weights @ np.logaddexp(0, signed * np.exp(-log_temperature)))
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log([_COLDEST, _HOTTEST]), method="bounded").x))
+
+
+def temperature_scaled(predictions: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
+    """The same table with every P(female) corrected by a temperature that was fitted without the face it corrects.
+
+    The faces are divided into folds, duplicates together; each fold gets the temperature of all others. Which gender is
+    named changes for no face.
+    """
+    check_predictions(predictions)
+    p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
+    fold = grouped_folds(predictions["duplicate_group"].to_numpy(), folds, seed=0)
+    scaled = np.empty(len(predictions))
+    for number in range(folds):
+        own = fold == number
+        temperature = temperature_of(p_female[~own], female[~own])
+        scaled[own] = expit(logit(np.clip(p_female[own], _LEAST, 1 - _LEAST)) / temperature)
+    return predictions.assign(p_female=scaled)
+
+
+def _measures(predictions, ending, resamples):
+    p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
+    confidence, right = _scored(predictions, "confidence")
+    means = {"overconfidence": confidence - right, "brier": (p_female - female) ** 2}
+    found = estimates(means, predictions["duplicate_group"].to_numpy(), resamples)
+    rows = [
+        {"measure": name + ending} | expected_calibration_error(predictions, of=of, resamples=resamples)
+        for name, of in (("ece", "p_female"), ("ece_confidence", "confidence"))
+    ]
+    return rows + _rows(found, ending)
+
+
+def _rows(found, ending):
+    return [
+        {"measure": name + ending, "value": each.value, "low": each.low, "high": each.high}
+        for name, each in found.items()
+    ]
+
+
+def _scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
     """What the model says, and whether it is so; float64 [n] each."""
-    if of not in SCORES:
-        raise InputError(f"the reliability of {of!r} was asked for: choose {' or '.join(SCORES)}")
     check_predictions(predictions)
     p_female, female = predictions["p_female"].to_numpy(np.float64), predictions["gender"].to_numpy()
     if of == "p_female":
@@ -118,11 +182,7 @@ def scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _bins(score, of, bins):
     """The bin of each face, and the edges of all; as ``sklearn.calibration.calibration_curve`` divides [0, 1]."""
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
-        raise InputError(
-            f"a reliability diagram was asked for with {bins!r} bins: give a whole number from 2"
-        )
-    edges = np.linspace(SCORES[of], 1, bins + 1)
+    edges = np.linspace(_SCORES[of], 1, bins + 1)
     return np.searchsorted(edges[1:-1], score), edges
 
 

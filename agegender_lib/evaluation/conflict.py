@@ -13,10 +13,7 @@ PHASES = ("start", "middle", "end")
 def gradient_cosines(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The cosine between the age's and the gender's gradients on the shared layers, by run, group and epoch.
 
-    Parameters
-    ----------
-    histories
-        Run name to its ``history.csv``. Runs that measured nothing, or share no layers, are left out.
+    Runs that measured nothing, or share no layers, are left out.
 
     Returns
     -------
@@ -41,11 +38,6 @@ def gradient_depth(cosines: pd.DataFrame) -> pd.DataFrame:
     """The cosine by depth at the start, in the middle and at the end of training.
 
     One epoch's cosine is noisy, so each is the mean of a tenth of the epochs: the first, the middle and the last.
-
-    Parameters
-    ----------
-    cosines
-        As :func:`gradient_cosines` returns it.
 
     Returns
     -------

@@ -12,11 +12,6 @@ from agegender_lib.runs import Run
 def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Size, time, results and fluctuation of several trainings, side by side.
 
-    Parameters
-    ----------
-    runs
-        Model name to run.
-
     Returns
     -------
     DataFrame
@@ -25,28 +20,25 @@ def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
         older training did not note it), minutes (of all epochs), train_age_mae, age_mae (years), train_gender_accuracy,
         gender_accuracy (0 to 1), age_fluctuation (years) and gender_fluctuation (0 to 1), see :func:`fluctuation`.
     """
-    rows = []
-    for name, run in runs.items():
-        metrics = run.metrics
-        rows.append(
-            {
-                "model": name,
-                "parameters": int(metrics["parameters"]),
-                "megabytes": metrics["file_bytes"] / 1e6,
-                "epochs": len(run.history),
-                "seconds_per_epoch": metrics["seconds_per_epoch"],
-                "faces_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
-                "answers_per_second": metrics.get("answers_per_second", np.nan),
-                "minutes": metrics["seconds"] / 60,
-                "train_age_mae": metrics["train"]["age_mae"],
-                "age_mae": metrics["validation"]["age_mae"],
-                "train_gender_accuracy": metrics["train"]["gender_accuracy"],
-                "gender_accuracy": metrics["validation"]["gender_accuracy"],
-                "age_fluctuation": fluctuation(run.history, "val_age_mae"),
-                "gender_fluctuation": fluctuation(run.history, "val_gender_accuracy"),
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"model": name} | _costs(run.metrics, run.history) for name, run in runs.items()])
+
+
+def _costs(metrics: dict, history: pd.DataFrame) -> dict[str, float]:
+    return {
+        "parameters": int(metrics["parameters"]),
+        "megabytes": metrics["file_bytes"] / 1e6,
+        "epochs": len(history),
+        "seconds_per_epoch": metrics["seconds_per_epoch"],
+        "faces_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
+        "answers_per_second": metrics.get("answers_per_second", np.nan),
+        "minutes": metrics["seconds"] / 60,
+        "train_age_mae": metrics["train"]["age_mae"],
+        "age_mae": metrics["validation"]["age_mae"],
+        "train_gender_accuracy": metrics["train"]["gender_accuracy"],
+        "gender_accuracy": metrics["validation"]["gender_accuracy"],
+        "age_fluctuation": fluctuation(history, "val_age_mae"),
+        "gender_fluctuation": fluctuation(history, "val_gender_accuracy"),
+    }
 
 
 def fluctuation(history: pd.DataFrame, column: str) -> float:
@@ -55,18 +47,7 @@ def fluctuation(history: pd.DataFrame, column: str) -> float:
     The standard deviation that successive differences imply, sqrt(mean(d^2) / 2), is that of independent errors
     around any slow trend (von Neumann et al. 1941). Differences within the last stage count, and where it has at least
     four epochs only those of its second half: a curve that still falls steeply is no fluctuation.
-
-    Parameters
-    ----------
-    history : DataFrame
-        Of a run, with the columns epoch and stage.
-    column : str
-        Such as ``val_age_mae``.
-
-    Returns
-    -------
-    float
-        In the column's unit; NaN where the last stage has one epoch only.
+    NaN where the last stage has one epoch only.
     """
     last = history[history["stage"].astype(str) == str(history["stage"].iloc[-1])][column].to_numpy(float)
     if len(last) >= 4:
@@ -78,19 +59,13 @@ def fluctuation(history: pd.DataFrame, column: str) -> float:
 def training_facts(run: Run, layers: pd.DataFrame) -> dict[str, Any]:
     """What a training was and took, for a report's text.
 
-    Parameters
-    ----------
-    run : Run
-    layers : DataFrame
-        The model as `models.describe` lists it.
-
     Returns
     -------
     dict
-        `run`, its name; `parameters`, `trainable`; `epochs`, `best_epoch` (least validation loss),
-        `seconds_per_epoch`, `seconds`; `megabytes` of the model file; `weights_origin`, `pretrained`; `precision`,
-        `machine`; `rounding_years`, by which rounding the saved weights changed the validation age error (None where
-        they are exact); `settings`, as in the run's configuration.
+        `run`, its name; `parameters`, `trainable` (of `layers`, as `models.describe` lists them); `epochs`,
+        `best_epoch` (least validation loss), `seconds_per_epoch`, `seconds`; `megabytes` of the model file;
+        `weights_origin`, `pretrained`; `precision`, `machine`; `rounding_years`, by which rounding the saved weights
+        changed the validation age error (None where they are exact); `settings`, as in the run's configuration.
     """
     history, metrics = run.history, run.metrics
     exact = metrics.get("unrounded_validation")

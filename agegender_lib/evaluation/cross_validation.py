@@ -18,55 +18,37 @@ _ENDS = ("", "_low", "_high", "_se")
 def held_out(runs: Iterable[Run]) -> pd.DataFrame:
     """Every face exactly once, as answered by the network that did not train on it.
 
-    Parameters
-    ----------
-    runs
-        Trainings with the setting ``fold``, one per fold; others, such as a single split's, are passed over.
+    ``runs`` are trainings with the setting ``fold``, one per fold; others, such as a single split's, are passed over.
 
     Returns
     -------
     DataFrame
-        A predictions table (``tables.PREDICTION_COLUMNS``) of split "validation", with the column ``fold`` (from 1).
-        No rows where no run has a fold.
-
-    Raises
-    ------
-    InputError
-        When a fold is missing or there twice, the runs differ in another setting or in their faces, a face is held
-        out twice or never, or a duplicate group lies in two folds.
+        A predictions table with the column ``fold`` (from 1). No rows where no run has a fold.
     """
-    tables, first = {}, None
-    for run in runs:
-        number, _ = _fold(run)
-        if number is None:
-            continue
-        first = first or run
-        _check_alike(first, run)
-        if number in tables:
-            raise InputError(f"fold {number} is there twice ({run.name} is one): give one training per fold.")
-        tables[number] = run.validation.assign(fold=number)
-    if first is None:
+    runs = sorted((run for run in runs if _fold(run)[0]), key=_fold)
+    if not runs:
         return pd.DataFrame(columns=[*PREDICTION_COLUMNS, "fold"])
-    _, folds = _fold(first)
-    missing = sorted(set(range(1, folds + 1)) - set(tables))
-    if missing:
+    for run in runs:
+        _check_alike(runs[0], run)
+    numbers, folds = [_fold(run)[0] for run in runs], _fold(runs[0])[1]
+    if numbers != list(range(1, folds + 1)):
         raise InputError(
-            f"Of {folds} folds there is no number {', '.join(map(str, missing))}: train what is missing first."
+            f"Of {folds} folds there are the numbers {', '.join(map(str, numbers))}: give one training of each."
         )
-    table = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
-    _check_whole(table, first.provenance["data"].get("images", len(table)))
+    table = pd.concat([run.validation.assign(fold=_fold(run)[0]) for run in runs], ignore_index=True)
+    if table["file"].nunique() != len(table) or len(table) != runs[0].provenance["data"].get(
+        "images", len(table)
+    ):
+        raise InputError(
+            "The folds do not hold out every face exactly once: train all of them with one split_seed."
+        )
     return table
 
 
 def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.DataFrame:
     """Age error and gender accuracy per fold, of all folds together, and of the single split beside them.
 
-    Parameters
-    ----------
-    runs
-        As :func:`held_out` takes them; at most one without fold, the single split.
-    resamples
-        Number of the bootstrap's draws.
+    ``runs`` are as :func:`held_out` takes them; at most one without fold, the single split.
 
     Returns
     -------
@@ -74,11 +56,6 @@ def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.Dat
         A row per part ("fold 1" ..., "all folds", "single split"): part, images, and for ``age_mae`` (years) and
         ``gender_accuracy`` (0 to 1) the value, ``_low``, ``_high`` (95 %, bootstrap that keeps duplicates together)
         and ``_se`` (its standard deviation). "all folds" counts every face once. No rows where no run has a fold.
-
-    Raises
-    ------
-    InputError
-        See :func:`held_out`; when there are several runs without fold, or the one has other settings or faces.
     """
     runs = list(runs)
     table = held_out(runs)
@@ -103,11 +80,6 @@ def fold_spread(table: pd.DataFrame) -> pd.DataFrame:
     would change is free of bias (Bengio and Grandvalet 2004, JMLR 5): ``sd`` is what one sees, ``sd_images`` what the
     choice of validation faces alone would make of it.
 
-    Parameters
-    ----------
-    table
-        As :func:`cross_validation_table` returns it.
-
     Returns
     -------
     DataFrame
@@ -117,26 +89,14 @@ def fold_spread(table: pd.DataFrame) -> pd.DataFrame:
         single_difference (single minus mean).
     """
     columns = ("measure folds mean low high sd sd_images least most single single_low single_high").split()
-    rows = []
+    by_part, rows = table.set_index("part"), []
+    folds = by_part[by_part.index.astype(str).str.startswith("fold ")]
     for measure in MEASURES if len(table) else ():
-        by_part = table.set_index("part")
-        folds = by_part[by_part.index.str.fullmatch(r"fold \d+")]
-        whole = by_part.loc[ALL]
-        single = by_part.loc[SINGLE] if SINGLE in by_part.index else pd.Series(dtype=float)
-        rows.append(
-            (
-                measure,
-                len(folds),
-                folds[measure].mean(),
-                whole[f"{measure}_low"],
-                whole[f"{measure}_high"],
-                folds[measure].std(ddof=1),
-                np.sqrt((folds[f"{measure}_se"] ** 2).mean()),
-                folds[measure].min(),
-                folds[measure].max(),
-                *(single.get(f"{measure}{end}", np.nan) for end in ("", "_low", "_high")),
-            )
-        )
+        reached, ends = folds[measure], [f"{measure}_low", f"{measure}_high"]
+        of_images = np.sqrt((folds[f"{measure}_se"] ** 2).mean())
+        spread = reached.std(ddof=1), of_images, reached.min(), reached.max()
+        single = by_part.reindex([SINGLE]).iloc[0][[measure, *ends]]
+        rows.append((measure, len(folds), reached.mean(), *by_part.loc[ALL, ends], *spread, *single))
     found = pd.DataFrame(rows, columns=columns)
     return found.assign(single_difference=found["single"] - found["mean"])
 
@@ -153,16 +113,12 @@ def _fold(run: Run) -> tuple[int, int] | tuple[None, None]:
 def _check_alike(first: Run, run: Run) -> None:
     if first.config["data"]["fingerprint"] != run.config["data"]["fingerprint"]:
         raise InputError(f"{first.name} and {run.name} were trained on other faces: train both on the same.")
-    here, there = (dict(each.config["training"]) for each in (first, run))
-    counts = {_fold(first)[1], _fold(run)[1]} - {None}
-    if len(counts) > 1:
-        raise InputError(
-            f"{first.name} is one of {_fold(first)[1]} folds and {run.name} of {_fold(run)[1]}: choose one number."
-        )
+    here, there = (each.config["training"] for each in (first, run))
     # what is held out is what may differ; a run of an older version lacks settings that have their defaults
-    differing = [
-        key for key in sorted(here.keys() & there.keys() - {"fold", "validation"}) if here[key] != there[key]
-    ]
+    compared = sorted(here.keys() & there.keys() - {"fold", "validation"})
+    differing = [key for key in compared if here[key] != there[key]]
+    if _fold(run)[0] and _fold(run)[1] != _fold(first)[1]:
+        differing.append("the number of folds")
     if first.config.get("weights") != run.config.get("weights"):
         differing.append("weights")
     if differing:
@@ -171,26 +127,8 @@ def _check_alike(first: Run, run: Run) -> None:
         )
 
 
-def _check_whole(table: pd.DataFrame, images: int) -> None:
-    if table["file"].duplicated().any():
-        twice = table.loc[table["file"].duplicated(), "file"].iloc[0]
-        raise InputError(f"{twice!r} is held out by two folds: train all folds with one split_seed.")
-    if len(table) != images:
-        raise InputError(
-            f"The folds hold out {len(table)} of {images} faces: train all folds with one split_seed."
-        )
-    groups = table[table["duplicate_group"] >= 0].groupby("duplicate_group")["fold"]
-    across = groups.min()[groups.min() != groups.max()]
-    if len(across):
-        raise InputError(
-            f"{len(across)} groups of duplicates lie in two folds, such as group {across.index[0]}: a network was "
-            "asked for a picture it had seen, so train the folds again."
-        )
-
-
 def _reached(rows: pd.DataFrame, resamples: int) -> dict[str, float]:
-    values = {name: scores(rows)[name].to_numpy() for name in MEASURES}
     reached = {}
-    for name, found in estimates(values, rows["duplicate_group"].to_numpy(), resamples).items():
+    for name, found in estimates(scores(rows)[[*MEASURES]], rows["duplicate_group"], resamples).items():
         reached |= found.columns(name) | {f"{name}_se": float(found.draws.std(ddof=1))}
     return reached

@@ -14,18 +14,7 @@ _ANSWERS = ["age_predicted", "p_female"]
 
 
 def averaged(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The predictions of a model that answers with the mean of several models' answers.
-
-    Parameters
-    ----------
-    predictions
-        Of one split each, see ``tables.PREDICTION_COLUMNS``, in any order of rows.
-
-    Raises
-    ------
-    InputError
-        When the tables do not hold the same files.
-    """
+    """The predictions of a model that answers with the mean of several models' answers, each in any order of rows."""
     first = predictions[0].set_index("file")
     others = [table.set_index("file") for table in predictions[1:]]
     for other in others:
@@ -37,38 +26,24 @@ def averaged(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def compare_averages(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Every combination of models averaged, against the best of its members on the same images.
 
-    Parameters
-    ----------
-    predictions
-        Model name to predictions of one split.
-
     Returns
     -------
     DataFrame
         :func:`compare`'s rows, ``a`` being the best member by age error and ``b`` the mean of all, with the columns
         ``members`` (names) and ``best`` (that member's name) before them.
     """
-    tables = []
+    tables = {}
     for count in range(2, len(predictions) + 1):
         for names in combinations(predictions, count):
-            members = [predictions[name] for name in names]
             best = min(names, key=lambda name: scores(predictions[name])["age_mae"].mean())
-            table = compare(predictions[best], averaged(members))
-            table.insert(0, "members", " + ".join(names))
-            table.insert(1, "best", best)
-            tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+            together = averaged([predictions[name] for name in names])
+            tables[" + ".join(names), best] = compare(predictions[best], together)
+    table = pd.concat(tables, names=["members", "best"])
+    return table.reset_index(["members", "best"]).reset_index(drop=True)
 
 
 def average_seeds(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
     """What the mean of several seeds' answers gains on a single training, for every choice of a study.
-
-    Parameters
-    ----------
-    trainings
-        As `training.run_study` returns them.
-    runs
-        As ``read_trainings`` returns them.
 
     Returns
     -------

@@ -7,45 +7,26 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import age_band
-from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap
+from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
 from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
-from agegender_lib.evaluation.permutation import shuffled_blocks
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 
 Grouping = str | tuple[str, ...]
-GAP_GROUPINGS: tuple[Grouping, ...] = (
-    "age_band",
-    "gender",
-    "race",
-    ("race", "gender"),
-    ("age_band", "gender"),
-)
+GAP_GROUPINGS = ("age_band", "gender", "race", ("race", "gender"), ("age_band", "gender"))
 _COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest_value", "gap", "low", "high",
             "by_chance", "p", "by_chance_ages", "p_ages", "groups", "left_out")  # fmt: skip
 
 
 def gaps(
-    predictions: pd.DataFrame,
-    groupings: Sequence[Grouping] = GAP_GROUPINGS,
-    resamples: int = 2000,
+    predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPINGS, resamples: int = 2000
 ) -> pd.DataFrame:
     """The gap between the highest and the lowest group, for every grouping and measure of one model.
 
-    The largest of several noisy means less the smallest is above zero even where all groups are alike, and the more
-    so the smaller and the more numerous they are. So each gap stands beside what chance makes of it: the groups'
-    names are shuffled among the images (a permutation test), near-duplicates together. As groups differ in age, and
-    errors with it, a second shuffle stays within the age bands: a gap below ``by_chance_ages`` is no larger than the
-    groups' ages alone would make it.
-
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    groupings
-        Each as ``groups.errors_by`` takes it; a tuple for a crossing.
-    resamples
-        Number of the bootstrap's draws, and of each kind of shuffles.
+    The largest of several noisy means less the smallest is above zero even where all groups are alike. So each gap
+    stands beside what chance makes of it: the groups' names are shuffled among the images (a permutation test),
+    near-duplicates together. As groups differ in age, and errors with it, a second shuffle stays within the age bands:
+    a gap below ``by_chance_ages`` is no larger than the groups' ages alone would make it.
 
     Returns
     -------
@@ -57,11 +38,6 @@ def gaps(
         exceeds in 5 % of the shuffles, and ``p``; ``by_chance_ages`` and ``p_ages``, the same within age bands,
         missing where the grouping is one of ages; ``groups``, how many are compared; ``left_out``, the groups of
         fewer than 30 images with their counts. Fewer than two groups have no gap (NaN).
-
-    Raises
-    ------
-    InputError
-        See ``groups.errors_by``.
 
     Notes
     -----
@@ -83,12 +59,10 @@ def gaps(
         kept = {"": None}
         if not {"age_band", "young"} & set(keys):
             kept["_ages"] = bands
-        dealt = {
-            end: _dealt_means(
-                measured, shuffled_blocks(codes, duplicate_group, strata, resamples), len(names)
-            )
-            for end, strata in kept.items()
-        }
+        dealt = {}
+        for end, strata in kept.items():
+            blocks = shuffled_blocks(codes, duplicate_group, strata, resamples)
+            dealt[end] = _dealt_means(measured, blocks, len(names))
         for measure, score in measured.items():
             row = {"grouping": " x ".join(keys), "measure": measure}
             large, found = _gap(score, codes, names, {end: means[measure] for end, means in dealt.items()})

@@ -25,15 +25,8 @@ _FEWEST = 20
 def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000) -> pd.DataFrame:
     """Errors of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    by
-        ``"age_band"``, ``"gender"``, ``"race"``, ``"young"`` (below 3 years, where gender can hardly be seen, or
-        older), or several of them for every combination that occurs.
-    resamples
-        Number of the bootstrap's draws.
+    They are grouped ``by`` "age_band", "gender", "race", "young" (below 3 years, where gender can hardly be seen, or
+    older), or several of them for every combination that occurs.
 
     Returns
     -------
@@ -41,49 +34,24 @@ def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int
         One row per group, in the groups' own order: the grouping column(s) (ordered categoricals of names),
         ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means read as too old) and
         ``gender_accuracy``, each with ``_low`` and ``_high``; ``small``, true below 30 images.
-
-    Raises
-    ------
-    InputError
-        When ``by`` names something else, or see ``tables.check_predictions``.
     """
     table = group_keys(predictions, by)
     by = list(table)
-    measured = scores(predictions).to_dict("series")
-    duplicate_group = predictions["duplicate_group"].to_numpy()
-
+    measured, duplicate_group = scores(predictions), predictions["duplicate_group"].to_numpy()
     rows = []
     for names, own in table.groupby(by, observed=True, sort=True).indices.items():
         names = names if len(by) > 1 else (names,)
         row = dict(zip(by, names, strict=True)) | {"count": len(own)}
-        values = {measure: each.to_numpy()[own] for measure, each in measured.items()}
-        for measure, found in estimates(values, duplicate_group[own], resamples).items():
+        for measure, found in estimates(measured.iloc[own], duplicate_group[own], resamples).items():
             row |= found.columns(measure)
         rows.append(row | {"small": len(own) < SMALL})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
 
 
 def group_keys(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
-    """The group of people that each image belongs to.
-
-    Parameters
-    ----------
-    predictions, by
-        As for :func:`errors_by`.
-
-    Returns
-    -------
-    DataFrame
-        A row per image, numbered from 0, and a column per grouping: ordered categoricals of names.
-
-    Raises
-    ------
-    InputError
-        When ``by`` names something else, or see ``tables.check_predictions``.
-    """
+    """The group of people that each image belongs to: a column of names, ordered categoricals, per grouping ``by``."""
     by = [by] if isinstance(by, str) else list(by)
-    unknown = [name for name in by if name not in GROUPINGS]
-    if unknown or not by or len(set(by)) < len(by):
+    if not by or not {*by} <= {*GROUPINGS}:
         raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
     check_predictions(predictions)
     keys = {
@@ -107,11 +75,8 @@ def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
 def running_median(predictions: pd.DataFrame, width: int = 5) -> pd.DataFrame:
     """What the model typically answers at each true age: the middle of its answers within ``width`` years.
 
-    Returns
-    -------
-    DataFrame
-        ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``,
-        for the true ages with at least 20 images at most ``width`` years away.
+    ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``, for the
+    true ages with at least 20 images at most ``width`` years away.
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()

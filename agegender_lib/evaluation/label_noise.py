@@ -21,7 +21,7 @@ import pandas as pd
 
 from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
-from agegender_lib.runs.tables import check_columns, check_predictions
+from agegender_lib.runs.tables import check_predictions
 
 # Floor of the age's mean absolute error as a share of the mean difference of two labels.
 AGE_SHARES = {
@@ -35,14 +35,7 @@ AGE_SHARES = {
 def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """How far two labels of one photograph differ, and the floor this implies for age error and accuracy.
 
-    Assumptions and formulas stand at the top of this module.
-
-    Parameters
-    ----------
-    table
-        A row per face: age (years), gender (code), duplicate_group (-1 = none), as in a FaceSet or a predictions table.
-    resamples
-        Number of the bootstrap's draws, of whole groups.
+    Assumptions and formulas stand at the top of this module. ``table`` is a FaceSet's or one of predictions.
 
     Returns
     -------
@@ -51,13 +44,7 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         difference of two labels (years); ``age_mae_floor``, of a perfect reader if the noise is normal, and the same
         ``_laplace``, ``_least`` and ``_most`` (the bounds for noise of any kind); ``gender_disagreement``, share of
         pairs with two genders; ``gender_accuracy_ceiling``, of a perfect reader. No rows where no face has a duplicate.
-
-    Raises
-    ------
-    InputError
-        When a column is missing.
     """
-    check_columns(table, ("age", "gender", "duplicate_group"), "The table of labels", "give all three")
     own = table[table["duplicate_group"] >= 0]
     columns = ["quantity", "value", "low", "high", "faces", "groups", "pairs"]
     if own.empty:
@@ -79,13 +66,6 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
 def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """A model's errors on the duplicated photographs, which the floor is about, and on all others.
 
-    Parameters
-    ----------
-    predictions
-        Of faces that the model did not train on, see ``tables.PREDICTION_COLUMNS``.
-    resamples
-        Number of the bootstrap's draws.
-
     Returns
     -------
     DataFrame
@@ -101,9 +81,8 @@ def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd
     for name, own in (("duplicated", predictions[several]), ("others", predictions[~several])):
         if own.empty:
             continue
-        values = {measure: scores(own)[measure].to_numpy() for measure in MEASURES}
         row = {"faces": name, "images": len(own)}
-        for measure, found in estimates(values, own["duplicate_group"].to_numpy(), resamples).items():
+        for measure, found in estimates(scores(own)[[*MEASURES]], own["duplicate_group"], resamples).items():
             row |= found.columns(measure)
         rows.append(row)
     return pd.DataFrame(rows, columns=columns)
@@ -111,11 +90,7 @@ def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd
 
 def _difference_to_others(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Mean absolute difference of each value to the others of its group, which has at least one; float [n]."""
-    members = [np.flatnonzero(group == each) for each in group]
-    return np.array(
-        [
-            np.abs(values[own] - value).sum() / (len(own) - 1)
-            for own, value in zip(members, values, strict=True)
-        ],
-        dtype=float,
-    )
+    faces = pd.DataFrame({"group": group, "value": values}).reset_index()
+    pairs = faces.merge(faces, on="group").groupby("index_x")
+    apart = pairs.apply(lambda rows: (rows["value_x"] - rows["value_y"]).abs().sum())
+    return (apart / (pairs.size() - 1)).to_numpy(float)

@@ -6,18 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    brier_score_loss,
-    confusion_matrix,
-    mean_absolute_error,
-    median_absolute_error,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-    root_mean_squared_error,
-)
+from sklearn import metrics
 
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS
@@ -30,12 +19,8 @@ from agegender_lib.runs.tables import check_predictions
 def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """All metrics of one model on one split, with 95 % bootstrap intervals that keep duplicates together.
 
-    Parameters
-    ----------
-    predictions
-        Rows of one split, see ``tables.PREDICTION_COLUMNS``.
-    resamples
-        Number of the bootstrap's draws.
+    ``predictions`` are rows of one split, see ``runs.PREDICTION_COLUMNS``, and ``resamples`` the number of the
+    bootstrap's draws, as everywhere in this package.
 
     Returns
     -------
@@ -47,11 +32,6 @@ def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
         1950; 0 is best) are in 0 to 1. A metric of gender is NaN where the images or the answers lack what it needs:
         AUC and balanced accuracy both genders, recall a woman, precision an answer "female".
-
-    Raises
-    ------
-    InputError
-        See ``tables.check_predictions``.
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
@@ -63,29 +43,26 @@ def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     recall, specificity = mean_of(right, among=women), mean_of(right, among=men)
     # metric: its value, and its value on every resample
     found: dict[str, tuple[float, Statistic]] = {
-        "age_mae": (mean_absolute_error(age, read), mean_of(error)),
-        "age_median_error": (median_absolute_error(age, read), median_of(error)),
-        "age_rmse": (root_mean_squared_error(age, read), lambda weights: np.sqrt(mean_square(weights))),
+        "age_mae": (metrics.mean_absolute_error(age, read), mean_of(error)),
+        "age_median_error": (metrics.median_absolute_error(age, read), median_of(error)),
+        "age_rmse": (metrics.root_mean_squared_error(age, read), lambda weights: np.sqrt(mean_square(weights))),
         "age_balanced_mae": _balanced(error, age_band(age).codes),
         "share_within_5": (np.mean(error <= 5), mean_of(error <= 5)),
-        "gender_accuracy": (accuracy_score(gender, answer), mean_of(right)),
+        "gender_accuracy": (metrics.accuracy_score(gender, answer), mean_of(right)),
         "gender_balanced_accuracy": (
-            balanced_accuracy_score(gender, answer) if both else np.nan,
+            metrics.balanced_accuracy_score(gender, answer) if both else np.nan,
             lambda weights: (recall(weights) + specificity(weights)) / 2,
         ),
         "gender_precision": (
-            precision_score(gender, answer, zero_division=np.nan), mean_of(women, among=answer == 1)
+            metrics.precision_score(gender, answer, zero_division=np.nan), mean_of(women, among=answer == 1)
         ),
-        "gender_recall": (recall_score(gender, answer, zero_division=np.nan), recall),
-        "gender_auc": (roc_auc_score(gender, p_female) if both else np.nan, auc_of(women, p_female)),
-        "gender_brier": (brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
+        "gender_recall": (metrics.recall_score(gender, answer, zero_division=np.nan), recall),
+        "gender_auc": (metrics.roc_auc_score(gender, p_female) if both else np.nan, auc_of(women, p_female)),
+        "gender_brier": (metrics.brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip
     statistics = {name: statistic for name, (_, statistic) in found.items()}
     drawn = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
-    rows = [
-        (name, float(value), drawn[name].low, drawn[name].high, len(predictions))
-        for name, (value, _) in found.items()
-    ]
+    rows = [(name, float(value), *drawn[name][1:3], len(age)) for name, (value, _) in found.items()]
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
 
 
@@ -110,39 +87,27 @@ def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples:
         Rows ``age_mae`` (years) and ``gender_accuracy``. Columns: ``metric, a, b, difference`` (b minus a),
         ``low, high`` (95 %), ``p, test, a_better, b_better`` (images on which that model has the smaller age error, or
         alone names the right gender) and ``n``.
-
-    Raises
-    ------
-    InputError
-        When the two tables do not hold the same files with the same labels.
     """
     check_predictions(predictions_a)
     check_predictions(predictions_b)
     a, b = predictions_a.set_index("file"), predictions_b.set_index("file")
     check_same_images(a, b)
     b = b.loc[a.index]
-    labels = ["age", "gender"]
-    if not (a[labels].to_numpy() == b[labels].to_numpy()).all():
+    if (a[["age", "gender"]] != b[["age", "gender"]]).any(axis=None):
         raise InputError(
             "The two predictions tables label the same files differently: train both on the same data."
         )
-
-    of_a, of_b = scores(a), scores(b)
-    found = estimates(
-        {name: (of_b[name] - of_a[name]).to_numpy() for name in MEASURES},
-        a["duplicate_group"].to_numpy(),
-        resamples,
-    )
+    of_a, of_b = scores(a)[[*MEASURES]], scores(b)[[*MEASURES]]
+    found = estimates(of_b - of_a, a["duplicate_group"], resamples)
     less, more = (of_a < of_b).sum(), (of_a > of_b).sum()
     only_a, only_b = int(more["gender_accuracy"]), int(less["gender_accuracy"])
     mcnemar = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    p = bootstrap_p(found["age_mae"].draws)
     # of both, on how many images alone it is better
     tests = {
-        "age_mae": (
-            bootstrap_p(found["age_mae"].draws), "paired bootstrap", int(less["age_mae"]), int(more["age_mae"])
-        ),
+        "age_mae": (p, "paired bootstrap", int(less["age_mae"]), int(more["age_mae"])),
         "gender_accuracy": (float(mcnemar), "exact McNemar", only_a, only_b),
-    }  # fmt: skip
+    }
     rows = [
         (name, of_a[name].mean(), of_b[name].mean(), *found[name][:3], *tests[name], len(a))
         for name in MEASURES
@@ -152,26 +117,11 @@ def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples:
 
 
 def compare_all(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every model against every later one on the same images, as :func:`compare` does it.
-
-    Parameters
-    ----------
-    predictions
-        Model name to predictions of one split.
-
-    Returns
-    -------
-    DataFrame
-        :func:`compare`'s rows of each pair below each other, with the names in the columns ``first`` (a) and
-        ``second`` (b).
-    """
-    tables = []
-    for (first, a), (second, b) in combinations(predictions.items(), 2):
-        table = compare(a, b)
-        table.insert(0, "first", first)
-        table.insert(1, "second", second)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    """:func:`compare`'s rows of every model ``first`` (a) against every later one, ``second`` (b), by name."""
+    pairs = combinations(predictions, 2)
+    tables = {pair: compare(*(predictions[name] for name in pair)) for pair in pairs}
+    table = pd.concat(tables, names=["first", "second"])
+    return table.reset_index(["first", "second"]).reset_index(drop=True)
 
 
 def bootstrap_p(draws: np.ndarray) -> float:
@@ -183,7 +133,7 @@ def bootstrap_p(draws: np.ndarray) -> float:
 def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
     """Counts of true (rows) against predicted (columns) gender, by name."""
     check_predictions(predictions)
-    counts = confusion_matrix(
+    counts = metrics.confusion_matrix(
         predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS))
     )
     return pd.DataFrame(

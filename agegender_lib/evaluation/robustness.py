@@ -9,7 +9,6 @@ from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import Estimate, estimates
 from agegender_lib.evaluation.tables import scores
-from agegender_lib.runs.tables import check_columns, check_predictions
 
 ALL = "all"
 # Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
@@ -21,12 +20,7 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
 
     The change is paired: the same faces spoilt and clean, so that how hard a face is in itself drops out.
 
-    Parameters
-    ----------
-    answers
-        As ``training.corrupted_predictions`` returns them.
-    resamples
-        Number of the bootstrap's draws, which keep duplicates together.
+    ``answers`` are as ``training.corrupted_predictions`` returns them.
 
     Returns
     -------
@@ -34,11 +28,6 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
         Per corruption six rows from the clean faces on: corruption, level (0 clean, 1 to 5), strength (in the
         corruption's unit), n, and ``age_mae`` (years), ``age_mae_change``, ``gender_accuracy`` (0 to 1),
         ``gender_accuracy_change``, each with its 95 % interval as ``_low`` and ``_high``.
-
-    Raises
-    ------
-    InputError
-        When a corruption is unknown, the settings do not hold the same faces, or see ``tables.check_predictions``.
     """
     measured, group = _measured(answers)
     columns = {}
@@ -63,12 +52,7 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
 def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
     """What each model loses to each corruption on average, and from which strength on it is harmed.
 
-    Parameters
-    ----------
-    answers
-        Model name to what ``training.corrupted_predictions`` returns.
-    resamples
-        Number of the bootstrap's draws, which keep duplicates together.
+    ``answers`` holds, by model, what ``training.corrupted_predictions`` returns.
 
     Returns
     -------
@@ -78,11 +62,6 @@ def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 200
         over the strengths, each with its 95 % interval as ``_low`` and ``_high``; ``age_mae_limit`` and
         ``gender_accuracy_limit``, the strength at which the age error has grown by a year and the accuracy has fallen
         by 5 points: where the curve first crosses, linear between strengths; missing where it does not.
-
-    Raises
-    ------
-    InputError
-        See :func:`robustness_table`.
     """
     tables = [_summary(table, resamples).assign(model=name) for name, table in answers.items()]
     table = pd.concat(tables, ignore_index=True)
@@ -106,11 +85,9 @@ def _summary(answers, resamples):
     rows = []
     for corruption in [*settings, ALL]:
         way = CORRUPTIONS.get(corruption)
-        row = {
-            "corruption": corruption,
-            "title": way.title if way else "All",
-            "unit": way.unit if way else "",
-        }
+        row = {"corruption": corruption} | (
+            {"title": way.title, "unit": way.unit} if way else {"title": "All", "unit": ""}
+        )
         for measure in HARM:
             row |= found[measure, corruption].columns(f"{measure}_change")
             row[f"{measure}_limit"] = limits[measure, corruption]
@@ -120,17 +97,9 @@ def _summary(answers, resamples):
 
 def _measured(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
-    check_columns(answers, ("corruption", "strength"), "The table of answers to spoilt faces")
-    unknown = set(answers["corruption"]) - {CLEAN, *CORRUPTIONS}
-    if unknown:
-        raise InputError(f"The answers are to an unknown corruption, {min(unknown)!r}: compute them again.")
-    for _, rows in answers.groupby(["corruption", "strength"], sort=False):
-        check_predictions(rows.assign(split="validation"))
     table = answers.assign(**scores(answers))
-    measured = {
-        measure: table.pivot_table(index="file", columns=["corruption", "strength"], values=measure)
-        for measure in HARM
-    }
+    wide = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*HARM])
+    measured = {measure: wide[measure] for measure in HARM}
     wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import LEVEL
 from agegender_lib.evaluation.metrics import summarise
 from agegender_lib.evaluation.tables import check_same_images
@@ -23,12 +22,7 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     augmentation fell; repeating the training with other seeds does (Bouthillier et al. 2021). Both spreads are given
     as a standard deviation, and so can be compared.
 
-    Parameters
-    ----------
-    runs
-        Finished trainings of one study by name; those that no other equals in all but the seed are left out.
-    resamples
-        Number of the bootstrap's draws.
+    ``runs`` are finished trainings of one study; those that no other equals in all but the seed are left out.
 
     Returns
     -------
@@ -42,11 +36,6 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
         ``seed_sd`` is pooled (root of the mean variance). ``seed_sd_low`` and ``seed_sd_high`` are its 95 % interval
         where values are normal and, of pooled ones, spread alike under all settings: pool trainings that resemble
         each other. No rows where no training was repeated.
-
-    Raises
-    ------
-    InputError
-        When repeated trainings were validated on different images.
     """
     settings: dict[str, list[str]] = {}
     for name, run in runs.items():
@@ -80,11 +69,8 @@ def _without_seed(run: Run) -> str:
 def _spread(repeated, names, resamples):
     first = repeated[0].validation.set_index("file")
     summaries = []
-    for name, run in zip(names, repeated, strict=True):
-        try:
-            check_same_images(first, run.validation.set_index("file"))
-        except InputError as error:
-            raise InputError(f"The seeds {names[0]} and {name} cannot be compared: {error}") from error
+    for run in repeated:
+        check_same_images(first, run.validation.set_index("file"))
         summaries.append(summarise(run.validation, resamples).set_index("metric"))
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
@@ -95,21 +81,13 @@ def _spread(repeated, names, resamples):
 
 def _pooled(rows):
     """One row per metric: squared spreads averaged by their degrees of freedom."""
-    pooled = []
-    for metric, own in rows.groupby("metric", sort=False):
-        freedom = own["freedom"].sum()
-        pooled.append(
-            {
-                "metric": metric,
-                "seeds": own["seeds"].sum(),
-                "mean": own["mean"].mean(),
-                "seed_sd": np.sqrt((own["freedom"] * own["seed_sd"] ** 2).sum(skipna=False) / freedom),
-                "image_sd": own["image_sd"].mean(),
-                "half_width": own["half_width"].mean(),
-                "freedom": freedom,
-            }
-        )
-    return pd.DataFrame(pooled)
+    rows = rows.assign(squares=rows["freedom"] * rows["seed_sd"] ** 2)
+    by_metric = rows.groupby("metric", sort=False)
+    pooled = by_metric[["mean", "image_sd", "half_width"]].agg(lambda own: own.mean())
+    pooled[["seeds", "freedom"]] = by_metric[["seeds", "freedom"]].sum()
+    squares = by_metric["squares"].agg(lambda own: own.sum(skipna=False))
+    pooled["seed_sd"] = np.sqrt(squares / pooled["freedom"])
+    return pooled.reset_index()
 
 
 def _interval(spread, freedom):

@@ -5,22 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.evaluation.metrics import bootstrap_p
-from agegender_lib.evaluation.tables import MEASURES, scores
+from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs import Run, read_run
 from agegender_lib.runs.kept import RUNS, read_kept
 
 
 def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
-    """The runs of a study, by run name; what is not trained is left out.
-
-    Parameters
-    ----------
-    trainings
-        Columns ``run`` (name) and ``folder`` (path, or missing), as `training.run_study` returns them.
-    """
+    """The runs of a study, as `training.run_study` returns it, by run name; what is not trained is left out."""
     found = trainings.dropna(subset=["folder"]).drop_duplicates("run")
     runs: dict[str, Run] = {}
     for folder, rows in found.groupby("folder"):
@@ -38,23 +31,14 @@ def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFram
         group, choice, seed, run, age_mae (years), gender_accuracy (0 to 1), both of the validation images;
         train_age_mae, train_gender_accuracy; epochs, seconds_per_epoch, parameters. Missing where not trained.
     """
-    rows = []
-    for row in trainings.itertuples():
-        found = {"group": row.group, "choice": row.choice, "seed": row.seed, "run": row.run}
-        if row.run in runs:
-            metrics = runs[row.run].metrics
-            found |= {measure: metrics["validation"][measure] for measure in MEASURES}
-            found |= {f"train_{measure}": metrics["train"][measure] for measure in MEASURES}
-            found |= {key: metrics[key] for key in ("epochs", "seconds_per_epoch", "parameters")}
-        rows.append(found)
-    each = [
-        *MEASURES,
-        *(f"train_{measure}" for measure in MEASURES),
-        "epochs",
-        "seconds_per_epoch",
-        "parameters",
-    ]
-    return pd.DataFrame(rows).reindex(columns=["group", "choice", "seed", "run", *each])
+    costs, rows = ["epochs", "seconds_per_epoch", "parameters"], {}
+    for name, run in runs.items():
+        rows[name] = {measure: run.metrics["validation"][measure] for measure in MEASURES}
+        rows[name] |= {f"train_{measure}": run.metrics["train"][measure] for measure in MEASURES}
+        rows[name] |= {cost: run.metrics[cost] for cost in costs}
+    columns = [*MEASURES, *(f"train_{measure}" for measure in MEASURES), *costs]
+    reached = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return trainings[["group", "choice", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
 
 
 def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
@@ -65,15 +49,6 @@ def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: in
     and the augmentation is shared as far as it can be. The spread over seeds is a second source of error that these
     intervals leave out; it stands beside them.
 
-    Parameters
-    ----------
-    trainings
-        As `training.run_study` returns them.
-    runs
-        As :func:`read_trainings` returns them.
-    resamples
-        Number of the bootstrap's draws.
-
     Returns
     -------
     DataFrame
@@ -81,11 +56,6 @@ def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: in
         ``<measure>_low``, ``<measure>_high`` (95 %), ``<measure>_sd`` (over seeds, missing for one), and, but for the
         reference, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and shares of 1. A choice
         without a finished training has 0 seeds.
-
-    Raises
-    ------
-    InputError
-        When two trainings of a group were validated on different images.
     """
     rows = []
     for group, members in trainings.groupby("group", sort=False):
@@ -98,7 +68,9 @@ def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: in
             for choice, choices in members.groupby("choice", sort=False)
         }
         reference = members.loc[members["reference"], "choice"].iloc[0]
-        _check_same_images(group, tables)
+        first, *others = [table for by_seed in tables.values() for table in by_seed.values()] or [None]
+        for other in others:
+            check_same_images(first, other)
         for choice, by_seed in tables.items():
             row = {"group": group, "choice": choice, "reference": choice == reference, "seeds": len(by_seed)}
             if by_seed:
@@ -110,15 +82,6 @@ def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: in
     ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
     columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
     return pd.DataFrame(rows).reindex(columns=["group", "choice", "reference", "seeds", *columns])
-
-
-def _check_same_images(group, tables):
-    files = [set(table.index) for by_seed in tables.values() for table in by_seed.values()]
-    if any(other != files[0] for other in files[1:]):
-        raise InputError(
-            f"The trainings of {group!r} were validated on different images: give all of them one split_seed, one "
-            "validation size and the same faces."
-        )
 
 
 def _values(by_seed, seeds):

@@ -19,15 +19,11 @@ _NORMAL_MAD = 1.4826
 _LEAST_YEARS = 1.0
 # So many faces that the network reads as about as old tell what is typical.
 _NEAR = 200
+_PLANTED_YEARS = 20
 
 
 def surprising_labels(predictions: pd.DataFrame) -> pd.DataFrame:
     """How surprising each face's labels are.
-
-    Parameters
-    ----------
-    predictions
-        Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
 
     Returns
     -------
@@ -58,15 +54,7 @@ def surprising_labels(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def most_surprising(surprises: pd.DataFrame, task: str, k: int = 15) -> pd.DataFrame:
-    """The ``k`` most surprising labels of one task, "age" or "gender", the most surprising first.
-
-    Parameters
-    ----------
-    surprises
-        As :func:`surprising_labels` returns it.
-    """
-    if task not in TASKS:
-        raise InputError(f"task is {task!r}: choose one of {', '.join(TASKS)}")
+    """The ``k`` most surprising labels of "age" or "gender" in :func:`surprising_labels`, the most surprising first."""
     return surprises.sort_values(f"{task}_rank").head(k)
 
 
@@ -79,24 +67,12 @@ def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFra
     takes the network's confident errors for the labels': where faces hardly show the gender, as with small children,
     it counts the network's errors as well, and says too much.
 
-    Parameters
-    ----------
-    predictions
-        Of faces that the network did not train on, see ``tables.PREDICTION_COLUMNS``.
-    resamples
-        Number of the bootstrap's draws; the thresholds are drawn anew as well.
-
     Returns
     -------
     DataFrame
         Rows "male", "female" and "both": label; faces (with that label); confident (faces that count against it) and
-        under_10 (those of them labelled younger than ten years); wrong, low, high (the estimate and its 95 % interval)
-        and share (of the faces).
-
-    Raises
-    ------
-    InputError
-        When a gender does not occur.
+        under_10 (those of them labelled younger than ten years); wrong, low, high (the estimate and its 95 % interval,
+        the thresholds drawn anew as well) and share (of the faces).
     """
     columns = ["label", "faces", "confident", "under_10", "wrong", "low", "high", "share"]
     if predictions.empty:
@@ -119,20 +95,11 @@ def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFra
     return table.assign(share=table["wrong"] / table["faces"])
 
 
-def planted_errors(predictions: pd.DataFrame, count: int = 100, years: int = 20) -> pd.DataFrame:
+def planted_errors(predictions: pd.DataFrame, count: int = 100) -> pd.DataFrame:
     """How many label errors, planted on purpose, the ranking brings to the top: what it can be trusted with.
 
-    The labels of ``count`` faces are changed in the predictions table, for each task by itself; the network is the
-    same, for which its training faces were all labelled as they are.
-
-    Parameters
-    ----------
-    predictions
-        See :func:`surprising_labels`.
-    count
-        Of faces whose label is changed.
-    years
-        By which the planted ages are off, to either side; an age below 0 is turned to the other.
+    The labels of ``count`` faces are changed in the predictions table, for each task by itself, ages by 20 years to
+    either side; the network is the same, for which its training faces were all labelled as they are.
 
     Returns
     -------
@@ -143,15 +110,11 @@ def planted_errors(predictions: pd.DataFrame, count: int = 100, years: int = 20)
     columns = ["task", "faces", "planted", "first", "found"]
     if predictions.empty:
         return pd.DataFrame(columns=columns)
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < len(predictions):
-        raise InputError(
-            f"count is {count!r}: give a whole number below the {len(predictions)} faces there are"
-        )
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(predictions), count, replace=False)
     age, gender = predictions["age"].to_numpy().copy(), predictions["gender"].to_numpy().copy()
-    off = age[chosen] + years * rng.choice([-1, 1], count)
-    age[chosen] = np.where(off < 0, age[chosen] + years, off)
+    off = age[chosen] + _PLANTED_YEARS * rng.choice([-1, 1], count)
+    age[chosen] = np.where(off < 0, age[chosen] + _PLANTED_YEARS, off)  # there is no age below 0
     gender[chosen] = 1 - gender[chosen]
     rows = []
     for task, labels in (("age", age), ("gender", gender)):

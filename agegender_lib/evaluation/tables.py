@@ -27,11 +27,6 @@ def predicted_gender(predictions: pd.DataFrame) -> np.ndarray:
 def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     """What a model got wrong of each face; a mean over faces is the metric of that name.
 
-    Parameters
-    ----------
-    predictions
-        With ``age`` and ``age_predicted`` (years), ``gender`` (code) and ``p_female`` (0 to 1).
-
     Returns
     -------
     DataFrame

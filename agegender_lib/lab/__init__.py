@@ -3,7 +3,6 @@
 from agegender_lib.runs import find_runs
 
 from .explorer import Explorer, contact_sheet
-from .face_table import face_table
+from .face_table import Filter, face_table, select
 from .photo_page import PhotoPage
-from .selection import Filter, select
 from .trainings import find_trainings, learning_curves

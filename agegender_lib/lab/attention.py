@@ -17,12 +17,8 @@ Maps = dict[tuple[str, str], np.ndarray]
 class Attention:
     """Grad-CAM maps of faces that are asked for one after the other.
 
-    Nothing is loaded before the first one, which takes seconds: Keras, the files, and tracing each network's graph.
-
-    Parameters
-    ----------
-    files : mapping of str to Path
-        Model name to a model file.
+    Nothing is loaded before the first one, which takes seconds: Keras, the ``files`` (by model), and tracing each
+    network's graph.
     """
 
     def __init__(self, files: Mapping[str, Path]):
@@ -36,22 +32,13 @@ class Attention:
         return sorted(left, key=lambda name: (self.files[name].stat().st_size, name))
 
     def load(self, name: str) -> None:
-        """Load one of the models.
-
-        Raises
-        ------
-        InputError
-            When its file is no model of this project, or on another backend than TensorFlow.
-        """
+        """Load one of the models."""
         from agegender_lib.models import explainer, load_model  # Keras takes seconds
 
         self._explainers[name] = explainer(load_model(self.files[name]))
 
     def maps(self, image: np.ndarray) -> Maps:
-        """(model, task) to its map of one face, uint8 [128, 128, 3], of every model that is loaded.
-
-        The maps are float32 [1, 128, 128], see ``evaluation.relative_maps``.
-        """
+        """(model, task) to ``evaluation.relative_maps`` of one face, uint8 [128, 128, 3], of all models loaded."""
         found = {}
         for name in self.files:
             if name in self._explainers:
@@ -62,19 +49,7 @@ class Attention:
 def attention_figure(
     image: np.ndarray, answers: pd.DataFrame, maps: Maps, task: str, rendered: bool
 ) -> Figure:
-    """One task's maps of one face beside it, under what each model says.
-
-    Parameters
-    ----------
-    image : uint8 [128, 128, 3]
-    answers : DataFrame
-        A row per model: model, age, gender (the labels), age_predicted and p_female.
-    maps
-        As :meth:`Attention.maps` returns them.
-    task : {"age", "gender"}
-    rendered : bool
-        The face is drawn, which the figure then says.
-    """
+    """One task's maps of one face beside it, under what each model says: a row of ``answers`` each."""
     shown = {key: each for key, each in maps.items() if key[1] == task}
     figure = plots.saliency_gallery(image[None], answers.assign(face=0), shown)
     if rendered:

@@ -17,12 +17,10 @@ from agegender_lib.runs import model_file
 
 from .attention import Attention
 from .face_details import NO_RUNS, FaceDetails, captions
-from .face_table import face_table, of
+from .face_table import Filter, face_table, of, select
 from .filters import FilterControls
 from .gallery import Gallery
-from .in_words import InWords
-from .pictures import style_sheet
-from .selection import Filter, select
+from .shown import InWords, invisible, styles
 
 PAGE = 30  # thumbnails at once
 _SHEET = 16  # faces of a figure
@@ -33,6 +31,7 @@ class Explorer(InWords):
     """Look through labelled faces: filter them, page through thumbnails, click on one for all that is known of it.
 
     The last line of a cell shows it: filters above, thumbnails below them, and beside these the face that was clicked.
+    ``table`` is its ``face_table``, and ``rows``, int64, are those that the filter lets through, in the order shown.
 
     Parameters
     ----------
@@ -40,19 +39,6 @@ class Explorer(InWords):
     runs : mapping of str to path, optional
         Model name to the folder of a finished training of these faces, as ``find_runs`` finds them. Without any there
         are only the labels.
-
-    Attributes
-    ----------
-    table : DataFrame
-        See ``face_table``.
-    rows : numpy.ndarray
-        int64: the rows of ``table`` that the filter lets through, in the order shown.
-    filters, count, page, gallery, details : widgets
-
-    Raises
-    ------
-    InputError
-        When a run cannot be read, or was made with other faces.
     """
 
     def __init__(self, faces: FaceSet, runs: Mapping[str, str | Path] | None = None):
@@ -65,9 +51,8 @@ class Explorer(InWords):
         self.count = widgets.HTML().add_class("agegender-count")
         self.back = widgets.Button(description="Previous", icon="chevron-left")
         self.next = widgets.Button(description="Next", icon="chevron-right")
-        self.page = widgets.BoundedIntText(
-            1, 1, 1, description="page", style={"description_width": "initial"}
-        )
+        narrow = {"description_width": "initial"}
+        self.page = widgets.BoundedIntText(1, 1, 1, description="page", style=narrow)
         self.pages = widgets.Label()
         self.back.on_click(lambda _: self._turn(-1))
         self.next.on_click(lambda _: self._turn(1))
@@ -75,16 +60,11 @@ class Explorer(InWords):
         self.gallery = Gallery(PAGE, lambda number: self.choose(self._shown[number]))
         self.details = FaceDetails(faces, self.table, list(runs), attention, self.choose)
         pager = widgets.HBox([self.count, self.back, self.page, self.pages, self.next])
-        columns = widgets.HBox([self.gallery, self.details])
-        notes = [f"<p>{RENDERED_NOTE.capitalize()}.</p>"] * faces.rendered + [f"<p>{NO_RUNS}</p>"] * (
-            not runs
-        )
-        super().__init__(
-            [
-                style_sheet(), widgets.HTML("".join(notes)), self.filters, pager.add_class("agegender-pager"),
-                columns.add_class("agegender-columns"),
-            ]
-        )  # fmt: skip
+        pager.add_class("agegender-pager")
+        columns = widgets.HBox([self.gallery, self.details]).add_class("agegender-columns")
+        note = f"<p>{RENDERED_NOTE.capitalize()}.</p>" if faces.rendered else ""
+        note = widgets.HTML(note if runs else f"{note}<p>{NO_RUNS}</p>")
+        super().__init__([invisible(styles("explorer.css")), note, self.filters, pager, columns])
         self.add_class("agegender-explorer")
         self.words_instead = f"Explorer of {len(self.table):,} faces of {faces.name}"
         self._filtered()
@@ -140,15 +120,7 @@ class Explorer(InWords):
 
 
 def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter) -> Figure:
-    """The first faces that a filter lets through, as a figure.
-
-    Parameters
-    ----------
-    faces : FaceSet
-    table : DataFrame
-        As ``face_table`` returns it.
-    wanted : Filter
-    """
+    """The first faces of a ``face_table`` that a filter lets through, as a figure."""
     rows = select(table, wanted)[:_SHEET]
     if not len(rows):
         return nothing_yet("No face is like that.")

@@ -1,15 +1,15 @@
 """One found face as a card: its crop, what the model says of it with its doubt, and where the model looks."""
 
 import html
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
 
 from agegender_lib.plots.saliency import overlay
+
+from .shown import encoded
 
 #: What a card can show of a face, by what its buttons say.
 LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}
@@ -23,40 +23,23 @@ def face_card(
 ) -> widgets.Box:
     """A card of one face.
 
-    Parameters
-    ----------
-    number : int
-        Of its box in the photograph.
-    face : mapping
-        A row of ``photo.faces``.
-    crop : uint8 [128, 128, 3]
-    attention : callable
-        Takes "age" or "gender" and returns float [128, 128] in [0, 1]; called when it is asked for first.
-
-    Returns
-    -------
-    widgets.Box
-        CSS class ``agegender-card``; in it ``agegender-crop``, ``agegender-answer`` and ``agegender-look``.
+    ``face`` is a row of ``photo.faces``, and ``number`` that of its box. ``attention`` takes "age" or "gender" and
+    returns float [128, 128] in [0, 1]; it is called when its map is asked for first.
     """
-    picture = widgets.Image(value=png(crop), format="png")
+    picture = widgets.Image(value=encoded(crop, "png"), format="png", layout=widgets.Layout(width=None))
     picture.add_class("agegender-crop")
-    picture.layout = widgets.Layout(width=None)
-    answer = widgets.HTML(answer_html(number, face))
-    answer.add_class("agegender-answer")
+    answer = widgets.HTML(answer_html(number, face)).add_class("agegender-answer")
     words = widgets.HTML(
         '<div class="quiet">Show the face, or in bright colours where the model looks for age or gender:</div>'
     )
-    look = widgets.ToggleButtons(options=list(LOOKS), tooltips=_TOOLTIPS)
-    look.add_class("agegender-look")
+    look = widgets.ToggleButtons(options=list(LOOKS), tooltips=_TOOLTIPS).add_class("agegender-look")
 
     def show(change: dict) -> None:
         task = LOOKS[change["new"]]
-        picture.value = png(crop if task is None else overlay(crop, attention(task)))
+        picture.value = encoded(crop if task is None else overlay(crop, attention(task)), "png")
 
     look.observe(show, names="value")
-    card = widgets.Box([picture, widgets.VBox([answer, words, look])])
-    card.add_class("agegender-card")
-    return card
+    return widgets.Box([picture, widgets.VBox([answer, words, look])]).add_class("agegender-card")
 
 
 def answer_html(number: int, face: Mapping[str, Any]) -> str:
@@ -78,13 +61,6 @@ def answer_html(number: int, face: Mapping[str, Any]) -> str:
         f"<div>P(female) {_percent(float(face['p_female']))}</div>"
         + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
     )
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """A picture as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    return buffer.getvalue()
 
 
 def _percent(share: float) -> str:

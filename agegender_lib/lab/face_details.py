@@ -11,11 +11,10 @@ from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 
-from .answers_table import answers_table
 from .attention import Attention, attention_figure
-from .face_table import of
+from .face_table import LEVEL, SPLITS, of
 from .gallery import Gallery
-from .pictures import data_uri
+from .shown import data_uri
 
 TASKS = ("age", "gender")
 _MOST_COPIES = 8
@@ -30,25 +29,7 @@ NO_RUNS = (
 class FaceDetails(widgets.VBox):
     """One face: its picture and labels, its near-duplicates, every model's answers, and where they look.
 
-    Parameters
-    ----------
-    faces : FaceSet
-    table : DataFrame
-        As ``face_table`` returns it.
-    attention : Attention
-        Of the models whose files there are.
-    models : sequence of str
-        Whose answers the table has.
-    on_choose : callable
-        Gets the row of a near-duplicate that was clicked.
-
-    Attributes
-    ----------
-    row : int or None
-        Of the face that is shown.
-    words, answers, copies, look, at_once, attention_words : widgets
-    attention_images : dict
-        Task to image widget.
+    ``on_choose`` gets the row of a near-duplicate that was clicked; ``row`` is that of the face that is shown, if any.
     """
 
     def __init__(
@@ -66,11 +47,8 @@ class FaceDetails(widgets.VBox):
         self.answers = widgets.HTML()
         self.copies_words = widgets.HTML()
         self.copies = Gallery(_MOST_COPIES, lambda number: on_choose(int(self._copies[number])))
-        self.look = widgets.Button(
-            description="Where the models look",
-            icon="eye",
-            tooltip="Grad-CAM of every model, for age and gender",
-        )
+        tip = "Grad-CAM of every model, for age and gender"
+        self.look = widgets.Button(description="Where the models look", icon="eye", tooltip=tip)
         self.look.on_click(lambda _: self._look())
         self.at_once = widgets.Checkbox(description="for every face", indent=False)
         self.at_once.observe(lambda _: self.at_once.value and self._look(), "value")
@@ -95,9 +73,8 @@ class FaceDetails(widgets.VBox):
             self.attention_words.value = ""
             parts += [widgets.HBox([self.look, self.at_once]), self.attention_words]
         elif self._models:
-            self.attention_words.value = (
-                "<p class='quiet'>Their model files are not there to see where they look.</p>"
-            )
+            words = "Their model files are not there to see where they look."
+            self.attention_words.value = f"<p class='quiet'>{words}</p>"
             parts.append(self.attention_words)
         self.children = parts
         if self._attention.files and self.at_once.value:
@@ -166,3 +143,43 @@ def captions(rows: pd.DataFrame) -> list[str]:
 def _answer(face: pd.Series, name: str) -> dict:
     said = {column: face[of(column, name)] for column in ("age_predicted", "p_female")}
     return {"model": name, "age": face["age"], "gender": face["gender"], **said}
+
+
+def answers_table(face: pd.Series, models: list[str]) -> str:
+    """What each model says of a face, a row of ``face_table``, and how far from its labels, as HTML."""
+    if not models:
+        return "<p>No model has read this face.</p>"
+    rows, sides = [], {}
+    for name in models:
+        if pd.isna(face[of("age_predicted", name)]):
+            rows.append(f"<tr><th>{html.escape(name)}</th><td colspan='4'>has not read this face</td></tr>")
+            continue
+        sides.setdefault(face[of("split", name)], []).append(name)
+        p_female, wrong = face[of("p_female", name)], face[of("gender_wrong", name)]
+        right = "<span class='wrong'>wrong</span>" if wrong else "right"
+        gender, error = GENDERS[int(p_female >= 0.5)], f"{face[of('age_error', name)]:+.1f} years"
+        rows.append(
+            f"<tr><th>{html.escape(name)}</th><td>{face[of('age_predicted', name)]:.1f}{_interval(face, name)}</td>"
+            f"<td>{error.replace('-', '−')}</td><td>{gender}, {right}</td><td>{p_female:.3f}</td></tr>"
+        )
+    head = f"<tr><th></th><th>age ({LEVEL:.0%} interval)</th><th>error</th><th>gender</th><th>P(female)</th></tr>"
+    return f"<h4>What the models say</h4><table>{head}{''.join(rows)}</table>" + "".join(
+        f"<p class='quiet'>{_side(split, names, len(models))}</p>" for split, names in sides.items()
+    )
+
+
+def _interval(face: pd.Series, name: str) -> str:
+    low, high = (face.get(of(end, name)) for end in ("age_low", "age_high"))
+    return "" if low is None or pd.isna(low) else f" ({low:.0f} to {high:.0f})"
+
+
+def _side(split: str, names: list[str], models: int) -> str:
+    who = "these models" if len(names) == models > 1 else " and ".join(map(html.escape, names))
+    if split == "validation":
+        return f"A {SPLITS[split]} face: {who} never learnt from it."
+    if split == "train":
+        return (
+            f"A {SPLITS[split]} face: {who} learnt from it, so an answer near the label says little about other faces. "
+            "Intervals are kept of validation faces only."
+        )
+    return f"A face that {who} neither learnt from nor was judged by."

@@ -1,18 +1,40 @@
-"""Faces, their labels and what every model says of them, joined once so that filters are quick."""
+"""Faces, their labels and what every model says of them, joined once so that filters are quick; and which to show."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data import FaceSet
+from agegender_lib.data import GENDERS, RACES, FaceSet
+from agegender_lib.data.filenames import OLDEST
+from agegender_lib.errors import InputError
 from agegender_lib.evaluation import surprising_labels
-from agegender_lib.evaluation.age_distributions import aligned, quantiles
+from agegender_lib.evaluation.age_distributions import aligned
+from agegender_lib.evaluation.age_intervals import central
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs import check_same_faces, read_distributions, read_run
 
 LEVEL = 0.8  # of the intervals of the age
+#: In words, as a user chooses them.
+DUPLICATES = {
+    "all": "all faces",
+    "duplicates": "near-duplicates only",
+    "conflicts": "near-duplicates with other labels",
+}
+SPLITS = {"all": "all", "validation": "validation", "train": "training"}
+GENDER_ANSWERS = {"all": "all", "right": "right", "wrong": "wrong"}
+ORDERS = {
+    "file": "file name",
+    "age": "age",
+    "duplicates": "near-duplicates together",
+    "age_error": "age error, largest first",
+    "age_surprise": "surprising age, most first",
+    "gender_surprise": "surprising gender, most first",
+}
+#: The orders that need a model's answers.
+ORDERS_OF_ANSWERS = ("age_error", "age_surprise", "gender_surprise")
 
 
 def of(column: str, model: str) -> str:
@@ -37,11 +59,6 @@ def face_table(faces: FaceSet, runs: Mapping[str, str | Path] | None = None) -> 
         (years), p_female, age_error (predicted less labelled, years), gender_wrong (bool), and of the validation faces
         age_surprise and gender_surprise (``evaluation.surprising_labels``) and, where the run has kept its age
         distributions, age_low and age_high (the central 80 % interval, years). NaN where there is nothing to say.
-
-    Raises
-    ------
-    InputError
-        When a run cannot be read, or was made with other faces.
     """
     groups = faces.table.groupby("duplicate_group")
     differ = groups[["age", "gender"]].transform("nunique").gt(1).any(axis=1)
@@ -62,12 +79,95 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
     found = found.join(held_out[["age_surprise", "gender_surprise"]])
     distributions = read_distributions(folder)
     if distributions is not None:
-        found = found.join(_intervals(distributions, run.validation))
+        ends = central(*aligned(distributions, run.validation), LEVEL)
+        ends = {"age_low": ends.low.clip(min=0), "age_high": ends.high.clip(min=0)}
+        found = found.join(pd.DataFrame(ends, index=run.validation["file"]))
     found = found.reindex(faces.table["file"]).reset_index(drop=True)
     found["gender_wrong"] = found["gender_wrong"].fillna(False).astype(bool)
     return found.rename(columns=lambda column: of(column, name))
 
 
-def _intervals(distributions: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    ends = quantiles(*aligned(distributions, validation), np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    return pd.DataFrame(ends.clip(min=0), index=validation["file"], columns=["age_low", "age_high"])
+@dataclass(frozen=True)
+class Filter:
+    """What faces have to be to be shown, and in which order; everything given has to hold."""
+
+    #: Youngest and oldest labelled age, years, both included.
+    ages: tuple[int, int] = (0, OLDEST)
+    #: Codes of the labels, see ``data.GENDERS`` and ``data.RACES``.
+    genders: tuple[int, ...] = tuple(range(len(GENDERS)))
+    races: tuple[int, ...] = tuple(range(len(RACES)))
+    #: "all", "duplicates" (faces with a near-duplicate), or "conflicts" (whose ages or genders disagree).
+    duplicates: str = "all"
+    #: Name of the model whose split, errors and surprise are meant.
+    model: str = ""
+    #: "all", "validation" or "train".
+    split: str = "all"
+    #: Smallest and largest error of the model's age, years, whatever its sign; None: any, also none.
+    errors: tuple[float, float] | None = None
+    #: "all", "right" or "wrong", of the model.
+    gender_answer: str = "all"
+    #: One of ``ORDERS``; faces that tie, or have no answer, follow by file name.
+    order: str = "file"
+
+    def __post_init__(self):
+        choices = {
+            "duplicates": DUPLICATES,
+            "split": SPLITS,
+            "gender_answer": GENDER_ANSWERS,
+            "order": ORDERS,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        for name in ("ages", "errors"):
+            ends = getattr(self, name)
+            if ends is not None and not (len(ends) == 2 and ends[0] <= ends[1]):
+                raise InputError(f"{name} is {ends!r}: give the smallest and the largest, in this order")
+
+
+def select(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
+    """The faces that a filter lets through.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64: rows of ``table``, as ``face_table`` returns it, and so of ``faces.images``, in the order to show them.
+    """
+    ages, genders, races = table["age"], table["gender"], table["race"]
+    keep = ages.between(*wanted.ages) & genders.isin(wanted.genders) & races.isin(wanted.races)
+    if wanted.duplicates != "all":
+        keep &= (table["duplicate_group"] >= 0) if wanted.duplicates == "duplicates" else table["conflict"]
+    if wanted.split != "all":
+        keep &= _column(table, "split", wanted) == wanted.split
+    if wanted.errors is not None:
+        keep &= _column(table, "age_error", wanted).abs().between(*wanted.errors)
+    if wanted.gender_answer != "all":
+        answered = _column(table, "p_female", wanted).notna()
+        wrong = _column(table, "gender_wrong", wanted)
+        keep &= answered & (wrong if wanted.gender_answer == "wrong" else ~wrong)
+    rows = np.flatnonzero(keep)
+    # the table may be in any order, but faces that tie are always shown in the same one
+    rows = rows[np.argsort(table["file"].to_numpy()[rows], kind="stable")]
+    if wanted.order == "file":
+        return rows
+    return rows[np.argsort(_sort_key(table, wanted)[rows], kind="stable")]
+
+
+def _sort_key(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
+    """Ascending; NaN comes last."""
+    if wanted.order == "age":
+        return table["age"].to_numpy(float)
+    if wanted.order == "duplicates":
+        return table["duplicate_group"].where(table["duplicate_group"] >= 0).to_numpy(float)
+    return -_column(table, wanted.order, wanted).abs().to_numpy(float)
+
+
+def _column(table: pd.DataFrame, column: str, wanted: Filter) -> pd.Series:
+    name = of(column, wanted.model)
+    if name not in table:
+        known = [text.removeprefix(of("split", "")) for text in table if text.startswith(of("split", ""))]
+        raise InputError(
+            f"the filter needs the answers of a model and names {wanted.model!r}: "
+            f"{'give one of ' + ', '.join(known) if known else 'these faces have been read by none yet'}"
+        )
+    return table[name]

@@ -1,7 +1,6 @@
 """The controls that say which faces to show."""
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 
 import ipywidgets as widgets
 import numpy as np
@@ -9,28 +8,15 @@ import pandas as pd
 
 from agegender_lib.data import GENDERS, RACES
 
-from .face_table import of
-from .selection import DUPLICATES, GENDER_ANSWERS, ORDERS, ORDERS_OF_ANSWERS, SPLITS, Filter
+from .face_table import DUPLICATES, GENDER_ANSWERS, ORDERS, ORDERS_OF_ANSWERS, SPLITS, Filter, of
 
 _WIDE = {"description_width": "initial"}
 
 
 class FilterControls(widgets.VBox):
-    """Sliders, ticks and lists for every part of a ``Filter``.
+    """Sliders, ticks and lists for every part of a ``Filter``; without models, what needs their answers is left out.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As ``face_table`` returns it.
-    models : sequence of str
-        Whose answers the table has; where there are none, what needs them is left out.
-    on_change : callable
-        Gets the new ``Filter`` whenever a user changes something.
-
-    Attributes
-    ----------
-    ages, genders, races, duplicates, order, model, split, errors, gender_answer, reset : widgets
-        ``genders`` and ``races`` are lists of ticks.
+    ``on_change`` gets the new ``Filter`` whenever a user changes something.
     """
 
     def __init__(self, table: pd.DataFrame, models: Sequence[str], on_change: Callable[[Filter], None]):
@@ -87,17 +73,10 @@ class FilterControls(widgets.VBox):
         )
 
     def _reset(self) -> None:
-        with self._one_change():
-            for control, value in zip(self._controls, self._first, strict=True):
-                control.value = value
-
-    @contextmanager
-    def _one_change(self):
         self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
+        for control, value in zip(self._controls, self._first, strict=True):
+            control.value = value
+        self._quiet = False
         self._tell()
 
     def _tell(self) -> None:

@@ -6,7 +6,7 @@ from itertools import count
 import ipywidgets as widgets
 import numpy as np
 
-from .pictures import data_uri, invisible
+from .shown import data_uri, invisible
 
 _NUMBERS = count()
 CHOSEN = "agegender-chosen"
@@ -16,19 +16,8 @@ class Gallery(widgets.Box):
     """Thumbnails that are buttons: plain ipywidgets, reached by the keyboard, read out by their captions.
 
     An image widget takes no clicks, so each face is the background of a button. The buttons are made once; a page
-    costs one message of styles for all its pictures and one per caption that changes.
-
-    Parameters
-    ----------
-    size : int
-        Faces shown at most.
-    on_click : callable
-        Gets the number, from 0, of the thumbnail that was clicked.
-
-    Attributes
-    ----------
-    thumbnails : list of Button
-        All of them, also those of which an incomplete page shows none.
+    costs one message of styles for all its pictures and one per caption that changes. ``on_click`` gets the number,
+    from 0, of the thumbnail that was clicked.
     """
 
     def __init__(self, size: int, on_click: Callable[[int], None]):
@@ -42,17 +31,7 @@ class Gallery(widgets.Box):
         self.add_class("agegender-gallery").add_class(self._name)
 
     def show(self, images: Sequence[np.ndarray], captions: Sequence[str], hints: Sequence[str]) -> None:
-        """Show faces.
-
-        Parameters
-        ----------
-        images : sequence of uint8 [h, w, 3]
-            As many as there is room for.
-        captions : sequence of str
-            Below each face, of one or two short lines.
-        hints : sequence of str
-            What is said when the mouse rests on it.
-        """
+        """Show faces, each above its caption; its hint is said when the mouse rests on it."""
         rules = [
             f".{self._name} .agegender-face-{number} {{ background-image: url({data_uri(image)}); }}"
             for number, image in enumerate(images)

@@ -3,7 +3,6 @@
 import functools
 import html
 import io
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from agegender_lib import photos, plots
 from agegender_lib.errors import InputError
 
 from .face_card import face_card
-from .in_words import InWords
+from .shown import InWords, styles
 
 if TYPE_CHECKING:
     from agegender_lib.photos import PhotoReader
@@ -33,21 +32,8 @@ class PhotoPage(InWords):
 
     The photo's bytes are dropped as soon as they are decoded. What is shown (a picture of at most some 700 pixels, the
     crops) stays in the memory of the notebook's process until the next photo, "Forget it", or the end of the process;
-    nothing is written to disk.
-
-    Parameters
-    ----------
-    model : str or Path
-        A ``.keras`` or ``.h5`` model; empty for ``report/models/age_gender_F.keras``.
-    reader : PhotoReader, optional
-        Instead of the one that is made of ``model`` when a photo is read first.
-
-    Attributes
-    ----------
-    upload, framed, example, forget : widgets
-        What the visitor uses.
-    status, answer : widgets
-        What the visitor is told.
+    nothing is written to disk. The ``model`` is ``report/models/age_gender_F.keras`` where none is named; a ``reader``
+    stands in for the one that is made of it when a photo is read first.
     """
 
     words_instead = "A page that reads one's own photo"
@@ -58,25 +44,16 @@ class PhotoPage(InWords):
             self.reader = reader
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
         self.example = widgets.Button(description="Show an example", icon="picture-o")
-        self.framed = widgets.Checkbox(
-            description="It is one face, already cropped like UTKFace's", indent=False, value=False
-        )
+        cropped = "It is one face, already cropped like UTKFace's"
+        self.framed = widgets.Checkbox(description=cropped, indent=False, value=False)
         self.forget = widgets.Button(description="Forget it", icon="trash")
         self.status = widgets.HTML()
         self.answer = widgets.VBox()
         choose = widgets.Box([self.upload, self.example, self.framed])
-        style = files(__package__).joinpath("photo_page.css").read_text(encoding="utf-8")
-        super().__init__(
-            [
-                widgets.HTML(f"<style>{style}</style>{_introduction()}"),
-                choose,
-                self.status,
-                self.answer,
-            ]
-        )
-        for widget, name in (
-            (self, "page"), (choose, "choose"), (self.status, "status"), (self.answer, "photo-answer"),
-        ):  # fmt: skip
+        introduction = widgets.HTML(styles("photo_page.css") + _introduction())
+        super().__init__([introduction, choose, self.status, self.answer])
+        named = {"page": self, "choose": choose, "status": self.status, "photo-answer": self.answer}
+        for name, widget in named.items():
             widget.add_class(f"agegender-{name}")
         self.upload.observe(self._uploaded, names="value")
         self.example.on_click(lambda _: self.show(_example(), framed=False))
@@ -88,13 +65,9 @@ class PhotoPage(InWords):
         return photos.PhotoReader(model=self._model)
 
     def show(self, source: Any, framed: bool | None = None) -> None:
-        """Read a photo and show the answer, or say why there is none.
+        """Read a photo (path, bytes or PIL image) and show the answer, or say why there is none.
 
-        Parameters
-        ----------
-        source : path, bytes or PIL.Image.Image
-        framed : bool, optional
-            The picture is one face framed like UTKFace's (default: what the visitor ticked).
+        ``framed`` says that it is one face framed like UTKFace's; what the visitor ticked if left out.
         """
         framed = self.framed.value if framed is None else framed
         first = "" if "reader" in vars(self) else " The first time takes some ten seconds."
@@ -129,8 +102,9 @@ class PhotoPage(InWords):
 
     def _answer(self, photo: Any) -> list[widgets.Widget]:
         maps = functools.cache(lambda task: self.reader.attention(photo, task=task))
-        picture = widgets.Image(value=_jpeg(plots.photo(photo)), format="jpeg")
-        picture.layout = widgets.Layout(width=None)
+        drawn = io.BytesIO()
+        plots.photo(photo).savefig(drawn, format="jpeg", dpi=_DPI, pil_kwargs={"quality": 88})
+        picture = widgets.Image(value=drawn.getvalue(), format="jpeg", layout=widgets.Layout(width=None))
         picture.add_class("agegender-photo")
         cards = [
             face_card(number + 1, face, photo.crops[number], lambda task, number=number: maps(task)[number])
@@ -185,12 +159,6 @@ def _found(count: int) -> str:
 
 def _error(words: str) -> str:
     return f'<p class="error" role="alert">{html.escape(words)}</p>'
-
-
-def _jpeg(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="jpeg", dpi=_DPI, pil_kwargs={"quality": 88})
-    return buffer.getvalue()
 
 
 def _example() -> str:

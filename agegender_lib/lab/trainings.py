@@ -19,11 +19,8 @@ _FIRST = 3  # drawn where none are named
 def find_trainings(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     """How far trainings are, and the best they have reached; the newest first.
 
-    Parameters
-    ----------
-    places : iterable of paths
-        Run folders, and folders of run folders, which need not be there yet; empty for ``runs/`` and the committed
-        report's.
+    They are looked for in run folders and folders of run folders, which need not be there yet; in ``runs/`` and the
+    committed report's where none is named.
 
     Returns
     -------
@@ -45,20 +42,10 @@ def find_trainings(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     )
 
 
-def learning_curves(run_folders: Iterable[str | Path] = (), train: bool = True) -> Figure:
+def learning_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
     """The curves of trainings, as far as they are, laid over each other: see ``plots.overlaid_curves``.
 
-    Parameters
-    ----------
-    run_folders : iterable of paths
-        Empty for the three newest of :func:`find_trainings`.
-    train : bool
-        Also draw the curves of the training faces.
-
-    Raises
-    ------
-    InputError
-        When a folder holds no training, or what is there cannot be read.
+    Without ``run_folders`` those of the three newest of :func:`find_trainings`.
     """
     run_folders = [Path(folder) for folder in run_folders] or find_trainings()["folder"].head(_FIRST)
     histories = {}
@@ -68,7 +55,7 @@ def learning_curves(run_folders: Iterable[str | Path] = (), train: bool = True) 
             raise InputError(f"{folder} holds no training: give run folders, such as runs/model_a-...")
         if (folder / HISTORY).is_file():
             histories[row["training"]] = read_table(folder / HISTORY, HISTORY_COLUMNS)
-    return plots.overlaid_curves(histories, train) if histories else nothing_yet("No epoch is finished yet.")
+    return plots.overlaid_curves(histories) if histories else nothing_yet("No epoch is finished yet.")
 
 
 def _training(folder: Path) -> dict | None:
@@ -91,8 +78,6 @@ def _training(folder: Path) -> dict | None:
             "epochs": f"{len(history)} of {epochs}",
             "state": f"{datetime.fromtimestamp(time):%d %b, %H:%M}",
         }
-        row |= {
-            "age_mae": history["val_age_mae"].min(),
-            "gender_accuracy": history["val_gender_accuracy"].max(),
-        }
+        row["age_mae"] = history["val_age_mae"].min()
+        row["gender_accuracy"] = history["val_gender_accuracy"].max()
     return row | ({"state": "finished"} if finished(folder) else {})

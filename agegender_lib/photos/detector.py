@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from agegender_lib.errors import InputError
-
 #: Pixels of the longer side at which a photo is searched. The least face that is found has 20 pixels there.
 SEARCHED_SIDE = 1024
 #: Confidence of the detector's last stage below which a find is no face.
@@ -16,21 +14,14 @@ _LEAST_SIDE = 64
 
 @dataclass(frozen=True)
 class Found:
-    """Faces of one photo, largest first.
+    """Faces of one photo, largest first."""
 
-    Attributes
-    ----------
-    boxes : float64 [n, 4]
-        left, top, width, height in pixels of the photo; may reach beyond its edges.
-    confidence : float64 [n]
-        0 to 1.
-    landmarks : float64 [n, 5, 2]
-        x and y of the eye to the left in the picture, the eye to the right, the nose, the mouth's left and right
-        corner; the centre of the first pixel is at 0.5.
-    """
-
+    #: Left, top, width, height in pixels of the photo, float64 [n, 4]; may reach beyond its edges.
     boxes: np.ndarray
+    #: 0 to 1, float64 [n].
     confidence: np.ndarray
+    #: x and y of the eye to the left in the picture, the eye to the right, the nose, the mouth's left and right corner,
+    #: float64 [n, 5, 2]; the centre of the first pixel is at 0.5.
     landmarks: np.ndarray
 
     def __len__(self) -> int:
@@ -38,37 +29,16 @@ class Found:
 
 
 class FaceDetector:
-    """MTCNN (Zhang et al. 2016, arXiv 1604.02878) with the weights of the package ``mtcnn``.
-
-    Raises
-    ------
-    InputError
-        If the package ``mtcnn`` cannot be imported.
-    """
+    """MTCNN (Zhang et al. 2016, arXiv 1604.02878) with the weights of the package ``mtcnn``."""
 
     def __init__(self):
-        import agegender_lib.quiet  # noqa: F401  before TensorFlow
+        import agegender_lib.quiet  # noqa: F401, I001  before TensorFlow
+        from mtcnn import MTCNN
 
-        try:
-            from mtcnn import MTCNN
-        except ImportError as error:
-            raise InputError(
-                f"faces in photos are found by the package mtcnn, which cannot be imported ({error}): run "
-                "`pip install mtcnn`, or mend what is named"
-            ) from error
         self._network = MTCNN()
 
     def find(self, pixels: np.ndarray) -> Found:
-        """Find the faces of a photo.
-
-        Parameters
-        ----------
-        pixels : uint8 [h, w, 3]
-
-        Returns
-        -------
-        Found
-        """
+        """Find the faces of a photo, uint8 [h, w, 3]."""
         height, width = pixels.shape[:2]
         shrink = min(1.0, SEARCHED_SIDE / max(height, width))
         searched = pixels

@@ -1,6 +1,7 @@
 """What the way through a photograph costs: faces put into larger pictures, found again and read."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -99,9 +100,9 @@ def detour_summary(table: pd.DataFrame) -> pd.DataFrame:
         ``shift`` (median, pixels of 128).
     """
     groups = {"all": table["scale"] > 0}
-    for low, high in ((0.5, 0.75), (0.75, 1.0), (1.0, 1.5), (1.5, 2.5)):
+    for low, high in pairwise((0.5, 0.75, 1.0, 1.5, 2.5)):
         groups[f"scale {low:g} to {high:g}"] = table["scale"].between(low, high, "left")
-    for low, high in ((0, 10), (10, 20), (20, 30)):
+    for low, high in pairwise((0, 10, 20, 30)):
         groups[f"rotation {low} to {high} degrees"] = table["rotation"].abs().between(low, high, "left")
     costs = []
     for name, own in groups.items():

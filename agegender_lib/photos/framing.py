@@ -19,13 +19,6 @@ def similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray | Non
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI 13(4),
     equations 40 to 43, with means, variance and covariance weighted.
 
-    Parameters
-    ----------
-    source, target : float [points, 2]
-        At least two different points each.
-    weights : float [points], optional
-        How much each point counts; alike when left out.
-
     Returns
     -------
     float64 [2, 3]
@@ -50,19 +43,10 @@ def inverse(transform: np.ndarray) -> np.ndarray:
 
 
 def frame(landmarks: np.ndarray) -> np.ndarray:
-    """Where UTKFace's frame lies around a face: from pixels of the photo to pixels of the crop.
+    """Where UTKFace's frame lies around a face with these landmarks: from pixels of the photo to those of the crop.
 
     A landmark counts by the inverse of its variance in UTKFace's frame: a mouth that smiles or a nose of a turned face
     says less about the frame than the eyes.
-
-    Parameters
-    ----------
-    landmarks : float [5, 2]
-        As ``detector.Found`` has them.
-
-    Returns
-    -------
-    float64 [2, 3]
     """
     return similarity(landmarks, TEMPLATE, 1 / SPREAD**2)
 
@@ -78,19 +62,7 @@ def crop(pixels: np.ndarray, transform: np.ndarray, size: tuple[int, int] = (SID
     """The face in UTKFace's frame; what lies outside the photo is black, as it is in UTKFace.
 
     The photo is sampled (bicubic) about as finely as it is, and then shrunk to its size with antialiasing, as the
-    coursework's files were from UTKFace's.
-
-    Parameters
-    ----------
-    pixels : uint8 [h, w, 3]
-    transform : float [2, 3]
-        From the photo to the crop, see :func:`frame`.
-    size : tuple of int
-        Width and height of the crop.
-
-    Returns
-    -------
-    uint8 [height, width, 3]
+    coursework's files were from UTKFace's. ``transform`` leads from the photo to the crop, see :func:`frame`.
     """
     back = inverse(transform)
     finer = max(1, math.ceil(math.hypot(*back[:, 0]) - 1e-6))

@@ -13,40 +13,24 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.age_distributions import aligned, quantiles
-from agegender_lib.evaluation.conformal import Bounds, changed, needed, scores
+from agegender_lib.evaluation.age_distributions import aligned
+from agegender_lib.evaluation.age_intervals import Bounds, central, changed, needed, nonconformity
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
-_SHARES = np.array([(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
 
 
 def corrections_file(model_file: str | Path) -> Path:
     """Where a model file's correction lies: ``age_gender_F.intervals.json`` beside ``age_gender_F.keras``."""
-    path = Path(model_file)
-    return path.with_name(f"{path.stem}.intervals.json")
+    return Path(model_file).with_suffix(".intervals.json")
 
 
 def write_corrections(model_file: str | Path, run_folder: str | Path, faces: FaceSet) -> Path:
-    """Find the correction on a run's held-out faces and keep it beside its model.
+    """Find the correction on a run's held-out faces, and keep it beside the model file that is given away.
 
     Of a model with distributions over ages, the factor by which each interval is widened or narrowed from its median
-    outwards; of one without, the years added on both sides of every age: see ``evaluation.conformal``. It makes
+    outwards; of one without, the years added on both sides of every age: see ``evaluation.age_intervals``. It makes
     intervals hold the age of 80 % of faces like the held-out ones, not of 80 % in every group of people.
-
-    Parameters
-    ----------
-    model_file : str or Path
-        The model as it is given away.
-    run_folder : str or Path
-        The training that it is from.
-    faces : FaceSet
-        Those that the run was made with.
-
-    Returns
-    -------
-    Path
-        The file, see :func:`corrections_file`.
     """
     from agegender_lib.models import load_model
     from agegender_lib.runs import read_run
@@ -69,25 +53,15 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
 def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) -> tuple[str, float]:
     """What makes the 80 % intervals of held-out faces hold 80 % of the ages: its kind, and a factor or years.
 
-    Parameters
-    ----------
-    predictions
-        Rows of the held-out faces, see ``runs.PREDICTION_COLUMNS``.
-    distributions
-        As ``training.age_distributions`` returns them; None where the model has none.
-
-    Raises
-    ------
-    InputError
-        If there are too few faces to say anything.
+    ``distributions`` are as ``training.age_distributions`` returns them; None where the model has none.
     """
     age = predictions["age"].to_numpy(np.float64)
     if distributions is None:
         kind, middle = "constant", predictions["age_predicted"].to_numpy(np.float64)
         bounds = Bounds(middle, middle, middle)
     else:
-        kind, bounds = "stretched", Bounds(*quantiles(*aligned(distributions, predictions), _SHARES).T)
-    change = needed(scores(kind, bounds, age), LEVEL)
+        kind, bounds = "stretched", central(*aligned(distributions, predictions), LEVEL)
+    change = needed(nonconformity(kind, bounds, age), LEVEL)
     if not np.isfinite(change):
         raise InputError(
             f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least"
@@ -96,13 +70,7 @@ def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) ->
 
 
 def read_corrections(model_file: str | Path, model) -> dict | None:
-    """The correction beside a model file; None where there is none, or it is another model's.
-
-    Raises
-    ------
-    InputError
-        If the file beside the model is damaged.
-    """
+    """The correction beside a model file; None where there is none, or it is another model's."""
     path = corrections_file(model_file)
     if not path.is_file():
         return None
@@ -120,22 +88,9 @@ def read_corrections(model_file: str | Path, model) -> dict | None:
 def intervals(
     age: np.ndarray, distributions: np.ndarray | None, found: dict | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The 80 % interval of each age.
+    """The 80 % interval of each age: lower and upper ends in years, float64 [n] each, never beyond the age itself.
 
-    Parameters
-    ----------
-    age : float [n]
-        In years.
-    distributions : float [n, ages] or None
-        Probabilities of 0, 1, ... years, where the model has them.
-    found : dict or None
-        As :func:`read_corrections` returns it.
-
-    Returns
-    -------
-    tuple
-        Lower and upper ends in years, float64 [n] each, never beyond the age itself; NaN where there is neither a
-        distribution nor a correction.
+    NaN where there is neither a distribution, float [n, ages] over 0, 1, ... years, nor a correction.
     """
     age = np.asarray(age, np.float64)
     if not len(age):
@@ -143,7 +98,7 @@ def intervals(
     if distributions is not None:
         values = np.clip(np.asarray(distributions, np.float64), 0, None)
         values = values / values.sum(axis=1, keepdims=True)
-        bounds = Bounds(*quantiles(values, np.arange(values.shape[1]), _SHARES).reshape(-1, 3).T)
+        bounds = central(values, np.arange(values.shape[1]), LEVEL)
     elif found is not None:
         bounds = Bounds(age, age, age)
     else:

@@ -26,26 +26,17 @@ Source = str | Path | bytes | Image.Image | np.ndarray
 
 
 def open_picture(source: Source) -> np.ndarray:
-    """Decode a picture as it is meant to be seen.
+    """Decode a picture as it is meant to be seen: RGB, uint8 [h, w, 3].
 
-    Parameters
-    ----------
-    source : str, Path, bytes, PIL.Image.Image or uint8 [h, w, 3]
-        A file, the content of one, or a picture already decoded. Of an animation, the first frame. Colours with alpha
-        are laid over white, 16-bit and floating-point greys are brought to 8 bits, and the orientation that a camera
-        wrote into EXIF is applied.
-
-    Returns
-    -------
-    uint8 [h, w, 3]
-        RGB. Shrunk (antialiased) to a longer side of ``LONGEST_SIDE`` pixels where it has more.
+    The source is a file, the content of one, or a picture already decoded. Of an animation, the first frame. Colours
+    with alpha are laid over white, 16-bit and floating-point greys are brought to 8 bits, and the orientation that a
+    camera wrote into EXIF is applied. It is shrunk (antialiased) to a longer side of ``LONGEST_SIDE`` pixels where it
+    has more.
 
     Raises
     ------
     InputError
-        If it cannot be read, is no picture of ``FORMATS``, is cut short, has more pixels than
-        ``PIL.Image.MAX_IMAGE_PIXELS``, 89 million, more than ``MOST_SCANNED``, or a side shorter than
-        ``SHORTEST_SIDE``.
+        If it cannot be read, is no picture of ``FORMATS``, is cut short, too large or too small.
     """
     name, image, content = _opened(source)
     width, height = image.size

@@ -1,7 +1,7 @@
 """From photographs to their faces with ages and genders."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,47 +25,27 @@ DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
 _PHOTOS = 16
 # A few sizes of batches only, so that the graph is traced a few times only.
 _BATCHES = (1, 8, 64)
+_BOX, _ANSWERS = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph and its faces.
+    """A photograph and its faces."""
 
-    Attributes
-    ----------
-    pixels : uint8 [h, w, 3]
-        RGB, upright as the camera said, shrunk to a longer side of 2,048 pixels where it has more.
-    faces : DataFrame
-        A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
-        detector, 0 to 1; NaN where nothing was detected because the picture was framed already), ``age, age_low,
-        age_high`` (years; the 80 % interval, NaN where the model has none), ``p_female`` (0 to 1), ``warnings``
-        (of ``warnings.warnings_of``, joined by "; ", or ""). No row where no face is found.
-    crops : uint8 [n, 128, 128, 3]
-        The faces in UTKFace's frame; black where that reaches beyond the photo.
-    frames : float64 [n, 4, 2]
-        x and y of each crop's corners in ``pixels``, clockwise; the first is the crop's upper left one.
-    corrected : bool
-        Whether the intervals are corrected on held-out faces: see ``intervals.write_corrections``.
-    """
-
+    #: RGB, uint8 [h, w, 3], upright as the camera said, shrunk to a longer side of 2,048 pixels where it has more.
     pixels: np.ndarray
+    #: A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
+    #: detector, 0 to 1; NaN where nothing was detected because the picture was framed already), ``age, age_low,
+    #: age_high`` (years; the 80 % interval, NaN where the model has none), ``p_female`` (0 to 1), ``warnings`` (of
+    #: ``warnings.warnings_of``, joined by "; ", or ""). No row where no face is found.
     faces: pd.DataFrame
+    #: The faces in UTKFace's frame, uint8 [n, 128, 128, 3]; black where that reaches beyond the photo.
     crops: np.ndarray
+    #: x and y of each crop's corners in ``pixels``, float64 [n, 4, 2], clockwise from the crop's upper left one.
     frames: np.ndarray
+    #: Whether the intervals are corrected on held-out faces: see ``intervals.write_corrections``.
     corrected: bool
     _attention: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class _Framed:
-    """A photo whose faces are framed and not read yet."""
-
-    pixels: np.ndarray
-    boxes: np.ndarray
-    confidence: np.ndarray
-    crops: np.ndarray
-    frames: np.ndarray
-    warnings: list[str]
 
 
 class PhotoReader:
@@ -73,24 +53,14 @@ class PhotoReader:
 
     Faces are found by MTCNN at a longer side of 1,024 pixels, where the least has 20: in a photo of 4,000 pixels about
     80. It finds upright faces and those rotated by up to some 30 degrees; a photo that lies on its side must be turned
-    first.
+    first. Its ``interval_note`` says what the 80 % intervals are worth.
 
     Parameters
     ----------
-    model : str or Path
+    model
         A ``.keras`` or ``.h5`` file of this project.
-    detector : FaceDetector, optional
-        Anything with its method ``find``; loaded when first needed if left out.
-
-    Attributes
-    ----------
-    interval_note : str
-        What the 80 % intervals are worth, in a sentence.
-
-    Raises
-    ------
-    InputError
-        See ``models.load_model``; if the correction beside the model is damaged.
+    detector
+        Anything with the method ``find``; a :class:`FaceDetector` is loaded when first needed if left out.
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, detector: FaceDetector | None = None):
@@ -106,19 +76,10 @@ class PhotoReader:
         self.interval_note = self._note(Path(model))
 
     def read(self, source: Source, framed: bool = False) -> Photo:
-        """Find the faces of a picture and read them.
+        """Find the faces of a picture, see ``pictures.open_picture``, and read them.
 
-        Parameters
-        ----------
-        source
-            A path, bytes or a PIL image; see ``pictures.open_picture``.
-        framed : bool
-            The picture is one face framed like UTKFace's already, a square of any size: nothing is detected, and it is
-            not said whether the face is turned.
-
-        Returns
-        -------
-        Photo
+        With ``framed`` it is one face framed like UTKFace's already, a square of any size: nothing is detected, and it
+        is not said whether the face is turned.
 
         Raises
         ------
@@ -132,59 +93,30 @@ class PhotoReader:
     ) -> Iterator[tuple[Source, Photo | InputError]]:
         """:meth:`read` of many, the faces of several photos in one batch, one after the other as they are done.
 
-        Parameters
-        ----------
-        sources
-            As for :meth:`read`.
-        framed : bool
-            All of them are framed already.
-        progress : bool
-            Show a bar on standard error.
-
-        Yields
-        ------
-        tuple
-            Each source and its photo, or, where it cannot be read, the InputError that says why.
+        Each source comes with its photo, or, where it cannot be read, the InputError that says why.
         """
         sources = list(sources)
         left = iter(tqdm(sources, desc="photos", unit="photo", disable=not progress or None, mininterval=0.5))
         while batch := list(islice(left, _PHOTOS)):
-            found: list[_Framed | InputError] = []
+            found: list[Photo | InputError] = []
             for source in batch:
                 try:
                     found.append(self._framed(source, framed))
                 except InputError as error:
                     found.append(error)
-            photos = iter(self._answered([one for one in found if isinstance(one, _Framed)]))
+            photos = iter(self._answered([one for one in found if isinstance(one, Photo)]))
             for source, one in zip(batch, found, strict=True):
-                yield source, next(photos) if isinstance(one, _Framed) else one
+                yield source, next(photos) if isinstance(one, Photo) else one
 
     def attention(self, photo: Photo, task: str = "age") -> np.ndarray:
-        """Where on each face the model finds its answer, by Grad-CAM; see ``models.grad_cam``.
+        """Where on each face the model finds its answer to "age" or "gender", by Grad-CAM; see ``models.grad_cam``.
 
-        Both tasks are computed at once and kept with the photo. The first face of all takes some seconds.
-
-        Parameters
-        ----------
-        photo : Photo
-            Read by this reader.
-        task : {"age", "gender"}
-
-        Returns
-        -------
-        float32 [n, 128, 128]
-            0 to 1, the most of each face being 1.
-
-        Raises
-        ------
-        InputError
-            For another task, or another backend than TensorFlow.
+        float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
+        photo; the first face of all takes some seconds.
         """
         from agegender_lib.models import explainer
         from agegender_lib.models.grad_cam import TASKS
 
-        if task not in TASKS:
-            raise InputError(f"there is no task {task!r} to look at: choose one of {', '.join(TASKS)}")
         if not photo._attention:
             if len(photo.crops) and self._explained is None:
                 self._explained = explainer(self.model)
@@ -206,13 +138,15 @@ class PhotoReader:
             return f"80 % intervals as the model itself gives them: {corrections_file(model)} does not correct them."
         return f"No intervals: the model gives none, and {corrections_file(model)} holds none for it."
 
-    def _framed(self, source: Source, framed: bool) -> _Framed:
+    def _framed(self, source: Source, framed: bool) -> Photo:
+        """The photo with its faces, of which nothing is read yet."""
         pixels = open_picture(source)
         size = height, width = pixels.shape[:2]
         if framed:
             if abs(width - height) > 1:
+                name = printable(str(source)) if isinstance(source, (str, Path)) else "the picture"
                 raise InputError(
-                    f"{_name(source)} has {width} x {height} pixels and UTKFace's frame is a square: crop it, or let "
+                    f"{name} has {width} x {height} pixels and UTKFace's frame is a square: crop it, or let "
                     "faces be found (leave out --framed)"
                 )
             boxes, confidence = np.array([[0.0, 0.0, width, height]]), np.array([np.nan])
@@ -230,9 +164,15 @@ class PhotoReader:
             "; ".join(warnings_of(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)
         ]
         frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
-        return _Framed(pixels, boxes, confidence, crops, frames, words)
+        first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+        first, last = (np.clip(ends.round(), 0, [width, height]).astype(int) for ends in (first, last))
+        faces = pd.DataFrame(np.column_stack([first, last - first]), columns=_BOX)
+        faces = faces.assign(
+            confidence=np.asarray(confidence, np.float64), warnings=np.array(words, dtype=str)
+        )
+        return Photo(pixels, faces, crops, frames, self._correction is not None)
 
-    def _answered(self, photos: list[_Framed]) -> list[Photo]:
+    def _answered(self, photos: list[Photo]) -> list[Photo]:
         """The photos with what the model says of their faces, all of which it sees together."""
         from agegender_lib.models.predict import as_floats, in_batches
 
@@ -244,21 +184,8 @@ class PhotoReader:
         low, high = intervals(age[:, 0], distribution[0] if distribution else None, self._correction)
         answers = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
         ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
-        return [
-            Photo(photo.pixels, _table(photo, own), photo.crops, photo.frames, self._correction is not None)
-            for photo, own in zip(photos, np.split(answers, ends), strict=False)
-        ]
-
-
-def _table(photo: _Framed, answers: np.ndarray) -> pd.DataFrame:
-    height, width = photo.pixels.shape[:2]
-    first, last = photo.boxes[:, :2], photo.boxes[:, :2] + photo.boxes[:, 2:]
-    first, last = (np.clip(ends.round(), 0, [width, height]).astype(int) for ends in (first, last))
-    table = pd.DataFrame(np.column_stack([first, last - first]), columns=["left", "top", "width", "height"])
-    table["confidence"] = np.asarray(photo.confidence, np.float64)
-    table[["age", "age_low", "age_high", "p_female"]] = answers
-    return table.assign(warnings=np.array(photo.warnings, dtype=str))
-
-
-def _name(source: Source) -> str:
-    return printable(str(source)) if isinstance(source, (str, Path)) else "the picture"
+        found = []
+        for photo, own in zip(photos, np.split(answers, ends), strict=False):
+            faces = photo.faces.assign(**dict(zip(_ANSWERS, own.T, strict=True)))
+            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_ANSWERS, "warnings"]]))
+        return found

@@ -31,26 +31,19 @@ _INNER = slice(16, 112)
 def warnings_of(
     crop: np.ndarray, landmarks: np.ndarray | None, transform: np.ndarray, size: tuple[int, int]
 ) -> list[str]:
-    """What speaks against trusting the answer for a face.
+    """What speaks against trusting the answer for a face: of "small", "blurred", "turned", "cut off".
+
+    A small face is always blurred, so that is not said again.
 
     Parameters
     ----------
-    crop : uint8 [128, 128, 3]
-        In UTKFace's frame.
     landmarks : float [5, 2] or None
-        In pixels of the photo; None where nothing was detected, then it is not said whether the face is turned.
+        None where nothing was detected; then it is not said whether the face is turned.
     transform : float [2, 3]
-        From pixels of the photo to the crop's.
-    size : tuple of int
-        Height and width of the photo.
-
-    Returns
-    -------
-    list of str
-        Of "small", "blurred", "turned", "cut off". A small face is always blurred, so that is not said again.
+        From pixels of the photo, whose height and width are ``size``, to the crop's.
     """
     found = []
-    if covered_side(transform) < SMALL:
+    if SIDE * np.hypot(*inverse(transform)[:, 0]) < SMALL:
         found.append("small")
     elif sharpness(crop) < BLURRED:
         found.append("blurred")
@@ -61,11 +54,6 @@ def warnings_of(
     if outside(transform, size) > CUT_OFF:
         found.append("cut off")
     return found
-
-
-def covered_side(transform: np.ndarray) -> float:
-    """How many pixels of the photo the crop's side covers."""
-    return SIDE * float(np.hypot(*inverse(transform)[:, 0]))
 
 
 def sharpness(crop: np.ndarray) -> float:
@@ -79,10 +67,7 @@ def sharpness(crop: np.ndarray) -> float:
 
 
 def turn(landmarks: np.ndarray) -> tuple[float, float]:
-    """How far the nose lies from its usual place: sideways in eye distances, and as a share of eyes to mouth.
-
-    About 0, 0 for a face seen from the front, however it is rotated in the picture.
-    """
+    """How far the nose lies from its usual place: sideways in eye distances, and as a share of eyes to mouth."""
     upright = similarity(landmarks[:2], TEMPLATE[:2])
     points = landmarks @ upright[:, :2].T + upright[:, 2]
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)

@@ -8,11 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from agegender_lib.errors import InputError
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, styled, text_cm
-from agegender_lib.runs.tables import check_columns
 
-LAYER_COLUMNS = ("name", "kind", "detail", "output_shape", "parameters", "branch")
 _BRANCHES = ("shared", "gender", "age")
 _EDGE = {"shared": COLOURS["neutral"], "gender": "#C98A00", "age": "#3C96C8"}
 _FILL = {"shared": "#F1F3F5", "gender": "#FDF4E0", "age": "#E7F3FB"}
@@ -46,18 +43,9 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     layers
-        One row per block in order (``models.describe``): ``name``, ``kind`` (its operations), ``detail``,
-        ``output_shape`` (text), ``parameters`` (int) and ``branch`` ("shared", "gender" or "age"). Where there is a
-        column ``trainable`` (int), blocks of which nothing learns are marked.
-    title
-        Above the diagram.
+        One row per block in order, as ``models.describe`` returns it. Where there is a column ``trainable``, blocks of
+        which nothing learns are marked.
     """
-    check_columns(layers, LAYER_COLUMNS, "The table of layers", "give one that models.describe returns")
-    unknown = set(layers["branch"]) - set(_BRANCHES)
-    if unknown:
-        raise InputError(
-            f"The table of layers names the branch(es) {sorted(unknown)}: use {', '.join(_BRANCHES)}."
-        )
     width = TEXT_WIDTH_CM - 2 * _MARGIN
     widths = {"shared": width * 0.75, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
     centres = {
@@ -104,13 +92,12 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
 
 
 def _box(row: tuple, width: float) -> _Box:
-    name, kind, detail = (_clean(value) for value in (row.name, row.kind, row.detail))
     parameters = f"{int(row.parameters):,}" if row.parameters else ""
     if parameters and getattr(row, "trainable", None) == 0:
         parameters += ", fixed"
-    text = ": ".join(part for part in (kind, detail) if part and part.lower() != name.lower())
+    text = ": ".join(part for part in (row.kind, row.detail) if part and part.lower() != row.name.lower())
     lines = _wrap(text, width - 2 * _INSET) if text else []
-    return _Box(row.branch, name, _clean(row.output_shape), tuple(lines), parameters, width)
+    return _Box(row.branch, row.name, row.output_shape, tuple(lines), parameters, width)
 
 
 def _wrap(text: str, width: float) -> list[str]:
@@ -124,10 +111,6 @@ def _wrap(text: str, width: float) -> list[str]:
         else:
             lines.append(word)
     return lines
-
-
-def _clean(value: object) -> str:
-    return "" if pd.isna(value) else str(value).strip()
 
 
 def _column(ax: Axes, boxes: list[_Box], centre: float, top: float, bottom: float | None = None) -> float:

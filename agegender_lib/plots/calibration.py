@@ -2,43 +2,33 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled, whisker
+from agegender_lib.plots import style
 
-_ABSTENTION = (
-    ("Age: error", "mean absolute (years)"),
-    ("Gender: accuracy", "share right"),
-)
 _LEVEL = 0.8
 _DOT = {"width": 1.2, "ms": 4, "mew": 1.1}
 _AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
 
 
-@styled
+@style.styled
 def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """What was predicted against what is so, a panel per model, above how many faces each dot stands for.
 
     On the dashed line a model means what it says; a dot inside its grey bar may be off it by chance. Whiskers are 95 %
-    intervals.
-
-    Parameters
-    ----------
-    tables
-        Model name to ``evaluation.reliability``.
+    intervals. ``tables`` holds each model's ``evaluation.reliability``.
     """
-    looks = look_of(tables)
-    figure = new_figure(height_cm=3.2 + 13.5 / max(3, len(tables)), width=min(1, 0.36 * len(tables)))
+    looks = style.look_of(tables)
+    figure = style.new_figure(height_cm=3.2 + 13.5 / max(3, len(tables)), width=min(1, 0.36 * len(tables)))
     axes = figure.subplots(2, len(tables), sharex=True, sharey="row", squeeze=False, height_ratios=[4, 1])
     for (ax, below), (name, table) in zip(axes.T, tables.items(), strict=True):
         colour, marker = looks[name]
-        ax.plot([0, 1], [0, 1], color="#555555", lw=0.9, ls=(0, (4, 2)))
+        ax.plot([0, 1], [0, 1], **style.DASHED)
         ax.vlines(
-            table["predicted"], table["chance_low"], table["chance_high"], color=COLOURS["faint"], alpha=0.6, lw=5
+            table["predicted"], table["chance_low"], table["chance_high"], color=style.COLOURS["faint"], alpha=0.6, lw=5
         )  # fmt: skip
         ax.vlines(table["predicted"], table["observed_low"], table["observed_high"], color=colour, lw=1)
         ax.plot(table["predicted"], table["observed"], marker, color=colour, ms=4)
@@ -52,116 +42,92 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure.supxlabel("P(female) as predicted", size=8.5, weight="normal")
     axes[0, 0].set_ylabel("share of women")
     axes[1, 0].set_ylabel("faces")
-    percent_axis(axes[0, 0].yaxis)
-    neutral = COLOURS["neutral"]
+    style.percent_axis(axes[0, 0].yaxis)
+    neutral = style.COLOURS["neutral"]
     handles = [
-        Line2D([], [], color="#555555", lw=0.9, ls=(0, (4, 2)), label="says what is so"),
-        Line2D([], [], color=COLOURS["faint"], alpha=0.6, lw=5, label=f"{percent(0.95)} by chance"),
+        Line2D([], [], **style.DASHED, label="says what is so"),
+        Line2D(
+            [], [], color=style.COLOURS["faint"], alpha=0.6, lw=5, label=f"{style.percent(0.95)} by chance"
+        ),
         Line2D([], [], color=neutral, marker="o", ms=4, lw=1, label="measured"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=3 if len(tables) > 1 else 1)
     return figure
 
 
-@styled
+@style.styled
 def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """How often intervals hold the labelled age, and how wide they are, as predicted (hollow) and corrected.
 
     A dashed line marks how often they are to hold it. Whiskers are 95 % intervals. The correction shown is the stretch,
-    and for models without distributions the constant width.
-
-    Parameters
-    ----------
-    tables
-        Model name to ``evaluation.age_coverage``.
+    and for models without distributions the constant width. ``tables`` holds each model's ``evaluation.age_coverage``.
     """
-    looks = look_of(tables)
+    looks = style.look_of(tables)
     whole = {name: table[table["by"] == "all"] for name, table in tables.items()}
     levels = sorted(set(pd.concat(whole.values())["level"]))
-    figure = new_figure(height_cm=2.2 + len(levels) * max(1.2, 0.62 * len(tables)))
+    figure = style.new_figure(height_cm=2.2 + len(levels) * max(1.2, 0.62 * len(tables)))
     axes = figure.subplots(1, 2, sharey=True)
-    offsets = np.linspace(-0.28, 0.28, len(tables)) if len(tables) > 1 else [0.0]
-    for offset, (name, table) in zip(offsets, whole.items(), strict=True):
+    for offset, (name, table) in zip(style.spread(len(tables), 0.28), whole.items(), strict=True):
         for row in table[table["interval"].isin(["predicted", _corrected(table)])].itertuples():
             before = row.interval == "predicted"
             y = levels.index(row.level) + offset + (-0.05 if before else 0.05)
             for ax, measure in zip(axes, ("coverage", "width"), strict=True):
-                value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
-                whisker(ax, value, low, high, y, looks[name], before, **_DOT)
+                style.whisker(ax, style.ends_of(row, measure), y, looks[name], before, **_DOT)
     for number, level in enumerate(levels):
-        axes[0].plot([level, level], [number - 0.45, number + 0.45], color="#555555", lw=0.9, ls=(0, (4, 2)))
+        axes[0].plot([level, level], [number - 0.45, number + 0.45], **style.DASHED)
     axes[0].set(title="How often it holds the age", xlabel="share of faces")
     axes[1].set(title="How wide it is", xlabel="mean width (years)")
     axes[1].set_xlim(left=0)
-    percent_axis(axes[0].xaxis)
-    axes[0].set_ylim(len(levels) - 0.5, -0.5)
-    axes[0].set_yticks(range(len(levels)), [f"{percent(level)} intervals" for level in levels])
-    for ax in axes:
-        ax.grid(axis="y", visible=False)
-    neutral = COLOURS["neutral"]
-    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
-    handles += [
-        Line2D([], [], color=neutral, marker="o", mfc="white", mew=1.2, ls="", label="as predicted"),
-        Line2D([], [], color=neutral, marker="o", mew=1.2, ls="", label="corrected"),
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    style.percent_axis(axes[0].xaxis)
+    style.name_rows(axes, [f"{style.percent(level)} intervals" for level in levels])
+    dot = {"color": style.COLOURS["neutral"], "marker": "o", "mew": 1.2, "ls": ""}
+    before, after = (
+        Line2D([], [], mfc="white", label="as predicted", **dot),
+        Line2D([], [], label="corrected", **dot),
+    )
+    style.legend(figure, looks, before, after)
     return figure
 
 
-@styled
+@style.styled
 def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """How often corrected 80 % intervals hold the labelled age, by age band; bands of fewer than 30 faces in grey.
 
-    A dashed line marks the 80 %; for the correction see :func:`interval_coverage`.
-
-    Parameters
-    ----------
-    tables
-        Model name to ``evaluation.age_coverage``.
+    A dashed line marks the 80 %; for the correction, and ``tables``, see :func:`interval_coverage`.
     """
-    looks = look_of(tables)
+    looks = style.look_of(tables)
     bands = list(dict.fromkeys(pd.concat(tables.values()).query("by != 'all'")["group"]))
     bands.sort(key=lambda band: int(band.split("-")[0].rstrip("+")))
-    figure = new_figure(height_cm=2.4 + len(bands) * max(0.55, 0.27 * len(tables)))
+    figure = style.new_figure(height_cm=2.4 + len(bands) * max(0.55, 0.27 * len(tables)))
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    offsets = np.linspace(-0.2, 0.2, len(tables)) if len(tables) > 1 else [0.0]
     for ax, (by, title) in zip(axes, _AGES.items(), strict=True):
-        ax.axvline(_LEVEL, color="#555555", lw=0.9, ls=(0, (4, 2)))
-        for offset, (name, table) in zip(offsets, tables.items(), strict=True):
+        ax.axvline(_LEVEL, **style.DASHED)
+        for offset, (name, table) in zip(style.spread(len(tables), 0.2), tables.items(), strict=True):
             own = table[(table["by"] == by) & (table["level"] == _LEVEL)]
             for row in own[own["interval"] == _corrected(table)].itertuples():
-                colour = COLOURS["faint"] if row.small else looks[name][0]
-                y = bands.index(row.group) + offset
-                ends = row.coverage_low, row.coverage_high
-                whisker(ax, row.coverage, *ends, y, (colour, looks[name][1]), **_DOT)
-        ax.set(title=title, xlabel=f"{percent(_LEVEL)} intervals that hold the age")
-        ax.grid(axis="y", visible=False)
-    percent_axis(axes[0].xaxis)
-    axes[0].set_ylim(len(bands) - 0.5, -0.5)
-    axes[0].set_yticks(range(len(bands)), bands)
+                colour = style.COLOURS["faint"] if row.small else looks[name][0]
+                look, y = (colour, looks[name][1]), bands.index(row.group) + offset
+                style.whisker(ax, style.ends_of(row, "coverage"), y, look, **_DOT)
+        ax.set(title=title, xlabel=f"{style.percent(_LEVEL)} intervals that hold the age")
+    style.percent_axis(axes[0].xaxis)
+    style.name_rows(axes, bands)
     axes[0].set_ylabel("age band (years)")
-    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
-    if pd.concat(tables.values())["small"].any():
-        handles.append(Line2D([], [], color=COLOURS["faint"], marker="o", label="fewer than 30 faces"))
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    few = Line2D([], [], color=style.COLOURS["faint"], marker="o", label="fewer than 30 faces")
+    style.legend(figure, looks, *([few] if pd.concat(tables.values())["small"].any() else []))
     return figure
 
 
-@styled
+@style.styled
 def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd.DataFrame]) -> Figure:
     """What is left of the error when a model answers only the faces it is surest of, with 95 % bands.
 
-    Dotted: silent at random. Thin: silent where the true error is largest, which nothing can beat.
-
-    Parameters
-    ----------
-    ages, genders
-        Model name to ``evaluation.age_abstention`` and to ``evaluation.gender_abstention``.
+    Dotted: silent at random. Thin: silent where the true error is largest, which nothing can beat. ``ages`` and
+    ``genders`` hold each model's ``evaluation.age_abstention`` and ``gender_abstention``.
     """
-    looks = look_of({**genders, **ages})
-    figure = new_figure(height_cm=7.6)
+    looks = style.look_of({**genders, **ages})
+    figure = style.new_figure(height_cm=7.6)
     axes = figure.subplots(1, 2)
-    for ax, tables, (title, unit) in zip(axes, (ages, genders), _ABSTENTION, strict=True):
+    for ax, tables, measure in zip(axes, (ages, genders), ("age_mae", "gender_accuracy"), strict=True):
         for name, table in tables.items():
             colour, marker = looks[name]
             share = table["answered"]
@@ -169,18 +135,15 @@ def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd
             ax.plot(share, table["best"], color=colour, lw=0.7)
             ax.plot(share, table["random"], color=colour, lw=0.9, ls=":")
             ax.plot(share, table["value"], color=colour, marker=marker, ms=3, label=name)
+        title, unit = style.MEASURES[measure]
         ax.set(title=title, xlabel="share of faces answered, the surest", ylabel=unit)
         ax.invert_xaxis()
-        percent_axis(ax.xaxis)
+        style.percent_axis(ax.xaxis)
     axes[0].set_ylim(bottom=0)
-    percent_axis(axes[1].yaxis)
-    neutral = COLOURS["neutral"]
-    handles = [Line2D([], [], color=look[0], marker=look[1], label=name) for name, look in looks.items()]
-    handles += [
-        Line2D([], [], color=neutral, lw=0.9, ls=":", label="silent at random"),
-        Line2D([], [], color=neutral, lw=0.7, label="best possible"),
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    style.percent_axis(axes[1].yaxis)
+    neutral = style.COLOURS["neutral"]
+    at_random = Line2D([], [], color=neutral, lw=0.9, ls=":", label="silent at random")
+    style.legend(figure, looks, at_random, Line2D([], [], color=neutral, lw=0.7, label="best possible"))
     return figure
 
 

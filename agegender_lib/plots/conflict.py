@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from agegender_lib.plots.style import COLOURS, new_figure, nothing_yet, styled
+from agegender_lib.plots.style import COLOURS, name_rows, new_figure, nothing_yet, styled
 
 # From pale to dark, so that training's course shows in grey print too.
 _PHASES = {"start": ("#9CC3DD", "o"), "middle": ("#3D8FC4", "s"), "end": ("#00395A", "D")}
@@ -24,13 +24,7 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 
     Above zero a step for one task is also one for the other; below, it undoes part of the other's. Thin lines are
     runs, where there are several, and the thick one is their mean; whiskers reach from the lowest run to the highest.
-
-    Parameters
-    ----------
-    cosines
-        As ``evaluation.gradient_cosines`` returns it: run, epoch, group, cosine.
-    depth
-        As ``evaluation.gradient_depth`` returns it: phase, group, cosine, low, high.
+    The tables are ``evaluation.gradient_cosines`` and ``gradient_depth``.
     """
     if cosines.empty:
         return nothing_yet("No training has measured the gradients of its two tasks on these faces.")
@@ -55,21 +49,11 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
         rows = depth[depth["phase"] == phase].set_index("group").reindex(groups)
         places = np.arange(len(groups)) + shift
         by_depth.vlines(places, rows["low"], rows["high"], color=colour, lw=1.2)
-        by_depth.plot(
-            places,
-            rows["cosine"],
-            marker,
-            color=colour,
-            ms=4,
-            label=phase if phase != "end" else "end of training",
-        )
+        label = "end of training" if phase == "end" else phase
+        by_depth.plot(places, rows["cosine"], marker, color=colour, ms=4, label=label)
     labels, numbered = _labels(groups)
-    words = (
-        "shared layers (stage.block), input to heads"
-        if numbered
-        else "shared layers, from the input to the heads"
-    )
-    by_depth.set(title="By depth", xlabel=words)
+    words = " (stage.block), input to heads" if numbered else ", from the input to the heads"
+    by_depth.set(title="By depth", xlabel=f"shared layers{words}")
     by_depth.set_xticks(range(len(groups)), labels, rotation=90 if len(groups) > 12 else 0)
     by_depth.set_xlim(-0.6, len(groups) - 0.4)
     by_depth.grid(axis="x", visible=False)
@@ -84,13 +68,8 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
     """Age error and gender accuracy against where the two branches split, from the input down to the heads.
 
-    Parameters
-    ----------
-    trainings
-        A row per training, as ``evaluation.training_table`` returns them: choice (where the branches split, in the
-        order to be drawn), seed, age_mae, gender_accuracy. Each is a ring; what is not trained yet is left out.
-    comparison
-        ``evaluation.compare_choices`` of the same choices: the mean, a dot, and its 95 % interval are drawn.
+    Each of ``evaluation.training_table`` is a ring, in the order of its choices, and each of
+    ``evaluation.compare_choices`` a dot, the mean, with its 95 % interval; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
     if done["choice"].nunique() < 2:
@@ -101,11 +80,12 @@ def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None)
     seeds = sorted(trainings["seed"].unique())
     # seeds of one place stand below its mean, always in the same order
     shifts = dict(zip(seeds, np.linspace(0.13, 0.3, len(seeds)), strict=True))
+    ring = {"mfc": "none", "mec": COLOURS["neutral"], "mew": 0.8, "ms": 3.2}
     for ax, (measure, title, unit) in zip(axes, _MEASURES, strict=True):
         for row in trainings.dropna(subset=[measure]).itertuples():
             y = places.index(row.choice) + shifts[row.seed]
-            ax.plot(getattr(row, measure), y, "o", mfc="none", mec=COLOURS["neutral"], mew=0.8, ms=3.2)
-        ax.plot([], [], "o", mfc="none", mec=COLOURS["neutral"], mew=0.8, ms=3.2, label="a training")
+            ax.plot(getattr(row, measure), y, "o", **ring)
+        ax.plot([], [], "o", label="a training", **ring)
         if comparison is not None:
             rows = comparison.dropna(subset=[measure])
             rows = rows[rows["choice"].isin(places)]
@@ -114,12 +94,10 @@ def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None)
             ax.plot(rows[measure], y, "-o", color=COLOURS["ModelA"], lw=0.6, label="mean, 95 % interval")
         ax.set(title=title, xlabel=unit)
         ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
     # accuracies may differ by less than a per cent
     axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol="\N{THIN SPACE}%"))
-    axes[0].set_ylim(len(places) - 0.5, -0.5)
-    axes[0].set_yticks(range(len(places)), places)
+    name_rows(axes, places)
     axes[0].set_ylabel("branches split")
     handles = dict(zip(*axes[0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=2)
@@ -136,14 +114,9 @@ def _sides(ax: Axes, other: Axes, values: np.ndarray) -> None:
     for each in (ax, other):
         each.axhline(0, color="#555555", lw=0.9, zorder=1)
         each.axhspan(low - room, 0, color=COLOURS["wrong"], alpha=0.05, lw=0, zorder=0)
-    for y, words, up in (
-        (1, "▲ the tasks help each other", "top"),
-        (0, "▼ they hinder each other", "bottom"),
-    ):
-        ax.annotate(
-            words, (0, y), xycoords="axes fraction", xytext=(4, -3 if up == "top" else 3), va=up,
-            textcoords="offset points", size=7.5, color="#555555",
-        )  # fmt: skip
+    look = {"xycoords": "axes fraction", "textcoords": "offset points", "size": 7.5, "color": "#555555"}
+    ax.annotate("▲ the tasks help each other", (0, 1), xytext=(4, -3), va="top", **look)
+    ax.annotate("▼ they hinder each other", (0, 0), xytext=(4, 3), va="bottom", **look)
 
 
 def _labels(groups: list[str]) -> tuple[list[str], bool]:

@@ -1,22 +1,39 @@
-"""How a training went, epoch by epoch."""
+"""How trainings went, epoch by epoch: one by itself, or several laid over each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, percent, percent_axis, styled
+from agegender_lib.errors import InputError
+from agegender_lib.plots.style import (
+    COLOURS,
+    MARKERS,
+    TEXT_WIDTH_CM,
+    look_of,
+    new_figure,
+    percent,
+    percent_axis,
+    styled,
+    text_cm,
+)
 
 # Column, title, y label, and whether the best epoch is the lowest.
-PANELS = (
+_PANELS = (
     ("gender_loss", "Gender: loss", "loss", True),
     ("gender_accuracy", "Gender: accuracy", "share right", False),
     ("age_loss", "Age: loss", "loss", True),
     ("age_mae", "Age: mean absolute error", "years", True),
 )
+# Okabe and Ito's (2008) colours that stand out on white, and what else tells lines apart when they are used up.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
+_STYLES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)))
+_MOST = len(_COLOURS) * len(_STYLES)
+_HANDLE_CM = 1.7  # beside a name in the legend
 _NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 
 
@@ -29,16 +46,14 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
 
     Parameters
     ----------
-    history
-        A run's ``history.csv``.
     title
         Name of the model, above the panels; a name that starts with ModelA or ModelB sets the colour.
     """
     figure = new_figure(height_cm=11.5)
     colour = look_of([title])[title][0] if title else COLOURS["ModelA"]
-    epochs = epochs_of(history)
+    epochs = _epochs_of(history)
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    for ax, (column, heading, unit, lowest) in zip(axes, PANELS, strict=True):
+    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
         train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
         ax.plot(epochs, train, color=COLOURS["train"], lw=1.2, label="training")
         ax.plot(epochs, validation, color=colour, label="validation")
@@ -48,10 +63,7 @@ def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
             _crop(ax, epochs, train, validation, colour)
         _annotate(ax, epochs, validation, column, lowest, colour)
         _stages(ax, history, epochs)
-    percent_axis(axes[1].yaxis)
-    for ax in axes[2:]:
-        ax.set_xlabel("epoch")
-        count_epochs(ax)
+    _label_axes(axes)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     if title:
@@ -64,7 +76,7 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     """Seconds per epoch, with the median of each stage; ``history`` is a run's ``history.csv``."""
     figure = new_figure(height_cm=5)
     ax = figure.subplots()
-    epochs = epochs_of(history)
+    epochs = _epochs_of(history)
     seconds = history["seconds"].to_numpy(float)
     ax.bar(epochs, seconds, color=COLOURS["faint"], width=0.85)
     words = []
@@ -76,20 +88,65 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     _stages(ax, history, epochs)
     ax.set(xlabel="epoch", ylabel="seconds per epoch", xlim=(epochs[0] - 0.8, epochs[-1] + 0.8))
     ax.margins(y=0.15)
-    count_epochs(ax)
+    _count_epochs(ax)
     ax.grid(axis="x", visible=False)
     if title:
         figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def epochs_of(history: pd.DataFrame) -> np.ndarray:
+@styled
+def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """The four learning curves of several trainings: validation strong, training thin and pale.
+
+    A ring marks each training's best validation epoch. A few extreme values would flatten everything else: they are cut
+    off, and the panel says so. ``histories`` holds each training's ``history.csv``, by name.
+    """
+    if not 0 < len(histories) <= _MOST:
+        raise InputError(
+            f"{len(histories)} learning curves are to be laid over each other: give 1 to {_MOST}"
+        )
+    names = list(histories)
+    in_line = max(1, min(3, int(TEXT_WIDTH_CM / (max(text_cm(name, 8) for name in names) + _HANDLE_CM))))
+    figure = new_figure(height_cm=11.2 + 0.45 * -(-len(names) // in_line))
+    axes = figure.subplots(2, 2, sharex=True).ravel()
+    looks = _looks(names)
+    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
+        for history, (colour, style) in zip(histories.values(), looks, strict=True):
+            epochs, values = _epochs_of(history), history[f"val_{column}"].to_numpy(float)
+            own = history[column].to_numpy(float)
+            ax.plot(epochs, own, color=colour, ls=style, lw=0.8, alpha=0.5, gid="train")
+            ax.plot(epochs, values, color=colour, ls=style, gid="validation")
+            _ring(ax, epochs, values, lowest, colour)
+        ax.set(title=heading, ylabel=unit)
+        validation = [history[f"val_{column}"].to_numpy(float) for history in histories.values()]
+        if lowest and (highest := _cut_extremes(ax, validation)):
+            ax.annotate(
+                f"off the scale: up to {highest}", (1, 0.97), xycoords="axes fraction", ha="right", va="top", size=7.5,
+                color="#666666",
+            )  # fmt: skip
+    _label_axes(axes)
+    handles = [Line2D([], [], color=colour, ls=style) for colour, style in looks]
+    grey = {"color": COLOURS["neutral"]}
+    handles += [Line2D([], [], **grey), Line2D([], [], lw=0.8, alpha=0.5, **grey)]
+    figure.legend(handles, [*names, "validation", "training"], loc="outside upper left", ncols=in_line)
+    return figure
+
+
+def _epochs_of(history: pd.DataFrame) -> np.ndarray:
     """Epoch numbers for the x axis; counted through when each stage starts again at one."""
     epochs = history["epoch"].to_numpy()
     return epochs if (np.diff(epochs) > 0).all() else np.arange(1, len(epochs) + 1)
 
 
-def count_epochs(ax: Axes) -> None:
+def _label_axes(axes: Sequence[Axes]) -> None:
+    percent_axis(axes[1].yaxis)
+    for ax in axes[2:]:
+        ax.set_xlabel("epoch")
+        _count_epochs(ax)
+
+
+def _count_epochs(ax: Axes) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
 
 
@@ -111,7 +168,7 @@ def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray) -> None:
         )  # fmt: skip
 
 
-def cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
+def _cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
     """Let a few exploding epochs leave the panel instead of flattening the rest; returns in words how far they go."""
     finite = [values[np.isfinite(values)] for values in curves]
     finite = [values for values in finite if len(values)]
@@ -125,7 +182,7 @@ def cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
 
 def _crop(ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, colour: str) -> None:
     """Cut extreme epochs off, with a triangle at the edge for each."""
-    highest = cut_extremes(ax, [np.concatenate([train, validation])])
+    highest = _cut_extremes(ax, [np.concatenate([train, validation])])
     if not highest:
         return
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
@@ -138,14 +195,22 @@ def _crop(ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarra
     )  # fmt: skip
 
 
+def _ring(ax: Axes, epochs: np.ndarray, values: np.ndarray, lowest: bool, colour: str) -> int | None:
+    """Mark the best epoch, and return its place; None where there is no value."""
+    if not np.isfinite(values).any():
+        return None
+    best = int(np.nanargmin(values) if lowest else np.nanargmax(values))
+    ax.plot(epochs[best], values[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
+    return best
+
+
 def _annotate(
     ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str, lowest: bool, colour: str
 ) -> None:
     """Ring the best validation epoch; say its value and the last one below the title."""
-    if not np.isfinite(validation).any():
+    best = _ring(ax, epochs, validation, lowest, colour)
+    if best is None:
         return
-    best = int(np.nanargmin(validation) if lowest else np.nanargmax(validation))
-    ax.plot(epochs[best], validation[best], "o", mfc="white", mec=colour, mew=1.3, ms=5, zorder=4)
     decimals = 2 if column == "age_mae" else 3
     best_words, last_words = (
         percent(value, 1) if column == "gender_accuracy" else f"{value:.{decimals}f}"
@@ -156,3 +221,15 @@ def _annotate(
         xytext=(0, 4), **_NOTE,
     )  # fmt: skip
     note.set_in_layout(False)  # or a note as wide as the panel would narrow all panels
+
+
+def _looks(names: list[str]) -> list[tuple]:
+    """Colour and line style of each, the first of every model in the colour that it has everywhere."""
+    free = [(colour, style) for style in _STYLES for colour in _COLOURS]
+    own = {}
+    for model in MARKERS:
+        first = next((name for name in names if name.startswith(model)), None)
+        if first:
+            own[first] = COLOURS[model], _STYLES[0]
+            free.remove(own[first])
+    return [own.get(name) or free.pop(0) for name in names]

@@ -10,8 +10,6 @@ from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.plots.style import COLOURS, new_figure, readable_cells, styled
 
-_GENDER_COLOURS = {name: COLOURS[name] for name in GENDERS}
-
 
 @styled
 def labels_overview(table: pd.DataFrame) -> Figure:
@@ -41,8 +39,9 @@ def labels_overview(table: pd.DataFrame) -> Figure:
 def _histogram(ax: Axes, table: pd.DataFrame) -> None:
     names = np.asarray(GENDERS)[table["gender"].to_numpy()]
     edges = np.arange(0, max(int(table["age"].max()), 1) + 3, 2)
+    palette = {name: COLOURS[name] for name in GENDERS}
     sns.histplot(
-        x=table["age"].to_numpy(), hue=names, hue_order=GENDERS, multiple="stack", bins=edges, palette=_GENDER_COLOURS,
+        x=table["age"].to_numpy(), hue=names, hue_order=GENDERS, multiple="stack", bins=edges, palette=palette,
         ax=ax, alpha=1, edgecolor="white", linewidth=0.3,
     )  # fmt: skip
     median = float(table["age"].median())

@@ -34,20 +34,13 @@ _WORST_COLUMNS = 5
 def face_grid(images: np.ndarray, captions: Sequence[str], columns: int = 6) -> Figure:
     """Faces with a caption each, such as ``24 y, male``, row by row.
 
-    Parameters
-    ----------
-    images
-        uint8 [n, h, w, 3], or float [n, h, w, 3] in [0, 1].
-    captions
-        n texts, of one or two short lines.
-    columns
-        Faces per row.
+    The images are [n, h, w, 3], uint8 or float in [0, 1]; captions have one or two short lines.
     """
     _same_length(images, captions, "captions")
     figure, axes = _grid(len(images), columns, lines=max(caption.count("\n") + 1 for caption in captions))
     size = _fitting(axes[0], [line for caption in captions for line in caption.split("\n")])
     for ax, image, caption in zip(axes, images, captions, strict=True):
-        _show(ax, image)
+        ax.imshow(image)
         for above, line in enumerate(reversed(caption.split("\n"))):
             _caption(ax, line, above=above, size=size)
     return figure
@@ -57,19 +50,14 @@ def face_grid(images: np.ndarray, captions: Sequence[str], columns: int = 6) -> 
 def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
     """What augmentation does: a row per face, the original first (framed), then its augmented versions.
 
-    Parameters
-    ----------
-    before
-        [n, h, w, 3], uint8 or float in [0, 1].
-    after
-        [n, k, h, w, 3], likewise.
+    The images are ``before`` [n, h, w, 3] and ``after`` [n, k, h, w, 3], uint8 or float in [0, 1].
     """
     _same_length(before, after, "rows of augmented faces")
     columns = after.shape[1] + 1
     figure, axes = _grid(len(before) * columns, columns, lines=0, header=1)
     for row, (original, augmented) in enumerate(zip(before, after, strict=True)):
         for ax, image in zip(axes[row * columns :], [original, *augmented], strict=False):
-            _show(ax, image)
+            ax.imshow(image)
         _frame(axes[row * columns], COLOURS["neutral"])
     _caption(axes[0], "original")
     _caption(axes[1], "augmented", x=(after.shape[1] * (1 + _GAP) - _GAP) / 2)
@@ -82,37 +70,21 @@ def duplicate_pairs(
 ) -> Figure:
     """Near-duplicate faces side by side under both labels; pairs whose labels conflict stand in a red frame.
 
-    Where there are no pairs, the figure says so.
-
-    Parameters
-    ----------
-    images
-        All faces, uint8 [n, h, w, 3].
-    pairs
-        A row per pair, as ``data.duplicate_pairs`` lists them: ``file_a, file_b``, ``age_a, age_b`` (years),
-        ``gender_a, gender_b`` (codes).
-    files
-        The n file names of ``images``.
-    columns
-        Pairs per row.
+    ``pairs`` are as ``data.duplicate_pairs`` lists them, of all faces, uint8 [n, h, w, 3], named ``files``. Where there
+    are none, the figure says so.
     """
     if pairs.empty:
         return nothing_yet("No two of these faces are near-duplicates.")
     figure, axes = _grid(len(pairs), columns, lines=1, aspect=2 + _GAP)
-    sides = zip(
-        _look_up(images, files, pairs["file_a"]), _look_up(images, files, pairs["file_b"]), strict=True
-    )
+    sides = zip(*(_look_up(images, files, pairs[f"file_{side}"]) for side in "ab"), strict=True)
     texts = [
-        [
-            f"{age} y, {GENDERS[gender]}"
-            for age, gender in ((pair.age_a, pair.gender_a), (pair.age_b, pair.gender_b))
-        ]
-        for pair in pairs.itertuples()
+        [f"{pair[f'age_{side}']} y, {GENDERS[pair[f'gender_{side}']]}" for side in "ab"]
+        for pair in pairs.to_dict("records")
     ]
     size = _fitting(axes[0], [text for both in texts for text in both], of_width=0.5)
     for ax, labels, (first, second) in zip(axes, texts, sides, strict=True):
         spacer = np.full_like(first[:, : round(first.shape[1] * _GAP)], 255 if first.dtype == np.uint8 else 1)
-        _show(ax, np.concatenate([first, spacer, second], axis=1))
+        ax.imshow(np.concatenate([first, spacer, second], axis=1))
         colour = COLOURS["wrong"] if labels[0] != labels[1] else "black"
         for x, label in zip((0.24, 0.76), labels, strict=True):
             _caption(ax, label, x, size=size, colour=colour)
@@ -126,22 +98,12 @@ def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) 
     """Faces with their true and predicted age (``3 → 31 years``) and gender, for instance the largest errors.
 
     The gender stands with the model's confidence in it; a wrong one is red and shows the true one before the arrow.
-
-    Parameters
-    ----------
-    images
-        All faces, uint8 [n, h, w, 3].
-    rows
-        The rows of a predictions table to show, see ``evaluation.worst``.
-    files
-        The n file names of ``images``.
+    ``rows`` are of a predictions table of these ``images``, uint8 [n, h, w, 3], named ``files``.
     """
-    if rows.empty:
-        raise InputError("There are no predictions to show faces for: leave this figure out.")
     found = _look_up(images, files, rows["file"])
     figure, axes = _grid(len(rows), _WORST_COLUMNS, lines=2)
     for ax, row, image in zip(axes, rows.itertuples(), found, strict=True):
-        _show(ax, image)
+        ax.imshow(image)
         age, gender, right = _answer(row)
         _caption(ax, gender, size=7.5, colour="black" if right else COLOURS["wrong"])
         _caption(ax, age, above=1)
@@ -224,10 +186,6 @@ def _caption(
         text, (x, 1), xycoords="axes fraction", xytext=(0, lift), textcoords="offset points", ha="center", va="bottom",
         size=size, color=colour,
     )  # fmt: skip
-
-
-def _show(ax: Axes, image: np.ndarray) -> None:
-    ax.imshow(image, interpolation="antialiased")
 
 
 def _frame(ax: Axes, colour: str) -> None:

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.groups import GROUPINGS, SMALL
-from agegender_lib.plots.style import look_of, new_figure, percent_axis, readable_cells, styled, whisker
+from agegender_lib.plots import style
 
 # Measure: its words, its unit, its colours (darker is worse; for the bias both ways), and how a cell writes it.
 _MAPS = {
@@ -30,31 +29,18 @@ _FEW = {"facecolor": "#ECEEF0", "edgecolor": "#C2C7CC", "hatch": "////", "linewi
 _FEW_TEXT = "#5F666D"
 
 
-@styled
+@style.styled
 def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Age error, age bias and gender accuracy in every crossing of two groupings, a column of maps per model.
 
-    Each cell has its value and, in brackets, its number of images; hatched are those with fewer than 30.
-
-    Parameters
-    ----------
-    tables
-        Model name to ``evaluation.errors_by`` table of two groupings, the same in all. The page is wide enough for
-        about eight columns of cells: age bands by race are for one model at a time.
-
-    Raises
-    ------
-    InputError
-        When a table is not of two groupings.
+    Each cell has its value and, in brackets, its number of images; hatched are those with fewer than 30. Of each model
+    ``tables`` holds ``evaluation.errors_by`` the same two groupings. The page is wide enough for about eight columns of
+    cells: age bands by race are for one model at a time.
     """
     by = [name for name in GROUPINGS if name in next(iter(tables.values())).columns]
     by.sort(key=lambda name: name == "gender")  # the shorter one across
-    if len(by) != 2:
-        raise InputError(
-            f"A map crosses two groupings, and the table has {len(by)}: give errors_by two of them."
-        )
     rows = max(table[by[0]].nunique() for table in tables.values())
-    figure = new_figure(height_cm=1.6 + len(_MAPS) * (0.75 + 0.43 * rows))
+    figure = style.new_figure(height_cm=1.6 + len(_MAPS) * (0.75 + 0.43 * rows))
     axes = figure.subplots(len(_MAPS), len(tables), sharex=True, sharey=True, squeeze=False)
     for line, (measure, (title, unit, colours, words)) in zip(axes, _MAPS.items(), strict=True):
         grids = {name: _grid(table, by, measure) for name, table in tables.items()}
@@ -83,24 +69,17 @@ def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-@styled
+@style.styled
 def group_gaps(table: pd.DataFrame) -> Figure:
     """The gap between the highest and the lowest group, with its 95 % interval, on what chance makes of it.
 
     A grey bar ends where chance exceeds it in 5 % of the shuffles, a thin black line where it does so when the groups
-    keep their ages. A marker is filled where the gap is beyond the bar.
-
-    Parameters
-    ----------
-    table
-        As ``evaluation.gaps_of`` returns it.
+    keep their ages. A marker is filled where the gap is beyond the bar. ``table`` is ``evaluation.gaps_of``.
     """
     models, groupings = list(dict.fromkeys(table["model"])), list(dict.fromkeys(table["grouping"]))
-    looks = look_of(models)
-    offsets = dict(
-        zip(models, np.linspace(-0.27, 0.27, len(models)) if len(models) > 1 else [0.0], strict=True)
-    )
-    figure = new_figure(height_cm=2.8 + len(groupings) * max(0.6, 0.4 * len(models)))
+    looks = style.look_of(models)
+    offsets = dict(zip(models, style.spread(len(models), 0.27), strict=True))
+    figure = style.new_figure(height_cm=2.8 + len(groupings) * max(0.6, 0.4 * len(models)))
     axes = figure.subplots(1, len(_GAPS), sharey=True)
     for ax, (measure, (title, unit)) in zip(axes, _GAPS.items(), strict=True):
         for row in table[table["measure"] == measure].itertuples():
@@ -114,23 +93,14 @@ def group_gaps(table: pd.DataFrame) -> Figure:
             if np.isfinite(row.by_chance_ages):
                 ax.plot([row.by_chance_ages] * 2, [y - half, y + half], color="#333333", lw=0.9)
             beyond = row.gap > row.by_chance
-            whisker(ax, row.gap, row.low, row.high, y, looks[row.model], hollow=not beyond)
+            style.whisker(ax, (row.gap, row.low, row.high), y, looks[row.model], hollow=not beyond)
         ax.set(title=title, xlabel=unit)
         ax.set_xlim(left=-0.035 * ax.get_xlim()[1])  # a marker at 0 is seen whole
-        ax.grid(axis="y", visible=False)
     for ax in axes[2:]:
-        percent_axis(ax.xaxis)
-    words = [name.replace("_", " ").replace(" x ", " × ") for name in groupings]
-    axes[0].set_yticks(range(len(groupings)), words)
-    axes[0].set_ylim(len(groupings) - 0.5, -0.5)
-    handles = [
-        Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()
-    ]
-    handles += [
-        Patch(color="#D9DDE1", label="chance"),
-        Line2D([], [], color="#333333", lw=0.9, label="chance, ages kept"),
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+        style.percent_axis(ax.xaxis)
+    style.name_rows(axes, [name.replace("_", " ").replace(" x ", " × ") for name in groupings])
+    ages_kept = Line2D([], [], color="#333333", lw=0.9, label="chance, ages kept")
+    style.legend(figure, looks, Patch(color="#D9DDE1", label="chance"), ages_kept)
     return figure
 
 
@@ -150,7 +120,7 @@ def _write(ax: Axes, value: np.ndarray, count: np.ndarray, words: str, times: fl
         text = f"{number} ({count[place]:.0f})" if count[place] else number
         ax.text(place[1] + 0.5, place[0] + 0.5, text, ha="center", va="center", size=7.2)
     ax.collections[0].update_scalarmappable()  # which gives the cells their colours
-    readable_cells(ax)
+    style.readable_cells(ax)
     for text, place in zip(ax.texts, np.ndindex(value.shape), strict=True):
         if count[place] < SMALL:
             text.set_color(_FEW_TEXT)

@@ -9,9 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from agegender_lib.errors import InputError
 from agegender_lib.photos import Photo
-from agegender_lib.plots.faces import _GAP, _caption, _face_width, _fitting, _grid, _show
+from agegender_lib.plots.faces import _GAP, _caption, _face_width, _fitting, _grid
 from agegender_lib.plots.saliency import overlay
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, styled, text_cm
 
@@ -28,12 +27,8 @@ _MAP_EXPLAINED = "Beside each face: where the model finds its answer, from dark 
 def photo(photo: Photo, answers: bool = False) -> Figure:
     """The photograph with a numbered box around each face, the largest first.
 
-    Parameters
-    ----------
-    photo
-        As ``photos.PhotoReader.read`` returns it; one without faces is drawn as it is, and says so.
-    answers
-        Write age, 80 % interval, P(female) and warnings beside the numbers.
+    A photograph without faces is drawn as it is, and says so. With ``answers``, age, 80 % interval, P(female) and
+    warnings stand beside the numbers.
     """
     height, width = photo.pixels.shape[:2]
     size = min(TEXT_WIDTH_CM, _TALLEST_CM * width / height)
@@ -41,7 +36,7 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
     figure.set_layout_engine("none")
     ax = figure.add_axes((0, 0, 1, 1))
     ax.axis("off")
-    ax.imshow(photo.pixels, interpolation="antialiased", aspect="auto")
+    ax.imshow(photo.pixels, aspect="auto")
     taken: list[Bbox] = []
     for number, face in enumerate(photo.faces.itertuples(), 1):
         for colour, line in ((_UNDER, 2.6), (_BOX, 1.3)):  # seen on any photo
@@ -51,7 +46,8 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
                     joinstyle="miter",
                 )
             )  # fmt: skip
-        said = [f"{number}:  {_age(face)}", *_more(face)] if answers else [str(number)]
+        more = [_gender(face), *filter(None, [face.warnings])]
+        said = [f"{number}:  {_age(face)}", *more] if answers else [str(number)]
         taken.append(_label(ax, said, face, (width, height), taken))
     if photo.faces.empty:
         _sign(ax, NO_FACE, (0.5, 0.02), ax.transAxes, "bottom", "center")
@@ -62,28 +58,16 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
 def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
     """Each face as the model sees it, under what it says of it and what speaks against trusting that (in red).
 
-    Parameters
-    ----------
-    photo
-        As ``photos.PhotoReader.read`` returns it.
-    attention
-        float [n, 128, 128] in [0, 1], as ``photos.PhotoReader.attention`` returns it: drawn beside each face.
-
-    Raises
-    ------
-    InputError
-        If there are not as many maps as faces.
+    What ``photos.PhotoReader.attention`` returns is drawn beside each face, where it is given.
     """
     if photo.faces.empty:
         return nothing_yet(NO_FACE)
     count = len(photo.faces)
-    if attention is not None and len(attention) != count:
-        raise InputError(f"There are {count} faces and {len(attention)} maps of attention: give one to each.")
     columns = 4 if attention is None else 3
     aspect = 1.0 if attention is None else 2 + _GAP
     warned = bool((photo.faces["warnings"] != "").any())
     texts = [
-        [_age(face, number), _gender(face), face.warnings]
+        [f"{number}:  {_age(face)}", _gender(face), face.warnings]
         for number, face in enumerate(photo.faces.itertuples(), 1)
     ]
     lines = 2 + warned
@@ -93,7 +77,7 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
     size = _fitting(axes[0], [line for text in texts for line in text], of_width=1 / _BOLD)
     for number, (ax, text) in enumerate(zip(axes, texts, strict=True)):
         crop = photo.crops[number]
-        _show(ax, crop if attention is None else _beside(crop, attention[number]))
+        ax.imshow(crop if attention is None else _beside(crop, attention[number]))
         for above, line in enumerate(reversed(text[:lines])):
             wrong = warned and above == 0
             bold = line == text[0]
@@ -104,20 +88,15 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
     return figure
 
 
-def _age(face: tuple, number: int | None = None) -> str:
+def _age(face: tuple) -> str:
     """``34 years (27 to 42)``; the 80 % interval is left out where there is none."""
-    before = "" if number is None else f"{number}:  "
     span = "" if math.isnan(face.age_low) else f" ({face.age_low:.0f} to {face.age_high:.0f})"
-    return f"{before}{face.age:.0f} years{span}"
+    return f"{face.age:.0f} years{span}"
 
 
 def _gender(face: tuple) -> str:
     # never 0 or 1: no model is that sure of a face it gets wrong
     return f"P(female) {min(max(face.p_female, 0.01), 0.99):.2f}"
-
-
-def _more(face: tuple) -> list[str]:
-    return [_gender(face), *([face.warnings] if face.warnings else [])]
 
 
 def _label(ax: Axes, lines: list[str], face: tuple, size: tuple[int, int], taken: list[Bbox]) -> Bbox:

@@ -24,14 +24,8 @@ def robustness_curves(tables: Mapping[str, pd.DataFrame], measure: str = "age_ma
     """One measure against the strength of every corruption, a panel each, a line and a 95 % band per model.
 
     Strengths stand at equal distances, whatever their numbers, so that every panel goes from clean to clearly hurt;
-    all panels share one scale, logarithmic for the age error.
-
-    Parameters
-    ----------
-    tables
-        Model name to ``evaluation.robustness_table``.
-    measure
-        "age_mae" or "gender_accuracy".
+    all panels share one scale, logarithmic for the age error ("age_mae"; the other measure is "gender_accuracy").
+    ``tables`` holds each model's ``evaluation.robustness_table``.
     """
     looks = look_of(tables)
     shown = list(dict.fromkeys(pd.concat(tables.values())["corruption"]))
@@ -70,15 +64,7 @@ def robustness_curves(tables: Mapping[str, pd.DataFrame], measure: str = "age_ma
 
 @styled
 def corrupted_faces(image: np.ndarray, examples: Mapping[str, np.ndarray]) -> Figure:
-    """A face as it is, and under every corruption at its five strengths.
-
-    Parameters
-    ----------
-    image
-        uint8 [h, w, 3].
-    examples
-        Corruption to uint8 [5, h, w, 3], as ``data.corrupted_examples`` returns them.
-    """
+    """A face as it is, uint8 [h, w, 3], and as ``data.corrupted_examples`` shows it: each in five strengths."""
     blocks = [("As it is", [("", image)])]
     for name, faces in examples.items():
         way = CORRUPTIONS[name]
@@ -98,7 +84,7 @@ def corrupted_faces(image: np.ndarray, examples: Mapping[str, np.ndarray]) -> Fi
             x, y = left + place * (side + _GAP), top - row_cm + _BELOW
             box = (x / TEXT_WIDTH_CM, y / total, side / TEXT_WIDTH_CM, side / total)
             ax = figure.add_axes(box)
-            ax.imshow(face, interpolation="antialiased")
+            ax.imshow(face)
             ax.axis("off")
             ax.annotate(
                 label, (0.5, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points", ha="center",

@@ -11,32 +11,18 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from agegender_lib.data.decode import LUMA
 from agegender_lib.data.filenames import GENDERS
-from agegender_lib.errors import InputError
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, look_of, new_figure, styled
 
 _MAP, _COVER = "inferno", 0.6
-_TO_GREY = np.array([0.299, 0.587, 0.114])
 _ALL, _RANDOM = "all", "random weights, least to largest of the seeds"
 _LABEL_CM, _HEAD_CM, _BAR_CM, _WIDEST_CM = 1.45, 0.9, 1.3, 2.3
 
 
 def overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-    """A map in colour over the grey face.
-
-    Parameters
-    ----------
-    face
-        uint8 [h, w, 3].
-    saliency
-        float [h, w]; 0 is dark, 1 and more is bright.
-
-    Returns
-    -------
-    ndarray
-        uint8 [h, w, 3].
-    """
-    grey = (face @ _TO_GREY)[..., None]
+    """A map, float [h, w] with 0 dark and 1 or more bright, in colour over the grey face; both uint8 [h, w, 3]."""
+    grey = (face @ LUMA)[..., None]
     colour = mpl.colormaps[_MAP](np.clip(saliency, 0, 1))[..., :3] * 255
     return ((1 - _COVER) * grey + _COVER * colour).round().astype(np.uint8)
 
@@ -45,12 +31,7 @@ def overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:
 def saliency_maps(mean_maps: pd.DataFrame, faces: Mapping[str, np.ndarray]) -> Figure:
     """A row per model and task: the average map of all faces, of every age band, and of random networks.
 
-    Parameters
-    ----------
-    mean_maps
-        As ``evaluation.mean_maps`` returns them.
-    faces
-        As ``evaluation.mean_faces`` returns them; each map lies over its own.
+    Each of ``evaluation.mean_maps`` lies over its own of the ``evaluation.mean_faces``.
     """
     table = mean_maps.set_index(["weights", "model", "task", "age_band"])["map"]
     rows = list(dict.fromkeys(zip(mean_maps["model"], mean_maps["task"], strict=True)))
@@ -76,17 +57,9 @@ def saliency_gallery(
 ) -> Figure:
     """Single faces with every model's map for both tasks, under what it predicts; wrong genders in red.
 
-    Parameters
-    ----------
-    images
-        uint8 [n, h, w, 3].
-    examples
-        As ``evaluation.saliency_examples`` returns them: a row per face and model.
-    maps
-        (model, task) to float [n, h, w] of the same faces, as ``evaluation.relative_maps`` returns them.
+    ``examples`` are ``evaluation.saliency_examples``, ``maps`` the ``evaluation.relative_maps`` of the ``images``,
+    uint8 [n, h, w, 3].
     """
-    if examples.empty:
-        raise InputError("There are no examples to show: leave this figure out.")
     faces = list(dict.fromkeys(examples["face"]))
     shown = np.concatenate([each[faces] for each in maps.values()])
     # a few pixels do not decide how bright all others are
@@ -94,7 +67,7 @@ def saliency_gallery(
     said = examples.set_index(["face", "model"])
     figure, axes = _grid(len(faces), len(maps) + 1, 0, between_cm=0.36)
     for face, line in zip(faces, axes, strict=True):
-        line[0].imshow(images[face], interpolation="antialiased")
+        line[0].imshow(images[face])
         for ((model, task), each), ax in zip(maps.items(), line[1:], strict=True):
             row = said.loc[(face, model)]
             _show(ax, images[face], each[face], most)
@@ -113,12 +86,7 @@ def saliency_gallery(
 def saliency_regions(shares: pd.DataFrame) -> Figure:
     """Each part of the face: its saliency relative to its area by model, with 95 % intervals; random networks in grey.
 
-    A grey bar that ends in an arrow goes on beyond the panel.
-
-    Parameters
-    ----------
-    shares
-        As ``evaluation.region_shares`` returns it.
+    A grey bar that ends in an arrow goes on beyond the panel. ``shares`` is ``evaluation.region_shares``.
     """
     tasks, regions = list(dict.fromkeys(shares["task"])), list(dict.fromkeys(shares["region"]))
     looks = look_of(list(dict.fromkeys(shares["model"])))
@@ -173,10 +141,10 @@ def _title(ax: Axes, text: str, colour: str = "black") -> None:
 def _show(ax: Axes, face: np.ndarray, saliency: np.ndarray | None, most: float) -> None:
     """A map over a grey face; the face alone, in words, where there is no map."""
     if saliency is None or np.isnan(saliency).any():
-        ax.imshow(overlay(face, np.zeros(face.shape[:2])), interpolation="antialiased")
+        ax.imshow(overlay(face, np.zeros(face.shape[:2])))
         ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", va="center", size=7.5, color="white")
     else:
-        ax.imshow(overlay(face, saliency / most), interpolation="antialiased")
+        ax.imshow(overlay(face, saliency / most))
 
 
 def _bar(figure: Figure, axes: np.ndarray, most: float) -> None:

@@ -1,38 +1,40 @@
-"""What changing one thing does: the choices of a study beside their references."""
+"""What changing one thing does: the choices of a study, numbers of faces, and the faces that are held out."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from agegender_lib.plots.style import COLOURS, look_of, new_figure, nothing_yet, percent_axis, styled
+from agegender_lib.plots import style
 
 # Difference column, title, unit, its size on the axis, and which sign is better.
 _PANELS = (
     ("age_mae", "Age error", "years", 1, -1),
     ("gender_accuracy", "Gender accuracy", "points", 100, 1),
 )
+_LOOKS = {"all folds": (style.COLOURS["ModelA"], "s"), "single split": (style.COLOURS["ModelB"], "D")}
+_FOLD = (style.COLOURS["neutral"], "o")
 _ROW_CM = 0.47
 # what is left of a page of the report beside the caption
 _HIGHEST_CM = 22.5
 
 
-@styled
+@style.styled
 def choice_differences(comparison: pd.DataFrame) -> Figure:
     """Each choice's difference from its group's reference, with its 95 % interval, for both tasks.
 
     Blue is better than the reference and orange worse, where the interval leaves out zero; everything else is grey.
-
-    Parameters
-    ----------
-    comparison
-        As ``evaluation.compare_choices`` returns it.
+    ``comparison`` is ``evaluation.compare_choices``.
     """
     done = comparison[comparison["seeds"] > 0]
     groups = [
         rows for _, rows in done.groupby("group", sort=False) if rows["reference"].any() and len(rows) > 1
     ]
     if not groups:
-        return nothing_yet("No choice of this study has been trained beside its reference on these faces.")
+        return style.nothing_yet(
+            "No choice of this study has been trained beside its reference on these faces."
+        )
     rows, y = [], 0.0
     for members in groups:
         reference = members[members["reference"]].iloc[0]
@@ -41,7 +43,7 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
             y += 1
             rows.append((y, choice["choice"], reference, choice))
         y += 1.35
-    figure = new_figure(height_cm=min(2.2 + _ROW_CM * y, _HIGHEST_CM))
+    figure = style.new_figure(height_cm=min(2.2 + _ROW_CM * y, _HIGHEST_CM))
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (measure, title, unit, scale, better) in zip(axes, _PANELS, strict=True):
         ax.axvline(0, color="#777777", lw=0.8)
@@ -55,9 +57,8 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
                 )  # fmt: skip
                 continue
             value, low, high = (choice[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high"))
-            decided = low > 0 or high < 0
-            good = value * better > 0
-            colour = COLOURS["faint"] if not decided else COLOURS["ModelA"] if good else COLOURS["ModelB"]
+            decided, better_choice = low > 0 or high < 0, value * better > 0
+            colour = style.COLOURS["faint" if not decided else "ModelA" if better_choice else "ModelB"]
             ax.plot([low, high], [place, place], color=colour, lw=1.6, solid_capstyle="round")
             ax.plot(value, place, "o", color=colour, ms=4, mec="white", mew=0.4)
         arrow = "← better" if better < 0 else "better →"
@@ -72,23 +73,19 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
     return figure
 
 
-@styled
+@style.styled
 def error_by_faces(trainings: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against the number of faces that train, a line per network.
 
-    Parameters
-    ----------
-    trainings
-        A row per training, as ``evaluation.training_table`` returns them: group (the network), choice (the number of
-        faces), seed, age_mae, gender_accuracy. Each is a ring, their mean a filled mark on the line; what is not
-        trained yet is left out.
+    Of ``evaluation.training_table`` the group is the network and the choice the number of faces. Each training is a
+    ring, their mean a filled mark on the line; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
     if done.groupby("group")["choice"].nunique().max() in (1, np.nan):
-        return nothing_yet("No network is trained on several numbers of these faces yet.")
+        return style.nothing_yet("No network is trained on several numbers of these faces yet.")
     done = done.assign(faces=done["choice"].astype(int)).sort_values("faces", kind="stable")
-    looks = look_of(list(dict.fromkeys(trainings["group"])))
-    figure = new_figure(height_cm=6.5)
+    looks = style.look_of(list(dict.fromkeys(trainings["group"])))
+    figure = style.new_figure(height_cm=6.5)
     axes = figure.subplots(1, 2)
     for ax, (measure, title, _, _, better) in zip(axes, _PANELS, strict=True):
         for name, (colour, marker) in looks.items():
@@ -102,8 +99,46 @@ def error_by_faces(trainings: pd.DataFrame) -> Figure:
         ax.minorticks_off()
         unit = "years" if better < 0 else "share right"
         ax.set(title=title, xlabel="faces that train", ylabel=unit)
-    percent_axis(axes[1].yaxis)
+    style.percent_axis(axes[1].yaxis)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(looks))
+    return figure
+
+
+@style.styled
+def fold_scores(table: pd.DataFrame) -> Figure:
+    """Age error and gender accuracy of every fold, of all together and of the single split, with 95 % intervals.
+
+    The band is the interval of all folds, behind the others; ``table`` is ``evaluation.cross_validation_table``.
+    """
+    if table.empty:
+        return style.nothing_yet("No fold of these faces has been trained yet.")
+    parts = list(table["part"])
+    figure = style.new_figure(height_cm=2.4 + 0.62 * len(parts))
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, (measure, title, *_) in zip(axes, _PANELS, strict=True):
+        whole = table[table["part"] == "all folds"].iloc[0]
+        ax.axvspan(
+            whole[f"{measure}_low"], whole[f"{measure}_high"], color=style.COLOURS["ModelA"], alpha=0.13, lw=0
+        )
+        for y, row in enumerate(table.itertuples()):
+            value, low, high = style.ends_of(row, measure)
+            style.whisker(ax, (value, low, high), y, _LOOKS.get(row.part, _FOLD), mew=1)
+            words = f"{value:.2f}" if measure == "age_mae" else style.percent(value, 1)
+            ax.annotate(words, (high, y), xytext=(5, 0), textcoords="offset points", va="center", size=7.5)
+        left, right = ax.dataLim.intervalx
+        # room at the right, where the numbers stand
+        ax.set_xlim(left - 0.08 * (right - left), right + 0.28 * (right - left))
+        ax.set(title=title, xlabel=style.MEASURES[measure][1])
+        ax.tick_params(axis="y", length=0)
+    style.percent_axis(axes[1].xaxis)
+    style.name_rows(axes, [f"{row.part}  (n = {row.images:,})" for row in table.itertuples()])
+    band = Patch(color=style.COLOURS["ModelA"], alpha=0.13, lw=0, label="its 95 % interval")
+    single = [
+        Line2D([], [], color=colour, marker=marker, label=part)
+        for part, (colour, marker) in _LOOKS.items()
+        if part in parts and part != "all folds"
+    ]
+    style.legend(figure, {"a fold": _FOLD, "all folds": _LOOKS["all folds"]}, band, *single)
     return figure
 
 

@@ -2,16 +2,18 @@
 
 import functools
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -38,6 +40,14 @@ COLOURS = {
     "faint": "#B8BEC4",
     "wrong": "#B3261E",
 }
+#: Title and unit of the panels that show them.
+MEASURES = {
+    "age_mae": ("Age: error", "mean absolute (years)"),
+    "age_bias": ("Age: bias", "predicted − true (years)"),
+    "gender_accuracy": ("Gender: accuracy", "share right"),
+}
+#: A line that marks what would be perfect or is aimed at.
+DASHED: dict[str, Any] = {"color": "#555555", "lw": 0.9, "ls": (0, (4, 2))}
 _OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
 MARKERS = {"ModelA": "o", "ModelB": "s", "ModelF": "^"}
 _OTHER_MARKERS = ("v", "P", "X", "d")
@@ -110,11 +120,6 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     return wrapper
 
 
-def figure_size(width: float = 1.0, height_cm: float = 7.0) -> tuple[float, float]:
-    """Inches for a figure of ``width`` times the report's text width and ``height_cm`` centimetres."""
-    return width * TEXT_WIDTH_CM / 2.54, height_cm / 2.54
-
-
 def percent_axis(axis: Axis) -> None:
     """Label the ticks of an axis of shares in whole per cents, none of which is a rounded half."""
     # at 0.925 a tick would be called 92 %
@@ -122,9 +127,9 @@ def percent_axis(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="\N{THIN SPACE}%"))
 
 
-def new_figure(height_cm: float = 7.0, width: float = 1.0) -> Figure:
-    """An empty figure at report size; see ``figure_size``."""
-    return ReportFigure(figsize=figure_size(width, height_cm), layout="constrained")
+def new_figure(height_cm: float, width: float = 1.0) -> Figure:
+    """An empty figure, as wide as ``width`` times the report's text."""
+    return ReportFigure(figsize=(width * TEXT_WIDTH_CM / 2.54, height_cm / 2.54), layout="constrained")
 
 
 def nothing_yet(words: str) -> Figure:
@@ -152,11 +157,15 @@ def readable_cells(ax: Axes) -> None:
         text.set_color("black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white")
 
 
+def ends_of(row: Any, measure: str) -> tuple[float, float, float]:
+    """A measure's value and the ends of its interval, from a row of a table."""
+    value, low, high = (getattr(row, measure + end) for end in ("", "_low", "_high"))
+    return value, low, high
+
+
 def whisker(
     ax: Axes,
-    value: float,
-    low: float,
-    high: float,
+    ends: tuple[float, float, float],
     y: float,
     look: tuple[str, str],
     hollow: bool = False,
@@ -167,20 +176,38 @@ def whisker(
 
     Parameters
     ----------
-    ax, value, low, high, y
-        Where.
-    look
-        Colour and marker, see :func:`look_of`.
+    ends, look
+        As :func:`ends_of` and :func:`look_of` give them.
     hollow
         A marker that is white inside.
     width, mark
         Of the interval's line, in points; and how the marker differs from 1.2 points of edge.
     """
-    colour, marker = look
+    (value, low, high), (colour, marker) = ends, look
     if np.isfinite(low):
         ax.plot([low, high], [y, y], color=colour, lw=width, solid_capstyle="butt")
     mark = {"mew": 1.2, "mfc": "white" if hollow else colour} | mark
     ax.plot([value], [y], marker, color=colour, zorder=3, **mark)
+
+
+def spread(count: int, reach: float) -> np.ndarray:
+    """Where so many things stand side by side around 0, at most ``reach`` away from it."""
+    return np.linspace(-reach, reach, count) if count > 1 else np.zeros(1)
+
+
+def name_rows(axes: Sequence[Axes], names: Sequence[str]) -> None:
+    """Name the rows of panels that share them, the first one at the top."""
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    for ax in axes:
+        ax.grid(axis="y", visible=False)
+
+
+def legend(figure: Figure, looks: Mapping[str, tuple[str, str]], *more: Artist) -> None:
+    """Name the models above the panels, and after them whatever else is drawn."""
+    models = [Line2D([], [], color=colour, marker=mark, label=name) for name, (colour, mark) in looks.items()]
+    handles = [*models, *more]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
 
 
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
@@ -215,14 +242,8 @@ def mark_rendered(figure: Figure) -> None:
     figure.set_size_inches(width, taller)
     for ax in figure.axes:
         box = ax.get_position(original=True)
-        ax.set_position(
-            (
-                box.x0,
-                (box.y0 * height + _MARK_HEIGHT_INCHES) / taller,
-                box.width,
-                box.height * height / taller,
-            )
-        )
+        bottom = (box.y0 * height + _MARK_HEIGHT_INCHES) / taller
+        ax.set_position((box.x0, bottom, box.width, box.height * height / taller))
     for text in figure.texts:
         text.set_y((text.get_position()[1] * height + _MARK_HEIGHT_INCHES) / taller)
     # smaller on a figure that is narrower than these words
@@ -236,19 +257,7 @@ def mark_rendered(figure: Figure) -> None:
 def save_figure(figure: Figure, name: str, folder: str | Path, rendered: bool = False) -> list[Path]:
     """Write ``<name>.svg`` (for the report) and ``<name>.png`` (200 dpi): equal figures give equal bytes.
 
-    Parameters
-    ----------
-    figure, name
-        What to write, and its file name without suffix.
-    folder
-        Created when missing.
-    rendered
-        The figure shows rendered faces or numbers made from them; it is marked for good.
-
-    Returns
-    -------
-    list of Path
-        The SVG and the PNG. Each appears whole or not at all.
+    Each appears whole or not at all. A figure of ``rendered`` faces, or of numbers made from them, is marked for good.
     """
     folder, paths = Path(folder), []
     with in_style():

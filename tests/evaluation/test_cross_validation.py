@@ -149,11 +149,11 @@ def test_every_face_is_answered_once_by_the_fold_that_did_not_see_it(table, runs
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda runs: runs[:-1], "Of 5 folds there is no number 5"),
-        (lambda runs: [*runs, runs[1]], "fold 1 is there twice"),
+        (lambda runs: runs[:-1], "Of 5 folds there are the numbers 1, 2, 3, 4: give one"),
+        (lambda runs: [*runs, runs[1]], "the numbers 1, 1, 2, 3, 4, 5: give one"),
         (lambda runs: [*runs[:-1], changed(runs[-1], split_seed=2)], "differ in split_seed"),
         (lambda runs: [*runs[:-1], other_faces(runs[-1])], "trained on other faces"),
-        (lambda runs: [*runs[:-1], regrouped(runs[-1], runs[1])], "1 groups of duplicates lie in two folds"),
+        (lambda runs: [*runs[:-1], renamed(runs[-1], runs[1])], "every face exactly once"),
     ],
 )
 def test_folds_that_do_not_fit_together_are_refused(runs, spoil, message):
@@ -169,11 +169,10 @@ def other_faces(run):
     return replace(run, config=run.config | {"data": {"fingerprint": "0" * 64}})
 
 
-def regrouped(run, other):
-    group = other.validation.query("duplicate_group >= 0")["duplicate_group"].iloc[0]
+def renamed(run, other):
     predictions = run.predictions.copy()
-    lone = predictions.index[(predictions["split"] == "validation") & (predictions["duplicate_group"] < 0)][0]
-    predictions.loc[lone, "duplicate_group"] = group
+    first = predictions.index[predictions["split"] == "validation"][0]
+    predictions.loc[first, "file"] = other.validation["file"].iloc[0]
     return replace(run, predictions=predictions)
 
 

@@ -182,10 +182,6 @@ def test_answers_that_cannot_be_compared_are_refused():
         robustness_table(PLANTED.drop(index=len(PLANTED) - 1))
     with pytest.raises(InputError, match="same faces"):
         robustness_table(PLANTED[PLANTED["corruption"] != "clean"])
-    with pytest.raises(InputError, match="'fog'"):
-        robustness_table(PLANTED.replace("blur", "fog"))
-    with pytest.raises(InputError, match="more than once"):
-        robustness_table(pd.concat([PLANTED, PLANTED[-1:]]))
 
 
 @pytest.fixture

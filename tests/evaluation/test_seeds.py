@@ -60,5 +60,5 @@ def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
 def test_seeds_of_other_images_are_refused():
     other = training(2)
     other.predictions.loc[3, "file"] = "stranger.jpg"
-    with pytest.raises(InputError, match=r"The seeds a and b cannot be compared: .*different images"):
+    with pytest.raises(InputError, match="different images"):
         seed_spread({"a": training(1), "b": other}, resamples=10)

@@ -97,11 +97,7 @@ def test_planted_errors_tell_a_good_network_from_a_blind_one():
 
 def test_what_cannot_be_ranked_is_refused():
     clean = predictor(50)
-    with pytest.raises(InputError, match="task is 'race': choose one of age, gender"):
-        most_surprising(surprising_labels(clean), "race")
     with pytest.raises(InputError, match="one gender label"):
         wrong_genders(clean.assign(gender=0))
-    with pytest.raises(InputError, match="count is 50: give a whole number below the 50 faces"):
-        planted_errors(clean, 50)
     with pytest.raises(InputError, match="mixes the splits"):
         surprising_labels(clean.assign(split=["train", "validation"] * 25))

@@ -37,7 +37,6 @@ def test_every_training_has_its_curves_and_its_best_epoch():
     colours = [to_hex(line.get_color()) for line in figure.axes[0].lines if line.get_gid() == "validation"]
     assert colours[0] == COLOURS["ModelF"].lower() and colours[2] == COLOURS["ModelA"].lower()
     assert len(set(colours)) == 3
-    assert not any(lines(plots.overlaid_curves(tables, train=False), "train"))
 
 
 def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces, tmp_path):
@@ -64,7 +63,6 @@ def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, t
     folders = [write_run(tmp_path / f"model_a-{n}", faces, epochs=n, finished=False) for n in (0, 2, 4)]
     figure = lab.learning_curves(folders)
     assert [len(curve) for curve in lines(figure, "validation")[0]] == [2, 4]
-    assert not any(lines(lab.learning_curves(folders, train=False), "train"))
     (folders[1] / "part").write_text(history_of(5).to_csv(index=False))
     os.replace(folders[1] / "part", folders[1] / "history.csv")
     assert [len(curve) for curve in lines(lab.learning_curves(folders), "validation")[0]] == [5, 4]

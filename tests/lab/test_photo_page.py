@@ -11,7 +11,8 @@ from PIL import Image
 from agegender_lib import lab, photos
 from agegender_lib.errors import InputError
 from agegender_lib.lab import photo_page as module
-from agegender_lib.lab.face_card import LOOKS, overlay, png
+from agegender_lib.lab.face_card import LOOKS, overlay
+from agegender_lib.lab.shown import encoded
 
 FACE = dict(left=10.0, top=10.0, width=60.0, height=60.0, confidence=0.99)
 YOUNG = dict(FACE, age=23.4, age_low=18.2, age_high=29.6, p_female=0.81, warnings="")
@@ -42,7 +43,7 @@ class Reader:
 
 def a_photo(seed=0, side=160):
     noise = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype="uint8")
-    return png(noise)
+    return encoded(noise, "png")
 
 
 def choose(page, content, name="me.png"):
@@ -88,7 +89,7 @@ def test_where_it_looks_is_computed_once_and_only_when_asked():
     page = page_with(YOUNG, OLD)
     choose(page, a_photo())
     assert page.reader.asked == []
-    (picture, side), face = cards(page)[1].children, png(np.full((128, 128, 3), 10, "uint8"))
+    (picture, side), face = cards(page)[1].children, encoded(np.full((128, 128, 3), 10, "uint8"), "png")
     look, shown = side.children[-1], {}
     for task in (*LOOKS, *LOOKS):
         look.value = task

@@ -190,8 +190,6 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
     for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):
         assert words in said and words in beside
     np.testing.assert_array_equal(faces.axes[0].images[0].get_array()[:, :128], photo.crops[0])
-    with pytest.raises(InputError, match="2 faces and 1 maps"):
-        plots.photo_faces(photo, reader.attention(photo)[:1])
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def test_seeds_are_averaged_and_their_spread_is_told(planted):
 def test_choices_of_other_images_are_not_compared(planted):
     trainings, runs = planted
     other = runs["b1"].predictions.assign(file=lambda table: "x" + table["file"])
-    with pytest.raises(InputError, match="'group' were validated on different images"):
+    with pytest.raises(InputError, match="different images"):
         compare_choices(trainings, runs | {"b1": replace(runs["b1"], predictions=other)})
 
 

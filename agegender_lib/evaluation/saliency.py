@@ -1,28 +1,82 @@
-"""What saliency maps of many faces have in common, and whether random weights would show it as well."""
+"""Where models look: what Grad-CAM maps of many faces have in common, and whether random weights would show it as well.
 
+A saliency map is float [h, w] from 0; ``maps`` holds, for every (model, task), those of the faces of ``sampled``, as
+``models.grad_cams`` returns them, and ``random_maps`` the same of networks whose weights were drawn anew
+(``models.randomised``), once for each seed.
+"""
+
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import AGE_BANDS
+from agegender_lib.data.bands import AGE_BANDS, age_band
 from agegender_lib.data.regions import region_masks
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.bootstrap import estimates, mean_of
+from agegender_lib.evaluation.tables import check_same_images, scores
+from agegender_lib.runs.tables import check_predictions
 
 Maps = Mapping[tuple[str, str], np.ndarray]
 ALL = "all"
+
+
+def sample_faces(
+    predictions: Mapping[str, pd.DataFrame], files: Sequence[str], count: int = 200
+) -> pd.DataFrame:
+    """Faces to compute maps of, the same for all models: as many of every age band, where there are as many.
+
+    There are ``count`` at most, a tenth of them of each of the ten bands, one at least. ``files`` are those of all
+    faces, in the order of ``faces.images``.
+
+    Returns
+    -------
+    DataFrame
+        A row per face, a band after the other, drawn by a hash of the file name: ``row`` (in ``faces.images``),
+        ``file``, ``age``, ``gender``, ``duplicate_group``, ``age_band``.
+    """
+    tables = [table.set_index("file") for table in predictions.values()]
+    for given, table in zip(predictions.values(), tables, strict=True):
+        check_predictions(given)
+        check_same_images(tables[0], table)
+    row = pd.Series(np.arange(len(files)), index=files)
+    table = tables[0].assign(row=row, age_band=age_band(tables[0]["age"])).reset_index()
+    draw = table["file"].map(lambda file: hashlib.sha256(f"0:look:{file}".encode()).hexdigest())
+    table = table.loc[draw.sort_values().index].sort_values("age_band", kind="stable")
+    table = table.groupby("age_band", observed=True).head(max(1, count // len(AGE_BANDS)))
+    columns = ["row", "file", "age", "gender", "duplicate_group", "age_band"]
+    return table[columns].reset_index(drop=True)
+
+
+def saliency_examples(
+    predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame, count: int = 6
+) -> pd.DataFrame:
+    """Single faces to show: half that all models answer best, half that they answer worst, of an age band one each.
+
+    Returns
+    -------
+    DataFrame
+        A row per face and model: ``face`` (its row in ``sampled``), ``model``, ``age``, ``gender`` (labels),
+        ``age_predicted`` and ``p_female``; the best faces first, each half in the order of age.
+    """
+    own = [table.set_index("file").loc[sampled["file"]] for table in predictions.values()]
+    error, _, right = np.mean([scores(table).to_numpy() for table in own], axis=0).T
+    ranked = sampled.assign(error=error, wrong=1 - right).sort_values(["wrong", "error"], kind="stable")
+    best = ranked.drop_duplicates("age_band").head(count - count // 2)
+    worst = ranked.drop(index=best.index)[::-1].drop_duplicates("age_band").head(count // 2)
+    shown = [*best.sort_values("age", kind="stable").index, *worst.sort_values("age", kind="stable").index]
+    said = pd.concat(
+        [table.iloc[shown].assign(face=shown) for table in own], keys=predictions, names=["model"]
+    )
+    table = said.reset_index().set_index("face").loc[shown].reset_index()
+    return table[["face", "model", "age", "gender", "age_predicted", "p_female"]]
 
 
 def relative_maps(maps: Maps) -> dict[tuple[str, str], np.ndarray]:
     """Every map divided by its own mean: 1 is a pixel's fair share, whatever the model's units.
 
     An empty map (nothing speaks for the answer) has no shares and becomes NaN.
-
-    Parameters
-    ----------
-    maps
-        (model, task) to float [n, h, w] from 0, as ``models.grad_cams`` returns them.
     """
     found = {}
     for key, each in maps.items():
@@ -33,14 +87,6 @@ def relative_maps(maps: Maps) -> dict[tuple[str, str], np.ndarray]:
 
 def mean_maps(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = ()) -> pd.DataFrame:
     """Saliency averaged over aligned faces, per model, task and age band; empty maps are left out.
-
-    Parameters
-    ----------
-    maps, random_maps
-        As ``models.grad_cams`` returns them for the faces of ``sampled``; the random ones of networks whose weights
-        were drawn anew (``models.randomised``), one for each seed.
-    sampled
-        As ``faces.sample_faces`` returns it.
 
     Returns
     -------
@@ -62,13 +108,7 @@ def mean_maps(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = (
 
 
 def mean_faces(images: np.ndarray, sampled: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The average face of all and of every age band: name to uint8 [h, w, 3].
-
-    Parameters
-    ----------
-    images
-        uint8 [n, h, w, 3], the faces of ``sampled`` in its order.
-    """
+    """The average face of all ``sampled``, whose ``images`` are uint8 [n, h, w, 3], and of every age band, by name."""
     bands = _bands(sampled).items()
     return {name: np.rint(images[own].mean(axis=0)).astype(np.uint8) for name, own in bands}
 
@@ -77,13 +117,6 @@ def region_shares(
     maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = (), resamples: int = 2000
 ) -> pd.DataFrame:
     """How much saliency each part of the face gets, relative to its area (region attribution).
-
-    Parameters
-    ----------
-    maps, sampled, random_maps
-        As for :func:`mean_maps`.
-    resamples
-        Number of the bootstrap's draws, which keep duplicates together.
 
     Returns
     -------
@@ -116,11 +149,6 @@ def randomisation_check(
 
     The average map is one thing that faces' maps can share with random ones, because some places of an aligned face
     have more edges than others. What is particular to a face is another: it is compared after the average is removed.
-
-    Parameters
-    ----------
-    maps, random_maps, sampled, resamples
-        As for :func:`region_shares`; at least one network with random weights.
 
     Returns
     -------
