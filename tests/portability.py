@@ -2,7 +2,7 @@
 
 Each version gets an environment of its own in build/portability, kept for the next time, and opens there, without this
 library, the files of report/models and what the verb `convert` makes of them. The table is printed and its summary
-written into README.md. FACES is an archive or a folder; drawn faces else.
+written into README.md, from where the model card takes it. FACES is an archive or a folder; drawn faces else.
 """
 
 import json
@@ -19,11 +19,10 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.data import open_faces
 from agegender_lib.models import convert, load_model
-from agegender_lib.pipeline.readme import with_table
+from agegender_lib.pipeline.readme import OPENS_IN, with_table
 
 MODELS = sorted((folders.REPORT / "models").glob("*.keras"))
 BUILD = folders.ROOT / "build" / "portability"
-BEGIN, END = "<!-- opens in: made by tests/portability.py, do not edit -->", "<!-- opens in ends -->"
 KERAS_3, KERAS_2 = (".keras", ".h5"), (".h5",)
 #: What is asked: its packages, the endings that it opens, and the Python it needs, where not any will do.
 READERS = {
@@ -144,21 +143,20 @@ def main() -> None:
         table = measure(np.asarray(faces.images[rows], "float32") / 255, Path(folder))
     print(table.to_string(index=False))
     table["format"] = table["file"].map(lambda name: Path(name).suffix)
-    summary = table.groupby(["reader", "format"], sort=False).agg(
-        models=("opens", "sum"),
-        seconds=("seconds", "max"),
-        years=("years", "max"),
-        p_female=("p_female", "max"),
-    )
-    lines = ["| opens in | file | models | slowest | age differs by | P(female) differs by |"]
-    lines.append("|---|---|--:|--:|--:|--:|")
-    for row in summary.reset_index().itertuples():
+    lines = [
+        "| opens in | files | slowest | age differs by | P(female) differs by |",
+        "|---|---|--:|--:|--:|",
+    ]
+    for reader, rows in table.groupby("reader", sort=False):
+        formats = ", ".join(
+            f"{one['opens'].sum()} `{form}`" for form, one in rows.groupby("format", sort=False)
+        )
+        most = rows[["seconds", "years", "p_female"]].max()
         lines.append(
-            f"| {row.reader} | `{row.format}` | {row.models} | {row.seconds:.1f} s | {row.years:.6f} years | "
-            f"{row.p_female:.7f} |"
+            f"| {reader} | {formats} | {most['seconds']:.0f} s | {most['years']:.6f} years | {most['p_female']:.7f} |"
         )
     readme = folders.ROOT / "README.md"
-    text = with_table(readme.read_text(encoding="utf-8"), BEGIN, END, "\n".join(lines))
+    text = with_table(readme.read_text(encoding="utf-8"), *OPENS_IN, "\n".join(lines))
     readme.write_text(text, encoding="utf-8")
     if not table["opens"].all():
         sys.exit("not everything opens")

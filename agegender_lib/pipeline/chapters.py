@@ -149,7 +149,7 @@ class _Bar:
         if line:
             tqdm.write(f"  {chapter}: {line}")
         elif chapter in self.cells:
-            self._set(chapter, cell / (self.cells[chapter] + 1))
+            self._set(chapter, cell / (self.cells[chapter] + 2))
 
     def finish(self, chapter: str) -> None:
         tqdm.write(f"[{sum(part == 1 for part in self.share.values()) + 1}/{len(self.share)}] {chapter}")

@@ -19,8 +19,9 @@ from agegender_lib.runs import MADE_FROM, read_json
 
 #: Stands beside the notebooks for the profile that all of them were executed with.
 PROFILE = "the profile"
-# Where faces lie and results go may differ; which faces they were does not show in a path.
-_PATHS = ("data", "output", "profile")
+# Where faces lie and results go may differ; which faces they were does not show in a path. A training is the same
+# whether it was found or made.
+_NOT_USED = ("data", "output", "profile", "retrain")
 
 
 def record(results: Path, chapter: str, made_from: str, used: dict[str, Any], runs: dict[str, str]) -> None:
@@ -47,13 +48,16 @@ def parameters_used(values: dict[str, Any]) -> dict[str, Any]:
     """Parameters as things that a notebook used: those of its profile, and its own instead or laid over them."""
     used = dict(read_profile(values["profile"])) if values.get("profile") else {}
     for name, value in values.items():
-        if name not in _PATHS:
-            if value == "":  # left to the profile, or to the quick one where a notebook knows none
-                value = read_profile(values.get("profile") or QUICK).get(name, value)
-            laid = isinstance(value, dict) and isinstance(used.get(name), dict)
-            used[name] = used[name] | value if laid else value
+        if value == "":  # left to the profile, or to the quick one where a notebook knows none
+            value = read_profile(values.get("profile") or QUICK).get(name, value)
+        laid = isinstance(value, dict) and isinstance(used.get(name), dict)
+        used[name] = used[name] | value if laid else value
     # of a file its name says enough, and a folder of somebody's has no place in a report
-    return {name: PurePath(v).name if isinstance(v, str) else v for name, v in used.items()}
+    return {
+        name: PurePath(value).name if isinstance(value, str) else value
+        for name, value in used.items()
+        if name not in _NOT_USED
+    }
 
 
 def parameters_now(chapter: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.groups import group_keys
@@ -12,6 +13,7 @@ from agegender_lib.files import replacing
 from agegender_lib.photos import EXCLUDED_USES
 from agegender_lib.pipeline.export.formats import written
 from agegender_lib.pipeline.export.numbers import MISSING, Numbers
+from agegender_lib.pipeline.readme import OPENS_IN, table_in
 
 #: File in the report folder: the template it is made from, beside this module.
 PAGES = {"MODEL_CARD.md": "model_card.md", "DATA_SHEET.md": "data_sheet.md"}
@@ -35,6 +37,7 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
     models = [row["model"] for row in numbers.rows("headline", source="this work")]
     numbers.globals |= {
         "models": models,
+        "opens_in": table_in((folders.ROOT / "README.md").read_text(encoding="utf-8"), *OPENS_IN),
         "facts": lambda model: _facts(numbers, f"model_{_letter(model)}"),
         "excluded_uses": textwrap.fill(EXCLUDED_USES, 120),
         "head": _head,

@@ -1,4 +1,4 @@
-"""The headline table in the README, from the results of the report in the repository."""
+"""The README's tables: the headline, from the results of the report in the repository, and where the models open."""
 
 import json
 import re
@@ -10,6 +10,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.pipeline.export.formats import percent, years
 
 BEGIN, END = "<!-- headline: made by make report, do not edit -->", "<!-- headline ends -->"
+#: The lines between which `tests/portability.py` writes where the model files open.
+OPENS_IN = ("<!-- opens in: made by tests/portability.py, do not edit -->", "<!-- opens in ends -->")
 
 
 def headline_markdown(results: Path) -> str:
@@ -49,6 +51,11 @@ def with_table(readme: str, begin: str, end: str, table: str) -> str:
     if not pattern.search(readme):
         raise InputError(f"README.md lacks the lines {begin} and {end}: put them where the table belongs")
     return pattern.sub(lambda _: f"{begin}\n\n{table}\n\n{end}", readme)
+
+
+def table_in(readme: str, begin: str, end: str) -> str:
+    """The table between two of the README's lines."""
+    return readme.split(begin)[1].split(end)[0].strip()
 
 
 def _with_interval(value: float, low: float, high: float, form) -> tuple[str, str]:

@@ -110,7 +110,7 @@ def _made(values: dict[str, Any], faces: FaceSet, output: Path, profile: str) ->
     # as it is now, whatever somebody writes into its file before the last notebook
     frozen = staging / "profile.yaml"
     with replacing(frozen) as temporary:
-        temporary.write_text(yaml.safe_dump(values), encoding="utf-8")
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     parameters = values | {"output": str(staging), "profile": str(frozen)}
     keys = chapter_keys(parameters, faces.fingerprint)
     done = done_before(staging, keys)

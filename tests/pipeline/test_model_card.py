@@ -112,3 +112,12 @@ def test_the_committed_pages_show_the_committed_results(tmp_path, results):
         assert "{{" not in text and "{%" not in text
         for link in re.findall(r"\]\(([^)]+)\)", text):
             assert (folders.REPORT / link).exists(), link
+
+
+def test_the_card_has_the_readme_s_table_of_where_the_files_open_and_all_do(results):
+    found = rows(render_card(results), "The published files open")
+    readme = (folders.ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(found) > 10 and all(f"| {' | '.join(row)} |" in readme for row in found)
+    for reader, formats, seconds, years, p_female in found[1:]:
+        assert re.fullmatch(r"3 `\.\w+`(, 3 `\.\w+`)?", formats) and int(seconds.split()[0]) < 20
+        assert numbers(years)[0] <= 1e-4 and numbers(p_female)[0] <= (1e-6 if "Keras" in reader else 1e-4)
