@@ -25,21 +25,11 @@ class Busy(InputError):
 
 @contextmanager
 def alone(path: str | Path, what: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold a lock in the block; the lock file is gone afterwards.
+    """Hold a lock file in the block; it is gone afterwards.
 
-    Parameters
-    ----------
-    path : str or Path
-        The lock file; missing folders are made.
-    what : str
-        What it stands for, as messages name it: "the training runs/x".
-    wait : float
-        Seconds to wait for another holder to let go; ``math.inf`` waits for ever. Who waits long is told why.
-
-    Raises
-    ------
-    Busy
-        If another process, or another thread of this one, still holds it then.
+    ``what`` it stands for is said in messages: "the training runs/x". Another holder is waited for so many seconds
+    (``math.inf``: for ever), and who waits long is told why. Busy if another process, or another thread of this one,
+    still holds it then.
     """
     path = Path(path)
     lock = FileLock(path, on_acquired=_sign)

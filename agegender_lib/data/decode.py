@@ -23,22 +23,11 @@ class NotAFace(Exception):
 
 
 def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
-    """Decode a JPEG of a face.
+    """A JPEG as uint8 [128, 128, 3], RGB, and whether it carries the comment of a drawn face.
 
     A 128 x 128 image is taken as it is. A 200 x 200 one, the size of the original UTKFace, is made into
     what the coursework's files are: PIL's bicubic resize to 128 x 128, then a round trip through JPEG at
-    quality 75.
-
-    Returns
-    -------
-    pixels : uint8 [128, 128, 3]
-    rendered : bool
-        True when the JPEG carries the comment of a drawn face.
-
-    Raises
-    ------
-    NotAFace
-        When the content is not a JPEG, damaged, not RGB, of another size, or of more than ``MOST_SCANS`` scans.
+    quality 75. NotAFace for anything else, and for one of more than ``MOST_SCANS`` scans.
     """
     try:
         # This reads the header only, so a forged 30,000 x 30,000 image never gets its 2.7 GB. Image.open does the same,

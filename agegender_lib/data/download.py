@@ -27,22 +27,12 @@ Adversarial Autoencoder", CVPR 2017 (arXiv:1702.08423)."""
 
 
 def download_faces(source: str = "huggingface", folder: str | Path = folders.CACHE / "utkface") -> Path:
-    """Fetch the aligned and cropped faces of UTKFace: 23,708 JPEGs of 200 x 200, about 107 MB.
+    """Fetch the aligned and cropped faces of UTKFace: 23,708 JPEGs of 200 x 200, about 107 MB; returns where they are.
 
-    What is in `folder` already is counted again, which reads it to its end, and not fetched. That holds as
-    well for an archive put there by hand as `UTKFace.tar.gz`, the way out for a machine without network.
-
-    Parameters
-    ----------
-    source : "huggingface" or "kaggle"
-        Dataset `py97/UTKFace-Cropped`, of which the environment variable HF_ENDPOINT names a mirror, or
-        `jangedoo/utkface-new`, through kagglehub.
-    folder : where to put it; a folder that git ignores.
-
-    Returns
-    -------
-    Path
-        `folder/UTKFace.tar.gz` from Hugging Face, the folder `folder/UTKFace` from Kaggle.
+    ``source`` is "huggingface" (`py97/UTKFace-Cropped`, of which the environment variable HF_ENDPOINT names a mirror)
+    or "kaggle" (`jangedoo/utkface-new`, through kagglehub). What is in `folder` already is counted again, which reads
+    it to its end, and not fetched. That holds as well for an archive put there by hand as `UTKFace.tar.gz`, the way out
+    for a machine without network.
     """
     homes = {"huggingface": (ARCHIVE, _from_hugging_face), "kaggle": (FACES, _from_kaggle)}
     if source not in homes:

@@ -19,17 +19,10 @@ def build_backbone(
 ) -> tuple[keras.Model, str]:
     """A backbone without its top, with weights in it, and in words where they came from; reports repeat it.
 
-    Parameters
-    ----------
-    name : str
-        A key of :data:`BACKBONES`.
-    weights : str, Path or None
-        ``"pretrained"`` downloads, once, what this backbone is known for: Keras's own ImageNet file into Keras's
-        cache, or the face weights into the project's. ``"imagenet"`` is the same where that is ImageNet. A path
-        reads that Keras ``.weights.h5`` file; ``"published"`` takes the backbone of the published model that has it,
-        which has learned ages and genders already; None or ``"none"`` starts from random weights.
-    side : int or None
-        Of the images in pixels; None leaves it open.
+    ``"pretrained"`` downloads, once, what this backbone is known for: Keras's own ImageNet file into Keras's cache, or
+    the face weights into the project's. ``"imagenet"`` is the same where that is ImageNet. ``"published"`` takes the
+    backbone of the published model that has it, which has learned ages and genders already. A path reads that Keras
+    ``.weights.h5`` file; None or ``"none"`` starts from random weights. ``side`` None leaves the images' size open.
     """
     if name not in BACKBONES:
         raise InputError(f"backbone {name!r} is unknown: choose one of {', '.join(sorted(BACKBONES))}")

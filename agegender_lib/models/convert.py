@@ -25,18 +25,9 @@ def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
 
     ``.keras`` and ``.h5`` are Keras's, ``.onnx`` is for ONNX Runtime and ``.tflite`` for LiteRT. In all of them the
     picture is float32 [n, 128, 128, 3] in [0, 1], n any number, and the answers are ``gender_output`` and
-    ``age_output``.
-
-    Returns
-    -------
-    (float, float)
-        The largest difference found, in years and of P(female).
-
-    Raises
-    ------
-    InputError
-        If the format is unknown, a converter is missing or fails, or the file's answers are further from ``model``'s
-        than :data:`MOST_YEARS` or :data:`MOST_P_FEMALE`. No file is written then.
+    ``age_output``. Returns the largest difference found, in years and of P(female). No file is written, and an
+    InputError says why, if the format is unknown, a converter is missing or fails, or the differences are beyond
+    :data:`MOST_YEARS` or :data:`MOST_P_FEMALE`.
     """
     path = Path(path)
     if path.suffix not in FORMATS:

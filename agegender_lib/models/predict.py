@@ -20,7 +20,6 @@ def predict(
     Parameters
     ----------
     model : keras.Model
-        Outputs ``[gender_output, age_output]``.
     images : uint8 [n, 128, 128, 3]
         May be memory-mapped; only a batch of it is in memory as floats.
     batch_size : int

@@ -19,13 +19,7 @@ _FILES = {"inception_v3": "age_gender_B.keras", "mobilenet_vggface2": "age_gende
 
 
 def published_file(backbone: str) -> Path:
-    """The file of the published model that is built on a backbone.
-
-    Raises
-    ------
-    InputError
-        If no published model has this backbone, or its file is not there.
-    """
+    """The file of the published model that is built on a backbone; an InputError if there is none."""
     if backbone not in _FILES:
         raise InputError(
             f"no published model is built on {backbone}: choose one of {', '.join(_FILES)}, or other weights "
@@ -44,20 +38,7 @@ def published_identity(backbone: str) -> str:
 
 
 def put_published(base: keras.Model, backbone: str) -> str:
-    """Copy the published weights into a backbone; returns in words where they came from.
-
-    Parameters
-    ----------
-    base : keras.Model
-        The network without its top.
-    backbone : str
-        A key of :data:`agegender_lib.models.BACKBONES`.
-
-    Raises
-    ------
-    InputError
-        If no published model has this backbone, or its file is not there or lacks a layer of this network.
-    """
+    """Copy the published weights into a backbone (a network without its top); returns in words where they came from."""
     path = published_file(backbone)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     stored = _layer_weights(path, sha256)

@@ -28,20 +28,13 @@ _SMALL = 4096  # bytes of an array that are not worth compressing
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """A model file as the marker loads it, or a clear refusal.
-
-    Code inside a file is never run (Keras safe mode).
-
-    Parameters
-    ----------
-    path : str or Path
-        A ``.keras`` or ``.h5`` file.
+    """A model file as the marker loads it, or a clear refusal; code inside a file is never run (Keras safe mode).
 
     Raises
     ------
     InputError
-        If the file is missing, is no Keras model, holds weights that are no numbers, or does not keep the contract:
-        input [n, 128, 128, 3], outputs ``gender_output`` and ``age_output`` of one unit each.
+        If the file is missing, is no Keras model, holds weights that are no numbers, or does not keep
+        the contract: input [n, 128, 128, 3], outputs ``gender_output`` and ``age_output`` of one unit each.
     """
     path = Path(path)
     if not path.is_file():

@@ -25,19 +25,8 @@ _CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it
 def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:
     """Execute one notebook with those of the parameters it declares; returns the executed copy.
 
-    Parameters
-    ----------
-    notebook : Path
-    parameters : dict
-        By name; what this notebook does not declare is left out.
-    executed : Path, optional
-        Folder for the executed copy (default: `folders.EXECUTED`), which keeps the outputs and, after a failure,
-        the traceback.
-
-    Raises
-    ------
-    InputError
-        When it stopped because of something the user gave, NotebookFailed when for another reason.
+    That lies in ``executed`` (default: `folders.EXECUTED`) and keeps the outputs and, after a failure, the traceback.
+    An InputError when the notebook stopped because of something the user gave, NotebookFailed when for another reason.
     """
     executed = executed or folders.EXECUTED
     executed.mkdir(parents=True, exist_ok=True)

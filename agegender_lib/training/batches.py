@@ -5,20 +5,10 @@ import numpy as np
 
 
 class Batches(keras.utils.PyDataset):
-    """uint8 images, and targets by output name, in batches.
+    """uint8 images [n, h, w, 3] and targets [m, ...] by output name, in batches.
 
-    Parameters
-    ----------
-    images : uint8 [n, 128, 128, 3]
-        May be memory-mapped; only the batch at hand is copied.
-    rows : int [m]
-        Rows of ``images`` to use, in the order of the targets.
-    targets : dict of str to array [m, ...]
-    batch_size : int
-    seed : int, optional
-        Shuffle anew each epoch; without it the order stays.
-    mixup : float
-        See :class:`TrainingConfig`. Needs a seed.
+    ``rows`` of the images, which may be memory-mapped, are used in the order of the targets. With a seed they are
+    shuffled anew each epoch; ``mixup``, see :class:`TrainingConfig`, needs one.
     """
 
     def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None, mixup: float = 0.0):

@@ -48,19 +48,12 @@ def train_or_restore(
 
     Parameters
     ----------
-    config, faces, weights
+    config, faces, weights, runs
         As :func:`train` takes them.
     retrain : bool
         Train anew even where the repository publishes this training.
-    runs : Path
-        Folder of run folders.
     report : Path
-        The report folder that publishes trainings.
-
-    Raises
-    ------
-    InputError
-        See :func:`train`; also when the published model does not answer as its predictions say.
+        The report folder that publishes trainings. An InputError when its model does not answer as its predictions say.
     """
     published = None if retrain else find_published(config, faces, weights, report)
     if published is None or finished(Path(runs) / training_name(config, faces, weights)):

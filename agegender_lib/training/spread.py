@@ -21,13 +21,6 @@ def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | 
 
     They are kept in the run folder as ``age_distributions.npz``, which a later call reads.
 
-    Parameters
-    ----------
-    run_folder : str or Path
-        With config.json, predictions.csv and, where the distributions are not kept yet, model.keras.
-    faces : FaceSet
-        Those that the run was made with.
-
     Returns
     -------
     DataFrame or None

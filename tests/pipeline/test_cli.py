@@ -57,6 +57,7 @@ def test_help_imports_nothing_heavy():
     )
     answer = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+    assert "Find the faces of photographs" in " ".join(answer.stdout.split())
 
 
 def test_check_says_what_was_used_and_lists_what_was_not(agegender, tmp_path):

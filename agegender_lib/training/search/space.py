@@ -71,20 +71,14 @@ def space_file(space: str | Path) -> Path:
 
 
 def read_space(path: str | Path = SPACE) -> Space:
-    """A search space from a YAML file, every value in it tried out.
+    """A search space from a YAML file, every value in it tried out, but not their combinations.
 
     Parameters
     ----------
     path : str or Path
         A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of :func:`configure`)
         and ``parameters``: a mapping from the dotted path of a setting to ``{low, high}``, with ``log: true`` and
-        ``whole: true`` where wanted, or to ``{choices: [...]}``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, a path leads nowhere, a range or choice makes no sense, or a network cannot be
-        built with one end of a range or one of the choices. Values that only together make no sense are not found.
+        ``whole: true`` where wanted, or to ``{choices: [...]}``. An InputError says what in it makes no sense.
     """
     path = space_file(path)
     content = read_yaml(path, "search space")

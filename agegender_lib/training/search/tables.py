@@ -25,17 +25,11 @@ KEPT = folders.REPORT / "results" / "search"
 class Search:
     """What a search found.
 
-    Attributes
-    ----------
-    about : dict
-        space (its definition, as JSON), faces (fingerprint), weights, data (name), rendered, and value, in words.
-    trials : DataFrame
-        The finished ones, see :func:`search_table`, without who trained them, and when.
-    epochs : DataFrame
-        trial, epoch, value (years).
-    importances : DataFrame
-        setting (its path), importance: its share of the difference between good and other trials (PED-ANOVA, Watanabe
-        et al. 2023, IJCAI). No rows with less than four complete trials, or with equal values.
+    ``about`` has space (its definition, as JSON), faces (fingerprint), weights, data (name), rendered, and value, in
+    words. ``trials`` are the finished ones, see :func:`search_table`, without who trained them, and when; ``epochs``
+    has trial, epoch, value (years); ``importances`` setting (its path) and importance: its share of the difference
+    between good and other trials (PED-ANOVA, Watanabe et al. 2023, IJCAI), without rows where fewer than four trials
+    are complete.
     """
 
     about: dict[str, Any]
@@ -60,12 +54,11 @@ def search_or_kept(
     space : str or Path
         A file, or the name of one in `notebooks/studies/`, which is also the study's.
     trials : int
-        See :func:`run_search`.
     train_missing : bool
         False trains nothing: what was not searched has no trials.
     runs : str or Path
     kept : Path
-        Folder in which `Outputs.search` keeps a search; an InputError if what is there cannot be read.
+        Folder in which `Outputs.search` keeps a search.
     """
     name, wanted = space_file(space).stem, read_space(space)
     subject = about(wanted, faces, "pretrained")
