@@ -80,12 +80,6 @@ def imported_packages(places: list[str]) -> set[str]:
     return found
 
 
-def test_installed_is_what_is_pinned():
-    for wanted in licences.requirements():
-        if wanted.marker is None or wanted.marker.evaluate():
-            assert wanted.specifier.contains(importlib.metadata.version(wanted.name)), str(wanted)
-
-
 def test_every_licence_is_known_listed_and_free():
     listed = licences.listed()
     assert set(listed) == set(licences.pinned()), "run `python tests/licences.py`"

@@ -207,13 +207,6 @@ def test_no_spread_is_found_where_none_was_planted_and_a_planted_one_is(table):
     assert found["least"] < 3.6 and found["most"] > 6.2
 
 
-def test_only_one_single_split_with_the_same_settings_is_taken(runs):
-    with pytest.raises(InputError, match="2 runs have no fold"):
-        cross_validation_table([runs[0], *runs])
-    with pytest.raises(InputError, match="differ in model"):
-        cross_validation_table([changed(runs[0], model="model_a"), *runs[1:]])
-
-
 def test_without_folds_there_is_nothing_to_say(runs):
     assert held_out(runs[:1]).empty and held_out([]).empty
     nothing = cross_validation_table(runs[:1])

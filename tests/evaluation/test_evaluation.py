@@ -20,7 +20,6 @@ from agegender_lib.evaluation import (
     read_run,
     running_median,
     summarise,
-    worst,
 )
 from agegender_lib.evaluation import bootstrap as bootstrapping
 from agegender_lib.evaluation.bootstrap import auc_of, mean_of, median_of
@@ -238,23 +237,6 @@ def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
     assert (others["age_bias"].abs() < 0.4).all() and (others["age_mae"] < 1).all()
     assert found["gender_accuracy"].to_dict() == pytest.approx(dict.fromkeys(RACES, 1.0) | {"Indian": 0.5})
     assert found.loc["Indian", "gender_accuracy_low"] == pytest.approx(0.4, abs=0.03)
-
-
-def test_a_group_says_what_its_rows_alone_say():
-    faces = answers(np.random.default_rng(21), 300, duplicate_group=np.arange(300) // 3)
-    women = faces[faces["gender"] == 1].reset_index(drop=True)
-    alone = by_metric(summarise(women, resamples=400))
-    group = errors_by(faces, "gender", resamples=400).set_index("gender").loc["female"]
-    for measure in ("age_mae", "gender_accuracy"):
-        wanted = tuple(alone.loc[measure, ["value", "low", "high"]])
-        assert (group[measure], group[f"{measure}_low"], group[f"{measure}_high"]) == pytest.approx(wanted)
-
-
-def test_the_worst_faces_come_first_with_their_sign():
-    faces = answer_table([50, 20, 40, 40], [20, 45, 41, 65], split=["train", "validation"] * 2)
-    found = worst(faces, 3)
-    assert list(found["file"]) == ["0.jpg", "1.jpg", "3.jpg"]  # equal errors in the table's order
-    assert list(found["age_error"]) == [-30, 25, 25]
 
 
 def test_the_running_median_follows_what_is_typical():

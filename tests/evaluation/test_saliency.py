@@ -7,7 +7,6 @@ from answer_tables import answer_table
 
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     mean_faces,
     mean_maps,
@@ -71,13 +70,6 @@ def test_every_band_has_as_many_faces_whatever_the_tables_order():
     few = sample_faces({"m": predictions(ages=[1] * 3 + [25] * 100)}, FILES, 200)
     assert few["age_band"].value_counts()[["0-2", "20-29"]].tolist() == [3, 20]
     assert few["file"].tolist()[3:] != [f"{k}.jpg" for k in range(3, 23)]
-
-
-def test_models_of_different_images_or_unknown_faces_are_refused():
-    with pytest.raises(InputError, match="different images"):
-        sample_faces({"a": BOTH["ModelA"], "b": BOTH["ModelB"][1:]}, FILES)
-    with pytest.raises(InputError, match="99 maps of 100 faces"):
-        region_shares({("ModelA", "age"): flat(99)}, SAMPLED)
 
 
 def test_mean_maps_and_faces_are_those_of_their_band():

@@ -97,6 +97,8 @@ def test_the_map_is_where_the_only_thing_seen_is(box):
         for each in found["d", task]:
             np.testing.assert_allclose(centre(each), middle(box), atol=0.01)
             assert share(each, box) > 0.99
+            # of the last maps, which are coarser than the picture
+            assert each[box[0] - 4, (box[2] + box[3]) // 2] > 0
 
 
 def test_what_mirrored_networks_see_is_mirrored_back():

@@ -120,15 +120,6 @@ def test_a_file_too_large_is_refused_before_it_is_decoded(monkeypatch):
     assert page.upload.value == ()
 
 
-def test_a_framed_crop_goes_to_the_reader_as_such_and_the_example_never_does(monkeypatch):
-    page = page_with(YOUNG)
-    page.framed.value = True
-    choose(page, a_photo())
-    monkeypatch.setattr(module, "_example", a_photo)
-    page.example.click()
-    assert page.reader.sources == [(bytes, True), (bytes, False)]
-
-
 def test_no_widget_holds_the_file_and_none_anything_when_it_is_forgotten():
     page, content = page_with(YOUNG, OLD), a_photo(seed=7)
     choose(page, content)

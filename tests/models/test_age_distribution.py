@@ -90,13 +90,6 @@ def test_a_regression_has_none_nor_has_a_mixture_with_one():
     assert age_distribution(mixed) is None
 
 
-def test_parts_count_as_they_do_in_the_age():
-    """A member that also sees the mirror image counts no more than one that does not."""
-    model = average_members([average_flips(small(1)), small(2)])
-    mirrored = (own(small(1), FLOATS) + own(small(1), FLOATS[:, :, ::-1])) / 2
-    np.testing.assert_allclose(check(model), (mirrored + own(small(2), FLOATS)) / 2, atol=1e-5)
-
-
 @pytest.fixture
 def run(tmp_path):
     """A run folder of six faces, four of them held out in another order, with a real small model."""

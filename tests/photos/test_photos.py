@@ -62,12 +62,6 @@ def test_the_camera_says_what_is_up():
     assert open_picture(saved(lying, "PNG", exif=exif)).shape == (64, 40, 3)
 
 
-def test_of_an_animation_the_first_picture_counts():
-    first, second = picture(1, 48), picture(2, 48)
-    found = open_picture(saved(first, "WEBP", save_all=True, append_images=[second], lossless=True))
-    np.testing.assert_array_equal(found, np.asarray(first))
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_huge_picture_is_shrunk_and_a_small_one_is_not(monkeypatch, kind):
     monkeypatch.setattr(pictures, "LONGEST_SIDE", 100)

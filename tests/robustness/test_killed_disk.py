@@ -1,9 +1,7 @@
 """A full disk and a folder that cannot be written are said in a sentence, and nothing that was there is lost."""
 
-import errno
 import gc
 import os
-import shutil
 import subprocess
 import sys
 
@@ -12,7 +10,7 @@ import pytest
 from kill_checks import broken, left_over
 from tiny_faces import jpeg, write_tar
 
-from agegender_lib import files, folders
+from agegender_lib import folders
 from agegender_lib.data import load_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
@@ -109,16 +107,3 @@ def test_a_report_that_could_not_be_kept_is_refused_before_anything_else(
     assert said.startswith(f"agegender: {closed / name} cannot be written (Read-only file system): allow")
     assert ("give another --output" in said) == (name == "report")
     assert list(tmp_path.iterdir()) == [closed]
-
-
-def test_a_cache_that_is_complete_need_not_be_written(tmp_path, monkeypatch):
-    source = write_tar(tmp_path / "f.tar", {"1_0_0_20170116184039760.jpg": jpeg(1)})
-    load_faces(source, tmp_path / "cache")
-
-    def refuse(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(os, "mkdir", refuse)
-    monkeypatch.setattr(shutil, "rmtree", refuse)
-    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
-    assert len(load_faces(source, tmp_path / "cache")) == 1

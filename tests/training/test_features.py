@@ -12,7 +12,7 @@ from agegender_lib.data import fewer_to_train, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
-from agegender_lib.training import Stage, build_network, configure, fit, train
+from agegender_lib.training import Stage, build_network, fit, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.features import (
     POOLED,
@@ -118,20 +118,6 @@ def test_a_file_that_answers_unlike_its_features_finishes_no_training(
     with pytest.raises(RuntimeError, match=r"model\.keras does not answer as the features did"):
         train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")
     assert not (tmp_path / "unlike" / "metrics.json").exists()
-
-
-@pytest.mark.parametrize(
-    "stage, settings, message",
-    [
-        (dict(on_features=True), {}, "a stage on features trains 'all'"),
-        (dict(on_features=True, trainable="heads"), dict(mixup=0.2), "mixup blends pixels"),
-        (dict(depth_decay=1.5), {}, "depth_decay of a stage is 1.5"),
-        ({}, dict(training_faces=0), "training_faces is 0"),
-    ],
-)
-def test_settings_of_fine_tuning_that_make_no_sense_are_refused(stage, settings, message):
-    with pytest.raises(InputError, match=message):
-        configure("model_b", stages=[dict(epochs=1, learning_rate=0.1, **stage)], **settings)
 
 
 @pytest.fixture

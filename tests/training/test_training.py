@@ -20,7 +20,6 @@ from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.checkpoint import State
-from agegender_lib.training.config import DEFAULTS
 from agegender_lib.training.losses import age_distributions, targets
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.progress import Progress
@@ -519,12 +518,6 @@ def test_weight_decay_spares_biases_and_normalisation(optimizer):
         decays = optimizer != "adam" and variable.name == "kernel"
         assert read(variable) == pytest.approx(1 - 0.1 * 0.5 if decays else 1, abs=1e-6), variable.path
     assert kinds == {("kernel", 4), ("kernel", 2), ("bias", 1), ("gamma", 1), ("beta", 1)}
-
-
-def test_the_defaults_are_the_coursework_s():
-    assert configure("model_a") == DEFAULTS["model_a"] and configure("model_b") == DEFAULTS["model_b"]
-    assert TrainingConfig("model_a").differing() == {}
-    assert replace(TrainingConfig("model_a"), seed=5, batch_size=64).differing() == {"seed": 5}
 
 
 def test_settings_survive_the_run_folder():
