@@ -36,9 +36,8 @@ def held_out(runs: Iterable[Run]) -> pd.DataFrame:
             f"Of {folds} folds there are the numbers {', '.join(map(str, numbers))}: give one training of each."
         )
     table = pd.concat([run.validation.assign(fold=_fold(run)[0]) for run in runs], ignore_index=True)
-    if table["file"].nunique() != len(table) or len(table) != runs[0].provenance["data"].get(
-        "images", len(table)
-    ):
+    images = runs[0].provenance["data"].get("images", len(table))
+    if not table["file"].nunique() == len(table) == images:
         raise InputError(
             "The folds do not hold out every face exactly once: train all of them with one split_seed."
         )

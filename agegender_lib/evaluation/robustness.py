@@ -85,9 +85,8 @@ def _summary(answers, resamples):
     rows = []
     for corruption in [*settings, ALL]:
         way = CORRUPTIONS.get(corruption)
-        row = {"corruption": corruption} | (
-            {"title": way.title, "unit": way.unit} if way else {"title": "All", "unit": ""}
-        )
+        words = {"title": way.title, "unit": way.unit} if way else {"title": "All", "unit": ""}
+        row = {"corruption": corruption} | words
         for measure in HARM:
             row |= found[measure, corruption].columns(f"{measure}_change")
             row[f"{measure}_limit"] = limits[measure, corruption]
@@ -98,8 +97,8 @@ def _summary(answers, resamples):
 def _measured(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
     table = answers.assign(**scores(answers))
-    wide = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*HARM])
-    measured = {measure: wide[measure] for measure in HARM}
+    both = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*HARM])
+    measured = {measure: both[measure] for measure in HARM}
     wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(
