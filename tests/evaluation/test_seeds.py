@@ -43,6 +43,13 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
 
 
+def test_spreads_of_several_settings_are_pooled_by_their_mean_variance():
+    runs = {"a": training(1, -1.0), "b": training(2, 1.0)}
+    runs |= {"c": training(1, 0.0, epochs=9), "d": training(2, 4.0, epochs=9)}
+    pooled = age_error(seed_spread(runs, resamples=10)).loc["all settings"]
+    assert pooled["seeds"] == 4 and pooled["seed_sd"] == pytest.approx(((2 + 8) / 2) ** 0.5)
+
+
 def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
     runs = {
         "a": training(1, epochs=8),
