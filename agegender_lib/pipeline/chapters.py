@@ -30,7 +30,11 @@ _PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scik
 
 
 def run_chapters(
-    values: dict[str, Any], fingerprint: str, staging: Path, check: Callable[[], None], alone: bool = False
+    values: dict[str, Any],
+    keys: dict[str, str],
+    staging: Path,
+    check: Callable[[], None],
+    alone: bool = False,
 ) -> list[str]:
     """Execute the notebooks whose outcome is not in ``staging`` yet, with these parameters; returns their names.
 
@@ -38,7 +42,6 @@ def run_chapters(
     called after each notebook; what it raises ends all. With ``alone``, chapters that train run one after the other,
     because their times are part of the report.
     """
-    keys = chapter_keys(values, fingerprint)
     done = done_before(staging, keys) or {}
     chapters = {path.stem: path for path in notebooks()}
     waiting = sorted((name for name in chapters if name not in done), key=lambda name: -SECONDS.get(name, 0))
@@ -85,13 +88,16 @@ def _named(name, function, *arguments):
 def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
     """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library and packages."""
     library = hashlib.sha256()
-    for path in sorted((folders.ROOT / "agegender_lib").rglob("*.py")):
+    published = (folders.REPORT / "results" / "runs").glob("*/metrics.json")
+    for path in (*sorted((folders.ROOT / "agegender_lib").rglob("*.py")), *sorted(published)):
         library.update(path.read_bytes())
     shared = [library.hexdigest(), fingerprint, *(version(package) for package in _PACKAGES)]
     keys = {}
     for path in notebooks():
         known = parameters_of(path)
         chosen = {name: value for name, value in sorted(values.items()) if name in known and name != "data"}
+        if "profile" in known:  # it reads any of them there
+            chosen["profile"] = {name: value for name, value in values.items() if name != "data"}
         parts = [path.read_text(encoding="utf-8"), chosen, *shared, *map(_content, _files(chosen))]
         keys[path.stem] = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
     return keys

@@ -21,6 +21,8 @@ from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
 from agegender_lib.runs import CONFIG, read_json
 
+#: Where a report gathers, in the build folder, before it moves into its own.
+STAGING = "chapters"
 SOURCES = ("report.ipynb", "references.bib")
 
 
@@ -69,9 +71,16 @@ def make_report(
         When something given cannot be used, or a folder cannot be written, which is found before the first training;
         Busy, which is one, while another process makes a report here.
     """
+    for folder in (folders.BUILD, folders.RUNS, folders.CACHE):
+        check_writable(folder, "allow writing there")
+    if output is not None:
+        check_writable(Path(output), "allow writing there, or give another --output")
     faces, profile = _faces_and_profile(data, profile)
     name, real = Path(profile).stem, not faces.rendered and profile == COURSEWORK
-    values = read_profile(profile)
+    if output is None:
+        output = folders.REPORT if real else folders.BUILD / "report"
+        check_writable(output, "allow writing there, or give another --output")
+    output, values = Path(output), read_profile(profile)
     if str(data):
         values["data"] = str(Path(data).expanduser().resolve())
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
@@ -79,14 +88,12 @@ def make_report(
     if real:
         _refuse_published(values)
     values["retrain"] = retrain
-    output = Path(output) if output is not None else folders.REPORT if real else folders.BUILD / "report"
-    for folder in (output, folders.BUILD, folders.RUNS, folders.CACHE):
-        check_writable(
-            folder, "allow writing there" + (", or give another --output" if folder == output else "")
-        )
+    keys = chapter_keys(values, faces.fingerprint)
+    if done_before(folders.BUILD / STAGING, keys) != keys:
+        _check_early(values, faces)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)
-        return Report(_made(values, faces, output, name), name, faces.rendered)
+        return Report(_made(values, keys, output, name), name, faces.rendered)
 
 
 def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[FaceSet, str | Path]:
@@ -104,27 +111,22 @@ def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[Fa
     return faces, profile
 
 
-def _made(values: dict[str, Any], faces: FaceSet, output: Path, profile: str) -> Path:
+def _made(values: dict[str, Any], keys: dict[str, str], output: Path, profile: str) -> Path:
     """Run the notebooks, export and publish."""
-    staging = folders.BUILD / "chapters"
-    # as it is now, whatever somebody writes into its file before the last notebook
-    frozen = staging / "profile.yaml"
-    with replacing(frozen) as temporary:
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    parameters = values | {"output": str(staging), "profile": str(frozen)}
-    keys = chapter_keys(parameters, faces.fingerprint)
-    done = done_before(staging, keys)
-    if done is None:
+    staging = folders.BUILD / STAGING
+    if done_before(staging, keys) is None:
         for name in (*GENERATED, "models"):
             shutil.rmtree(staging / name, ignore_errors=True)
         clear_record(staging)
     clear_left_over(staging)
-    if len(done or {}) < len(keys):
-        _check_early(values, faces)
+    # as it is now, whatever somebody writes into its file before the last notebook
+    frozen = staging / "profile.yaml"
+    with replacing(frozen) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     record(staging / "results", PROFILE, profile, parameters_used(values), {})
     run_chapters(
-        parameters,
-        faces.fingerprint,
+        values | {"output": str(staging), "profile": str(frozen)},
+        keys,
         staging,
         lambda: check_one_report(staging / "results"),
         # their times are part of a report that is read for them

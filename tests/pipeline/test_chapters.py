@@ -39,7 +39,9 @@ def chapters(tmp_path, monkeypatch):
 
 
 def run(staging, size=1, **options):
-    return run_chapters({"output": str(staging), "size": size}, "faces", staging, lambda: None, **options)
+    return run_chapters(
+        {"output": str(staging), "size": size}, keys_of(size=size), staging, lambda: None, **options
+    )
 
 
 def times(staging):
@@ -66,26 +68,26 @@ def test_only_what_has_changed_is_executed_again(chapters):
     for name in NAMES[:3]:
         write(notebooks, name)
     assert len(run(staging)) == 3 and run(staging) == []
-    (staging / "done.json").write_text(json.dumps({"02_model_a": keys_of(staging)["02_model_a"]}))
+    (staging / "done.json").write_text(json.dumps({"02_model_a": keys_of()["02_model_a"]}))
     assert sorted(run(staging)) == ["01_exploration", "03_model_b"]  # as after a kill
-    assert done_before(staging, keys_of(staging)) is not None
-    assert done_before(staging, keys_of(staging, size=2)) is None
-    assert done_before(staging, keys_of(staging, fingerprint="others")) is None
+    assert done_before(staging, keys_of()) is not None
+    assert done_before(staging, keys_of(size=2)) is None
+    assert done_before(staging, keys_of(fingerprint="others")) is None
     write(notebooks, "02_model_a", "time.sleep(0.1)")
-    assert done_before(staging, keys_of(staging)) is None
+    assert done_before(staging, keys_of()) is None
 
 
-def keys_of(staging, size=1, fingerprint="faces"):
-    return chapter_keys({"output": str(staging), "size": size}, fingerprint)
+def keys_of(size=1, fingerprint="faces"):
+    return chapter_keys({"size": size}, fingerprint)
 
 
 def test_a_file_that_a_parameter_names_counts_with_its_content(chapters, tmp_path):
     write(chapters[0], "02_model_a")
     weights = tmp_path / "some.h5"
     weights.write_text("1")
-    before = chapter_keys({"output": str(weights)}, "faces")
+    before = keys_of(str(weights))
     weights.write_text("2")
-    assert chapter_keys({"output": str(weights)}, "faces") != before
+    assert keys_of(str(weights)) != before
 
 
 def test_a_chapter_that_fails_ends_the_others(chapters):

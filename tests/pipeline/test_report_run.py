@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -17,6 +18,7 @@ from pypdf import PdfReader
 
 from agegender_lib import folders
 from agegender_lib.evaluation import read_run
+from agegender_lib.pipeline import chapters
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
 from agegender_lib.pipeline.readme import BEGIN, END, with_headline
@@ -248,7 +250,7 @@ def test_the_pdf_is_whole(work):
 
 def test_the_prose_has_the_length_the_brief_asks_for(work):
     # beside its own figures: the report of the repository may have others
-    assert 1200 <= count_words(work / "build" / "report" / "report.ipynb") <= 1500
+    assert 1200 <= count_words(work / "build" / "chapters" / "report.ipynb") <= 1500
 
 
 def test_the_executed_notebooks_show_their_pictures(work):
@@ -297,9 +299,11 @@ def broken(tmp_path, monkeypatch):
         ],
         metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
     )
-    nbformat.write(notebook, tmp_path / "09_broken.ipynb")
-    monkeypatch.setattr(pipeline, "notebooks", lambda: [tmp_path / "09_broken.ipynb"])
-    monkeypatch.setattr(pipeline, "_check_early", lambda values: None)
+    nbformat.write(notebook, tmp_path / "01_broken.ipynb")
+    monkeypatch.setattr(chapters, "notebooks", lambda: [tmp_path / "01_broken.ipynb"])
+    faces = SimpleNamespace(rendered=True, fingerprint="f")
+    monkeypatch.setattr(pipeline, "_faces_and_profile", lambda data, profile: (faces, "quick"))
+    monkeypatch.setattr(pipeline, "_check_early", lambda values, faces: None)
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
     monkeypatch.setattr(execution.folders, "EXECUTED", tmp_path / "build" / "notebooks")
     return tmp_path
