@@ -2,6 +2,7 @@
 
 import glob
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -89,6 +90,11 @@ def check_writable(folder: Path, cure: str) -> None:
             file.write(bytes(4096))
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}): {cure}") from None
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hex digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def copy_file(source: Path, target: Path) -> Path:

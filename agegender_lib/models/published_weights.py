@@ -1,6 +1,5 @@
 """The published models as a start: their backbones, without their heads, for one's own faces."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.files import sha256_of
 from agegender_lib.runs import read_run
 
 from .flat import weights_in_flat
@@ -34,13 +34,13 @@ def published_file(backbone: str) -> Path:
 def published_identity(backbone: str) -> str:
     """Name and SHA-256 of that file: another file is another start."""
     path = published_file(backbone)
-    return f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return f"{path.name} sha256 {sha256_of(path)}"
 
 
 def put_published(base: keras.Model, backbone: str) -> str:
     """Copy the published weights into a backbone (a network without its top); returns in words where they came from."""
     path = published_file(backbone)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = sha256_of(path)
     stored = _layer_weights(path, sha256)
     for name, layer in weights_in_flat(base).items():
         wanted = [tuple(weight.shape) for weight in layer.weights]

@@ -14,7 +14,7 @@ import nbformat
 from tqdm import tqdm
 
 from agegender_lib import folders
-from agegender_lib.files import write_json
+from agegender_lib.files import sha256_of, write_json
 from agegender_lib.pipeline.execute import execute, told_live
 from agegender_lib.pipeline.kernel import ThisPython
 from agegender_lib.pipeline.parameters import parameters_of
@@ -25,6 +25,7 @@ TRAINING, READING = ("02_model_a", "03_model_b"), ("04_comparison", "06_groups",
 #: What begins first, and the seconds that it takes in a quick report on two cores.
 SECONDS = {"02_model_a": 90, "03_model_b": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
 _SECONDS = 25
+_AT_ONCE = min(2, os.cpu_count() or 1)
 # Whose versions change figures or numbers.
 _PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scikit-learn")
 
@@ -47,7 +48,7 @@ def run_chapters(
     waiting = sorted((name for name in chapters if name not in done), key=lambda name: -SECONDS.get(name, 0))
     executed = list(waiting)
     running: dict[Future, str] = {}
-    pool = ThreadPoolExecutor(min(2, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(_AT_ONCE)
     with _Bar({name: chapters[name] for name in waiting}) as bar, told_live(bar.tell):
         try:
             while waiting or running:
@@ -77,7 +78,7 @@ def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bo
     if alone and (running & set(TRAINING) or any(name in TRAINING for name in able)):
         first = [name for name in able if name in TRAINING][:1]
         return [] if running else first
-    return able[: max(0, min(2, os.cpu_count() or 1) - len(running))]
+    return able[: max(0, _AT_ONCE - len(running))]
 
 
 def _named(name, function, *arguments):
@@ -98,7 +99,7 @@ def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
         chosen = {name: value for name, value in sorted(values.items()) if name in known and name != "data"}
         if "profile" in known:  # it reads any of them there
             chosen["profile"] = {name: value for name, value in values.items() if name != "data"}
-        parts = [path.read_text(encoding="utf-8"), chosen, *shared, *map(_content, _files(chosen))]
+        parts = [path.read_text(encoding="utf-8"), chosen, *shared, *map(sha256_of, _files(chosen))]
         keys[path.stem] = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
     return keys
 
@@ -108,10 +109,6 @@ def _files(chosen: dict[str, Any]) -> list[Path]:
     named = [value for value in chosen.values() if isinstance(value, str) and value]
     found = [path for value in named for path in (Path(value), folders.STUDIES / f"{value}.yaml")]
     return [path for path in found if path.is_file()]
-
-
-def _content(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def done_before(staging: Path, keys: dict[str, str]) -> dict[str, str] | None:

@@ -19,9 +19,9 @@ from agegender_lib.photos import write_corrections
 from agegender_lib.pipeline.made_from import faces_used, parameters_now, parameters_used, record, split_used
 from agegender_lib.plots import save_figure
 from agegender_lib.runs import (
-    ANSWERS,
     CONFIG,
     TABLES,
+    answers_of,
     check_run,
     model_name,
     read_json,
@@ -118,7 +118,7 @@ class Outputs:
         """Keep the predictions of altered faces beside the tables of the trainings that :meth:`run` kept."""
         for run in self.runs().values():
             place = self._results(Path("runs", read_json(run / CONFIG)["training"]["model"]))
-            for path in (path for pattern in ANSWERS for path in sorted(run.glob(pattern))):
+            for path in answers_of(run):
                 copy_file(path, place / path.name)
 
     def runs(self) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.profiles import COURSEWORK, QUICK, WEIGHTS_OF, model_settings, read_profile
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
-from agegender_lib.runs import CONFIG, read_json
+from agegender_lib.runs import published_runs
 
 #: Where a report gathers, in the build folder, before it moves into its own.
 STAGING = "chapters"
@@ -101,10 +101,7 @@ def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[Fa
     values = read_profile(profile or QUICK)
     faces = open_faces(data or values.get("data", ""), values["rendered_faces"])
     if profile is None:
-        runs = folders.REPORT / "results" / "runs"
-        known = any(
-            read_json(path)["data"]["fingerprint"] == faces.fingerprint for path in runs.glob(f"*/{CONFIG}")
-        )
+        known = published_runs(faces, folders.REPORT)
         profile = COURSEWORK if known else QUICK
         if known:
             print(f"these are the faces that the published models were trained on: the profile is {profile}")

@@ -1,8 +1,7 @@
 """The run folder as a contract: its files and columns, reading, finding, and whose faces it was made from."""
 
-from .find import MADE_FROM, find_runs, model_file, model_name, trained_runs
+from .find import MADE_FROM, find_runs, model_file, model_name, published_runs, trained_runs
 from .folder import (
-    ANSWERS,
     CONFIG,
     DISTRIBUTIONS,
     HISTORY,
@@ -11,6 +10,7 @@ from .folder import (
     PREDICTIONS,
     PROVENANCE,
     TABLES,
+    answers_of,
     check_run,
     check_same_faces,
     finished,

@@ -43,12 +43,14 @@ def find_runs(
         trained = trained_runs(results)
         if trained and all(_trained_on(folder, faces) for folder in trained.values()):
             return trained
-    for results in (folder / "results" for folder in reports):
-        kept = [path.parent for path in sorted((results / "runs").glob(f"*/{METRICS}"))]
-        kept = [folder for folder in kept if _trained_on(folder, faces)]
-        if kept:
-            return _by_model(kept)
-    return {}
+    kept = next(filter(None, (published_runs(faces, folder) for folder in reports)), [])
+    return _by_model(kept)
+
+
+def published_runs(faces: FaceSet, report: Path = folders.REPORT) -> list[Path]:
+    """The trainings of these very faces that are kept in a report's ``results/runs/``."""
+    kept = [path.parent for path in sorted((report / "results" / "runs").glob(f"*/{METRICS}"))]
+    return [folder for folder in kept if _trained_on(folder, faces)]
 
 
 def model_file(folder: str | Path) -> Path | None:

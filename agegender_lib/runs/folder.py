@@ -13,12 +13,16 @@ PREDICTIONS = "predictions.csv"  # a row per face, of the saved model
 METRICS = "metrics.json"  # written last
 MODEL = "model.keras"
 DISTRIBUTIONS = "age_distributions.npz"  # of the held-out faces, where somebody asked for them
-#: Predictions of altered faces, which take many minutes: `robustness_<...>.csv.gz` and `detour_<count>.csv.gz`.
-ANSWERS = ("robustness_*.csv.gz", "detour_*.csv.gz")
+_ANSWERS = ("robustness_*.csv.gz", "detour_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 
 HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
+
+
+def answers_of(folder: str | Path) -> list[Path]:
+    """The predictions of altered faces that a run folder keeps, because they take many minutes."""
+    return [path for pattern in _ANSWERS for path in sorted(Path(folder).glob(pattern))]
 
 
 def finished(folder: str | Path) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.files import sha256_of
 from agegender_lib.models.model_b import BACKBONE
 from agegender_lib.models.published_weights import published_identity, seen_by_published
 from agegender_lib.runs import CONFIG, check_same_faces
@@ -27,7 +28,7 @@ def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> 
         weights = f"published {published_identity(backbone_of(config))}"
     elif path := weights_file(weights):
         # the file's content counts, not where it lies
-        weights = f"{path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        weights = f"{path.name} sha256 {sha256_of(path)}"
     data = {"name": faces.name, "fingerprint": faces.fingerprint}
     return json.loads(json.dumps({"training": asdict(config), "data": data, "weights": str(weights)}))
 

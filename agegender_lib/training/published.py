@@ -14,15 +14,15 @@ from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import load_model, predict
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs import (
-    ANSWERS,
     CONFIG,
     METRICS,
     MODEL,
     PREDICTIONS,
     TABLES,
-    check_run,
+    answers_of,
     finished,
     model_file,
+    published_runs,
     read_json,
 )
 
@@ -75,12 +75,11 @@ def find_published(
     A training that is asked to begin from "pretrained" weights may have begun from another file of such.
     """
     wanted = identity_of(config, faces, weights)
-    for table in sorted((report / "results" / "runs").glob(f"*/{METRICS}")):
-        folder = table.parent
+    for folder in published_runs(faces, report):
+        kept = read_json(folder / CONFIG)
         try:
-            kept = read_json(check_run(folder, faces) / CONFIG)
             same = TrainingConfig.from_dict(kept["training"]) == config
-        except InputError:  # of other faces, or of settings that are no more
+        except InputError:  # of settings that are no more
             continue
         if same and wanted["weights"] in ("pretrained", kept["weights"]) and model_file(folder):
             return folder
@@ -102,7 +101,7 @@ def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Pat
             copy_file(source.with_suffix(".h5"), folder / "model.h5")
         else:
             save_model(model, folder / "model.h5")
-        for path in (path for pattern in ANSWERS for path in sorted(published.glob(pattern))):
+        for path in answers_of(published):
             copy_file(path, folder / path.name)
         for name in (*(name for name in TABLES if name != METRICS), METRICS):
             copy_file(published / name, folder / name)
