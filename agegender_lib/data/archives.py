@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
-
-from .filenames import printable
 
 # The pixels of the larger of both sizes are 120 KB; the rest is for what cameras and editors write beside them.
 # Hundreds of files are in memory at a time: with this limit a quarter of a gigabyte, whatever they are.

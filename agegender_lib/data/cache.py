@@ -25,11 +25,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.archives import UNREADABLE, list_folder
+from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
-
-from .archives import UNREADABLE, list_folder
-from .faceset import FaceSet
 
 VERSION = 1  # raise it when an import would give other pixels, rows or groups for the same files
 _WORK = ".import-faces"

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from agegender_lib.data.regions import REGIONS
 from agegender_lib.errors import InputError
-
-from .regions import REGIONS
 
 CLEAN = "clean"
 """What tables call the faces as they are, beside the names of ``CORRUPTIONS``."""

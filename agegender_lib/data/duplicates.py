@@ -15,7 +15,7 @@ from scipy.fft import dctn
 from scipy.sparse import coo_array, triu
 from scipy.sparse.csgraph import connected_components
 
-from .decode import LUMA
+from agegender_lib.data.decode import LUMA
 
 THRESHOLD = 0.98
 THUMBNAIL = 32

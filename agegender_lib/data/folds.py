@@ -5,9 +5,8 @@ import numbers
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.split import split_faces
 from agegender_lib.errors import InputError
-
-from .split import split_faces
 
 
 def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarray:

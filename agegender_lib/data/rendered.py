@@ -15,12 +15,11 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from agegender_lib.data.drawing.face import draw_face
+from agegender_lib.data.filenames import OLDEST
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing_folder
 from agegender_lib.lock import alone
-
-from .drawing.face import draw_face
-from .filenames import OLDEST
 
 #: The JPEG comment of every rendered face, by which the importer knows it from a photograph.
 COMMENT = b"agegender rendered face"

@@ -6,10 +6,9 @@ import numbers
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.bands import AGE_BANDS, age_band
+from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-
-from .bands import AGE_BANDS, age_band
-from .filenames import GENDERS
 
 
 def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 1000) -> pd.Series:

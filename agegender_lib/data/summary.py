@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .faceset import FaceSet
+from agegender_lib.data.faceset import FaceSet
 
 RENDERED_NOTE = "rendered stand-in faces, not photographs"
 

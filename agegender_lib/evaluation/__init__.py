@@ -1,22 +1,31 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
-from agegender_lib.runs import Run, read_run
-
-from .abstention import age_abstention, gender_abstention
-from .age_distributions import age_spread
-from .age_intervals import age_coverage
-from .baselines import baselines, beside_original, constant_predictions, headline, original_report
-from .calibration import calibration_summary, expected_calibration_error, reliability, temperature_scaled
-from .conflict import gradient_cosines, gradient_depth, mean_cosine
-from .costs import fluctuation, training_costs, training_facts
-from .cross_validation import cross_validation_table, fold_spread, held_out
-from .ensembles import average_seeds, averaged, compare_averages
-from .gaps import GAP_GROUPINGS, gaps, gaps_of
-from .groups import errors_by, running_median, worst
-from .label_noise import errors_on_duplicates, label_noise
-from .metrics import compare, compare_all, confusion, summarise
-from .robustness import robustness_summary, robustness_table
-from .saliency import (
+from agegender_lib.evaluation.abstention import age_abstention, gender_abstention
+from agegender_lib.evaluation.age_distributions import age_spread
+from agegender_lib.evaluation.age_intervals import age_coverage
+from agegender_lib.evaluation.baselines import (
+    baselines,
+    beside_original,
+    constant_predictions,
+    headline,
+    original_report,
+)
+from agegender_lib.evaluation.calibration import (
+    calibration_summary,
+    expected_calibration_error,
+    reliability,
+    temperature_scaled,
+)
+from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, mean_cosine
+from agegender_lib.evaluation.costs import fluctuation, training_costs, training_facts
+from agegender_lib.evaluation.cross_validation import cross_validation_table, fold_spread, held_out
+from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
+from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of
+from agegender_lib.evaluation.groups import errors_by, running_median, worst
+from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noise
+from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
+from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
+from agegender_lib.evaluation.saliency import (
     mean_faces,
     mean_maps,
     randomisation_check,
@@ -25,6 +34,12 @@ from .saliency import (
     saliency_examples,
     sample_faces,
 )
-from .seeds import seed_spread
-from .studies import compare_choices, read_trainings, training_table
-from .surprising import most_surprising, planted_errors, surprising_labels, wrong_genders
+from agegender_lib.evaluation.seeds import seed_spread
+from agegender_lib.evaluation.studies import compare_choices, read_trainings, training_table
+from agegender_lib.evaluation.surprising import (
+    most_surprising,
+    planted_errors,
+    surprising_labels,
+    wrong_genders,
+)
+from agegender_lib.runs import Run, read_run

@@ -1,8 +1,7 @@
 """Widgets for notebooks: exploring the faces, and reading one's own photo; the curves of any trainings."""
 
+from agegender_lib.lab.explorer import Explorer, contact_sheet
+from agegender_lib.lab.face_table import Filter, face_table, select
+from agegender_lib.lab.photo_page import PhotoPage
+from agegender_lib.lab.trainings import find_trainings, learning_curves
 from agegender_lib.runs import find_runs
-
-from .explorer import Explorer, contact_sheet
-from .face_table import Filter, face_table, select
-from .photo_page import PhotoPage
-from .trainings import find_trainings, learning_curves

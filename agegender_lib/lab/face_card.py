@@ -7,9 +7,8 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
+from agegender_lib.lab.shown import encoded
 from agegender_lib.plots.saliency import overlay
-
-from .shown import encoded
 
 #: What a card can show of a face, by what its buttons say.
 LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}

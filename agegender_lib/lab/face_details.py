@@ -10,11 +10,10 @@ import pandas as pd
 from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
-
-from .attention import Attention, attention_figure
-from .face_table import LEVEL, SPLITS, of
-from .gallery import Gallery
-from .shown import data_uri
+from agegender_lib.lab.attention import Attention, attention_figure
+from agegender_lib.lab.face_table import LEVEL, SPLITS, of
+from agegender_lib.lab.gallery import Gallery
+from agegender_lib.lab.shown import data_uri
 
 TASKS = ("age", "gender")
 _MOST_COPIES = 8

@@ -7,8 +7,15 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data import GENDERS, RACES
-
-from .face_table import DUPLICATES, GENDER_ANSWERS, ORDERS, ORDERS_OF_ANSWERS, SPLITS, Filter, of
+from agegender_lib.lab.face_table import (
+    DUPLICATES,
+    GENDER_ANSWERS,
+    ORDERS,
+    ORDERS_OF_ANSWERS,
+    SPLITS,
+    Filter,
+    of,
+)
 
 _WIDE = {"description_width": "initial"}
 

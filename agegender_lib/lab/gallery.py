@@ -6,7 +6,7 @@ from itertools import count
 import ipywidgets as widgets
 import numpy as np
 
-from .shown import data_uri, invisible
+from agegender_lib.lab.shown import data_uri, invisible
 
 _NUMBERS = count()
 CHOSEN = "agegender-chosen"

@@ -11,9 +11,8 @@ from matplotlib.cbook import get_sample_data
 
 from agegender_lib import photos, plots
 from agegender_lib.errors import InputError
-
-from .face_card import face_card
-from .shown import InWords, styles
+from agegender_lib.lab.face_card import face_card
+from agegender_lib.lab.shown import InWords, styles
 
 if TYPE_CHECKING:
     from agegender_lib.photos import PhotoReader

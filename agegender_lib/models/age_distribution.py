@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from .flat import flat, walk
-from .heads import AGES
+from agegender_lib.models.flat import flat, walk
+from agegender_lib.models.heads import AGES
 
 
 def age_distribution(model: keras.Model) -> keras.Model | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from . import face_weights, preprocessing
+from agegender_lib.models import face_weights, preprocessing
 
 
 @dataclass(frozen=True)

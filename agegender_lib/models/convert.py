@@ -11,9 +11,8 @@ import numpy as np
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
-
-from .saving import load_model, save_model
-from .weights import reason
+from agegender_lib.models.saving import load_model, save_model
+from agegender_lib.models.weights import reason
 
 #: Most that answers may differ by: years, and of P(female).
 MOST_YEARS, MOST_P_FEMALE = 0.001, 0.0001

@@ -7,8 +7,8 @@ import keras
 import pandas as pd
 from keras import layers
 
-from .backbones import BACKBONES, stages_of
-from .heads import AGES
+from agegender_lib.models.backbones import BACKBONES, stages_of
+from agegender_lib.models.heads import AGES
 
 _NAMES = {
     "BatchNormalization": "BatchNorm",

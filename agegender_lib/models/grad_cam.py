@@ -10,10 +10,9 @@ import numpy as np
 from keras import layers, ops
 
 from agegender_lib.errors import InputError
-
-from .flat import flat, walk
-from .heads import ARITHMETIC
-from .predict import in_batches
+from agegender_lib.models.flat import flat, walk
+from agegender_lib.models.heads import ARITHMETIC
+from agegender_lib.models.predict import in_batches
 
 TASKS = ("age", "gender")
 SIDE = 128

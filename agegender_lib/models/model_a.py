@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from .heads import age_output, gender_output
-from .preprocessing import resized
+from agegender_lib.models.heads import age_output, gender_output
+from agegender_lib.models.preprocessing import resized
 
 IMAGE_SHAPE = (128, 128, 3)
 

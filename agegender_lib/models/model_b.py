@@ -7,11 +7,10 @@ import keras
 from keras import layers
 
 from agegender_lib.errors import InputError
-
-from .backbones import BACKBONES, backbone_in, build_backbone, stages_of
-from .heads import age_output, gender_output
-from .model_a import IMAGE_SHAPE
-from .preprocessing import resized
+from agegender_lib.models.backbones import BACKBONES, backbone_in, build_backbone, stages_of
+from agegender_lib.models.heads import age_output, gender_output
+from agegender_lib.models.model_a import IMAGE_SHAPE
+from agegender_lib.models.preprocessing import resized
 
 #: Of ModelB, unless its settings name another.
 BACKBONE = "inception_v3"

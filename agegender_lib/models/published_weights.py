@@ -9,10 +9,9 @@ import pandas as pd
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of
+from agegender_lib.models.flat import weights_in_flat
+from agegender_lib.models.saving import load_model
 from agegender_lib.runs import read_run
-
-from .flat import weights_in_flat
-from .saving import load_model
 
 #: The published model that has a backbone.
 _FILES = {"inception_v3": "age_gender_B.keras", "mobilenet_vggface2": "age_gender_F.keras"}

@@ -17,9 +17,8 @@ import numpy as np
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
-
-from .flat import keras_2_config, portable_config, rebuilt, with_one_input
-from .weights import reason
+from agegender_lib.models.flat import keras_2_config, portable_config, rebuilt, with_one_input
+from agegender_lib.models.weights import reason
 
 #: Input and outputs of every model of this project.
 CONTRACT = (None, 128, 128, 3), ["gender_output", "age_output"], [(None, 1), (None, 1)]

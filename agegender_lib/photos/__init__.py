@@ -1,10 +1,10 @@
 """Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
 
-from .detector import FaceDetector, Found
-from .detour import detour_summary, held_out_detour
-from .intervals import write_corrections
-from .pictures import SUFFIXES, open_picture
-from .reader import DEFAULT_MODEL, Photo, PhotoReader
+from agegender_lib.photos.detector import FaceDetector, Found
+from agegender_lib.photos.detour import detour_summary, held_out_detour
+from agegender_lib.photos.intervals import write_corrections
+from agegender_lib.photos.pictures import SUFFIXES, open_picture
+from agegender_lib.photos.reader import DEFAULT_MODEL, Photo, PhotoReader
 
 #: What the numbers must not be used for: said wherever they are shown, and in the model card.
 EXCLUDED_USES = (

@@ -11,10 +11,9 @@ from tqdm import tqdm
 from agegender_lib.data import FaceSet
 from agegender_lib.evaluation.bootstrap import estimates
 from agegender_lib.files import write_csv
+from agegender_lib.photos.framing import SIDE, corners, crop, inverse
+from agegender_lib.photos.reader import PhotoReader
 from agegender_lib.runs import MODEL, drawn_rows
-
-from .framing import SIDE, corners, crop, inverse
-from .reader import PhotoReader
 
 #: Width and height of the photos; pixels of them per pixel of a face, even in the logarithm; degrees, even.
 SIZES, SCALES, ROTATION = ((640, 480), (480, 640), (800, 600)), (0.5, 2.5), 30.0

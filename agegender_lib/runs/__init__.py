@@ -1,7 +1,7 @@
 """The run folder as a contract: its files and columns, reading, finding, and whose faces it was made from."""
 
-from .find import MADE_FROM, find_runs, model_file, model_name, published_runs, trained_runs
-from .folder import (
+from agegender_lib.runs.find import MADE_FROM, find_runs, model_file, model_name, published_runs, trained_runs
+from agegender_lib.runs.folder import (
     CONFIG,
     DISTRIBUTIONS,
     HISTORY,
@@ -16,6 +16,6 @@ from .folder import (
     finished,
     read_json,
 )
-from .held_out import drawn_rows, held_out_rows, read_distributions
-from .run import Run, read_run
-from .tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+from agegender_lib.runs.held_out import drawn_rows, held_out_rows, read_distributions
+from agegender_lib.runs.run import Run, read_run
+from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS

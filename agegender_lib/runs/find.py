@@ -6,8 +6,7 @@ from pathlib import Path
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-
-from .folder import CONFIG, METRICS, MODEL, check_run, read_json
+from agegender_lib.runs.folder import CONFIG, METRICS, MODEL, check_run, read_json
 
 #: In a report's results: what each notebook used, and which trainings it made.
 MADE_FROM = "made_from.json"

@@ -8,8 +8,7 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-
-from .folder import DISTRIBUTIONS, PREDICTIONS, check_same_faces, existing
+from agegender_lib.runs.folder import DISTRIBUTIONS, PREDICTIONS, check_same_faces, existing
 
 
 def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:

@@ -7,9 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from agegender_lib.errors import InputError
-
-from .folder import CONFIG, HISTORY, HOW_TO_MAKE, METRICS, PREDICTIONS, PROVENANCE, existing, read_json
-from .tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
+from agegender_lib.runs.folder import (
+    CONFIG,
+    HISTORY,
+    HOW_TO_MAKE,
+    METRICS,
+    PREDICTIONS,
+    PROVENANCE,
+    existing,
+    read_json,
+)
+from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """From a configuration to a run folder: losses, schedules, checkpoints, saving."""
 
 import agegender_lib.quiet  # before Keras
-
-from .config import Stage, TrainingConfig, configure
-from .network import build_network
-from .published import train_or_restore
-from .robustness import corrupted_predictions
-from .spread import age_distributions
-from .train import train
+from agegender_lib.training.config import Stage, TrainingConfig, configure
+from agegender_lib.training.network import build_network
+from agegender_lib.training.published import train_or_restore
+from agegender_lib.training.robustness import corrupted_predictions
+from agegender_lib.training.spread import age_distributions
+from agegender_lib.training.train import train

@@ -9,8 +9,7 @@ import numpy as np
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import replacing
-
-from .config import TrainingConfig
+from agegender_lib.training.config import TrainingConfig
 
 
 class State:

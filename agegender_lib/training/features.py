@@ -15,8 +15,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over, replacing
 from agegender_lib.lock import alone
-
-from .batches import Batches
+from agegender_lib.training.batches import Batches
 
 #: The last layer that both branches share; its output is what is kept.
 POOLED = "shared_pool_average"

@@ -10,16 +10,15 @@ from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
 from agegender_lib.models import set_trainable
 from agegender_lib.runs import HISTORY
-
-from .batches import Batches
-from .checkpoint import KeepState, State, stalled
-from .config import TrainingConfig
-from .features import FeatureBatches, backbone_features, heads_graph
-from .gradients import measure_of
-from .losses import targets
-from .network import compile_for
-from .optimizers import depth_rates
-from .progress import Progress
+from agegender_lib.training.batches import Batches
+from agegender_lib.training.checkpoint import KeepState, State, stalled
+from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.features import FeatureBatches, backbone_features, heads_graph
+from agegender_lib.training.gradients import measure_of
+from agegender_lib.training.losses import targets
+from agegender_lib.training.network import compile_for
+from agegender_lib.training.optimizers import depth_rates
+from agegender_lib.training.progress import Progress
 
 
 def fit(

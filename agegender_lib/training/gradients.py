@@ -13,10 +13,9 @@ import numpy as np
 from keras import layers, ops
 
 from agegender_lib.errors import InputError
-
-from .batches import Batches
-from .config import TrainingConfig
-from .losses import compile_arguments
+from agegender_lib.training.batches import Batches
+from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.losses import compile_arguments
 
 #: Layers that change units at random while training.
 NOISE = (layers.Dropout, layers.GaussianNoise)

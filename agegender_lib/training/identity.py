@@ -15,9 +15,8 @@ from agegender_lib.files import sha256_of
 from agegender_lib.models.model_b import BACKBONE
 from agegender_lib.models.published_weights import published_identity, seen_by_published
 from agegender_lib.runs import CONFIG, check_same_faces
-
-from .config import TrainingConfig
-from .network import weights_file
+from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.network import weights_file
 
 
 def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import numpy as np
 from keras import ops
 
 from agegender_lib.models.heads import AGES
-
-from .config import TrainingConfig
+from agegender_lib.training.config import TrainingConfig
 
 
 def age_distributions(ages: np.ndarray, sigma: tuple[float, float]) -> np.ndarray:

@@ -8,10 +8,9 @@ import keras
 
 from agegender_lib import models
 from agegender_lib.errors import InputError
-
-from .config import Stage, TrainingConfig
-from .losses import compile_arguments
-from .optimizers import build_optimizer, depth_rates
+from agegender_lib.training.config import Stage, TrainingConfig
+from agegender_lib.training.losses import compile_arguments
+from agegender_lib.training.optimizers import build_optimizer, depth_rates
 
 BUILDERS = {
     "model_a": models.build_model_a,

@@ -4,8 +4,7 @@ import keras
 from keras import ops
 
 from agegender_lib.models.backbones import backbone_in, stages_of
-
-from .config import Stage, TrainingConfig
+from agegender_lib.training.config import Stage, TrainingConfig
 
 
 def build_optimizer(

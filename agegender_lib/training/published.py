@@ -25,10 +25,9 @@ from agegender_lib.runs import (
     published_runs,
     read_json,
 )
-
-from .config import TrainingConfig
-from .identity import identity_of, name_of, training_name
-from .train import train
+from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.identity import identity_of, name_of, training_name
+from agegender_lib.training.train import train
 
 # What a model has to say again of the first faces before it is taken for the one that the tables describe.
 _COMPARED, _YEARS, _P_FEMALE = 32, 1e-3, 1e-4

@@ -16,11 +16,10 @@ from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.lock import ORPHANED, Busy
 from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
-
-from .config import TrainingConfig, configure
-from .identity import training_name
-from .network import build_network, check_stages
-from .train import train
+from agegender_lib.training.config import TrainingConfig, configure
+from agegender_lib.training.identity import training_name
+from agegender_lib.training.network import build_network, check_stages
+from agegender_lib.training.train import train
 
 RUNS = folders.RUNS / "ablations"
 KEPT = folders.REPORT / "results" / "ablations"

@@ -20,14 +20,20 @@ from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import average_members, load_model, predict
 from agegender_lib.models.saving import round_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
-
-from .checkpoint import State
-from .config import TrainingConfig
-from .features import answers_from_features
-from .fit import fit
-from .gradients import check_gradients
-from .identity import identity_of, name_of, origin_of, refuse_another
-from .network import build_network, check_stages, in_float32, network_to_save, precision, training_graph
+from agegender_lib.training.checkpoint import State
+from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.features import answers_from_features
+from agegender_lib.training.fit import fit
+from agegender_lib.training.gradients import check_gradients
+from agegender_lib.training.identity import identity_of, name_of, origin_of, refuse_another
+from agegender_lib.training.network import (
+    build_network,
+    check_stages,
+    in_float32,
+    network_to_save,
+    precision,
+    training_graph,
+)
 
 
 def train(

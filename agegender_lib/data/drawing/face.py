@@ -5,9 +5,9 @@ import cmath
 import numpy as np
 from PIL import Image, ImageFilter
 
-from . import hair, parts
-from .canvas import OVERSAMPLING, SIDE, Canvas, ellipse, mirrored, mix
-from .person import Person
+from agegender_lib.data.drawing import hair, parts
+from agegender_lib.data.drawing.canvas import OVERSAMPLING, SIDE, Canvas, ellipse, mirrored, mix
+from agegender_lib.data.drawing.person import Person
 
 
 def draw_face(age: int, gender: int, race: int, rng: np.random.Generator) -> Image.Image:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .canvas import WHITE, Canvas, curve, ellipse, mirrored, mix
-from .person import Person
+from agegender_lib.data.drawing.canvas import WHITE, Canvas, curve, ellipse, mirrored, mix
+from agegender_lib.data.drawing.person import Person
 
 _HANGING = ("long", "bob")
 

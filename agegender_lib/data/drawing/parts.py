@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .canvas import SIDE, WHITE, Canvas, ellipse, mirrored, mix
-from .person import Person
+from agegender_lib.data.drawing.canvas import SIDE, WHITE, Canvas, ellipse, mirrored, mix
+from agegender_lib.data.drawing.person import Person
 
 _SHADOW = (206, 162, 148)  # what a fold leaves of the light: multiplied with the skin
 _LASHES = (36, 26, 24)

@@ -6,7 +6,7 @@ Nothing here is a claim about people. Above all the race code only shifts ranges
 
 import numpy as np
 
-from .canvas import mix
+from agegender_lib.data.drawing.canvas import mix
 
 _SKINS = [(250, 224, 204), (238, 198, 168), (214, 164, 124), (166, 112, 78), (122, 80, 58), (86, 56, 44)]
 _HAIRS = [(30, 25, 26), (58, 41, 32), (98, 66, 44), (142, 100, 62), (206, 168, 108)]

@@ -10,11 +10,10 @@ import pandas as pd
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.runs import HISTORY
-
-from ..identity import training_name
-from ..train import train
-from .space import Space
-from .study import retry
+from agegender_lib.training.identity import training_name
+from agegender_lib.training.search.space import Space
+from agegender_lib.training.search.study import retry
+from agegender_lib.training.train import train
 
 # Years of age error that a percentage point of gender error is worth.
 YEARS_PER_POINT = 0.2

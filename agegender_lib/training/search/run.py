@@ -15,13 +15,19 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
-
-from ..config import check_number
-from ..identity import training_name
-from ..train import split_as_configured
-from .objective import Objective
-from .space import SPACE, Space, read_space, rounded
-from .study import SILENT_INTERVALS, about, agree, database, database_file, open_study
+from agegender_lib.training.config import check_number
+from agegender_lib.training.identity import training_name
+from agegender_lib.training.search.objective import Objective
+from agegender_lib.training.search.space import SPACE, Space, read_space, rounded
+from agegender_lib.training.search.study import (
+    SILENT_INTERVALS,
+    about,
+    agree,
+    database,
+    database_file,
+    open_study,
+)
+from agegender_lib.training.train import split_as_configured
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _PAUSE = 1.0

@@ -12,9 +12,8 @@ import optuna
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
-
-from ..config import TrainingConfig, check_number, configure
-from ..network import build_network, check_stages, training_graph
+from agegender_lib.training.config import TrainingConfig, check_number, configure
+from agegender_lib.training.network import build_network, check_stages, training_graph
 
 SPACE = folders.STUDIES / "search_space.yaml"
 

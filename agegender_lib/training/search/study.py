@@ -11,8 +11,7 @@ import sqlalchemy
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
-
-from .space import Space
+from agegender_lib.training.search.space import Space
 
 # A worker that says nothing for so many of its intervals is taken for dead.
 SILENT_INTERVALS = 4

@@ -12,11 +12,10 @@ from optuna.trial import TrialState
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-
-from .objective import VALUE_MEANING
-from .run import FINISHED, load_search, run_search, search_table
-from .space import read_space, space_file
-from .study import about, database_file, differing
+from agegender_lib.training.search.objective import VALUE_MEANING
+from agegender_lib.training.search.run import FINISHED, load_search, run_search, search_table
+from agegender_lib.training.search.space import read_space, space_file
+from agegender_lib.training.search.study import about, database_file, differing
 
 KEPT = folders.REPORT / "results" / "search"
 
