@@ -15,7 +15,7 @@ _TOLERANCE = 0.1
 def aligned(distributions: pd.DataFrame, predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """The distributions of the faces in a predictions table, in its order, checked to be the same model's.
 
-    ``distributions`` are as ``training.age_distributions`` returns them: a row per face, indexed by file, a column per
+    ``distributions`` are as ``inference.age_distributions`` returns them: a row per face, indexed by file, a column per
     age in years. Returned are the probabilities, float64 [n, ages], and the ages, float64 [ages].
     """
     missing = set(predictions["file"]) - set(distributions.index)

@@ -42,7 +42,7 @@ def age_coverage(
     halvings. It makes the intervals hold on average, not for every group of people. Where a distribution is as narrow
     as a year, as small children's are, an interval of whole years cannot hold as little as half.
 
-    ``distributions`` are as ``training.age_distributions`` returns them; None where the model has none: then there are
+    ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none: then there are
     only the intervals of constant width. The intervals are to hold the shares ``levels``.
 
     Returns

@@ -20,7 +20,7 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
 
     The change is paired: the same faces spoilt and clean, so that how hard a face is in itself drops out.
 
-    ``answers`` are as ``training.corrupted_predictions`` returns them.
+    ``answers`` are as ``inference.corrupted_predictions`` returns them.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
 def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
     """What each model loses to each corruption on average, and from which strength on it is harmed.
 
-    ``answers`` holds, by model, what ``training.corrupted_predictions`` returns.
+    ``answers`` holds, by model, what ``inference.corrupted_predictions`` returns.
 
     Returns
     -------

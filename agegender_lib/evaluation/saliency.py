@@ -1,8 +1,8 @@
 """Where models look: what Grad-CAM maps of many faces have in common, and whether random weights would show it as well.
 
 A saliency map is float [h, w] from 0; ``maps`` holds, for every (model, task), those of the faces of ``sampled``, as
-``models.grad_cams`` returns them, and ``random_maps`` the same of networks whose weights were drawn anew
-(``models.randomised``), once for each seed.
+``inference.grad_cams`` returns them, and ``random_maps`` the same of networks whose weights were drawn anew
+(``inference.randomised``), once for each seed.
 """
 
 import hashlib

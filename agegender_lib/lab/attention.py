@@ -33,7 +33,8 @@ class Attention:
 
     def load(self, name: str) -> None:
         """Load one of the models."""
-        from agegender_lib.models import explainer, load_model  # Keras takes seconds
+        from agegender_lib.inference import explainer  # Keras takes seconds
+        from agegender_lib.models import load_model
 
         self._explainers[name] = explainer(load_model(self.files[name]))
 

@@ -1,12 +1,10 @@
 """Builders that return plain Keras models: ModelA, ModelB, their heads, and the augmentation layer."""
 
 import agegender_lib.quiet  # before Keras
-from agegender_lib.models.age_distribution import age_distribution
 from agegender_lib.models.augmentation import FaceAugmentation
 from agegender_lib.models.backbones import BACKBONES, stages_of
 from agegender_lib.models.convert import convert
 from agegender_lib.models.describe import describe, sides
-from agegender_lib.models.grad_cam import explainer, grad_cam, grad_cams, randomised
 from agegender_lib.models.heads import average_flips, average_members
 from agegender_lib.models.model_a import build_model_a
 from agegender_lib.models.model_b import build_model_b, set_trainable

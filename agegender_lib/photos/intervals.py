@@ -32,9 +32,9 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
     outwards; of one without, the years added on both sides of every age: see ``evaluation.age_intervals``. It makes
     intervals hold the age of 80 % of faces like the held-out ones, not of 80 % in every group of people.
     """
+    from agegender_lib.inference import age_distributions  # Keras takes seconds to import
     from agegender_lib.models import load_model
     from agegender_lib.runs import read_run
-    from agegender_lib.training import age_distributions  # Keras takes seconds to import
 
     predictions = read_run(run_folder).validation
     kind, change = correction(predictions, age_distributions(run_folder, faces))
@@ -53,7 +53,7 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
 def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) -> tuple[str, float]:
     """What makes the 80 % intervals of held-out faces hold 80 % of the ages: its kind, and a factor or years.
 
-    ``distributions`` are as ``training.age_distributions`` returns them; None where the model has none.
+    ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none.
     """
     age = predictions["age"].to_numpy(np.float64)
     if distributions is None:

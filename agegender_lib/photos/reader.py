@@ -64,8 +64,8 @@ class PhotoReader:
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, detector: FaceDetector | None = None):
         # Keras takes seconds to import
+        from agegender_lib.inference.age_distributions import with_age_distribution
         from agegender_lib.models import load_model
-        from agegender_lib.models.age_distribution import with_age_distribution
 
         self.model = load_model(model)
         self._detector = detector
@@ -108,13 +108,12 @@ class PhotoReader:
                 yield source, next(photos) if isinstance(one, Photo) else one
 
     def attention(self, photo: Photo, task: str = "age") -> np.ndarray:
-        """Where on each face the model finds its answer to "age" or "gender", by Grad-CAM; see ``models.grad_cam``.
+        """Where on each face the model finds its answer to "age" or "gender", by Grad-CAM; see ``inference.grad_cam``.
 
         float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
         photo; the first face of all takes some seconds.
         """
-        from agegender_lib.models import explainer
-        from agegender_lib.models.grad_cam import TASKS
+        from agegender_lib.inference.grad_cam import TASKS, explainer
 
         if not photo._attention:
             if len(photo.crops) and self._explained is None:

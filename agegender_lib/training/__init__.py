@@ -4,6 +4,4 @@ import agegender_lib.quiet  # before Keras
 from agegender_lib.training.config import Stage, TrainingConfig, configure
 from agegender_lib.training.network import build_network
 from agegender_lib.training.published import train_or_restore
-from agegender_lib.training.robustness import corrupted_predictions
-from agegender_lib.training.spread import age_distributions
 from agegender_lib.training.train import train

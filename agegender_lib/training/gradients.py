@@ -2,7 +2,7 @@
 
 A positive cosine means that a step for the age is also a step for the gender; a negative one that it undoes part
 of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782). Keras has no gradients of its own: this
-module and models/grad_cam.py know TensorFlow.
+module and inference/grad_cam.py know TensorFlow.
 """
 
 import re

@@ -187,7 +187,7 @@ def test_answers_that_cannot_be_compared_are_refused():
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """A run folder of 20 faces, 12 of them held out, and a fake model that reads the mean grey level as the age."""
-    from agegender_lib.training import robustness
+    from agegender_lib.inference import robustness
 
     images = np.stack([np.asarray(picture(seed)) for seed in range(20)])
     table = pd.DataFrame({"file": [f"{n}.jpg" for n in range(20)], "age": range(20), "gender": 0, "race": 1})

@@ -6,8 +6,9 @@ from explorer_tools import faces_of, write_run
 from model_tools import lived_in
 
 from agegender_lib.evaluation import relative_maps
+from agegender_lib.inference import grad_cams
 from agegender_lib.lab import Explorer, attention
-from agegender_lib.models import build_model_a, grad_cams
+from agegender_lib.models import build_model_a
 from agegender_lib.plots.saliency import overlay
 
 

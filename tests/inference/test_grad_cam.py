@@ -6,14 +6,8 @@ import pytest
 from keras import layers
 
 from agegender_lib.errors import InputError
-from agegender_lib.models import (
-    average_flips,
-    average_members,
-    build_model_a,
-    grad_cam,
-    grad_cams,
-    randomised,
-)
+from agegender_lib.inference import grad_cam, grad_cams, randomised
+from agegender_lib.models import average_flips, average_members, build_model_a
 from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import age_output, gender_output
 from agegender_lib.models.preprocessing import resized

@@ -12,17 +12,10 @@ from tiny_faces import picture
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.models import (
-    age_distribution,
-    average_flips,
-    average_members,
-    build_model_a,
-    load_model,
-    predict,
-)
+from agegender_lib.inference import age_distribution, age_distributions
+from agegender_lib.models import average_flips, average_members, build_model_a, load_model, predict
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, save_model
-from agegender_lib.training import age_distributions
 
 FACES = np.stack([np.asarray(picture(seed)) for seed in range(6)])
 FLOATS = FACES.astype("float32") / 255
