@@ -1,8 +1,8 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
-from agegender_lib.evaluation.abstention import age_abstention, gender_abstention
-from agegender_lib.evaluation.age_distributions import age_spread
-from agegender_lib.evaluation.age_intervals import age_coverage
+from agegender_lib.evaluation.ablations.ensembles import average_seeds, averaged, compare_averages
+from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
+from agegender_lib.evaluation.ablations.studies import compare_choices, read_trainings, training_table
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
@@ -10,20 +10,18 @@ from agegender_lib.evaluation.baselines import (
     headline,
     original_report,
 )
-from agegender_lib.evaluation.calibration import (
-    calibration_summary,
-    expected_calibration_error,
-    reliability,
-    temperature_scaled,
+from agegender_lib.evaluation.comparison import compare, compare_all
+from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
+from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
+from agegender_lib.evaluation.fairness.subgroups import errors_by, running_median, worst
+from agegender_lib.evaluation.labels.label_errors import (
+    most_surprising,
+    planted_errors,
+    surprising_labels,
+    wrong_genders,
 )
-from agegender_lib.evaluation.conflict import gradient_cosines, gradient_depth, mean_cosine
-from agegender_lib.evaluation.costs import fluctuation, training_costs, training_facts
-from agegender_lib.evaluation.cross_validation import cross_validation_table, fold_spread, held_out
-from agegender_lib.evaluation.ensembles import average_seeds, averaged, compare_averages
-from agegender_lib.evaluation.gaps import GAP_GROUPINGS, gaps, gaps_of
-from agegender_lib.evaluation.groups import errors_by, running_median, worst
-from agegender_lib.evaluation.label_noise import errors_on_duplicates, label_noise
-from agegender_lib.evaluation.metrics import compare, compare_all, confusion, summarise
+from agegender_lib.evaluation.labels.label_noise import errors_on_duplicates, label_noise
+from agegender_lib.evaluation.metrics import confusion, summarise
 from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
 from agegender_lib.evaluation.saliency import (
     mean_faces,
@@ -34,12 +32,15 @@ from agegender_lib.evaluation.saliency import (
     saliency_examples,
     sample_faces,
 )
-from agegender_lib.evaluation.seeds import seed_spread
-from agegender_lib.evaluation.studies import compare_choices, read_trainings, training_table
-from agegender_lib.evaluation.surprising import (
-    most_surprising,
-    planted_errors,
-    surprising_labels,
-    wrong_genders,
+from agegender_lib.evaluation.statistics.cross_validation import cross_validation_table, fold_spread, held_out
+from agegender_lib.evaluation.statistics.seed_variance import seed_spread
+from agegender_lib.evaluation.uncertainty.age_distributions import age_spread
+from agegender_lib.evaluation.uncertainty.calibration import (
+    calibration_summary,
+    expected_calibration_error,
+    reliability,
+    temperature_scaled,
 )
+from agegender_lib.evaluation.uncertainty.prediction_intervals import age_coverage
+from agegender_lib.evaluation.uncertainty.selective_prediction import age_abstention, gender_abstention
 from agegender_lib.runs import Run, read_run

@@ -7,7 +7,7 @@ import pandas as pd
 
 from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import Estimate, estimates
+from agegender_lib.evaluation.statistics.bootstrap import Estimate, estimates
 from agegender_lib.evaluation.tables import scores
 
 ALL = "all"

@@ -14,7 +14,7 @@ import pandas as pd
 from agegender_lib.data.bands import AGE_BANDS, age_band
 from agegender_lib.data.regions import region_masks
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import estimates, mean_of
+from agegender_lib.evaluation.statistics.bootstrap import estimates, mean_of
 from agegender_lib.evaluation.tables import check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
 

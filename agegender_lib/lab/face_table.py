@@ -11,9 +11,9 @@ from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.filenames import OLDEST
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import surprising_labels
-from agegender_lib.evaluation.age_distributions import aligned
-from agegender_lib.evaluation.age_intervals import central
 from agegender_lib.evaluation.tables import scores
+from agegender_lib.evaluation.uncertainty.age_distributions import aligned
+from agegender_lib.evaluation.uncertainty.prediction_intervals import central
 from agegender_lib.runs import check_same_faces, read_distributions, read_run
 
 LEVEL = 0.8  # of the intervals of the age

@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
-from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.files import write_csv
 from agegender_lib.photos.framing import SIDE, corners, crop, inverse
 from agegender_lib.photos.reader import PhotoReader

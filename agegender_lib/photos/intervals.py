@@ -13,8 +13,14 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.age_distributions import aligned
-from agegender_lib.evaluation.age_intervals import Bounds, central, changed, needed, nonconformity
+from agegender_lib.evaluation.uncertainty.age_distributions import aligned
+from agegender_lib.evaluation.uncertainty.prediction_intervals import (
+    Bounds,
+    central,
+    changed,
+    needed,
+    nonconformity,
+)
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
@@ -29,8 +35,9 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
     """Find the correction on a run's held-out faces, and keep it beside the model file that is given away.
 
     Of a model with distributions over ages, the factor by which each interval is widened or narrowed from its median
-    outwards; of one without, the years added on both sides of every age: see ``evaluation.age_intervals``. It makes
-    intervals hold the age of 80 % of faces like the held-out ones, not of 80 % in every group of people.
+    outwards; of one without, the years added on both sides of every age: see
+    ``evaluation.uncertainty.prediction_intervals``. It makes intervals hold the age of 80 % of faces
+    like the held-out ones, not of 80 % in every group of people.
     """
     from agegender_lib.inference import age_distributions  # Keras takes seconds to import
     from agegender_lib.models import load_model

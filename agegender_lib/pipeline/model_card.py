@@ -8,7 +8,7 @@ from pathlib import Path
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
-from agegender_lib.evaluation.groups import group_keys
+from agegender_lib.evaluation.fairness.subgroups import group_keys
 from agegender_lib.files import replacing
 from agegender_lib.photos import EXCLUDED_USES
 from agegender_lib.pipeline.export.formats import written

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from agegender_lib.evaluation.groups import GROUPINGS, SMALL
+from agegender_lib.evaluation.fairness.subgroups import GROUPINGS, SMALL
 from agegender_lib.plots import style
 
 # Measure: its words, its unit, its colours (darker is worse; for the bias both ways), and how a cell writes it.

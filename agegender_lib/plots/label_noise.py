@@ -14,7 +14,7 @@ def label_noise(pairs: pd.DataFrame, noise: pd.DataFrame, on_duplicates: pd.Data
     """The two ages of every photograph that was labelled twice, and the floor they imply beside a model's error.
 
     The floor's mark stands for normal noise, and the line through it is its 95 % interval; for noise of any kind the
-    floor lies between the two strokes. The tables are ``data.duplicate_pairs``, ``evaluation.label_noise`` and
+    floor lies between the two strokes. The tables are ``data.duplicate_pairs``, ``evaluation.labels.label_noise`` and
     ``evaluation.errors_on_duplicates``; without rows of the last the floor stands alone.
     """
     if pairs.empty or noise.empty:

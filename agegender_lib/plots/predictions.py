@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from agegender_lib.evaluation.groups import GROUPINGS, running_median
+from agegender_lib.evaluation.fairness.subgroups import GROUPINGS, running_median
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.plots import style
 

@@ -15,8 +15,8 @@ from agegender_lib.evaluation import (
     reliability,
     temperature_scaled,
 )
-from agegender_lib.evaluation.bootstrap import grouped_folds, units_of
-from agegender_lib.evaluation.calibration import temperature_of
+from agegender_lib.evaluation.statistics.bootstrap import grouped_folds, units_of
+from agegender_lib.evaluation.uncertainty.calibration import temperature_of
 
 
 def answers(temperature=1.0, count=2000, seed=0):

@@ -19,7 +19,7 @@ the duplicated photographs only, which are few and not a sample of all.
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs.tables import check_predictions
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.age_distributions import aligned, standard_deviation
-from agegender_lib.evaluation.bootstrap import Statistic, bootstrap, interval
+from agegender_lib.evaluation.statistics.bootstrap import Statistic, bootstrap, interval
 from agegender_lib.evaluation.tables import scores
+from agegender_lib.evaluation.uncertainty.age_distributions import aligned, standard_deviation
 from agegender_lib.runs.tables import check_predictions
 
 # Shares of the faces that are answered; below a tenth a curve is noise.

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.bootstrap import estimates
-from agegender_lib.evaluation.metrics import bootstrap_p
+from agegender_lib.evaluation.statistics.bootstrap import bootstrap_p, estimates
 from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs import Run, read_run
 from agegender_lib.runs.kept import RUNS, read_kept

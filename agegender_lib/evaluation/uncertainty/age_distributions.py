@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import Statistic, estimates, mean_of
+from agegender_lib.evaluation.statistics.bootstrap import Statistic, estimates, mean_of
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 

@@ -13,8 +13,8 @@ from agegender_lib.evaluation import (
     age_spread,
     gender_abstention,
 )
-from agegender_lib.evaluation.age_distributions import standard_deviation
-from agegender_lib.evaluation.age_intervals import needed
+from agegender_lib.evaluation.uncertainty.age_distributions import standard_deviation
+from agegender_lib.evaluation.uncertainty.prediction_intervals import needed
 
 AGES = np.arange(117)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import AGE_BANDS, age_band
-from agegender_lib.evaluation.age_distributions import aligned, quantiles
-from agegender_lib.evaluation.bootstrap import estimates, grouped_folds
-from agegender_lib.evaluation.groups import SMALL
+from agegender_lib.evaluation.fairness.subgroups import SMALL
+from agegender_lib.evaluation.statistics.bootstrap import estimates, grouped_folds
+from agegender_lib.evaluation.uncertainty.age_distributions import aligned, quantiles
 from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)

@@ -8,7 +8,7 @@ import pandas as pd
 from agegender_lib.data.bands import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 

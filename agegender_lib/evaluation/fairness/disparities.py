@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import age_band
-from agegender_lib.evaluation.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
-from agegender_lib.evaluation.groups import SMALL, YOUNG, group_keys
+from agegender_lib.evaluation.fairness.subgroups import SMALL, YOUNG, group_keys
+from agegender_lib.evaluation.statistics.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import Statistic, estimates, interval
+from agegender_lib.evaluation.statistics.bootstrap import Statistic, estimates, interval
 from agegender_lib.runs.tables import check_predictions
 
 TASKS = ("age", "gender")

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from agegender_lib.evaluation.bootstrap import LEVEL
 from agegender_lib.evaluation.metrics import summarise
+from agegender_lib.evaluation.statistics.bootstrap import LEVEL
 from agegender_lib.evaluation.tables import check_same_images
 from agegender_lib.runs import Run
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.metrics import compare
+from agegender_lib.evaluation.comparison import compare
 from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs import Run
 

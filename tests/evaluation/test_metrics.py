@@ -21,8 +21,8 @@ from agegender_lib.evaluation import (
     running_median,
     summarise,
 )
-from agegender_lib.evaluation import bootstrap as bootstrapping
-from agegender_lib.evaluation.bootstrap import auc_of, mean_of, median_of
+from agegender_lib.evaluation.statistics import bootstrap as bootstrapping
+from agegender_lib.evaluation.statistics.bootstrap import auc_of, mean_of, median_of
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from agegender_lib.evaluation.bootstrap import (
+from agegender_lib.evaluation.statistics.bootstrap import (
     LEVEL,
     estimates,
     grouped_folds,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.bootstrap import estimates
+from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs import Run
 from agegender_lib.runs.tables import PREDICTION_COLUMNS

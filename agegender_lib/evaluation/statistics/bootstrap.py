@@ -107,6 +107,12 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def bootstrap_p(draws: np.ndarray) -> float:
+    """Two-sided p value: twice the share of resamples on the other side of zero, never exactly 0."""
+    tail = min((draws <= 0).sum(), (draws >= 0).sum())
+    return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
+
+
 class Estimate(NamedTuple):
     """A value with its 95 % interval, and the bootstrap's draws that it comes from, float64 [resamples]."""
 

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import errors_by, gaps
-from agegender_lib.evaluation.bootstrap import shuffled_blocks
+from agegender_lib.evaluation.statistics.bootstrap import shuffled_blocks
 
 
 def shuffled(*given, **options):

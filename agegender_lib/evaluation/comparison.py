@@ -1,0 +1,62 @@
+"""Whether one model is better than another on the same images."""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation.statistics.bootstrap import bootstrap_p, estimates
+from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
+from agegender_lib.runs.tables import check_predictions
+
+
+def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+    """Is model b better than model a on the same images? A paired comparison.
+
+    Pairing removes what is hard about the images themselves, and so finds differences that two separate
+    intervals hide. The age test is a paired bootstrap over duplicate groups; the gender test is McNemar's exact
+    one on the images that only one model gets right (Dietterich 1998).
+
+    Returns
+    -------
+    DataFrame
+        Rows ``age_mae`` (years) and ``gender_accuracy``. Columns: ``metric, a, b, difference`` (b minus a),
+        ``low, high`` (95 %), ``p, test, a_better, b_better`` (images on which that model has the smaller age error, or
+        alone names the right gender) and ``n``.
+    """
+    check_predictions(predictions_a)
+    check_predictions(predictions_b)
+    a, b = predictions_a.set_index("file"), predictions_b.set_index("file")
+    check_same_images(a, b)
+    b = b.loc[a.index]
+    if (a[["age", "gender"]] != b[["age", "gender"]]).any(axis=None):
+        raise InputError(
+            "The two predictions tables label the same files differently: train both on the same data."
+        )
+    of_a, of_b = scores(a)[[*MEASURES]], scores(b)[[*MEASURES]]
+    found = estimates(of_b - of_a, a["duplicate_group"], resamples)
+    less, more = (of_a < of_b).sum(), (of_a > of_b).sum()
+    only_a, only_b = int(more["gender_accuracy"]), int(less["gender_accuracy"])
+    mcnemar = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    p = bootstrap_p(found["age_mae"].draws)
+    # of both, on how many images alone it is better
+    tests = {
+        "age_mae": (p, "paired bootstrap", int(less["age_mae"]), int(more["age_mae"])),
+        "gender_accuracy": (float(mcnemar), "exact McNemar", only_a, only_b),
+    }
+    rows = [
+        (name, of_a[name].mean(), of_b[name].mean(), *found[name][:3], *tests[name], len(a))
+        for name in MEASURES
+    ]
+    columns = ["metric", "a", "b", "difference", "low", "high", "p", "test", "a_better", "b_better", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compare_all(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """:func:`compare`'s rows of every model ``first`` (a) against every later one, ``second`` (b), by name."""
+    pairs = combinations(predictions, 2)
+    tables = {pair: compare(*(predictions[name] for name in pair)) for pair in pairs}
+    table = pd.concat(tables, names=["first", "second"])
+    return table.reset_index(["first", "second"]).reset_index(drop=True)

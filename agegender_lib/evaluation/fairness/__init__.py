@@ -1,0 +1,1 @@
+"""Metrics by subgroup, and how far subgroups lie apart."""

@@ -1,0 +1,1 @@
+"""What the labels allow: their noise, and which of them look wrong."""

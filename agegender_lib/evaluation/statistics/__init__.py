@@ -1,0 +1,1 @@
+"""Intervals and tests that keep near-duplicates together; folds and seeds."""

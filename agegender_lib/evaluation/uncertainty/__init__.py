@@ -1,0 +1,1 @@
+"""How sure a model may be: calibration, age distributions, prediction intervals, selective prediction."""
