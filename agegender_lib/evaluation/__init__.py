@@ -34,13 +34,13 @@ from agegender_lib.evaluation.saliency import (
 )
 from agegender_lib.evaluation.statistics.cross_validation import cross_validation_table, fold_spread, held_out
 from agegender_lib.evaluation.statistics.seed_variance import seed_spread
-from agegender_lib.evaluation.uncertainty.age_distributions import age_spread
+from agegender_lib.evaluation.uncertainty.age_distributions import age_dispersion
 from agegender_lib.evaluation.uncertainty.calibration import (
     calibration_summary,
     expected_calibration_error,
     reliability,
     temperature_scaled,
 )
-from agegender_lib.evaluation.uncertainty.prediction_intervals import age_coverage
-from agegender_lib.evaluation.uncertainty.selective_prediction import age_abstention, gender_abstention
+from agegender_lib.evaluation.uncertainty.prediction_intervals import empirical_coverage
+from agegender_lib.evaluation.uncertainty.selective_prediction import age_risk_coverage, gender_risk_coverage
 from agegender_lib.runs import Run, read_run

@@ -13,17 +13,19 @@ import pandas as pd
 
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
+from agegender_lib.evaluation.uncertainty import prediction_intervals as conformal
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned
 from agegender_lib.evaluation.uncertainty.prediction_intervals import (
+    ABSOLUTE_RESIDUAL,
+    CORRECTIONS,
+    CQR_M,
     Bounds,
-    central,
-    changed,
-    needed,
-    nonconformity,
 )
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
+# What the corrections were called before.
+_FORMER = {"stretched": CQR_M, "constant": ABSOLUTE_RESIDUAL}
 
 
 def corrections_file(model_file: str | Path) -> Path:
@@ -64,11 +66,11 @@ def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) ->
     """
     age = predictions["age"].to_numpy(np.float64)
     if distributions is None:
-        kind, middle = "constant", predictions["age_predicted"].to_numpy(np.float64)
+        kind, middle = ABSOLUTE_RESIDUAL, predictions["age_predicted"].to_numpy(np.float64)
         bounds = Bounds(middle, middle, middle)
     else:
-        kind, bounds = "stretched", central(*aligned(distributions, predictions), LEVEL)
-    change = needed(nonconformity(kind, bounds, age), LEVEL)
+        kind, bounds = CQR_M, conformal.central_intervals(*aligned(distributions, predictions), LEVEL)
+    change = conformal.conformal_quantile(conformal.nonconformity(kind, bounds, age), LEVEL)
     if not np.isfinite(change):
         raise InputError(
             f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least"
@@ -83,8 +85,9 @@ def read_corrections(model_file: str | Path, model) -> dict | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        found["correction"] = _FORMER.get(found["correction"], found["correction"])
         fits = found["weights"] == weights_digest(model)
-        whole = found["correction"] in ("stretched", "constant") and float(found["change"]) >= 0
+        whole = found["correction"] in CORRECTIONS and float(found["change"]) >= 0
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{path} cannot be read ({error!r}): delete it or make the report again") from None
     if not whole:
@@ -105,13 +108,13 @@ def intervals(
     if distributions is not None:
         values = np.clip(np.asarray(distributions, np.float64), 0, None)
         values = values / values.sum(axis=1, keepdims=True)
-        bounds = central(values, np.arange(values.shape[1]), LEVEL)
+        bounds = conformal.central_intervals(values, np.arange(values.shape[1]), LEVEL)
     elif found is not None:
         bounds = Bounds(age, age, age)
     else:
         return np.full(len(age), np.nan), np.full(len(age), np.nan)
-    if found is not None and (distributions is not None) == (found["correction"] == "stretched"):
-        bounds = changed(found["correction"], bounds, found["change"])
+    if found is not None and (distributions is not None) == (found["correction"] == CQR_M):
+        bounds = conformal.apply_correction(found["correction"], bounds, found["change"])
     # the age is the distribution's mean and may lie outside a narrow interval around its median
     return np.minimum(np.maximum(bounds.low, 0), age), np.maximum(bounds.high, age)
 

@@ -2,10 +2,10 @@
 
 from agegender_lib.plots.architecture import draw_architecture
 from agegender_lib.plots.calibration import (
-    abstention_curves,
     coverage_by_age,
     interval_coverage,
     reliability_diagrams,
+    risk_coverage_curves,
 )
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves, overlaid_curves

@@ -1,4 +1,4 @@
-"""How sure models are: whether probabilities and intervals mean what they say, and what silence gains."""
+"""How sure models are: calibration, prediction intervals, selective prediction."""
 
 from collections.abc import Mapping
 
@@ -59,8 +59,8 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """How often intervals hold the labelled age, and how wide they are, as predicted (hollow) and corrected.
 
-    A dashed line marks how often they are to hold it. Whiskers are 95 % intervals. The correction shown is the stretch,
-    and for models without distributions the constant width. ``tables`` holds each model's ``evaluation.age_coverage``.
+    A dashed line marks how often they are to hold it. Whiskers are 95 % intervals. The correction shown is CQR-m,
+    and without distributions the absolute residual's. ``tables`` holds each model's ``evaluation.empirical_coverage``.
     """
     looks = style.look_of(tables)
     whole = {name: table[table["by"] == "all"] for name, table in tables.items()}
@@ -105,7 +105,7 @@ def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for offset, (name, table) in zip(style.spread(len(tables), 0.2), tables.items(), strict=True):
             own = table[(table["by"] == by) & (table["level"] == _LEVEL)]
             for row in own[own["interval"] == _corrected(table)].itertuples():
-                colour = style.COLOURS["faint"] if row.small else looks[name][0]
+                colour = style.COLOURS["faint"] if row.low_support else looks[name][0]
                 look, y = (colour, looks[name][1]), bands.index(row.group) + offset
                 style.whisker(ax, style.ends_of(row, "coverage"), y, look, **_DOT)
         ax.set(title=title, xlabel=f"{style.percent(_LEVEL)} intervals that hold the age")
@@ -113,16 +113,16 @@ def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
     style.name_rows(axes, bands)
     axes[0].set_ylabel("age band (years)")
     few = Line2D([], [], color=style.COLOURS["faint"], marker="o", label="fewer than 30 faces")
-    style.legend(figure, looks, *([few] if pd.concat(tables.values())["small"].any() else []))
+    style.legend(figure, looks, *([few] if pd.concat(tables.values())["low_support"].any() else []))
     return figure
 
 
 @style.styled
-def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd.DataFrame]) -> Figure:
-    """What is left of the error when a model answers only the faces it is surest of, with 95 % bands.
+def risk_coverage_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd.DataFrame]) -> Figure:
+    """Risk-coverage curves: the error over the faces that a model is surest of, with 95 % bands.
 
-    Dotted: silent at random. Thin: silent where the true error is largest, which nothing can beat. ``ages`` and
-    ``genders`` hold each model's ``evaluation.age_abstention`` and ``gender_abstention``.
+    Dotted: random rejection. Thin: an oracle rejects the largest true errors, which nothing can beat. ``ages`` and
+    ``genders`` hold each model's ``evaluation.age_risk_coverage`` and ``gender_risk_coverage``.
     """
     looks = style.look_of({**genders, **ages})
     figure = style.new_figure(height_cm=7.6)
@@ -130,22 +130,22 @@ def abstention_curves(ages: Mapping[str, pd.DataFrame], genders: Mapping[str, pd
     for ax, tables, measure in zip(axes, (ages, genders), ("age_mae", "gender_accuracy"), strict=True):
         for name, table in tables.items():
             colour, marker = looks[name]
-            share = table["answered"]
-            ax.fill_between(share, table["low"], table["high"], color=colour, alpha=0.15, lw=0)
-            ax.plot(share, table["best"], color=colour, lw=0.7)
-            ax.plot(share, table["random"], color=colour, lw=0.9, ls=":")
-            ax.plot(share, table["value"], color=colour, marker=marker, ms=3, label=name)
+            coverage = table["coverage"]
+            ax.fill_between(coverage, table["low"], table["high"], color=colour, alpha=0.15, lw=0)
+            ax.plot(coverage, table["oracle"], color=colour, lw=0.7)
+            ax.plot(coverage, table["random_rejection"], color=colour, lw=0.9, ls=":")
+            ax.plot(coverage, table["value"], color=colour, marker=marker, ms=3, label=name)
         title, unit = style.MEASURES[measure]
-        ax.set(title=title, xlabel="share of faces answered, the surest", ylabel=unit)
+        ax.set(title=title, xlabel="coverage (most confident faces)", ylabel=unit)
         ax.invert_xaxis()
         style.percent_axis(ax.xaxis)
     axes[0].set_ylim(bottom=0)
     style.percent_axis(axes[1].yaxis)
     neutral = style.COLOURS["neutral"]
-    at_random = Line2D([], [], color=neutral, lw=0.9, ls=":", label="silent at random")
-    style.legend(figure, looks, at_random, Line2D([], [], color=neutral, lw=0.7, label="best possible"))
+    at_random = Line2D([], [], color=neutral, lw=0.9, ls=":", label="random rejection")
+    style.legend(figure, looks, at_random, Line2D([], [], color=neutral, lw=0.7, label="oracle"))
     return figure
 
 
 def _corrected(table: pd.DataFrame) -> str:
-    return "stretched" if "stretched" in set(table["interval"]) else "constant"
+    return "cqr_m" if "cqr_m" in set(table["interval"]) else "absolute_residual"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from agegender_lib.evaluation.fairness.subgroups import GROUPINGS, SMALL
+from agegender_lib.evaluation.fairness.subgroups import GROUPINGS, LOW_SUPPORT
 from agegender_lib.plots import style
 
 # Measure: its words, its unit, its colours (darker is worse; for the bias both ways), and how a cell writes it.
@@ -44,13 +44,13 @@ def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes = figure.subplots(len(_MAPS), len(tables), sharex=True, sharey=True, squeeze=False)
     for line, (measure, (title, unit, colours, words)) in zip(axes, _MAPS.items(), strict=True):
         grids = {name: _grid(table, by, measure) for name, table in tables.items()}
-        known = np.concatenate([value[count >= SMALL] for value, count, _, _ in grids.values()])
+        known = np.concatenate([value[count >= LOW_SUPPORT] for value, count, _, _ in grids.values()])
         known = known if len(known) else np.array([0.0, 1.0])  # every cell is small
         low, high = known.min(), known.max()
         if measure == "age_bias":
             low, high = -np.abs(known).max(), np.abs(known).max()
         for ax, (value, count, down, across) in zip(line, grids.values(), strict=True):
-            shown = np.ma.masked_where(count < SMALL, value)
+            shown = np.ma.masked_where(count < LOW_SUPPORT, value)
             palette = colormaps[colours].with_extremes(bad=_FEW["facecolor"])
             ax.pcolormesh(shown, cmap=palette, vmin=low, vmax=high, edgecolor="white", lw=1.2)
             _write(ax, value, count, words, 100 if measure == "gender_accuracy" else 1)
@@ -63,9 +63,8 @@ def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
         line[0].set_title(f"{title}, {unit}", fontsize=8.5)
     for ax, name in zip(axes[-1], tables, strict=True):
         ax.set_xlabel(name, weight="bold")
-    figure.legend(
-        handles=[Patch(**_FEW, label=f"fewer than {SMALL} images (counts in brackets)")], loc="outside upper right"
-    )  # fmt: skip
+    few = Patch(**_FEW, label=f"fewer than {LOW_SUPPORT} images (counts in brackets)")
+    figure.legend(handles=[few], loc="outside upper right")
     return figure
 
 
@@ -122,6 +121,6 @@ def _write(ax: Axes, value: np.ndarray, count: np.ndarray, words: str, times: fl
     ax.collections[0].update_scalarmappable()  # which gives the cells their colours
     style.readable_cells(ax)
     for text, place in zip(ax.texts, np.ndindex(value.shape), strict=True):
-        if count[place] < SMALL:
+        if count[place] < LOW_SUPPORT:
             text.set_color(_FEW_TEXT)
             ax.add_patch(Rectangle((place[1] + 0.02, place[0] + 0.05), 0.96, 0.9, **_FEW))  # under the text

@@ -101,17 +101,17 @@ def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for ax, (measure, (title, unit)) in zip(axes, style.MEASURES.items(), strict=True):
         for offset, (name, table) in zip(style.spread(len(tables), 0.17), named.items(), strict=True):
             for row in table.itertuples():
-                look = style.COLOURS["faint"] if row.small else looks[name][0], looks[name][1]
+                look = style.COLOURS["faint"] if row.low_support else looks[name][0], looks[name][1]
                 style.whisker(ax, style.ends_of(row, measure), place[row.label] + offset, look)
         ax.set(title=title, xlabel=unit)
     axes[0].set_xlim(left=0)
     axes[1].axvline(0, color="#555555", lw=0.9, zorder=1)
     style.percent_axis(axes[2].xaxis)
     style.name_rows(axes, [f"{row.label}  (n = {row.count})" for row in groups.itertuples(name="Row")])
-    for tick, few in zip(axes[0].get_yticklabels(), groups["small"], strict=True):
+    for tick, few in zip(axes[0].get_yticklabels(), groups["low_support"], strict=True):
         tick.set_color("#8A8A8A" if few else "#333333")
     few = Line2D([], [], color=style.COLOURS["faint"], marker="o", label="fewer than 30 images")
-    style.legend(figure, looks, *([few] if groups["small"].any() else []))
+    style.legend(figure, looks, *([few] if groups["low_support"].any() else []))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Age intervals and abstention: wrong spreads of known size are found and corrected; a right one is left alone."""
+"""Prediction intervals and selective prediction: wrong spreads of known size are found and corrected."""
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,13 @@ from scipy.stats import norm, spearmanr
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
-    age_abstention,
-    age_coverage,
-    age_spread,
-    gender_abstention,
+    age_dispersion,
+    age_risk_coverage,
+    empirical_coverage,
+    gender_risk_coverage,
 )
 from agegender_lib.evaluation.uncertainty.age_distributions import standard_deviation
-from agegender_lib.evaluation.uncertainty.prediction_intervals import needed
+from agegender_lib.evaluation.uncertainty.prediction_intervals import conformal_quantile
 
 AGES = np.arange(117)
 
@@ -46,17 +46,17 @@ def over_all(table, interval):
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
-def test_coverage_is_what_theory_says_and_stretching_brings_it_back(factor):
+def test_coverage_is_what_theory_says_and_cqr_m_brings_it_back(factor):
     predictions, distributions = faces(factor)
-    table = age_coverage(predictions, distributions, resamples=200)
-    plain, stretched = over_all(table, "predicted"), over_all(table, "stretched")
+    table = empirical_coverage(predictions, distributions, resamples=200)
+    plain, corrected = over_all(table, "predicted"), over_all(table, "cqr_m")
     for level in (0.5, 0.8, 0.95):
         theory = 2 * norm.cdf(factor * norm.ppf((1 + level) / 2)) - 1
         assert plain.loc[level, "coverage"] == pytest.approx(theory, abs=0.025)
-        row = stretched.loc[level]
-        assert row["change"] == pytest.approx(1 / factor, rel=0.08)
+        row = corrected.loc[level]
+        assert row["correction"] == pytest.approx(1 / factor, rel=0.08)
         assert row["width"] == pytest.approx(plain.loc[level, "width"] / factor, rel=0.08)
-    for interval in ("stretched", "constant"):
+    for interval in ("cqr_m", "absolute_residual"):
         rows = over_all(table, interval)
         for level in (0.5, 0.8, 0.95):
             assert rows.loc[level, "coverage"] == pytest.approx(level, abs=0.02)
@@ -67,33 +67,33 @@ def test_coverage_is_what_theory_says_and_stretching_brings_it_back(factor):
 
 def test_a_model_without_distribution_gets_one_width_for_all():
     predictions, _ = faces(count=800, spreads=(5.0, 5.0))
-    table = age_coverage(predictions, levels=[0.8], resamples=50)
-    assert set(table["interval"]) == {"constant"}
-    row = over_all(table, "constant").loc[0.8]
+    table = empirical_coverage(predictions, levels=[0.8], resamples=50)
+    assert set(table["interval"]) == {"absolute_residual"}
+    row = over_all(table, "absolute_residual").loc[0.8]
     assert row["coverage"] == pytest.approx(0.8, abs=0.02)
-    assert row["change"] == pytest.approx(5 * norm.ppf(0.9), rel=0.08)
-    assert row["width"] == pytest.approx(2 * row["change"], rel=0.01)
+    assert row["correction"] == pytest.approx(5 * norm.ppf(0.9), rel=0.08)
+    assert row["width"] == pytest.approx(2 * row["correction"], rel=0.01)
 
 
 def test_the_correction_never_sees_the_half_it_is_measured_on():
     # every person seen twice: were the pair divided, the correction would have seen the very face it is measured on
     scores = np.arange(1.0, 20)
-    assert needed(scores, 0.8) == 16 and needed(scores, 0.95) == 19 and needed(scores, 0.96) == np.inf
+    assert [conformal_quantile(scores, level) for level in (0.8, 0.95, 0.96)] == [16, 19, np.inf]
     # few faces: only the guarantee's one more keeps the share from falling below what was asked for
     held = []
     for seed in range(150):
         predictions, distributions = faces(0.5, count=38, seed=seed)
-        table = age_coverage(predictions, distributions, levels=[0.9], splits=2, resamples=2)
-        held.append(over_all(table, "stretched").loc[0.9, "coverage"])
+        table = empirical_coverage(predictions, distributions, levels=[0.9], splits=2, resamples=2)
+        held.append(over_all(table, "cqr_m").loc[0.9, "coverage"])
     assert np.mean(held) == pytest.approx(0.9, abs=0.015)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0])
 def test_the_spread_is_measured_against_the_error(factor):
     predictions, distributions = faces(factor)
-    rows = age_spread(predictions, distributions, resamples=200).set_index("measure")
-    assert rows.loc["ratio", "value"] == pytest.approx(factor, rel=0.06)
-    assert rows.loc["ratio", "low"] < factor < rows.loc["ratio", "high"]
+    rows = age_dispersion(predictions, distributions, resamples=200).set_index("measure")
+    assert rows.loc["spread_error_ratio", "value"] == pytest.approx(factor, rel=0.06)
+    assert rows.loc["spread_error_ratio", "low"] < factor < rows.loc["spread_error_ratio", "high"]
     assert rows.loc["rank_correlation", "low"] > 0.2
     error = (predictions["age"] - predictions["age_predicted"]).abs()
     spread = standard_deviation(distributions.to_numpy(), AGES.astype(float))
@@ -102,32 +102,35 @@ def test_the_spread_is_measured_against_the_error(factor):
 
 def test_a_spread_that_knows_nothing_is_found_out():
     predictions, distributions = faces(informative=False)
-    row = age_spread(predictions, distributions, resamples=300).set_index("measure").loc["rank_correlation"]
+    table = age_dispersion(predictions, distributions, resamples=300).set_index("measure")
+    row = table.loc["rank_correlation"]
     assert row["low"] < 0 < row["high"] and row["high"] - row["low"] < 0.15
-    table = age_abstention(predictions, distributions, resamples=200)
-    flat = table[table["answered"] >= 0.3]
-    assert ((flat["low"] < flat["random"]) & (flat["random"] < flat["high"])).all()
-    assert flat["gain"].abs().max() < 0.1
+    table = age_risk_coverage(predictions, distributions, resamples=200)
+    flat = table[table["coverage"] >= 0.3]
+    assert ((flat["low"] < flat["random_rejection"]) & (flat["random_rejection"] < flat["high"])).all()
+    assert flat["normalised_gain"].abs().max() < 0.1
 
 
-def test_silence_gains_what_an_informative_spread_allows():
+def test_selective_prediction_gains_what_an_informative_spread_allows():
     predictions, distributions = faces()
-    table = age_abstention(predictions, distributions, resamples=200)
-    table = table.set_index("answered").loc[[1.0, 0.8, 0.5, 0.2]]
+    table = age_risk_coverage(predictions, distributions, resamples=200)
+    table = table.set_index("coverage").loc[[1.0, 0.8, 0.5, 0.2]]
     error = np.abs(predictions["age"] - predictions["age_predicted"])
-    assert table["value"].iloc[0] == pytest.approx(error.mean()) == pytest.approx(table["random"].iloc[0])
-    assert (np.diff(table["value"]) < 0).all() and (table["value"].iloc[1:] < table["random"].iloc[1:]).all()
-    assert (table["best"] <= table["value"] + 1e-9).all()
+    random = table["random_rejection"]
+    assert table["value"].iloc[0] == pytest.approx(error.mean()) == pytest.approx(random.iloc[0])
+    assert (np.diff(table["value"]) < 0).all() and (table["value"] < random).iloc[1:].all()
+    assert (table["oracle"] <= table["value"] + 1e-9).all()
     assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
-    assert table["high"].iloc[2] < table["random"].iloc[2]
+    assert table["high"].iloc[2] < random.iloc[2]
     # spreads lie evenly from 3 to 9: the surest half's mean error is that of spreads 3 to 6
     assert table["value"].iloc[2] == pytest.approx(4.5 * np.sqrt(2 / np.pi), rel=0.06)
-    assert table["best"].iloc[2] == pytest.approx(np.sort(error)[:1000].mean())
-    assert table["gain"].iloc[1:].between(0.1, 0.9).all() and np.isnan(table["gain"].iloc[0])
+    assert table["oracle"].iloc[2] == pytest.approx(np.sort(error)[:1000].mean())
+    gain = table["normalised_gain"]
+    assert gain.iloc[1:].between(0.1, 0.9).all() and np.isnan(gain.iloc[0])
     assert table["n"].tolist() == [2000, 1600, 1000, 400]
 
 
-def test_gender_silence_sorts_by_the_distance_from_one_half():
+def test_gender_rejection_sorts_by_the_distance_from_one_half():
     predictions, _ = faces(count=1000)
     sure = np.arange(1000) % 2 == 0
     right = np.where(sure, True, np.arange(1000) % 4 == 1)
@@ -138,20 +141,19 @@ def test_gender_silence_sorts_by_the_distance_from_one_half():
         gender=female.astype(int),
         p_female=np.where(said, np.where(sure, 0.97, 0.6), np.where(sure, 0.03, 0.4)),
     )
-    table = gender_abstention(predictions, resamples=100).set_index("answered").loc[[1.0, 0.75, 0.5]]
+    table = gender_risk_coverage(predictions, resamples=100).set_index("coverage").loc[[1.0, 0.75, 0.5]]
     assert table["value"].tolist() == pytest.approx([0.75, 5 / 6, 1], abs=0.02)
-    assert (
-        table["best"].tolist() == pytest.approx([0.75, 1, 1]) and table["measure"].eq("gender_accuracy").all()
-    )
-    assert table["random"].iloc[0] == pytest.approx(0.75) and table["gain"].iloc[-1] == pytest.approx(1)
+    assert table["oracle"].tolist() == pytest.approx([0.75, 1, 1])
+    assert table["measure"].eq("gender_accuracy").all()
+    assert table[["random_rejection", "normalised_gain"]].iloc[2].tolist() == pytest.approx([0.75, 1])
 
 
 def test_distributions_of_other_faces_or_models_are_refused():
     predictions, distributions = faces(count=40)
     with pytest.raises(InputError, match="have no age distribution"):
-        age_coverage(predictions, distributions.iloc[1:])
+        empirical_coverage(predictions, distributions.iloc[1:])
     with pytest.raises(InputError, match="another model's"):
-        age_spread(predictions.assign(age_predicted=20.0), distributions)
+        age_dispersion(predictions.assign(age_predicted=20.0), distributions)
     # another order is no fault
-    turned = age_spread(predictions, distributions.iloc[::-1], resamples=5)
-    pd.testing.assert_frame_equal(turned, age_spread(predictions, distributions, resamples=5))
+    turned = age_dispersion(predictions, distributions.iloc[::-1], resamples=5)
+    pd.testing.assert_frame_equal(turned, age_dispersion(predictions, distributions, resamples=5))

@@ -61,7 +61,8 @@ def test_the_results_per_group_are_those_of_the_tables(results, title, measure, 
             group, count, *cells = next(place)
             for table, cell in zip(models, cells, strict=True):
                 row = table.iloc[number]
-                assert group == row.iloc[0] and count == f"{row['count']}{' (few)' if row['small'] else ''}"
+                few = " (few)" if row["low_support"] else ""
+                assert group == row.iloc[0] and count == f"{row['count']}{few}"
                 wanted = row[[measure, f"{measure}_low", f"{measure}_high"]].to_list()
                 assert numbers(cell) == pytest.approx(wanted, abs=exact)
     assert any("(few)" in row[1] for row in found)

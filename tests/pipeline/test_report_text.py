@@ -93,7 +93,7 @@ def test_the_better_model_is_named_only_beyond_chance(results):
 
 def test_one_group_alone_is_no_least_and_most(results):
     own = pd.read_csv(results / "age_bands.csv").query("model == 'ModelA'").index
-    change(results, "age_bands", lambda table: table.assign(small=table.index != own[3], age_mae=4.25))
+    change(results, "age_bands", lambda table: table.assign(low_support=table.index != own[3], age_mae=4.25))
     change(results, "races", lambda table: table[table["race"] == "Asian"])
     text = text_of(results, "Summary and discussion")
     assert "images ModelA errs by 4.25 years in the only one, " in text

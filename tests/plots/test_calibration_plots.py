@@ -8,10 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from agegender_lib import plots
-from agegender_lib.evaluation import age_abstention, age_coverage, gender_abstention, reliability
+from agegender_lib.evaluation import age_risk_coverage, empirical_coverage, gender_risk_coverage, reliability
 from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, settle
-from tests.evaluation.test_age_intervals import faces
 from tests.evaluation.test_calibration import answers
+from tests.evaluation.test_prediction_intervals import faces
 from tests.plots.test_plots import check_layout
 
 MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
@@ -25,21 +25,21 @@ def reliabilities():
 @functools.cache
 def coverages():
     return {
-        name: age_coverage(*faces(factor, 300), splits=2, resamples=30) for name, factor in MODELS.items()
+        name: empirical_coverage(*faces(wide, 300), splits=2, resamples=30) for name, wide in MODELS.items()
     }
 
 
 @functools.cache
-def silences():
+def risk_coverages():
     ages, genders = {}, {}
     for name, factor in MODELS.items():
-        ages[name] = age_abstention(*faces(factor, 300), resamples=30)
-        genders[name] = gender_abstention(answers(factor, 300), resamples=30)
+        ages[name] = age_risk_coverage(*faces(factor, 300), resamples=30)
+        genders[name] = gender_risk_coverage(answers(factor, 300), resamples=30)
     return ages, genders
 
 
 def without_distribution():
-    return coverages() | {"ModelB": age_coverage(faces(count=300)[0], splits=2, resamples=30)}
+    return coverages() | {"ModelB": empirical_coverage(faces(count=300)[0], splits=2, resamples=30)}
 
 
 DRAW = {
@@ -49,7 +49,7 @@ DRAW = {
     "one without": lambda: plots.interval_coverage(without_distribution()),
     "by age": lambda: plots.coverage_by_age(coverages()),
     "by age, one without": lambda: plots.coverage_by_age(without_distribution()),
-    "abstention": lambda: plots.abstention_curves(*silences()),
+    "risk_coverage": lambda: plots.risk_coverage_curves(*risk_coverages()),
 }
 
 
@@ -82,14 +82,14 @@ def test_reliability_shows_shares_chance_and_counts():
         assert [bar.get_height() for bar in lower.patches] == table["count"].tolist()
 
 
-def test_curves_show_value_random_and_best_of_every_model():
-    ages, genders = silences()
-    figure = plots.abstention_curves(ages, genders)
+def test_curves_show_value_random_rejection_and_oracle_of_every_model():
+    ages, genders = risk_coverages()
+    figure = plots.risk_coverage_curves(ages, genders)
     for ax, tables in zip(figure.axes, (ages, genders), strict=True):
         for number, (name, table) in enumerate(tables.items()):
             best, random, value = ax.lines[3 * number : 3 * number + 3]
-            for line, column in ((best, "best"), (random, "random"), (value, "value")):
-                np.testing.assert_allclose(line.get_xydata(), table[["answered", column]])
+            for line, column in ((best, "oracle"), (random, "random_rejection"), (value, "value")):
+                np.testing.assert_allclose(line.get_xydata(), table[["coverage", column]])
                 assert to_hex(line.get_color()).upper() == look_of(tables)[name][0]
             assert value.get_label() == name and random.get_linestyle() == ":"
             points = ax.collections[number].get_paths()[0].vertices[:, 1]

@@ -432,15 +432,15 @@ def whiskers(ax):
 
 
 def test_errors_per_group_are_where_the_table_says():
-    tables = {name: table.assign(small=table["count"] < 40) for name, table in two_models().items()}
+    tables = {name: table.assign(low_support=table["count"] < 40) for name, table in two_models().items()}
     figure = plots.errors_per_group(tables)
     groups = tables["ModelA"]
-    assert groups["small"].any() and not groups["small"].all()
+    assert groups["low_support"].any() and not groups["low_support"].all()
     for ax, measure in zip(figure.axes, ("age_mae", "age_bias", "gender_accuracy"), strict=True):
         wanted = []
         for name, table in tables.items():
             for place, row in enumerate(table.itertuples()):
-                colour = (COLOURS["faint"] if row.small else COLOURS[name]).lower()
+                colour = (COLOURS["faint"] if row.low_support else COLOURS[name]).lower()
                 ends = (getattr(row, measure + end) for end in ("", "_low", "_high"))
                 wanted.append((colour, *ends, place))
         found = [(*most, round(height)) for *most, height in whiskers(ax)]
@@ -451,7 +451,7 @@ def test_errors_per_group_are_where_the_table_says():
     assert labels == [f"{row.age_band}  (n = {row.count})" for row in groups.itertuples(name="Row")]
     assert vertical_lines(figure.axes[1]) == [0]
     assert {"ModelA", "ModelB", "fewer than 30 images"} <= set(words(figure))
-    large = {name: table.assign(small=False) for name, table in tables.items()}
+    large = {name: table.assign(low_support=False) for name, table in tables.items()}
     assert "fewer than 30 images" not in words(plots.errors_per_group(large))
 
 
@@ -492,7 +492,7 @@ def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
             assert float(written) == pytest.approx(value, abs=0.5 if number >= 4 else 0.05)
             assert int(count) == table.loc[place, "count"]
             small = any(math.floor(x) == column and math.floor(y) == line for x, y in hatched)
-            assert small == table.loc[place, "small"]
+            assert small == table.loc[place, "low_support"]
 
 
 def test_gaps_stand_on_what_chance_makes_of_them():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import age_band
-from agegender_lib.evaluation.fairness.subgroups import SMALL, YOUNG, group_keys
+from agegender_lib.evaluation.fairness.subgroups import LOW_SUPPORT, YOUNG, group_keys
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
@@ -100,10 +100,10 @@ def _dealt_means(measured, blocks, groups):
 def _gap(score, codes, names, dealt):
     """The codes of the groups that are large enough, and what is known of their gap without a bootstrap."""
     counts = np.bincount(codes[np.isfinite(score)], minlength=len(names))
-    large = np.flatnonzero(counts >= SMALL)
+    large = np.flatnonzero(counts >= LOW_SUPPORT)
     # one that the measure leaves out altogether is not among the measure's groups
-    few = [f"{names[code]} ({counts[code]})" for code in np.flatnonzero((counts > 0) & (counts < SMALL))]
-    found = {"groups": len(large), "left_out": ", ".join(few)}
+    few = np.flatnonzero((counts > 0) & (counts < LOW_SUPPORT))
+    found = {"groups": len(large), "left_out": ", ".join(f"{names[code]} ({counts[code]})" for code in few)}
     if len(large) < 2:
         return large, found
     means = _means(score, codes[None], len(names))[0, large]

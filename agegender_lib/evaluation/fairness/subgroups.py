@@ -17,7 +17,7 @@ YOUNG = 3
 _YOUNG_OR_NOT = (f"below {YOUNG}", f"{YOUNG} and older")
 GROUPINGS = ("age_band", "gender", "race", "young")
 # Below this many images an interval says little, and tables and figures set the group apart.
-SMALL = 30
+LOW_SUPPORT = 30
 # So many images make a running median.
 _FEWEST = 20
 
@@ -33,7 +33,7 @@ def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int
     DataFrame
         One row per group, in the groups' own order: the grouping column(s) (ordered categoricals of names),
         ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means read as too old) and
-        ``gender_accuracy``, each with ``_low`` and ``_high``; ``small``, true below 30 images.
+        ``gender_accuracy``, each with ``_low`` and ``_high``; ``low_support``, true below 30 images.
     """
     table = group_keys(predictions, by)
     by = list(table)
@@ -44,7 +44,7 @@ def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int
         row = dict(zip(by, names, strict=True)) | {"count": len(own)}
         for measure, found in estimates(measured.iloc[own], duplicate_group[own], resamples).items():
             row |= found.columns(measure)
-        rows.append(row | {"small": len(own) < SMALL})
+        rows.append(row | {"low_support": len(own) < LOW_SUPPORT})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
 
 

@@ -52,25 +52,27 @@ def standard_deviation(values: np.ndarray, ages: np.ndarray) -> np.ndarray:
     return np.sqrt(np.clip(values @ ages**2 - means**2, 0, None))
 
 
-def age_spread(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def age_dispersion(
+    predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000
+) -> pd.DataFrame:
     """How wide the predicted distributions are beside the errors, and whether they are wide where the errors are large.
 
     Returns
     -------
     DataFrame
-        A row per measure: ``measure, value, low, high, n``. ``spread`` (root mean square of the standard deviations,
-        years), ``rmse`` (root mean square of the errors, years), ``ratio`` (spread to rmse: 1 where a calibrated model
-        without bias stands, below 1 too sure), ``rank_correlation`` (Spearman's, of the standard deviation and the
-        absolute error: 0 where the spread knows nothing).
+        A row per measure: ``measure, value, low, high, n``. ``dispersion`` (root mean square of the standard
+        deviations, years), ``rmse`` (of the errors, years), ``spread_error_ratio`` (dispersion to rmse: 1 where a
+        calibrated model without bias stands, below 1 overconfident), ``rank_correlation`` (Spearman's, of the standard
+        deviation and the absolute error: 0 where the spread knows nothing).
     """
     check_predictions(predictions)
     spread = standard_deviation(*aligned(distributions, predictions))
     error = scores(predictions)["age_mae"].to_numpy()
     squares, errors = mean_of(spread**2), mean_of(error**2)
     statistics: dict[str, Statistic] = {
-        "spread": lambda weights: np.sqrt(squares(weights)),
+        "dispersion": lambda weights: np.sqrt(squares(weights)),
         "rmse": lambda weights: np.sqrt(errors(weights)),
-        "ratio": lambda weights: np.sqrt(squares(weights) / errors(weights)),
+        "spread_error_ratio": lambda weights: np.sqrt(squares(weights) / errors(weights)),
         "rank_correlation": spearman_of(spread, error),
     }
     found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)

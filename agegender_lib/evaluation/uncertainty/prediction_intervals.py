@@ -1,4 +1,4 @@
-"""Whether a model knows how wrong its ages may be: intervals, how often they hold, and what makes them hold."""
+"""Prediction intervals of the age: their empirical coverage, and the conformal corrections that make them hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import AGE_BANDS, age_band
-from agegender_lib.evaluation.fairness.subgroups import SMALL
+from agegender_lib.evaluation.fairness.subgroups import LOW_SUPPORT
 from agegender_lib.evaluation.statistics.bootstrap import estimates, grouped_folds
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned, quantiles
 from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)
 PREDICTED = "predicted"
-# stretched: each interval is widened or narrowed by one factor from its median outwards (CQR-m; Kivaranovic et al.
-# 2020, arXiv 1905.10634); constant: the predicted age plus and minus the same years for everybody (Vovk et al. 2005),
-# which needs no distribution.
-CORRECTIONS = ("stretched", "constant")
+# cqr_m: each interval is widened or narrowed by one factor from its median outwards (Kivaranovic et al. 2020, arXiv
+# 1905.10634); absolute_residual: the predicted age plus and minus the same years for everybody (split conformal
+# prediction; Vovk et al. 2005), which needs no distribution.
+CQR_M, ABSOLUTE_RESIDUAL = CORRECTIONS = ("cqr_m", "absolute_residual")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Bounds:
     high: np.ndarray
 
 
-def age_coverage(
+def empirical_coverage(
     predictions: pd.DataFrame,
     distributions: pd.DataFrame | None = None,
     levels: Sequence[float] = LEVELS,
@@ -39,8 +39,8 @@ def age_coverage(
     """How often central intervals of the predicted distribution hold the labelled age, as they are and corrected.
 
     A correction is fitted on a random half of the faces and measured on the other, both ways round, over ``splits``
-    halvings. It makes the intervals hold on average, not for every group of people. Where a distribution is as narrow
-    as a year, as small children's are, an interval of whole years cannot hold as little as half.
+    random splits. It makes the intervals hold on average, not for every group of people. Where a distribution is as
+    narrow as a year, as small children's are, an interval of whole years cannot hold as little as half.
 
     ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none: then there are
     only the intervals of constant width. The intervals are to hold the shares ``levels``.
@@ -50,8 +50,8 @@ def age_coverage(
     DataFrame
         A row per interval ("predicted", and those of ``CORRECTIONS``), level and group of faces: ``by``
         ("all", "age", "age_predicted") and ``group`` (the age band; "all"); ``n``; ``coverage`` (0 to 1) and ``width``
-        (mean, years), each with its 95 % interval as ``_low`` and ``_high``, in which the halvings' chance is averaged
-        out; ``change``: the correction, a factor ("stretched") or years at each end; ``small``, true below 30 faces.
+        (mean, years), each with its 95 % interval as ``_low`` and ``_high``, the splits' chance averaged out;
+        ``correction``: a factor (CQR-m) or years at each end; ``low_support``, true below 30 faces.
     """
     check_predictions(predictions)
     group = predictions["duplicate_group"].to_numpy()
@@ -68,11 +68,11 @@ def age_coverage(
             row = {"interval": key[0], "level": key[1], "by": by, "group": name, "n": int(own.sum())}
             for measure in ("coverage", "width"):
                 row |= found[key, measure].columns(measure)
-            rows.append(row | {"change": change, "small": row["n"] < SMALL})
+            rows.append(row | {"correction": change, "low_support": row["n"] < LOW_SUPPORT})
     return pd.DataFrame(rows)
 
 
-def central(values: np.ndarray, ages: np.ndarray, level: float) -> Bounds:
+def central_intervals(values: np.ndarray, ages: np.ndarray, level: float) -> Bounds:
     """The intervals that hold the middle ``level`` of distributions as ``age_distributions.aligned`` returns them."""
     return Bounds(*quantiles(values, ages, np.array([(1 - level) / 2, 0.5, (1 + level) / 2])).T)
 
@@ -80,16 +80,16 @@ def central(values: np.ndarray, ages: np.ndarray, level: float) -> Bounds:
 def nonconformity(correction: str, bounds: Bounds, age: np.ndarray) -> np.ndarray:
     """By how much each interval must be changed to just hold the age; float64 [n], a factor or years."""
     below, above = bounds.middle - age, age - bounds.middle
-    if correction == "constant":
+    if correction == ABSOLUTE_RESIDUAL:
         return np.maximum(below, above)
     # a median at an end leaves a half of no width, which no factor makes wider
     widths = np.maximum(np.where(below > 0, bounds.middle - bounds.low, bounds.high - bounds.middle), 1e-6)
     return np.maximum(below, above) / widths
 
 
-def changed(correction: str, bounds: Bounds, by: float) -> Bounds:
+def apply_correction(correction: str, bounds: Bounds, by: float) -> Bounds:
     """The intervals changed by that much; ages below 0 are left out, for nobody has them."""
-    if correction == "constant":
+    if correction == ABSOLUTE_RESIDUAL:
         low, high = bounds.middle - by, bounds.middle + by
     else:
         low = bounds.middle - by * (bounds.middle - bounds.low)
@@ -97,7 +97,7 @@ def changed(correction: str, bounds: Bounds, by: float) -> Bounds:
     return Bounds(np.maximum(low, 0.0), bounds.middle, np.maximum(high, 0.0))
 
 
-def needed(scores: np.ndarray, level: float) -> float:
+def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """The change after which a new face's interval holds its age with probability ``level`` at least.
 
     The ceil((n + 1) level)-th smallest score, infinite where there are too few (Romano et al. 2019, arXiv 1905.03222,
@@ -107,17 +107,17 @@ def needed(scores: np.ndarray, level: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else np.inf
 
 
-def corrected(
+def split_conformal(
     correction: str, bounds: Bounds, age: np.ndarray, level: float, halves: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Each face's interval, changed by what the other half of the faces needs, over many random halvings.
+    """Each face's interval, changed by what the other half of the faces needs, over many random splits.
 
-    The half of each face, 0 or 1, is int [halvings, n]; intervals are to hold the age with probability ``level``.
+    The half of each face, 0 or 1, is int [splits, n]; intervals are to hold the age with probability ``level``.
 
     Returns
     -------
     tuple
-        By face, float64 [n], the share of halvings in which its interval held its age, and the interval's mean width
+        By face, float64 [n], the share of splits in which its interval held its age, and the interval's mean width
         in years; and the mean change, a factor or years.
     """
     need = nonconformity(correction, bounds, age)
@@ -125,8 +125,8 @@ def corrected(
     for half in halves:
         for side in (0, 1):
             own = half == side
-            by = needed(need[~own], level)
-            found = changed(correction, bounds, by)
+            by = conformal_quantile(need[~own], level)
+            found = apply_correction(correction, bounds, by)
             held[own] += need[own] <= by
             width[own] += np.maximum(found.high - found.low, 0)[own]
             changes.append(by)
@@ -142,7 +142,7 @@ def _measured(predictions, distributions, levels, splits):
         plain = {level: Bounds(middle, middle, middle) for level in levels}
     else:
         said = aligned(distributions, predictions)
-        plain = {level: central(*said, level) for level in levels}
+        plain = {level: central_intervals(*said, level) for level in levels}
         for level, bounds in plain.items():
             held = (bounds.low <= age) & (age <= bounds.high)
             width = bounds.high - np.maximum(bounds.low, 0)
@@ -150,8 +150,8 @@ def _measured(predictions, distributions, levels, splits):
     halves = np.stack([grouped_folds(group, 2, split) for split in range(splits)])
     for correction in CORRECTIONS if distributions is not None else CORRECTIONS[-1:]:
         for level, bounds in plain.items():
-            start = Bounds(middle, middle, middle) if correction == "constant" else bounds
-            found[correction, level] = corrected(correction, start, age, level, halves)
+            start = Bounds(middle, middle, middle) if correction == ABSOLUTE_RESIDUAL else bounds
+            found[correction, level] = split_conformal(correction, start, age, level, halves)
     return found
 
 

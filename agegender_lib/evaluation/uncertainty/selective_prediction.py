@@ -1,4 +1,4 @@
-"""What a model gains when it may keep silent about the faces it is least sure of."""
+"""Selective prediction: what a model gains when it may reject the faces it is least sure of (risk-coverage curves)."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,23 @@ from agegender_lib.evaluation.tables import scores
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned, standard_deviation
 from agegender_lib.runs.tables import check_predictions
 
-# Shares of the faces that are answered; below a tenth a curve is noise.
-ANSWERED = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
+# Below a tenth of the faces a curve is noise.
+COVERAGES = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
 
 
-def age_abstention(
+def age_risk_coverage(
     predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000
 ) -> pd.DataFrame:
-    """The age error over the faces of which a model is surest: those with the narrowest predicted distributions.
+    """Risk-coverage curve of the age: the error over the most confident faces, of the narrowest distributions.
 
     Returns
     -------
     DataFrame
-        A row per share of the faces that is answered: ``measure`` ("age_mae"), ``answered`` (0 to 1), ``n`` (faces);
-        ``value`` (mean absolute error, years) with its 95 % interval ``low, high``; ``best``: were the faces sorted by
-        their true errors; ``random``: were they drawn, the error of all; ``gain``: how far the value is from random
-        towards best (0 to 1; negative: worse than random), missing where both are the same.
+        A row per fraction of the faces that is predicted: ``measure`` ("age_mae"), ``coverage`` (0 to 1), ``n``
+        (faces); ``value`` (mean absolute error, years) with its 95 % interval ``low, high``; ``oracle``: were the faces
+        sorted by their true errors; ``random_rejection``: were they drawn, the error of all; ``normalised_gain``: how
+        far the value is from random towards oracle (0 to 1; negative: worse than random), missing where both are the
+        same.
     """
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
@@ -33,10 +34,10 @@ def age_abstention(
     return _curve("age_mae", predictions, doubt, error, error, resamples)
 
 
-def gender_abstention(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
-    """The gender accuracy over the faces of which a model is surest: those with P(female) farthest from one half.
+def gender_risk_coverage(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+    """Accuracy-coverage curve of the gender: over the faces with P(female) farthest from one half.
 
-    As :func:`age_abstention`, of shares of rightly named faces (0 to 1). A temperature would change nothing.
+    As :func:`age_risk_coverage`, of accuracies (0 to 1). A temperature would change nothing.
     """
     check_predictions(predictions)
     doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
@@ -44,7 +45,7 @@ def gender_abstention(predictions: pd.DataFrame, resamples: int = 2000) -> pd.Da
     return _curve("gender_accuracy", predictions, doubt, right, 1 - right, resamples)
 
 
-def surest_of(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
+def mean_of_most_confident(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
     """The statistic "mean of ``values`` over that share of the images with the least ``doubt``", for several shares.
 
     The image at the border counts in part. Equal doubts keep their order. Gives [resamples, shares].
@@ -69,14 +70,14 @@ def _curve(measure, predictions, doubt, values, loss, resamples):
     shuffled = np.random.default_rng(0).permutation(len(values))
     values, doubt, loss = values[shuffled], doubt[shuffled], loss[shuffled]
     group = predictions["duplicate_group"].to_numpy()[shuffled]
-    statistic = surest_of(values, doubt, ANSWERED)
-    draws = bootstrap({"surest": statistic}, group, resamples)["surest"]
+    statistic = mean_of_most_confident(values, doubt, COVERAGES)
+    draws = bootstrap({"": statistic}, group, resamples)[""]
     one, whole = np.ones((1, len(values))), float(values.mean())
-    bests = surest_of(values, loss, ANSWERED)(one)[0]
+    oracles = mean_of_most_confident(values, loss, COVERAGES)(one)[0]
     rows = []
-    for share, value, best, found in zip(ANSWERED, statistic(one)[0], bests, draws.T, strict=True):
+    for share, value, oracle, found in zip(COVERAGES, statistic(one)[0], oracles, draws.T, strict=True):
         low, high = interval(found)
-        gain = (value - whole) / (best - whole) if share < 1 and best != whole else np.nan
-        rows.append((measure, share, round(share * len(values)), value, low, high, best, whole, gain))
-    columns = ["measure", "answered", "n", "value", "low", "high", "best", "random", "gain"]
+        gain = (value - whole) / (oracle - whole) if share < 1 and oracle != whole else np.nan
+        rows.append((measure, share, round(share * len(values)), value, low, high, oracle, whole, gain))
+    columns = "measure coverage n value low high oracle random_rejection normalised_gain".split()
     return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,21 @@
+"""Names that the field has another word for (GLOSSARY.md joins them) do not come back into code, chapters or report."""
+
+import re
+
+from agegender_lib import folders
+
+FORMER = (
+    """
+abstention, surest_of, age_coverage, age_spread, halvings, silent at random, best possible
+""".strip()
+    .replace("\n", " ")
+    .split(", ")
+)
+
+
+def test_no_former_name_is_left():
+    word = re.compile(rf"\b(?:{'|'.join(FORMER)})\b")
+    places = ("agegender_lib/**/*.py", "agegender_lib/**/*.md", "notebooks/*.ipynb", "report/report.ipynb")
+    for path in (path for place in places for path in folders.ROOT.glob(place)):
+        found = {match.group() for match in word.finditer(path.read_text(encoding="utf-8"))}
+        assert not found, f"{path.name}: {found}"
