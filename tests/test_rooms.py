@@ -16,6 +16,7 @@ FLOORS = (
     ("training", "inference", "evaluation"),
     ("photos",),
     ("plots",),
+    ("reporting",),
     ("lab", "pipeline"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -17,8 +17,8 @@ from agegender_lib import folders
 from agegender_lib.files import sha256_of, write_json
 from agegender_lib.pipeline.execute import execute, told_live
 from agegender_lib.pipeline.kernel import ThisPython
-from agegender_lib.pipeline.parameters import parameters_of
-from agegender_lib.pipeline.profiles import notebooks
+from agegender_lib.reporting.parameters import parameters_of
+from agegender_lib.reporting.profiles import notebooks
 
 #: The chapters that train the models, and those that read what came of them.
 TRAINING, READING = ("02_model_a", "03_model_b"), ("04_comparison", "06_groups", "07_trust", "09_explorer")

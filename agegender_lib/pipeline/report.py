@@ -14,11 +14,11 @@ from agegender_lib.files import check_writable, clear_left_over, copy_file, repl
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
-from agegender_lib.pipeline.made_from import PROFILE, check_one_report, parameters_used, record
 from agegender_lib.pipeline.model_card import write_cards
-from agegender_lib.pipeline.profiles import COURSEWORK, QUICK, WEIGHTS_OF, model_settings, read_profile
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
+from agegender_lib.reporting.made_from import PROFILE, check_one_report, parameters_used, record
+from agegender_lib.reporting.profiles import COURSEWORK, QUICK, WEIGHTS_OF, model_settings, read_profile
 from agegender_lib.runs import published_runs
 
 #: Where a report gathers, in the build folder, before it moves into its own.

@@ -25,7 +25,7 @@ def find_runs(
     ----------
     faces : FaceSet
     report : str or Path
-        A report folder, such as ``Outputs.folder``.
+        A report folder, such as ``ReportFolder.folder``.
     named : sequence of str or Path
         Run folders.
 

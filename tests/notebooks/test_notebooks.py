@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from agegender_lib import folders
-from agegender_lib.pipeline.parameters import parameters_of
-from agegender_lib.pipeline.profiles import notebooks, read_profile
+from agegender_lib.reporting.parameters import parameters_of
+from agegender_lib.reporting.profiles import notebooks, read_profile
 
 NOTEBOOKS = notebooks()
 ALL = [*NOTEBOOKS, folders.REPORT / "report.ipynb"]
@@ -53,7 +53,7 @@ def test_every_parameter_has_the_same_default_wherever_it_occurs():
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS[:-1], ids=lambda path: path.stem)
 def test_what_a_notebook_used_is_recorded_under_its_own_name(notebook):
-    assert f'out = Outputs(output, faces, "{notebook.stem}")' in "\n".join(code_of(notebook))
+    assert f'report = ReportFolder(output, faces, "{notebook.stem}")' in "\n".join(code_of(notebook))
 
 
 def test_no_number_of_results_is_typed_into_the_report():

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from agegender_lib import folders
-from agegender_lib.pipeline.profiles import notebooks
+from agegender_lib.reporting.profiles import notebooks
 
 
 def first_code(path):

@@ -8,8 +8,8 @@ import pytest
 
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.execute import execute
-from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
-from agegender_lib.pipeline.profiles import model_settings, read_profile
+from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
+from agegender_lib.reporting.profiles import model_settings, read_profile
 
 
 def notebook(folder, parameters, code="", kernel="python3", name="01_made.ipynb", tags=("parameters",)):

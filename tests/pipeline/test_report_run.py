@@ -149,7 +149,7 @@ CHAPTERS = """
 import sys
 from agegender_lib import folders
 from agegender_lib.pipeline.execute import execute
-from agegender_lib.pipeline.profiles import read_profile
+from agegender_lib.reporting.profiles import read_profile
 
 values = read_profile(sys.argv[1]) | {"profile": sys.argv[1], "output": sys.argv[2]}
 for name in sys.argv[3:]:

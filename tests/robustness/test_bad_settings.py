@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from outcomes import outcome
 
 from agegender_lib import folders
-from agegender_lib.pipeline.profiles import model_settings, read_profile
+from agegender_lib.reporting.profiles import model_settings, read_profile
 from agegender_lib.training import configure
 from agegender_lib.training.search import read_space
 from agegender_lib.training.study import read_study

@@ -20,10 +20,10 @@ from tiny_faces import FACES, truncated, write_tar
 from agegender_lib import files
 from agegender_lib.data import importer, load_faces, rendered
 from agegender_lib.data.faceset import FaceSet
-from agegender_lib.pipeline import outputs
 from agegender_lib.pipeline.export.exporter import export_report
-from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.pipeline.publish import finish_publishing, publish
+from agegender_lib.reporting import report_folder as saving
+from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 
 
@@ -108,19 +108,19 @@ def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
         monkeypatch.delitem(READERS, suffix)
     # which needs the answers of a whole training
     monkeypatch.setattr(
-        outputs, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {})
+        saving, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {})
     )
     run = run_folder(tmp_path / "run", faces)
 
     def chapter():
-        out = Outputs(work / "report", faces)
+        out = ReportFolder(work / "report", faces)
         figure = plt.figure()
         figure.add_subplot().plot([1, 2])
-        out.figure(figure, "line")
+        out.save_figure(figure, "line")
         plt.close(figure)
-        out.table(faces.table, "ages")
-        out.numbers("data", {"images": 4})
-        out.run(run, "model_a", "age_gender_A")
+        out.save_table(faces.table, "ages")
+        out.save_values("data", {"images": 4})
+        out.save_run(run, "model_a", "age_gender_A")
 
     chapter()  # the second time there is something to lose
     states = moments(chapter, 20)

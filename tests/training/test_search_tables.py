@@ -12,10 +12,10 @@ from matplotlib.colors import to_hex
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
 from agegender_lib.plots.style import ReportFigure
+from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.training.search import read_space, search_or_kept, tables
 from agegender_lib.training.search.study import about, agree, database_file, open_study
 from agegender_lib.training.search.tables import found_by
@@ -91,14 +91,14 @@ def test_the_tables_are_what_was_searched(searched):
 
 def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space, drawn, tmp_path):
     found = found_by(searched(5, pruned=1))
-    Outputs(tmp_path / "a", drawn).search(found)
+    ReportFolder(tmp_path / "a", drawn).save_search(found)
     kept = tmp_path / "a" / "results" / "search"
     again = search_or_kept(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
     for name in ("trials", "epochs", "importances"):
         pd.testing.assert_frame_equal(
             getattr(again, name), getattr(found, name), rtol=1e-5, check_dtype=False
         )
-    Outputs(tmp_path / "b", drawn).search(again)
+    ReportFolder(tmp_path / "b", drawn).save_search(again)
     for path in kept.iterdir():
         assert (tmp_path / "b" / "results" / "search" / path.name).read_bytes() == path.read_bytes()
     assert list(plots.search_figures(again)) == list(plots.search_figures(found))
@@ -108,7 +108,7 @@ def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space,
 def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(
     searched, space, drawn, tmp_path, monkeypatch
 ):
-    Outputs(tmp_path, drawn).search(found_by(searched(5)))
+    ReportFolder(tmp_path, drawn).save_search(found_by(searched(5)))
     kept = tmp_path / "results" / "search"
     new = searched(1)
     monkeypatch.setattr(tables, "run_search", lambda *args, **options: new)

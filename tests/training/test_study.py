@@ -17,8 +17,8 @@ from agegender_lib.evaluation import (
     read_trainings,
     training_table,
 )
-from agegender_lib.pipeline.outputs import Outputs
 from agegender_lib.plots.style import COLOURS
+from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.training import configure, train
 from agegender_lib.training.study import read_study, run_study
 
@@ -124,7 +124,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     again = run_study(study, few, folder / "runs", kept=folder / "kept")
     pd.testing.assert_frame_equal(again, trainings)
     # the kept tables will do, without a model
-    Outputs(tmp_path, few).trainings(trainings)
+    ReportFolder(tmp_path, few).save_runs(trainings)
     kept = tmp_path / "results" / "ablations"
     elsewhere = run_study(study, few, tmp_path / "nothing", kept=kept)
     assert list(elsewhere["run"]) == list(trainings["run"])
@@ -138,7 +138,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
         pd.testing.assert_frame_equal(after[name].predictions, run.validation)
     # wherever they are found, in whatever order, they are kept as the same bytes
     mixed = trainings.assign(folder=[*trainings["folder"][:2], *elsewhere["folder"][2:]])[::-1]
-    Outputs(tmp_path / "again", few).trainings(mixed)
+    ReportFolder(tmp_path / "again", few).save_runs(mixed)
     files = {path.name: path.read_bytes() for path in (kept / "s").iterdir()}
     assert files == {
         path.name: path.read_bytes() for path in (tmp_path / "again/results/ablations/s").iterdir()

@@ -51,7 +51,7 @@ def _tell(report: "Report") -> None:
     """Where the PDF is, what it found in brief, and what to do next."""
     import pandas as pd
 
-    from agegender_lib.pipeline.profiles import COURSEWORK
+    from agegender_lib.reporting.profiles import COURSEWORK
 
     headline = pd.read_csv(report.pdf.parent / "results" / "headline.csv")
     print_table(headline.drop(columns="data").round(3))

@@ -24,7 +24,7 @@ def run(options: Namespace) -> None:
     training, and returns a finished one at once.
     """
     from agegender_lib.data import RENDERED_FACES, open_faces
-    from agegender_lib.pipeline.profiles import WEIGHTS_OF, model_settings, read_profile
+    from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
     faces = open_faces(options.data or profile.get("data", ""), profile.get("rendered_faces", RENDERED_FACES))

@@ -57,7 +57,7 @@ def search_or_kept(
         False trains nothing: what was not searched has no trials.
     runs : str or Path
     kept : Path
-        Folder in which `Outputs.search` keeps a search.
+        Folder in which `ReportFolder.save_search` keeps a search.
     """
     name, wanted = space_file(space).stem, read_space(space)
     subject = about(wanted, faces, "pretrained")

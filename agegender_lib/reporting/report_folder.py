@@ -1,4 +1,4 @@
-"""Where a notebook puts what the report prints: figures, tables, numbers, models."""
+"""The folder that a notebook saves into what the report prints: figures, tables, values, runs and their models."""
 
 import json
 import math
@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from agegender_lib import folders
+from agegender_lib import folders, plots
 from agegender_lib.data import FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
-from agegender_lib.pipeline.made_from import faces_used, parameters_now, parameters_used, record, split_used
-from agegender_lib.plots import save_figure
+from agegender_lib.reporting.made_from import faces_used, parameters_now, parameters_used, record, split_used
 from agegender_lib.runs import (
     CONFIG,
     TABLES,
@@ -40,8 +39,8 @@ MODEL_FILES = (".keras", ".h5")
 DIGITS = 6
 
 
-class Outputs:
-    """A report folder that says of everything in it which faces it was made from.
+class ReportFolder:
+    """A report folder, in which everything is labelled with the faces that it was made from.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class Outputs:
         self._made: dict[str, str] = {}
         self._record()
 
-    def used_split(self, held_out: Iterable[str]) -> None:
+    def record_split(self, held_out: Iterable[str]) -> None:
         """Record which faces this notebook held out, by their files."""
         self._used |= split_used(held_out)
         self._record()
@@ -71,16 +70,16 @@ class Outputs:
         if self.chapter:
             record(self.folder / "results", self.chapter, self.data_name, _plain(self._used), self._made)
 
-    def figure(self, figure: Figure, name: str) -> Figure:
+    def save_figure(self, figure: Figure, name: str) -> Figure:
         """Keep a figure as `figures/<name>.svg` and `.png`; returns it, so that a cell shows it.
 
         One without axes only says that there is nothing to draw yet: it is shown and not kept.
         """
         if figure.axes:
-            save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
+            plots.save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
         return figure
 
-    def table(self, table: pd.DataFrame | Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
+    def save_table(self, table: pd.DataFrame | Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
         """Keep a table as `results/<name>.csv`, with a column that names the data; returns it without that.
 
         Tables by model become one, with the column ``model``.
@@ -91,20 +90,20 @@ class Outputs:
         write_csv(self._results(f"{name}.csv"), named, float_format=f"%.{DIGITS}g")
         return table
 
-    def numbers(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Keep numbers as `results/<name>.json`, where the report's placeholders find them."""
+    def save_values(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep values as `results/<name>.json`, where the report's placeholders find them."""
         plain = _plain({"made_from": self.data_name, **values})
         write_json(self._results(f"{name}.json"), plain)
         return plain
 
-    def run(self, run: Path, name: str, model: str) -> str:
+    def save_run(self, run: Path, name: str, model: str) -> str:
         """Keep a finished training: its tables under `results/runs/<name>/`, its model as `models/<model>.*`.
 
         What corrects the model's intervals lies beside it, see `photos.write_corrections`. A model trained on drawn
         faces knows nothing about people, so it stays in its run folder. Returns, in words, what was kept.
         """
         self._made[model_name(run)] = run.name
-        self.used_split(read_run(check_run(run, self.faces)).validation["file"])
+        self.record_split(read_run(check_run(run, self.faces)).validation["file"])
         for part in TABLES:
             copy_file(run / part, self._results(Path("runs", name, part)))
         if self.faces.rendered:
@@ -114,8 +113,8 @@ class Outputs:
         write_corrections(self.folder / "models" / f"{model}.keras", run, self.faces)
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
 
-    def answers(self) -> None:
-        """Keep the predictions of altered faces beside the tables of the trainings that :meth:`run` kept."""
+    def save_predictions(self) -> None:
+        """Keep the predictions of altered faces beside the tables of the trainings that :meth:`save_run` kept."""
         for run in self.runs().values():
             place = self._results(Path("runs", read_json(run / CONFIG)["training"]["model"]))
             for path in answers_of(run):
@@ -134,7 +133,7 @@ class Outputs:
         cure = "execute {} with the same data and output first"
         return {model: check_run(runs[model], self.faces, cure.format(c)) for model, c in TRAINED_BY.items()}
 
-    def trainings(self, trainings: pd.DataFrame) -> None:
+    def save_runs(self, trainings: pd.DataFrame) -> None:
         """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.
 
         They are what a later report shows of trainings that it does not repeat.
@@ -143,11 +142,11 @@ class Outputs:
             places = dict(zip(found["run"], found["folder"], strict=True))
             keep_trainings(places, self._results(Path("ablations", study)))
 
-    def search(self, search: "Search") -> None:
+    def save_search(self, search: "Search") -> None:
         """Keep the tables of a search in `results/search/`."""
-        self.numbers("search/about", search.about)
+        self.save_values("search/about", search.about)
         for name in ("trials", "epochs", "importances"):
-            self.table(getattr(search, name), f"search/{name}")
+            self.save_table(getattr(search, name), f"search/{name}")
 
     def _results(self, name: str | Path) -> Path:
         return self.folder / "results" / name

@@ -10,10 +10,11 @@ from explorer_tools import faces_of, predictions_of, write_run
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline import cli, made_from
-from agegender_lib.pipeline.made_from import PROFILE, check_one_report, parameters_used, record
-from agegender_lib.pipeline.outputs import Outputs
-from agegender_lib.pipeline.profiles import read_profile
+from agegender_lib.pipeline import cli
+from agegender_lib.reporting import made_from
+from agegender_lib.reporting.made_from import PROFILE, check_one_report, parameters_used, record
+from agegender_lib.reporting.profiles import read_profile
+from agegender_lib.reporting.report_folder import ReportFolder
 
 
 @pytest.fixture
@@ -36,14 +37,14 @@ def notebook(monkeypatch, faces, tmp_path):
     def run(chapter, faces=faces, **parameters):
         shell = SimpleNamespace(user_ns=parameters)
         monkeypatch.setattr(made_from, "get_ipython", lambda: shell)
-        return Outputs(tmp_path / "report", faces, chapter)
+        return ReportFolder(tmp_path / "report", faces, chapter)
 
     return run
 
 
 def train(out, runs, *models):
     for model in models:
-        out.run(runs[model], runs[model].name, "unused")
+        out.save_run(runs[model], runs[model].name, "unused")
 
 
 def test_later_chapters_get_the_runs_that_were_trained(notebook, runs):
@@ -81,7 +82,7 @@ def whole(notebook, runs, faces, tmp_path):
     profile.write_text("weights: /somewhere/b.weights.h5")
     record(results, PROFILE, "quick", parameters_used(read_profile(profile)), {})
     first = notebook("01_exploration", rendered_faces=1200, validation=0.2, split_seed=1)
-    first.used_split(faces.table["file"][::3])
+    first.record_split(faces.table["file"][::3])
     train(notebook("02_model_a", rendered_faces=1200, profile=str(profile), model_a={}), runs, "ModelA")
     # what is empty is the profile's
     mine = {"profile": str(profile), "model_b": {}, "model_f": {}, "weights": "", "weights_f": ""}
@@ -99,7 +100,7 @@ def test_no_place_of_anybody_s_is_on_record(whole):
 
 ODD = {
     "faces": lambda notebook, runs: notebook("06_groups", faces_of(fingerprint="e" * 64)),
-    "split": lambda notebook, runs: notebook("01_exploration").used_split(["another.jpg"]),
+    "split": lambda notebook, runs: notebook("01_exploration").record_split(["another.jpg"]),
     "rendered_faces": lambda notebook, runs: notebook("01_exploration", rendered_faces=60),
     "validation": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
     "ema_momentum": lambda notebook, runs: notebook(
@@ -137,7 +138,7 @@ def test_tables_of_several_models_become_one(faces, tmp_path):
         name: pd.DataFrame({"band": pd.Categorical(["0-2"], ["0-2", "3-9"]), "n": [n]})
         for n, name in enumerate("AB")
     }
-    shown = Outputs(tmp_path, faces).table(tables, "bands")
+    shown = ReportFolder(tmp_path, faces).save_table(tables, "bands")
     assert shown.columns.to_list() == ["model", "band", "n"] and shown.index.to_list() == [0, 1]
     kept = pd.read_csv(tmp_path / "results" / "bands.csv")
     assert kept["model"].to_list() == ["A", "B"] and kept["n"].to_list() == [0, 1]

@@ -6,7 +6,7 @@ from typing import Any
 from agegender_lib import folders
 from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import read_yaml, yaml_file
-from agegender_lib.pipeline.parameters import UNKNOWN, parameters_of
+from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
 
 #: The profile of who names none, and of what another leaves out.
 QUICK = "quick"

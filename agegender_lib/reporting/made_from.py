@@ -13,8 +13,8 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 from agegender_lib.lock import alone
-from agegender_lib.pipeline.parameters import parameters_of
-from agegender_lib.pipeline.profiles import QUICK, read_profile
+from agegender_lib.reporting.parameters import parameters_of
+from agegender_lib.reporting.profiles import QUICK, read_profile
 from agegender_lib.runs import MADE_FROM, read_json
 
 #: Stands beside the notebooks for the profile that all of them were executed with.

@@ -1,0 +1,1 @@
+"""What a notebook takes and gives: the parameters of a profile, and the report folder that it saves into."""
