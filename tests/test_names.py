@@ -7,6 +7,7 @@ from agegender_lib import folders
 FORMER = (
     """
 abstention, surest_of, age_coverage, age_spread, halvings, silent at random, best possible
+errors_by, errors_per_group, group_keys, crossings, crossing_races, worst_gallery, by_chance, p_ages
 """.strip()
     .replace("\n", " ")
     .split(", ")

@@ -13,7 +13,7 @@ from agegender_lib.evaluation.baselines import (
 from agegender_lib.evaluation.comparison import compare, compare_all
 from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
-from agegender_lib.evaluation.fairness.subgroups import errors_by, running_median, worst
+from agegender_lib.evaluation.fairness.subgroups import largest_errors, metrics_by_group, running_median
 from agegender_lib.evaluation.labels.label_errors import (
     most_surprising,
     planted_errors,
@@ -21,7 +21,7 @@ from agegender_lib.evaluation.labels.label_errors import (
     wrong_genders,
 )
 from agegender_lib.evaluation.labels.label_noise import errors_on_duplicates, label_noise
-from agegender_lib.evaluation.metrics import confusion, summarise
+from agegender_lib.evaluation.metrics import confusion_matrix, summarise
 from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
 from agegender_lib.evaluation.saliency import (
     mean_faces,

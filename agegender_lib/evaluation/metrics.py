@@ -69,7 +69,7 @@ def _balanced(error: np.ndarray, band: np.ndarray) -> tuple[float, Statistic]:
     return float(value), lambda weights: np.nanmean([mean(weights) for mean in means], axis=0)
 
 
-def confusion(predictions: pd.DataFrame) -> pd.DataFrame:
+def confusion_matrix(predictions: pd.DataFrame) -> pd.DataFrame:
     """Counts of true (rows) against predicted (columns) gender, by name."""
     check_predictions(predictions)
     counts = metrics.confusion_matrix(

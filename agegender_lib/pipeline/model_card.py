@@ -8,7 +8,7 @@ from pathlib import Path
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
-from agegender_lib.evaluation.fairness.subgroups import group_keys
+from agegender_lib.evaluation.fairness.subgroups import group_labels
 from agegender_lib.files import replacing
 from agegender_lib.photos import EXCLUDED_USES
 from agegender_lib.pipeline.export.formats import written
@@ -71,7 +71,8 @@ def _counts(run: Path) -> Iterator[tuple[str, int, int]]:
     tables = read_run(run)
     for grouping in ("age_band", "gender", "race"):
         train, validation = (
-            group_keys(side, grouping)[grouping].value_counts() for side in (tables.train, tables.validation)
+            group_labels(side, grouping)[grouping].value_counts()
+            for side in (tables.train, tables.validation)
         )
         for group in train.index.sort_values():
             yield group, train[group], validation[group]

@@ -10,14 +10,14 @@ from agegender_lib.plots.calibration import (
 from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves, overlaid_curves
 from agegender_lib.plots.distributions import labels_overview
-from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, face_grid, worst_gallery
-from agegender_lib.plots.groups import crossings, group_gaps
+from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, error_gallery, face_grid
+from agegender_lib.plots.groups import group_gaps, intersectional_groups
 from agegender_lib.plots.label_noise import label_noise
 from agegender_lib.plots.photo import photo, photo_faces
 from agegender_lib.plots.predictions import (
     compare_models,
     confusion_matrices,
-    errors_per_group,
+    metrics_by_group,
     true_vs_predicted,
 )
 from agegender_lib.plots.robustness import corrupted_faces, robustness_curves

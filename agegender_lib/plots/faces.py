@@ -94,7 +94,7 @@ def duplicate_pairs(
 
 
 @styled
-def worst_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) -> Figure:
+def error_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) -> Figure:
     """Faces with their true and predicted age (``3 → 31 years``) and gender, for instance the largest errors.
 
     The gender stands with the model's confidence in it; a wrong one is red and shows the true one before the arrow.

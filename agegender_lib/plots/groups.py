@@ -1,4 +1,4 @@
-"""Crossings of groups of people as maps, and the gaps between groups beside what chance makes of them."""
+"""Intersectional subgroups as maps, and the gaps between groups beside what chance makes of them."""
 
 from collections.abc import Mapping
 
@@ -30,12 +30,12 @@ _FEW_TEXT = "#5F666D"
 
 
 @style.styled
-def crossings(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Age error, age bias and gender accuracy in every crossing of two groupings, a column of maps per model.
+def intersectional_groups(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Age error, age bias and gender accuracy in every intersection of two groupings, a column of maps per model.
 
     Each cell has its value and, in brackets, its number of images; hatched are those with fewer than 30. Of each model
-    ``tables`` holds ``evaluation.errors_by`` the same two groupings. The page is wide enough for about eight columns of
-    cells: age bands by race are for one model at a time.
+    ``tables`` holds ``evaluation.metrics_by_group``. The page is wide enough for about eight columns of cells: age
+    bands by race are for one model at a time.
     """
     by = [name for name in GROUPINGS if name in next(iter(tables.values())).columns]
     by.sort(key=lambda name: name == "gender")  # the shorter one across
@@ -88,10 +88,10 @@ def group_gaps(table: pd.DataFrame) -> Figure:
                             size=7, color=_FEW_TEXT)  # fmt: skip
                 continue
             half = 0.42 / len(models)
-            ax.barh(y, row.by_chance, height=2 * half, color="#D9DDE1", lw=0)
-            if np.isfinite(row.by_chance_ages):
-                ax.plot([row.by_chance_ages] * 2, [y - half, y + half], color="#333333", lw=0.9)
-            beyond = row.gap > row.by_chance
+            ax.barh(y, row.critical_value, height=2 * half, color="#D9DDE1", lw=0)
+            if np.isfinite(row.critical_value_within_ages):
+                ax.plot([row.critical_value_within_ages] * 2, [y - half, y + half], color="#333333", lw=0.9)
+            beyond = row.gap > row.critical_value
             style.whisker(ax, (row.gap, row.low, row.high), y, looks[row.model], hollow=not beyond)
         ax.set(title=title, xlabel=unit)
         ax.set_xlim(left=-0.035 * ax.get_xlim()[1])  # a marker at 0 is seen whole

@@ -65,7 +65,7 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
 
 @style.styled
 def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """A panel per model with its ``evaluation.confusion``; each cell has its count and its share of the row."""
+    """A panel per model with its ``evaluation.confusion_matrix``; each cell has its count and its share of the row."""
     figure = style.new_figure(height_cm=5.6, width=min(1, 0.36 * len(tables)))
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
@@ -83,10 +83,10 @@ def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 @style.styled
-def errors_per_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
+def metrics_by_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Age error, age bias and gender accuracy per group, with 95 % intervals; small groups in grey.
 
-    ``tables`` holds each model's ``evaluation.errors_by``, all grouped alike.
+    ``tables`` holds each model's ``evaluation.metrics_by_group``, all grouped alike.
     """
     by = [name for name in GROUPINGS if name in next(iter(tables.values()))]
     named = {

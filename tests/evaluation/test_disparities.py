@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import errors_by, gaps
+from agegender_lib.evaluation import gaps, metrics_by_group
 from agegender_lib.evaluation.statistics.bootstrap import shuffled_blocks
 
 
@@ -40,8 +40,8 @@ def gap(faces, measure, grouping="race", **options):
 def test_a_bias_of_three_years_against_one_race_is_found():
     faces = too_old(answers(np.random.default_rng(1), 1000), RACES.index("Indian"), 3)
     found = gap(faces, "age_bias")
-    assert found["highest"] == "Indian" and found["p"] < 0.01 and found["p_ages"] < 0.01
-    assert found["low"] <= 3 <= found["high"] and found["gap"] > found["by_chance"] > 0
+    assert found["highest"] == "Indian" and found["p"] < 0.01 and found["p_within_ages"] < 0.01
+    assert found["low"] <= 3 <= found["high"] and found["gap"] > found["critical_value"] > 0
     # the genders were treated alike
     assert gap(faces, "age_bias", "gender")["p"] > 0.05 and gap(faces, "gender_accuracy")["p"] > 0.05
 
@@ -52,7 +52,7 @@ def test_where_all_are_alike_one_gap_in_twenty_is_significant():
         faces = answers(rng, 180, race=rng.permutation(np.arange(180) % 4))
         rows.append(gaps(faces, ["race"], resamples=99).set_index("measure"))
     for measure in ("age_mae", "age_bias", "gender_accuracy"):
-        for p in ("p", "p_ages"):
+        for p in ("p", "p_within_ages"):
             values = np.array([row.loc[measure, p] for row in rows])
             # 5 of 100 are expected; a binomial count leaves this range about once in a hundred times
             assert 0 <= (values <= 0.05).sum() <= 11, (measure, p)
@@ -71,11 +71,11 @@ def test_a_gap_that_ages_make_is_told_from_one_of_race():
         faces["race"] = np.where(old & (rng.random(300) < 0.7), 0, rng.integers(1, 3, 300))
         faces["age_predicted"] = faces["age"] + np.where(old, 9, 3) * rng.standard_normal(300)
         row = gap(faces, "age_mae", resamples=99)
-        assert row["by_chance_ages"] > row["by_chance"]
-        blunt, careful = blunt + (row["p"] <= 0.05), careful + (row["p_ages"] <= 0.05)
+        assert row["critical_value_within_ages"] > row["critical_value"]
+        blunt, careful = blunt + (row["p"] <= 0.05), careful + (row["p_within_ages"] <= 0.05)
     assert blunt >= 38 and careful <= 6
     kept = too_old(faces, 0, 4)
-    assert gap(kept, "age_bias")["p_ages"] < 0.02
+    assert gap(kept, "age_bias")["p_within_ages"] < 0.02
 
 
 def test_copies_of_faces_are_no_evidence():
@@ -116,7 +116,7 @@ def test_gaps_are_those_of_the_group_table_and_of_fairlearn():
     from fairlearn.metrics import MetricFrame  # slow to import
 
     faces = answers(np.random.default_rng(8), 600)
-    groups, table = errors_by(faces, "race", resamples=10), gaps(faces, ["race"], resamples=10)
+    groups, table = metrics_by_group(faces, "race", resamples=10), gaps(faces, ["race"], resamples=10)
     table = table.set_index("measure")
     named = faces["race"].map(dict(enumerate(RACES)))
     frames = {
@@ -147,7 +147,7 @@ def test_small_groups_are_left_out_and_listed():
     assert more["groups"] == 3 and more["left_out"] == "" and more["highest_value"] > 30
     # fewer than two groups have no gap, and say which there are
     alone = gap(faces.assign(race=[0] * 180 + [1] * 20), "age_mae")
-    assert np.isnan(alone[["gap", "low", "high", "p", "by_chance"]].astype(float)).all()
+    assert np.isnan(alone[["gap", "low", "high", "p", "critical_value"]].astype(float)).all()
     assert alone["groups"] == 1 and alone["left_out"] == "Black (20)"
 
 
@@ -158,14 +158,14 @@ def test_the_youngest_do_not_count_where_gender_is_read_from_three_years_on():
     faces.loc[babies, "gender"] = 0  # all of them read wrongly
     rows = gaps(faces, ["race", "age_band"], resamples=20).set_index(["grouping", "measure"])
     assert rows.loc[("race", "gender_accuracy"), "lowest"] == RACES[2]
-    older = errors_by(faces[~babies], "race", resamples=10)["gender_accuracy"]
+    older = metrics_by_group(faces[~babies], "race", resamples=10)["gender_accuracy"]
     assert rows.loc[("race", "gender_accuracy_from_3"), "gap"] == pytest.approx(np.ptp(older))
     assert rows.loc[("age_band", "gender_accuracy"), "lowest"] == AGE_BANDS[0]
     apart = rows.loc[("age_band", "gender_accuracy_from_3")]
     assert apart["lowest"] != AGE_BANDS[0] and AGE_BANDS[0] not in apart["left_out"]
     # and stand apart where errors are listed
-    young = errors_by(faces, "young", resamples=20)
-    assert young["young"].to_list() == ["below 3", "3 and older"] and young["count"].to_list() == [50, 350]
+    young = metrics_by_group(faces, "under_3", resamples=20)
+    assert young["under_3"].to_list() == ["below 3", "3 and older"] and young["count"].to_list() == [50, 350]
     assert young["gender_accuracy"].iloc[0] == 0
     assert young["gender_accuracy"].iloc[1] == pytest.approx(
         ((faces["p_female"] >= 0.5) == faces["gender"])[~babies].mean()

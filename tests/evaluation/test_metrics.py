@@ -16,7 +16,7 @@ from agegender_lib.evaluation import (
     baselines,
     compare,
     constant_predictions,
-    errors_by,
+    metrics_by_group,
     read_run,
     running_median,
     summarise,
@@ -217,7 +217,7 @@ def spoil(column, value):
 def test_a_table_that_metrics_would_misread_is_refused(change, message):
     faces = change(answers(np.random.default_rng(0), 40))
     good = answers(np.random.default_rng(0), 40)
-    for use in (summarise, lambda bad: errors_by(bad, "gender"), lambda bad: compare(good, bad)):
+    for use in (summarise, lambda bad: metrics_by_group(bad, "gender"), lambda bad: compare(good, bad)):
         with pytest.raises(InputError, match=message) as error:
             use(faces)
         assert "\n" not in str(error.value) and str(error.value).endswith(".")
@@ -230,7 +230,7 @@ def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
     read = age + np.where(race == 2, 4.0, 0.0) + rng.standard_normal(500)
     wrong = (race == 3) & (np.arange(500) % 10 < 5)  # 50 of the 100 Indian faces
     faces = answer_table(age, read, gender=0, p_female=np.where(wrong, 0.7, 0.2), race=race)
-    found = errors_by(faces, "race").set_index("race")
+    found = metrics_by_group(faces, "race").set_index("race")
     assert list(found.index) == list(RACES) and not found["low_support"].any()
     assert (found["count"] == 100).all()
     assert 3.5 < found.loc["Asian", "age_bias_low"] < 4 < found.loc["Asian", "age_bias_high"]

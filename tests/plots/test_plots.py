@@ -23,13 +23,13 @@ from tiny_faces import picture
 from agegender_lib import plots
 from agegender_lib.data import GENDERS, RACES
 from agegender_lib.evaluation import (
-    errors_by,
     gaps,
     gaps_of,
     gradient_cosines,
     gradient_depth,
+    largest_errors,
+    metrics_by_group,
     running_median,
-    worst,
 )
 from agegender_lib.plots.style import COLOURS, RENDERED_MARK, TEXT_WIDTH_CM, look_of, mark_rendered, settle
 from agegender_lib.runs.tables import HISTORY_COLUMNS
@@ -105,7 +105,7 @@ def comparison():
 @functools.cache
 def two_models(by="age_band"):
     return {
-        name: errors_by(predictions(seed), by, resamples=50)
+        name: metrics_by_group(predictions(seed), by, resamples=50)
         for seed, name in enumerate(("ModelA", "ModelB"), start=1)
     }
 
@@ -144,13 +144,13 @@ DRAW = {
     "face_grid": lambda: plots.face_grid(pictures(9), ["112 y, female"] * 9, columns=8),
     "augmentation_grid": lambda: plots.augmentation_grid(pictures(2), np.stack([pictures(3)] * 2) / 255),
     "duplicate_pairs": lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(6), columns=4),
-    "worst_gallery": lambda: plots.worst_gallery(pictures(400, 8), worst(predictions(), 7), files(400)),
+    "error_gallery": lambda: plots.error_gallery(pictures(400, 8), largest_errors(predictions(), 7), files(400)),
     "learning_curves": lambda: plots.learning_curves(history(56), "ModelA"),
     "epoch_times": lambda: plots.epoch_times(history(2, 18), "ModelB"),
     "true_vs_predicted": lambda: plots.true_vs_predicted({"ModelA": predictions(1), "ModelB": predictions(2)}),
     "confusion_matrices": lambda: plots.confusion_matrices({"ModelB": counts(461, 55, 46, 438)}),
-    "errors_per_group": lambda: plots.errors_per_group(two_models()),
-    "crossings": lambda: plots.crossings(two_models(("age_band", "gender"))),
+    "metrics_by_group": lambda: plots.metrics_by_group(two_models()),
+    "intersectional_groups": lambda: plots.intersectional_groups(two_models(("age_band", "gender"))),
     "group_gaps": lambda: plots.group_gaps(two_gaps()),
     "compare_models": lambda: plots.compare_models(comparison()),
     "gradient_conflict of many blocks": lambda: plots.gradient_conflict(
@@ -235,7 +235,7 @@ def test_figures_fit_the_page_and_leave_no_traces(draw):
     assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20
 
 
-@pytest.mark.parametrize("name", ["labels_overview", "compare_models", "worst_gallery"])
+@pytest.mark.parametrize("name", ["labels_overview", "compare_models", "error_gallery"])
 def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path):
     plain = DRAW[name]()
     paths = plots.save_figure(plain, "name", tmp_path / "new" / "folder")
@@ -433,7 +433,7 @@ def whiskers(ax):
 
 def test_errors_per_group_are_where_the_table_says():
     tables = {name: table.assign(low_support=table["count"] < 40) for name, table in two_models().items()}
-    figure = plots.errors_per_group(tables)
+    figure = plots.metrics_by_group(tables)
     groups = tables["ModelA"]
     assert groups["low_support"].any() and not groups["low_support"].all()
     for ax, measure in zip(figure.axes, ("age_mae", "age_bias", "gender_accuracy"), strict=True):
@@ -452,7 +452,7 @@ def test_errors_per_group_are_where_the_table_says():
     assert vertical_lines(figure.axes[1]) == [0]
     assert {"ModelA", "ModelB", "fewer than 30 images"} <= set(words(figure))
     large = {name: table.assign(low_support=False) for name, table in tables.items()}
-    assert "fewer than 30 images" not in words(plots.errors_per_group(large))
+    assert "fewer than 30 images" not in words(plots.metrics_by_group(large))
 
 
 def test_models_stand_above_the_original_numbers():
@@ -474,7 +474,7 @@ def test_models_stand_above_the_original_numbers():
 def test_a_crossing_writes_every_value_with_its_count_and_hatches_small_cells():
     tables = two_models(("race", "gender"))
     tables["ModelB"] = tables["ModelB"][1:]  # no image of a white man
-    figure = plots.crossings(tables)
+    figure = plots.intersectional_groups(tables)
     assert len(figure.axes) == 6
     for number, ax in enumerate(figure.axes):
         measure = ("age_mae", "age_bias", "gender_accuracy")[number // 2]
@@ -506,11 +506,11 @@ def test_gaps_stand_on_what_chance_makes_of_them():
             (COLOURS[row.model].lower(), groupings.index(row.grouping), row.gap, row.low, row.high)
             for row in own.itertuples()
         }
-        assert [bar.get_width() for bar in ax.patches] == own["by_chance"].to_list()
+        assert [bar.get_width() for bar in ax.patches] == own["critical_value"].to_list()
         hollow = {line.get_xdata()[0] for line in ax.lines if to_hex(line.get_markerfacecolor()) == "#ffffff"}
-        assert hollow == set(own.loc[own["gap"] <= own["by_chance"], "gap"])
+        assert hollow == set(own.loc[own["gap"] <= own["critical_value"], "gap"])
         ages = {line.get_xdata()[0] for line in ax.lines if to_hex(line.get_color()) == "#333333"}
-        assert ages == set(own["by_chance_ages"].dropna())
+        assert ages == set(own["critical_value_within_ages"].dropna())
         missing = table[(table["measure"] == measure) & table["gap"].isna()]
         assert words(ax).count("too few images") == len(missing) > 0
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][-1] == "race"
@@ -557,7 +557,7 @@ def test_the_gallery_names_what_was_answered():
     )  # fmt: skip
     rows = pd.concat([rows] * 4)
     images = pictures(3)
-    axes = plots.worst_gallery(images, rows, files(3)).axes
+    axes = plots.error_gallery(images, rows, files(3)).axes
     wrong, right = axes[:2]
     np.testing.assert_array_equal(shown(wrong), images[2])
     np.testing.assert_array_equal(shown(right), images[0])

@@ -1,4 +1,4 @@
-"""How far apart the groups of people are whom a model serves, and how far chance alone would put them."""
+"""Disparities: the gaps between groups of people, and the gaps that chance alone would make (permutation test)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.bands import age_band
-from agegender_lib.evaluation.fairness.subgroups import LOW_SUPPORT, YOUNG, group_keys
+from agegender_lib.evaluation.fairness.subgroups import GENDER_FROM, LOW_SUPPORT, group_labels
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
@@ -15,7 +15,7 @@ from agegender_lib.runs.tables import check_predictions
 Grouping = str | tuple[str, ...]
 GAP_GROUPINGS = ("age_band", "gender", "race", ("race", "gender"), ("age_band", "gender"))
 _COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest_value", "gap", "low", "high",
-            "by_chance", "p", "by_chance_ages", "p_ages", "groups", "left_out")  # fmt: skip
+            "critical_value", "p", "critical_value_within_ages", "p_within_ages", "groups", "left_out")  # fmt: skip
 
 
 def gaps(
@@ -23,10 +23,10 @@ def gaps(
 ) -> pd.DataFrame:
     """The gap between the highest and the lowest group, for every grouping and measure of one model.
 
-    The largest of several noisy means less the smallest is above zero even where all groups are alike. So each gap
+    The largest of several noisy means minus the smallest is above zero even where all groups are alike. So each gap
     stands beside what chance makes of it: the groups' names are shuffled among the images (a permutation test),
     near-duplicates together. As groups differ in age, and errors with it, a second shuffle stays within the age bands:
-    a gap below ``by_chance_ages`` is no larger than the groups' ages alone would make it.
+    a gap below ``critical_value_within_ages`` is no larger than the groups' ages alone would make it.
 
     Returns
     -------
@@ -34,16 +34,16 @@ def gaps(
         A row per grouping and measure: ``grouping`` (the names joined by " x "); ``measure``: ``age_mae`` and
         ``age_bias`` (years), ``gender_accuracy`` and ``gender_accuracy_from_3`` (0 to 1; the latter of images from 3
         years on, as gender hardly shows before); ``lowest`` and ``highest`` (groups) with ``lowest_value`` and
-        ``highest_value``; ``gap``; ``low`` and ``high``, its 95 % interval, see below; ``by_chance``, which chance
-        exceeds in 5 % of the shuffles, and ``p``; ``by_chance_ages`` and ``p_ages``, the same within age bands,
-        missing where the grouping is one of ages; ``groups``, how many are compared; ``left_out``, the groups of
-        fewer than 30 images with their counts. Fewer than two groups have no gap (NaN).
+        ``highest_value``; ``gap``; ``low`` and ``high``, its 95 % interval, see below; ``critical_value``, which 5 % of
+        the shuffles exceed, and ``p``; both with ``_within_ages``, missing where the grouping is one of ages;
+        ``groups``, how many are compared; ``left_out``, the groups of fewer than 30 images with their counts. Fewer
+        than two groups have no gap (NaN).
 
     Notes
     -----
     The interval holds all differences between groups at once, as Tukey's does: gap ± the bootstrap's 95 % quantile of
-    the range of (resampled less observed) group means, cut at 0. It is careful, wider than need be for many groups; the
-    percentile interval of the gap misses the truth far too often, because resamples spread groups further apart.
+    the range of (resampled minus observed) group means, cut at 0. It is wider than need be for many groups; the gap's
+    percentile interval misses the truth far too often, because resamples spread groups further apart.
 
     Shuffling tests whether the groups are alike altogether, in spread too. Where groups are of very unequal spread and
     size, p can be too large or too small for a difference of means; the interval does not suppose equal spreads.
@@ -53,12 +53,12 @@ def gaps(
     duplicate_group = predictions["duplicate_group"].to_numpy()
     rows, deviations = {}, {}
     for grouping in groupings:
-        keys = group_keys(predictions, [grouping] if isinstance(grouping, str) else list(grouping))
+        keys = group_labels(predictions, [grouping] if isinstance(grouping, str) else list(grouping))
         groups = keys.groupby(list(keys), observed=True, sort=True)
         names, codes = [" ".join(name) for name, _ in groups], groups.ngroup().to_numpy()
         kept = {"": None}
-        if not {"age_band", "young"} & set(keys):
-            kept["_ages"] = bands
+        if not {"age_band", "under_3"} & set(keys):
+            kept["_within_ages"] = bands
         dealt = {}
         for end, strata in kept.items():
             blocks = shuffled_blocks(codes, duplicate_group, strata, resamples)
@@ -84,7 +84,7 @@ def gaps_of(predictions: Mapping[str, pd.DataFrame], **options: Any) -> pd.DataF
 def _measured(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every measure as the mean of a float per image; NaN for an image that does not count."""
     table = scores(predictions)
-    table["gender_accuracy_from_3"] = table["gender_accuracy"].where(predictions["age"] >= YOUNG)
+    table["gender_accuracy_from_3"] = table["gender_accuracy"].where(predictions["age"] >= GENDER_FROM)
     return {measure: values.to_numpy() for measure, values in table.items()}
 
 
@@ -111,18 +111,18 @@ def _gap(score, codes, names, dealt):
     found |= {"lowest": names[large[low]], "lowest_value": means[low]}
     found |= {"highest": names[large[high]], "highest_value": means[high], "gap": np.ptp(means)}
     for end, by_shuffle in dealt.items():
-        by_chance = np.ptp(by_shuffle[:, large], axis=1)
+        null = np.ptp(by_shuffle[:, large], axis=1)
         # sums in another order differ in their last bits
-        reached = (by_chance >= found["gap"] - 1e-9).sum()
-        found[f"by_chance{end}"] = np.nanquantile(by_chance, LEVEL)
-        found[f"p{end}"] = (reached + 1) / (len(by_chance) + 1)
+        reached = (null >= found["gap"] - 1e-9).sum()
+        found[f"critical_value{end}"] = np.nanquantile(null, LEVEL)
+        found[f"p{end}"] = (reached + 1) / (len(null) + 1)
     return large, found
 
 
 def _deviation_of(score: np.ndarray, codes: np.ndarray, large: np.ndarray) -> Statistic:
-    """The statistic "range of the resampled less the observed mean of ``score`` over the groups ``large``"."""
+    """The statistic "range of the resampled minus the observed mean of ``score`` over the groups ``large``"."""
     member = ((codes[:, None] == large) & np.isfinite(score)[:, None]).astype(float)
-    # less the group's mean, so that a resample's mean is the deviation itself
+    # minus the group's mean, so that a resample's mean is the deviation itself
     centred = member * (np.nan_to_num(score)[:, None] - np.nan_to_num(score) @ member / member.sum(axis=0))
 
     def deviation(weights: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Whom a model serves well and whom it does not: errors by age band, gender and race, and the worst single faces."""
+"""Subgroup performance: metrics by age band, gender and race, and the largest single errors."""
 
 from collections.abc import Sequence
 
@@ -13,29 +13,31 @@ from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 
 # Below this age a picture hardly shows the gender.
-YOUNG = 3
-_YOUNG_OR_NOT = (f"below {YOUNG}", f"{YOUNG} and older")
-GROUPINGS = ("age_band", "gender", "race", "young")
+GENDER_FROM = 3
+_UNDER_3 = (f"below {GENDER_FROM}", f"{GENDER_FROM} and older")
+GROUPINGS = ("age_band", "gender", "race", "under_3")
 # Below this many images an interval says little, and tables and figures set the group apart.
 LOW_SUPPORT = 30
 # So many images make a running median.
 _FEWEST = 20
 
 
-def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000) -> pd.DataFrame:
-    """Errors of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
+def metrics_by_group(
+    predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000
+) -> pd.DataFrame:
+    """Metrics of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
-    They are grouped ``by`` "age_band", "gender", "race", "young" (below 3 years, where gender can hardly be seen, or
+    They are grouped ``by`` "age_band", "gender", "race", "under_3" (below 3 years, where gender can hardly be seen, or
     older), or several of them for every combination that occurs.
 
     Returns
     -------
     DataFrame
         One row per group, in the groups' own order: the grouping column(s) (ordered categoricals of names),
-        ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means read as too old) and
+        ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means predicted too old) and
         ``gender_accuracy``, each with ``_low`` and ``_high``; ``low_support``, true below 30 images.
     """
-    table = group_keys(predictions, by)
+    table = group_labels(predictions, by)
     by = list(table)
     measured, duplicate_group = scores(predictions), predictions["duplicate_group"].to_numpy()
     rows = []
@@ -48,7 +50,7 @@ def errors_by(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
 
 
-def group_keys(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
+def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
     """The group of people that each image belongs to: a column of names, ordered categoricals, per grouping ``by``."""
     by = [by] if isinstance(by, str) else list(by)
     if not by or not {*by} <= {*GROUPINGS}:
@@ -58,14 +60,14 @@ def group_keys(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFra
         "age_band": age_band(predictions["age"]),
         "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
         "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
-        "young": pd.Categorical.from_codes(
-            (predictions["age"] >= YOUNG).astype(int), _YOUNG_OR_NOT, ordered=True
+        "under_3": pd.Categorical.from_codes(
+            (predictions["age"] >= GENDER_FROM).astype(int), _UNDER_3, ordered=True
         ),
     }
     return pd.DataFrame({name: keys[name] for name in by})
 
 
-def worst(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
+def largest_errors(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
     """The ``k`` images with the largest absolute age error, worst first, with ``age_error`` (years, signed)."""
     check_predictions(predictions, one_split=False)
     table = predictions.assign(age_error=scores(predictions)["age_bias"])

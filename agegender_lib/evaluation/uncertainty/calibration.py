@@ -83,14 +83,14 @@ def expected_calibration_error(
 
     group = predictions["duplicate_group"].to_numpy()
     value, low, high, _ = estimates({"": lambda weights: error(weights, right)}, group, resamples)[""]
-    by_chance = error(np.ones((1, len(score))), _simulated(predictions, of, resamples))
-    p = float((by_chance >= value).mean())
+    null = error(np.ones((1, len(score))), _simulated(predictions, of, resamples))
+    p = float((null >= value).mean())
     return {
         "value": value,
         "low": 0.0 if p >= 1 - LEVEL else max(0.0, 2 * value - high),
         "high": max(value, 2 * value - low),
-        "chance": float(by_chance.mean()),
-        "chance_high": float(np.quantile(by_chance, LEVEL)),
+        "chance": float(null.mean()),
+        "chance_high": float(np.quantile(null, LEVEL)),
         "p": p,
     }
 

@@ -23,7 +23,7 @@ def run(options: Namespace) -> None:
     if options.by:
         for run in runs:
             print(f"\n{run.name} by {options.by}")
-            print_table(evaluation.errors_by(run.validation, options.by).round(3))
+            print_table(evaluation.metrics_by_group(run.validation, options.by).round(3))
     if len(runs) == 2:
         print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
         print_table(evaluation.compare(runs[0].validation, runs[1].validation).round(4))
