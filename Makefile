@@ -1,4 +1,4 @@
-# The verbs of the README. Each creates .venv by itself; on a machine without make, the README has the plain lines.
+# The commands of the README. Each creates .venv by itself; on a machine without make, the README has the plain lines.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

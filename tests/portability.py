@@ -1,7 +1,7 @@
 """Where the published models open: `python tests/portability.py [FACES]` asks every version that they are promised for.
 
 Each version gets an environment of its own in build/portability, kept for the next time, and opens there, without this
-library, the files of report/models and what the verb `convert` makes of them. The table is printed and its summary
+library, the files of report/models and what the command `convert` makes of them. The table is printed and its summary
 written into README.md, from where the model card takes it. FACES is an archive or a folder; drawn faces else.
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from agegender_lib.data.regions import REGIONS
+from agegender_lib.data.face_regions import REGIONS
 from agegender_lib.errors import InputError
 
 CLEAN = "clean"
@@ -98,8 +98,8 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
 
     Blur is Gaussian; noise is Gaussian, independent per pixel and channel; low resolution shrinks the face to a small
     square and enlarges it (bicubic); brightness multiplies the stored values; rotation is counter-clockwise about the
-    centre, and the corners repeat the picture's edge, as in training; a covered region of ``data.regions`` is a grey
-    bar over its whole width that grows from its middle row.
+    centre, and the corners repeat the picture's edge, as in training; a covered region of ``data.face_regions`` is a
+    grey bar over its whole width that grows from its middle row.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from agegender_lib.data.rendered import COMMENT
+from agegender_lib.data.synthetic import COMMENT
 
 SIZE = 128
 UTKFACE_SIZE = 200

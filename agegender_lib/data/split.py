@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import AGE_BANDS, age_band
+from agegender_lib.data.age_bins import AGE_BANDS, age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 

@@ -62,7 +62,7 @@ def training_facts(run: Run, layers: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        `run`, its name; `parameters`, `trainable` (of `layers`, as `models.describe` lists them); `epochs`,
+        `run`, its name; `parameters`, `trainable` (of `layers`, as `models.summary` lists them); `epochs`,
         `best_epoch` (least validation loss), `seconds_per_epoch`, `seconds`; `megabytes` of the model file;
         `weights_origin`, `pretrained`; `precision`, `machine`; `rounding_years`, by which rounding the saved weights
         changed the validation age error (None where they are exact); `settings`, as in the run's configuration.

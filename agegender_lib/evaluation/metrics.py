@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from agegender_lib.data.bands import age_band
+from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.evaluation.statistics.bootstrap import Statistic, auc_of, estimates, mean_of, median_of
 from agegender_lib.evaluation.tables import predicted_gender, scores

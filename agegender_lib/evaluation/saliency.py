@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import AGE_BANDS, age_band
-from agegender_lib.data.regions import region_masks
+from agegender_lib.data.age_bins import AGE_BANDS, age_band
+from agegender_lib.data.face_regions import region_masks
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import estimates, mean_of
 from agegender_lib.evaluation.tables import check_same_images, scores

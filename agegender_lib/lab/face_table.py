@@ -13,7 +13,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import surprising_labels
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned
-from agegender_lib.evaluation.uncertainty.prediction_intervals import central
+from agegender_lib.evaluation.uncertainty.prediction_intervals import central_intervals
 from agegender_lib.runs import check_same_faces, read_distributions, read_run
 
 LEVEL = 0.8  # of the intervals of the age
@@ -79,7 +79,7 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
     found = found.join(held_out[["age_surprise", "gender_surprise"]])
     distributions = read_distributions(folder)
     if distributions is not None:
-        ends = central(*aligned(distributions, run.validation), LEVEL)
+        ends = central_intervals(*aligned(distributions, run.validation), LEVEL)
         ends = {"age_low": ends.low.clip(min=0), "age_high": ends.high.clip(min=0)}
         found = found.join(pd.DataFrame(ends, index=run.validation["file"]))
     found = found.reindex(faces.table["file"]).reset_index(drop=True)

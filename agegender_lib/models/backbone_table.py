@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from agegender_lib.models import face_weights, preprocessing
+from agegender_lib.models import preprocessing, vggface2_weights
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ BACKBONES = {
             *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((2, 3), (4, 5))),
             *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((6, 11), (12, 13))),
         ),
-        provenance=face_weights.ORIGIN,
-        origin=face_weights.ORIGIN,
-        load=face_weights.load_face_weights,
+        provenance=vggface2_weights.ORIGIN,
+        origin=vggface2_weights.ORIGIN,
+        load=vggface2_weights.load_vggface2_weights,
         folded_normalisation=True,
     ),
 }

@@ -6,8 +6,8 @@ import keras
 
 from agegender_lib.errors import InputError
 from agegender_lib.models.backbone_table import BACKBONES, Backbone
-from agegender_lib.models.face_weights import DownloadFailed
 from agegender_lib.models.published_weights import put_published
+from agegender_lib.models.vggface2_weights import DownloadFailed
 from agegender_lib.models.weights import KNOWN_FILES, download_timeout, file_origin, load_weights, reason
 
 __all__ = ["BACKBONES", "KNOWN_FILES", "Backbone", "build_backbone", "load_weights", "stages_of"]

@@ -11,8 +11,8 @@ import h5py
 import keras
 
 from agegender_lib.errors import InputError
-from agegender_lib.models.face_weights import ORIGIN as FACE_ORIGIN
 from agegender_lib.models.flat import snake_case
+from agegender_lib.models.vggface2_weights import ORIGIN as FACE_ORIGIN
 
 # Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
 KNOWN_FILES = {

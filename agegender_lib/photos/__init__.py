@@ -1,7 +1,7 @@
 """Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
 
 from agegender_lib.photos.detector import FaceDetector, Found
-from agegender_lib.photos.detour import detour_summary, held_out_detour
+from agegender_lib.photos.end_to_end import detour_summary, held_out_detour
 from agegender_lib.photos.intervals import write_corrections
 from agegender_lib.photos.pictures import SUFFIXES, open_picture
 from agegender_lib.photos.reader import DEFAULT_MODEL, Photo, PhotoReader

@@ -13,11 +13,11 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
+from agegender_lib.photos.alignment import SIDE, corners, crop, frame
 from agegender_lib.photos.detector import FaceDetector
-from agegender_lib.photos.framing import SIDE, corners, crop, frame
 from agegender_lib.photos.intervals import corrections_file, intervals, read_corrections
 from agegender_lib.photos.pictures import Source, open_picture
-from agegender_lib.photos.warnings import warnings_of
+from agegender_lib.photos.quality_checks import warnings_of
 
 DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
 #: Photos whose faces are read together.

@@ -1,4 +1,4 @@
-"""The command line: one verb per thing a user wants, bad input in one sentence and exit code 2."""
+"""The command line: one command per thing a user wants, bad input in one sentence and exit code 2."""
 
 import argparse
 import errno
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from agegender_lib.errors import InputError, NotebookFailed
-from agegender_lib.pipeline.verbs import VERBS
+from agegender_lib.pipeline.commands import COMMANDS
 
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
 
@@ -57,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="agegender",
         description="Age estimation and gender classification from face images: data, training, evaluation, report.",
-        epilog="Help on one verb: agegender VERB --help",
+        epilog="Help on one command: agegender COMMAND --help",
     )
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
-        verb.add(verbs)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
     return parser

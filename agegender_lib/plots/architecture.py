@@ -43,7 +43,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     layers
-        One row per block in order, as ``models.describe`` returns it. Where there is a column ``trainable``, blocks of
+        One row per block in order, as ``models.summary`` returns it. Where there is a column ``trainable``, blocks of
         which nothing learns are marked.
     """
     width = TEXT_WIDTH_CM - 2 * _MARGIN

@@ -6,7 +6,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from agegender_lib.data.bands import age_band
+from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.plots.style import COLOURS, new_figure, readable_cells, styled
 

@@ -16,6 +16,6 @@ from agegender_lib.runs.folder import (
     finished,
     read_json,
 )
-from agegender_lib.runs.held_out import drawn_rows, held_out_rows, read_distributions
 from agegender_lib.runs.run import Run, read_run
 from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+from agegender_lib.runs.validation_rows import drawn_rows, held_out_rows, read_distributions

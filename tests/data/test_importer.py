@@ -24,7 +24,7 @@ from tiny_faces import (
 )
 
 from agegender_lib.data import load_faces
-from agegender_lib.data.rendered import COMMENT
+from agegender_lib.data.synthetic import COMMENT
 
 
 @pytest.fixture

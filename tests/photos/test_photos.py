@@ -11,12 +11,12 @@ from tiny_faces import bomb, jpeg, picture, truncated
 from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.errors import InputError
 from agegender_lib.photos import pictures
+from agegender_lib.photos.alignment import SIDE, TEMPLATE, corners, crop, frame, inverse, similarity
 from agegender_lib.photos.detector import FaceDetector
-from agegender_lib.photos.detour import place_face
-from agegender_lib.photos.framing import SIDE, TEMPLATE, corners, crop, frame, inverse, similarity
+from agegender_lib.photos.end_to_end import place_face
 from agegender_lib.photos.intervals import correction, corrections_file, intervals, read_corrections
 from agegender_lib.photos.pictures import open_picture
-from agegender_lib.photos.warnings import CUT_OFF, SMALL, outside, sharpness, warnings_of
+from agegender_lib.photos.quality_checks import CUT_OFF, SMALL, outside, sharpness, warnings_of
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 FACE = np.asarray(draw_face(30, 1, 0, np.random.default_rng(0)))

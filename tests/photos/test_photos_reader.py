@@ -15,9 +15,9 @@ from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
-from agegender_lib.photos import detour
+from agegender_lib.photos import end_to_end
+from agegender_lib.photos.alignment import TEMPLATE
 from agegender_lib.photos.detector import FaceDetector, Found
-from agegender_lib.photos.framing import TEMPLATE
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 FACES = np.stack(
@@ -208,15 +208,15 @@ def faceset():
 
 def detour_with(reader, placed, monkeypatch, faceset, change):
     """The detour with a detector that finds each placed face where ``change`` says."""
-    real = detour.place_face
+    real = end_to_end.place_face
 
     def place(image, rng):
         canvas, where = real(image, rng)
         placed(*change(where))
         return canvas, where
 
-    monkeypatch.setattr(detour, "place_face", place)
-    table = detour.walk(faceset, range(6), reader)
+    monkeypatch.setattr(end_to_end, "place_face", place)
+    table = end_to_end.walk(faceset, range(6), reader)
     monkeypatch.undo()
     return table
 
@@ -284,8 +284,8 @@ def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path
         calls.append(reader)
         return faces.table.iloc[rows].assign(found=True, age_photo=1 / 3)
 
-    monkeypatch.setattr(detour, "walk", walked)
-    monkeypatch.setattr(detour, "PhotoReader", lambda path: path)
+    monkeypatch.setattr(end_to_end, "walk", walked)
+    monkeypatch.setattr(end_to_end, "PhotoReader", lambda path: path)
     first = photos.held_out_detour(tmp_path, faceset, 2)
     assert calls == [tmp_path / "model.keras"]
     held_out = set(table.loc[table["split"] == "validation", "file"])

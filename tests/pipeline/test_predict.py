@@ -1,4 +1,4 @@
-"""The verb predict: files and folders in, a table, CSV, JSON or pictures out, and nothing skipped in silence."""
+"""The command predict: files and folders in, a table, CSV, JSON or pictures out, and nothing skipped in silence."""
 
 import json
 
@@ -31,7 +31,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def predict(tiny, capsys):
-    """Call the verb in process; returns exit code, standard output and standard error."""
+    """Call the command in process; returns exit code, standard output and standard error."""
 
     def call(*arguments, model=tiny[0]):
         code = cli.main(["predict", *map(str, arguments), "--model", str(model)])

@@ -272,8 +272,8 @@ def test_the_executed_notebooks_show_their_pictures(work):
 def test_the_quick_studies_can_be_built(name):
     """The report above has studies of its own; a choice that no network can follow would be found by users only."""
     from agegender_lib.training import build_network
+    from agegender_lib.training.ablations import read_study
     from agegender_lib.training.network import check_stages
-    from agegender_lib.training.study import read_study
 
     configs = {
         repr((t.config.model, t.config.builder, t.config.stages)): t.config

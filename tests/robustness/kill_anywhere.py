@@ -51,16 +51,23 @@ for name in names:
 
 
 SHARED = ["--data", "{base}/faces", "--profile", "{base}/kill.yaml", "--runs", "{work}/runs"]
-VERB, CELLS = ["-m", "agegender_lib"], ["-c", CHAPTER, "{base}/kill.yaml", "{base}/faces", "{work}/out"]
-DRAW = [*VERB, "data", "render", "{base}/faces", "--count", "120"]  # half are held out, for a running median
+COMMAND, CELLS = ["-m", "agegender_lib"], ["-c", CHAPTER, "{base}/kill.yaml", "{base}/faces", "{work}/out"]
+DRAW = [
+    *COMMAND,
+    "data",
+    "render",
+    "{base}/faces",
+    "--count",
+    "120",
+]  # half are held out, for a running median
 #: Each stage's command, and the one whose results it finds.
 STAGES = {
-    "import": ([*VERB, "data", "check", "{base}/faces"], None),
-    "train": ([*VERB, "train", "model_a", *SHARED], "import"),
-    "finetune": ([*VERB, "train", "model_b", *SHARED], "import"),
+    "import": ([*COMMAND, "data", "check", "{base}/faces"], None),
+    "train": ([*COMMAND, "train", "model_a", *SHARED], "import"),
+    "finetune": ([*COMMAND, "train", "model_b", *SHARED], "import"),
     "papermill": ([*CELLS, "02_model_a"], "import"),
     "evaluate": ([*CELLS, "04_comparison"], "trained"),
-    "export": ([*VERB, "report", "--pdf-only", "--output", "{work}/report"], "report"),
+    "export": ([*COMMAND, "report", "--pdf-only", "--output", "{work}/report"], "report"),
     "trained": ([*CELLS, "02_model_a", "03_model_b"], "import"),
 }
 

@@ -14,8 +14,8 @@ from outcomes import outcome
 from agegender_lib import folders
 from agegender_lib.reporting.profiles import model_settings, read_profile
 from agegender_lib.training import configure
+from agegender_lib.training.ablations import read_study
 from agegender_lib.training.search import read_space
-from agegender_lib.training.study import read_study
 from tests.robustness import bad_inputs as bad
 
 #: Whole files: each has what a reader might stumble over.

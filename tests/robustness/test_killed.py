@@ -18,7 +18,7 @@ from kill_points import kill_points
 from tiny_faces import FACES, truncated, write_tar
 
 from agegender_lib import files
-from agegender_lib.data import importer, load_faces, rendered
+from agegender_lib.data import importer, load_faces, synthetic
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.publish import finish_publishing, publish
@@ -71,9 +71,9 @@ def test_an_import(work, moments, tmp_path, monkeypatch):
 
 
 def test_drawing_faces(work, moments):
-    states = moments(lambda: rendered.render_faces(work / "faces", 4), 6)
+    states = moments(lambda: synthetic.render_faces(work / "faces", 4), 6)
     for state in states:
-        rendered.render_faces(in_place_of(state, work) / "faces", 4)
+        synthetic.render_faces(in_place_of(state, work) / "faces", 4)
         assert differences(work, states[-1]) == [] and left_over(work) == []
 
 

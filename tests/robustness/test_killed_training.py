@@ -13,9 +13,8 @@ from kill_points import kill_points
 
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
-from agegender_lib.training import Stage, configure, features, train
-from agegender_lib.training import study as studies
-from agegender_lib.training.study import Study, Training
+from agegender_lib.training import Stage, ablations, configure, features, train
+from agegender_lib.training.ablations import Study, Training
 
 trainings = import_module("agegender_lib.training.train")  # not the function, which goes by the same name
 
@@ -129,10 +128,10 @@ def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monke
             raise Busy("the training is being worked on by process 7")
         return tmp_path / str(config.seed)
 
-    monkeypatch.setattr(studies, "train", training)
-    monkeypatch.setattr(studies, "check_stages", lambda *_: None)
-    monkeypatch.setattr(studies, "build_network", lambda *_: None)
-    table = studies.run_study(
+    monkeypatch.setattr(ablations, "train", training)
+    monkeypatch.setattr(ablations, "check_stages", lambda *_: None)
+    monkeypatch.setattr(ablations, "build_network", lambda *_: None)
+    table = ablations.run_study(
         Study("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs", tmp_path / "kept"
     )
     assert asked == [(1, False), (2, False), (3, False), (1, True)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import age_band
+from agegender_lib.data.age_bins import age_band
 from agegender_lib.evaluation.fairness.subgroups import GENDER_FROM, LOW_SUPPORT, group_labels
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL, Statistic, bootstrap, shuffled_blocks
 from agegender_lib.evaluation.tables import scores

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import age_band
+from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import estimates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.bands import AGE_BANDS, age_band
+from agegender_lib.data.age_bins import AGE_BANDS, age_band
 from agegender_lib.evaluation.fairness.subgroups import LOW_SUPPORT
 from agegender_lib.evaluation.statistics.bootstrap import estimates, grouped_folds
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned, quantiles

@@ -2,22 +2,22 @@
 
 from argparse import Namespace, _SubParsersAction
 
-from agegender_lib.pipeline.verbs.shared import new_verb
+from agegender_lib.pipeline.commands.shared import new_command
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "app", run, "a web page that reads one's own photo")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "app", run, "a web page that reads one's own photo")
+    command.add_argument(
         "--model",
         default="",
         metavar="FILE",
         help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
-    verb.add_argument("--port", type=int, default=8866, help="(default: %(default)s)")
-    verb.add_argument(
+    command.add_argument("--port", type=int, default=8866, help="(default: %(default)s)")
+    command.add_argument(
         "--network", action="store_true", help="answer to other machines, too (they need the printed token)"
     )
-    verb.add_argument("--no-browser", action="store_true", help="only serve")
+    command.add_argument("--no-browser", action="store_true", help="only serve")
 
 
 def run(options: Namespace) -> None:

@@ -2,15 +2,15 @@
 
 from argparse import Namespace, _SubParsersAction
 
-from agegender_lib.pipeline.verbs.shared import new_verb, print_metrics, print_table
+from agegender_lib.pipeline.commands.shared import new_command, print_metrics, print_table
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "evaluate", run, "metrics of finished trainings, with 95 %% intervals")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "evaluate", run, "metrics of finished trainings, with 95 %% intervals")
+    command.add_argument(
         "runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"
     )
-    verb.add_argument("--by", choices=("age_band", "gender", "race"), help="also errors per group")
+    command.add_argument("--by", choices=("age_band", "gender", "race"), help="also errors per group")
 
 
 def run(options: Namespace) -> None:

@@ -3,27 +3,33 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib.pipeline.verbs.shared import WEIGHTS_HELP, data_option, new_verb, print_table, runs_option
+from agegender_lib.pipeline.commands.shared import (
+    WEIGHTS_HELP,
+    data_option,
+    new_command,
+    print_table,
+    runs_option,
+)
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "search", run, "search for better settings, alone or with other workers")
-    data_option(verb)
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "search", run, "search for better settings, alone or with other workers")
+    data_option(command)
+    command.add_argument(
         "--space",
         metavar="FILE",
         help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)",
     )
-    verb.add_argument("--study", metavar="NAME", help="its name (default: the space's, without .yaml)")
-    verb.add_argument(
+    command.add_argument("--study", metavar="NAME", help="its name (default: the space's, without .yaml)")
+    command.add_argument(
         "--storage", metavar="URL", help="database (default: SQLite in the runs folder's search/<study>.db)"
     )
-    verb.add_argument(
+    command.add_argument(
         "--trials", type=int, default=20, metavar="N", help="of all workers together (default: %(default)s)"
     )
-    runs_option(verb)
-    verb.add_argument("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)")
-    verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
+    runs_option(command)
+    command.add_argument("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)")
+    command.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
 
 
 def run(options: Namespace) -> None:

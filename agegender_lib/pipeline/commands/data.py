@@ -4,20 +4,20 @@ from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
 from agegender_lib import folders
-from agegender_lib.pipeline.verbs.shared import DATA_HELP, new_verb, print_table
+from agegender_lib.pipeline.commands.shared import DATA_HELP, new_command, print_table
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = verbs.add_parser(
+def add(commands: _SubParsersAction) -> None:
+    command = commands.add_parser(
         "data", help="look at, draw or download faces", description="Everything about the faces."
     )
-    actions = verb.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    action = new_verb(actions, "check", _check, "what is in a set of faces, and what was rejected and why")
+    action = new_command(actions, "check", _check, "what is in a set of faces, and what was rejected and why")
     action.add_argument("data", metavar="DATA", help=DATA_HELP.split(";")[0])
     action.add_argument("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV")
 
-    action = new_verb(actions, "render", _render, "draw labelled stand-in faces")
+    action = new_command(actions, "render", _render, "draw labelled stand-in faces")
     action.add_argument("folder", metavar="FOLDER")
     action.add_argument(
         "--count", type=int, help="how many (default: as many as a report without data draws)"
@@ -26,7 +26,7 @@ def add(verbs: _SubParsersAction) -> None:
         "--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"
     )
 
-    action = new_verb(
+    action = new_command(
         actions, "download", _download, "fetch UTKFace (23,708 faces; non-commercial research only)"
     )
     action.add_argument(

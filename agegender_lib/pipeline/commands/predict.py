@@ -3,37 +3,39 @@
 from argparse import Namespace, _SubParsersAction
 
 from agegender_lib import folders
-from agegender_lib.pipeline.verbs.shared import new_verb
+from agegender_lib.pipeline.commands.shared import new_command
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "predict", run, "the faces of photos: age with its interval, P(female)")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "predict", run, "the faces of photos: age with its interval, P(female)")
+    command.add_argument(
         "photos",
         nargs="+",
         metavar="PHOTO",
         help="picture (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder of them and of such folders",
     )
-    verb.add_argument(
+    command.add_argument(
         "--framed",
         action="store_true",
         help="each picture is one face, a square framed like UTKFace's: nothing is detected",
     )
-    verb.add_argument(
+    command.add_argument(
         "--model",
         default=folders.MODELS / "age_gender_F.keras",
         metavar="FILE",
         help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
-    verb.add_argument("--csv", metavar="FILE", help="write a row per face there instead of printing a table")
-    verb.add_argument(
+    command.add_argument(
+        "--csv", metavar="FILE", help="write a row per face there instead of printing a table"
+    )
+    command.add_argument(
         "--json",
         nargs="?",
         const="-",
         metavar="FILE",
         help="write what was found of each photo there, or, without FILE after the photos, to standard output",
     )
-    verb.add_argument(
+    command.add_argument(
         "--annotate", metavar="FOLDER", help="write each photo there with boxes and answers, as PNG"
     )
 

@@ -1,4 +1,4 @@
-"""What several verbs share: options, their help, and how tables are printed."""
+"""What several commands share: options, their help, and how tables are printed."""
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable
@@ -20,33 +20,33 @@ WEIGHTS_HELP = (
 )
 
 
-def new_verb(
-    verbs: _SubParsersAction, name: str, command: Callable[[Namespace], None], short: str
+def new_command(
+    commands: _SubParsersAction, name: str, call: Callable[[Namespace], None], short: str
 ) -> ArgumentParser:
-    """A verb that runs ``command``, whose docstring is its help; ``short`` stands in the list of verbs."""
-    verb = verbs.add_parser(name, help=short, description=command.__doc__)
-    verb.set_defaults(command=command)
-    return verb
+    """A command that runs ``call``, whose docstring is its help; ``short`` stands in the list of commands."""
+    command = commands.add_parser(name, help=short, description=call.__doc__)
+    command.set_defaults(command=call)
+    return command
 
 
-def data_option(verb: ArgumentParser) -> None:
+def data_option(command: ArgumentParser) -> None:
     """``--data``: which faces."""
-    verb.add_argument("--data", default="", help=DATA_HELP)
+    command.add_argument("--data", default="", help=DATA_HELP)
 
 
-def runs_option(verb: ArgumentParser) -> None:
+def runs_option(command: ArgumentParser) -> None:
     """``--runs``: where run folders lie."""
-    verb.add_argument(
+    command.add_argument(
         "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
     )
 
 
-def shared_options(verb: ArgumentParser, profile: str | None = "quick") -> None:
+def shared_options(command: ArgumentParser, profile: str | None = "quick") -> None:
     """``--data``, ``--profile`` and ``--weights``: what every training needs."""
-    data_option(verb)
+    data_option(command)
     told = profile or "coursework for the faces that the published models were trained on, else quick"
-    verb.add_argument("--profile", default=profile, help=PROFILE_HELP.format(told))
-    verb.add_argument("--weights", help=WEIGHTS_HELP)
+    command.add_argument("--profile", default=profile, help=PROFILE_HELP.format(told))
+    command.add_argument("--weights", help=WEIGHTS_HELP)
 
 
 def print_metrics(folder: str | Path):

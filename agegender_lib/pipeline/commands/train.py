@@ -3,20 +3,22 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib.pipeline.verbs.shared import new_verb, print_metrics, runs_option, shared_options
+from agegender_lib.pipeline.commands.shared import new_command, print_metrics, runs_option, shared_options
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "train", run, "train ModelA, ModelB or ModelF")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "train", run, "train ModelA, ModelB or ModelF")
+    command.add_argument(
         "model",
         choices=("model_a", "model_b", "model_f"),
         help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2)",
     )
-    shared_options(verb)
-    verb.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)")
-    verb.add_argument("--name", help="name of the run folder (default: the model and a hash of all settings)")
-    runs_option(verb)
+    shared_options(command)
+    command.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)")
+    command.add_argument(
+        "--name", help="name of the run folder (default: the model and a hash of all settings)"
+    )
+    runs_option(command)
 
 
 def run(options: Namespace) -> None:

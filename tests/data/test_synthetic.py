@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from agegender_lib.data import rendered
+from agegender_lib.data import synthetic
 from agegender_lib.data.duplicates import duplicate_pairs
 from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
@@ -15,12 +15,12 @@ COUNT, SEED, DUPLICATES = 600, 3, 0.02
 
 @pytest.fixture(scope="module")
 def plan():
-    return rendered.plan_faces(COUNT, SEED, DUPLICATES)
+    return synthetic.plan_faces(COUNT, SEED, DUPLICATES)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return rendered.render_faces(tmp_path_factory.mktemp("rendered") / "faces", COUNT, SEED, DUPLICATES)
+    return synthetic.render_faces(tmp_path_factory.mktemp("rendered") / "faces", COUNT, SEED, DUPLICATES)
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,11 @@ def test_pictures_are_marked_jpegs_of_128_pixels(folder):
     for path in folder.iterdir():
         with Image.open(path) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (128, 128))
-            assert image.info["comment"] == rendered.COMMENT
+            assert image.info["comment"] == synthetic.COMMENT
 
 
 def test_same_seed_same_bytes_whatever_the_count(folder, tmp_path):
-    again = _bytes(rendered.render_faces(tmp_path / "again", 110, SEED, DUPLICATES))
+    again = _bytes(synthetic.render_faces(tmp_path / "again", 110, SEED, DUPLICATES))
     whole = _bytes(folder)
     assert len(again) == 110
     assert all(whole[name] == data for name, data in again.items())
@@ -73,9 +73,9 @@ def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images)
 
 
 def test_a_filled_folder_is_left_alone(folder, plan, monkeypatch):
-    monkeypatch.setattr(rendered, "_jpeg", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr(synthetic, "_jpeg", lambda *_: pytest.fail("drawn again"))
     (folder / ".DS_Store").touch()
-    assert rendered.render_faces(folder, COUNT, SEED, DUPLICATES) == folder
+    assert synthetic.render_faces(folder, COUNT, SEED, DUPLICATES) == folder
     (folder / ".DS_Store").unlink()
 
 
@@ -83,5 +83,5 @@ def test_a_filled_folder_is_left_alone(folder, plan, monkeypatch):
 def test_a_folder_of_something_else_is_refused(folder, arguments):
     before = _bytes(folder)
     with pytest.raises(InputError, match="already holds something other"):
-        rendered.render_faces(folder, *arguments)
+        synthetic.render_faces(folder, *arguments)
     assert _bytes(folder) == before

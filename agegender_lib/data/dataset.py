@@ -5,7 +5,7 @@ from pathlib import Path
 from agegender_lib import folders
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.importer import load_faces
-from agegender_lib.data.rendered import render_faces
+from agegender_lib.data.synthetic import render_faces
 
 RENDERED_FACES = 1200
 SEED = 0  # of the drawn faces; one set for everybody

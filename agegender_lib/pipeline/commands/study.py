@@ -4,20 +4,20 @@ from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agegender_lib.pipeline.verbs.shared import WEIGHTS_HELP, data_option, new_verb, print_table
+from agegender_lib.pipeline.commands.shared import WEIGHTS_HELP, data_option, new_command, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "study", run, "train the choices of a study and compare them")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "study", run, "train the choices of a study and compare them")
+    command.add_argument(
         "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
     )
-    data_option(verb)
-    verb.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
-    verb.add_argument("--csv", metavar="FILE", help="also write the comparison there")
+    data_option(command)
+    command.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
+    command.add_argument("--csv", metavar="FILE", help="also write the comparison there")
 
 
 def run(options: Namespace) -> None:
@@ -30,7 +30,7 @@ def run(options: Namespace) -> None:
     from agegender_lib import evaluation
     from agegender_lib.data import open_faces
     from agegender_lib.files import write_csv
-    from agegender_lib.training.study import read_study, run_study
+    from agegender_lib.training.ablations import read_study, run_study
 
     wanted = read_study(options.study)
     faces = open_faces(options.data)

@@ -4,15 +4,15 @@ from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.verbs.shared import new_verb
+from agegender_lib.pipeline.commands.shared import new_command
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "convert", run, "a model in another file format")
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "convert", run, "a model in another file format")
+    command.add_argument(
         "model", metavar="MODEL", help="a .keras or .h5 model, such as report/models/age_gender_F.keras"
     )
-    verb.add_argument("file", metavar="FILE", help="the new file")
+    command.add_argument("file", metavar="FILE", help="the new file")
 
 
 def run(options: Namespace) -> None:

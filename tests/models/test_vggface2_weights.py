@@ -13,10 +13,10 @@ from served import served
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import build_model_b, face_weights, set_trainable
+from agegender_lib.models import build_model_b, set_trainable, vggface2_weights
 from agegender_lib.models.backbones import build_backbone
 
-MANIFEST, NUMBERS = face_weights.FILES
+MANIFEST, NUMBERS = vggface2_weights.FILES
 WIDTHS = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
 HALVING = (2, 4, 6, 12)  # separable convolutions with stride 2
 
@@ -74,11 +74,11 @@ def offer(tmp_path, monkeypatch):
         (online / NUMBERS).write_bytes(content[: len(content) - cut])
         for name in (MANIFEST, NUMBERS):
             content = (online / name).read_bytes()
-            monkeypatch.setitem(face_weights.FILES, name, hashlib.sha256(content).hexdigest())
+            monkeypatch.setitem(vggface2_weights.FILES, name, hashlib.sha256(content).hexdigest())
         return online
 
     with served(online) as address:
-        monkeypatch.setenv(face_weights.ADDRESS_VARIABLE, f"{address}/")
+        monkeypatch.setenv(vggface2_weights.ADDRESS_VARIABLE, f"{address}/")
         yield put
 
 
@@ -91,14 +91,14 @@ def refused(offer, tensors, message, **choices):
     offer(tensors, **choices)
     with pytest.raises(InputError, match=message) as caught:
         build_backbone("mobilenet_vggface2", "pretrained")
-    assert not isinstance(caught.value, face_weights.DownloadFailed)
+    assert not isinstance(caught.value, vggface2_weights.DownloadFailed)
 
 
 @pytest.mark.filterwarnings("error")
 def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors, drawn, tmp_path):
     online = offer(tensors)
     model = build_model_b("mobilenet_vggface2", "pretrained")
-    assert model.weights_origin == face_weights.ORIGIN
+    assert model.weights_origin == vggface2_weights.ORIGIN
     pixels = drawn.images[:3].astype("float32")
     centred = pixels[..., ::-1] - np.array([103.939, 116.779, 123.68], "float32")
     wanted = reference(tensors, centred)
@@ -115,7 +115,7 @@ def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors
     # the second time nothing is fetched
     for name in (MANIFEST, NUMBERS):
         (online / name).unlink()
-    assert build_backbone("mobilenet_vggface2")[1] == face_weights.ORIGIN
+    assert build_backbone("mobilenet_vggface2")[1] == vggface2_weights.ORIGIN
 
 
 def test_folded_normalisation_stays_as_it_is_in_a_training(offer, tensors, faces):

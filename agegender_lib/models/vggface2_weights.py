@@ -35,7 +35,7 @@ class DownloadFailed(InputError):
     """Weights could not be fetched; nothing is wrong with what they would have been put into."""
 
 
-def load_face_weights(model: keras.Model) -> None:
+def load_vggface2_weights(model: keras.Model) -> None:
     """Fetch the weights, unless they are in the cache already, and put them into a MobileNet without its top."""
     address = os.environ.get(ADDRESS_VARIABLE) or ADDRESS
     folder = folders.CACHE / "weights"

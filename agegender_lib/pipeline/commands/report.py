@@ -5,27 +5,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agegender_lib import folders
-from agegender_lib.pipeline.verbs.shared import new_verb, print_table, shared_options
+from agegender_lib.pipeline.commands.shared import new_command, print_table, shared_options
 
 if TYPE_CHECKING:
     from agegender_lib.pipeline.report import Report
 
 
-def add(verbs: _SubParsersAction) -> None:
-    verb = new_verb(verbs, "report", run, "run all notebooks and export the report PDF")
-    shared_options(verb, profile=None)
-    verb.add_argument(
+def add(commands: _SubParsersAction) -> None:
+    command = new_command(commands, "report", run, "run all notebooks and export the report PDF")
+    shared_options(command, profile=None)
+    command.add_argument(
         "--weights-f", metavar="FILE", help="the same for ModelF, whose backbone was pre-trained on faces"
     )
-    verb.add_argument(
+    command.add_argument(
         "--output",
         metavar="FOLDER",
         help="report folder (default: report for real faces with the profile coursework, build/report otherwise)",
     )
-    verb.add_argument(
+    command.add_argument(
         "--retrain", action="store_true", help="train anew what is published with this repository"
     )
-    verb.add_argument(
+    command.add_argument(
         "--pdf-only",
         action="store_true",
         help="only set the PDF anew from the figures and numbers already there",

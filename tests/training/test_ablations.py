@@ -20,7 +20,7 @@ from agegender_lib.evaluation import (
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.training import configure, train
-from agegender_lib.training.study import read_study, run_study
+from agegender_lib.training.ablations import read_study, run_study
 
 BASE = {
     "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
@@ -120,7 +120,7 @@ def test_equal_settings_are_trained_once(trained, few):
 
 def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatch):
     study, folder, trainings = trained
-    monkeypatch.setattr("agegender_lib.training.study.train", None)
+    monkeypatch.setattr("agegender_lib.training.ablations.train", None)
     again = run_study(study, few, folder / "runs", kept=folder / "kept")
     pd.testing.assert_frame_equal(again, trainings)
     # the kept tables will do, without a model

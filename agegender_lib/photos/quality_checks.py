@@ -8,7 +8,7 @@ ModelF's error began to grow when 300 validation crops were shrunk and enlarged 
 import numpy as np
 
 from agegender_lib.data.decode import LUMA
-from agegender_lib.photos.framing import SIDE, TEMPLATE, inverse, similarity
+from agegender_lib.photos.alignment import SIDE, TEMPLATE, inverse, similarity
 
 #: Pixels of the photo along the crop's side below which the crop is enlarged too much: the mean absolute age error was
 #: 4.1 years at 128 and at 64 pixels, 4.2 at 48, 4.4 at 40, 4.8 at 32 and 5.5 at 24.

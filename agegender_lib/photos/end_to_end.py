@@ -11,7 +11,7 @@ from tqdm import tqdm
 from agegender_lib.data import FaceSet
 from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.files import write_csv
-from agegender_lib.photos.framing import SIDE, corners, crop, inverse
+from agegender_lib.photos.alignment import SIDE, corners, crop, inverse
 from agegender_lib.photos.reader import PhotoReader
 from agegender_lib.runs import MODEL, drawn_rows
 
@@ -45,7 +45,7 @@ def place_face(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int) -> pd.DataFrame:
     """Read some of a run's validation faces as they are and from photographs that they were put into.
 
-    For which ones see ``runs.held_out.drawn_rows``. A later call reads ``detour_<count>.csv.gz`` in the run folder.
+    For which ones see ``runs.drawn_rows``. A later call reads ``detour_<count>.csv.gz`` in the run folder.
 
     Returns
     -------

@@ -1,9 +1,0 @@
-"""The command line's verbs: a module each, with its options (``add``) and what it does (``run``), said in its help.
-
-Keras is imported only inside those functions that need it: it takes seconds.
-"""
-
-from agegender_lib.pipeline.verbs import app, convert, data, evaluate, predict, report, search, study, train
-
-# in the order of the help: from faces to the report
-VERBS = (data, train, study, search, evaluate, predict, app, convert, report)
