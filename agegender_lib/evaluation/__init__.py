@@ -1,6 +1,10 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
-from agegender_lib.evaluation.ablations.ensembles import average_seeds, averaged, compare_averages
+from agegender_lib.evaluation.ablations.ensembles import (
+    compare_ensembles,
+    ensemble_predictions,
+    seed_ensembles,
+)
 from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
 from agegender_lib.evaluation.ablations.studies import compare_choices, read_trainings, training_table
 from agegender_lib.evaluation.baselines import (
@@ -15,10 +19,10 @@ from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, t
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
 from agegender_lib.evaluation.fairness.subgroups import largest_errors, metrics_by_group, running_median
 from agegender_lib.evaluation.labels.label_errors import (
-    most_surprising,
-    planted_errors,
-    surprising_labels,
-    wrong_genders,
+    estimated_label_errors,
+    injected_label_errors,
+    label_error_scores,
+    top_label_errors,
 )
 from agegender_lib.evaluation.labels.label_noise import errors_on_duplicates, label_noise
 from agegender_lib.evaluation.metrics import confusion_matrix, summarise
@@ -32,8 +36,12 @@ from agegender_lib.evaluation.saliency import (
     saliency_examples,
     sample_faces,
 )
-from agegender_lib.evaluation.statistics.cross_validation import cross_validation_table, fold_spread, held_out
-from agegender_lib.evaluation.statistics.seed_variance import seed_spread
+from agegender_lib.evaluation.statistics.cross_validation import (
+    cross_validation_table,
+    fold_variance,
+    out_of_fold_predictions,
+)
+from agegender_lib.evaluation.statistics.seed_variance import seed_variance
 from agegender_lib.evaluation.uncertainty.age_distributions import age_dispersion
 from agegender_lib.evaluation.uncertainty.calibration import (
     calibration_summary,

@@ -107,8 +107,8 @@ class Explorer(InWords):
         wanted = self.filters.filter
         if not wanted.model:
             second = [RACES[race] for race in rows["race"]]
-        elif wanted.order.endswith("surprise"):
-            second = [_or_nothing("surprise {:.1f}", x) for x in rows[of(wanted.order, wanted.model)]]
+        elif wanted.order.endswith("error_score"):
+            second = [_or_nothing("score {:.1f}", x) for x in rows[of(wanted.order, wanted.model)]]
         else:
             second = [_or_nothing("read as {:.0f}", x) for x in rows[of("age_predicted", wanted.model)]]
         return [f"{first}\n{line}" for first, line in zip(captions(rows), second, strict=True)]

@@ -10,7 +10,7 @@ import pandas as pd
 from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.filenames import OLDEST
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import surprising_labels
+from agegender_lib.evaluation import label_error_scores
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned
 from agegender_lib.evaluation.uncertainty.prediction_intervals import central_intervals
@@ -30,11 +30,11 @@ ORDERS = {
     "age": "age",
     "duplicates": "near-duplicates together",
     "age_error": "age error, largest first",
-    "age_surprise": "surprising age, most first",
-    "gender_surprise": "surprising gender, most first",
+    "age_error_score": "age label error score, highest first",
+    "gender_error_score": "gender label error score, highest first",
 }
 #: The orders that need a model's answers.
-ORDERS_OF_ANSWERS = ("age_error", "age_surprise", "gender_surprise")
+ORDERS_OF_ANSWERS = ("age_error", "age_error_score", "gender_error_score")
 
 
 def of(column: str, model: str) -> str:
@@ -57,7 +57,7 @@ def face_table(faces: FaceSet, runs: Mapping[str, str | Path] | None = None) -> 
         The columns of ``faces.table`` and conflict (bool: a near-duplicate whose ages or genders disagree), then of
         every model, each followed by a space and its name: split ("train", "validation" or "unused"), age_predicted
         (years), p_female, age_error (predicted less labelled, years), gender_wrong (bool), and of the validation faces
-        age_surprise and gender_surprise (``evaluation.surprising_labels``) and, where the run has kept its age
+        age_error_score and gender_error_score (``evaluation.label_error_scores``) and, where the run has kept its age
         distributions, age_low and age_high (the central 80 % interval, years). NaN where there is nothing to say.
     """
     groups = faces.table.groupby("duplicate_group")
@@ -75,8 +75,8 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
         age_error=scored["age_bias"], gender_wrong=scored["gender_accuracy"] == 0
     )
     # of a face that the network has learnt by heart, an answer near the label says nothing about the label
-    held_out = surprising_labels(run.validation).set_index("file")
-    found = found.join(held_out[["age_surprise", "gender_surprise"]])
+    held_out = label_error_scores(run.validation).set_index("file")
+    found = found.join(held_out[["age_error_score", "gender_error_score"]])
     distributions = read_distributions(folder)
     if distributions is not None:
         ends = central_intervals(*aligned(distributions, run.validation), LEVEL)
@@ -98,7 +98,7 @@ class Filter:
     races: tuple[int, ...] = tuple(range(len(RACES)))
     #: "all", "duplicates" (faces with a near-duplicate), or "conflicts" (whose ages or genders disagree).
     duplicates: str = "all"
-    #: Name of the model whose split, errors and surprise are meant.
+    #: Name of the model whose split, errors and label error scores are meant.
     model: str = ""
     #: "all", "validation" or "train".
     split: str = "all"

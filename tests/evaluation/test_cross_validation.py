@@ -13,8 +13,8 @@ from agegender_lib.data import assign_folds, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     cross_validation_table,
-    fold_spread,
-    held_out,
+    fold_variance,
+    out_of_fold_predictions,
     read_run,
     summarise,
 )
@@ -137,7 +137,7 @@ def runs(table):
 
 
 def test_every_face_is_answered_once_by_the_fold_that_did_not_see_it(table, runs):
-    found = held_out(runs)
+    found = out_of_fold_predictions(runs)
     assert sorted(found["file"]) == sorted(table["file"])
     assert (found["fold"] == pd.Series(assign_folds(table), table["file"])[found["file"]].to_numpy()).all()
     third = next(run for run in runs if run.name == "fold3").predictions.set_index("file")
@@ -158,7 +158,7 @@ def test_every_face_is_answered_once_by_the_fold_that_did_not_see_it(table, runs
 )
 def test_folds_that_do_not_fit_together_are_refused(runs, spoil, message):
     with pytest.raises(InputError, match=message):
-        held_out(spoil(runs))
+        out_of_fold_predictions(spoil(runs))
 
 
 def changed(run, **settings):
@@ -193,24 +193,24 @@ def test_the_table_has_every_part_with_its_own_numbers(runs):
 
 
 def test_no_spread_is_found_where_none_was_planted_and_a_planted_one_is(table):
-    even = fold_spread(cross_validation_table(folds_of(table), resamples=300)).set_index("measure")
-    assert (even["sd"] < 2 * even["sd_images"]).all()
+    even = fold_variance(cross_validation_table(folds_of(table), resamples=300)).set_index("measure")
+    assert (even["between_fold_sd"] < 2 * even["sampling_sd"]).all()
     # a normal error with mean size 5 has a standard deviation of 5 sqrt(pi/2 - 1), hence this standard error
-    assert even.loc["age_mae", "sd_images"] == pytest.approx(
+    assert even.loc["age_mae", "sampling_sd"] == pytest.approx(
         5 * np.sqrt(np.pi / 2 - 1) / np.sqrt(200), rel=0.2
     )
-    assert even.loc["gender_accuracy", "sd_images"] == pytest.approx(np.sqrt(0.9 * 0.1 / 200), rel=0.2)
+    assert even.loc["gender_accuracy", "sampling_sd"] == pytest.approx(np.sqrt(0.9 * 0.1 / 200), rel=0.2)
     uneven = folds_of(table, errors=(3, 4, 5, 6, 7))
-    found = fold_spread(cross_validation_table(uneven, resamples=300)).set_index("measure").loc["age_mae"]
-    assert found["sd"] == pytest.approx(np.std([3, 4, 5, 6, 7], ddof=1), rel=0.25)
-    assert found["sd"] > 4 * found["sd_images"]
-    assert found["least"] < 3.6 and found["most"] > 6.2
+    found = fold_variance(cross_validation_table(uneven, resamples=300)).set_index("measure").loc["age_mae"]
+    assert found["between_fold_sd"] == pytest.approx(np.std([3, 4, 5, 6, 7], ddof=1), rel=0.25)
+    assert found["between_fold_sd"] > 4 * found["sampling_sd"]
+    assert found["min"] < 3.6 and found["max"] > 6.2
 
 
 def test_without_folds_there_is_nothing_to_say(runs):
-    assert held_out(runs[:1]).empty and held_out([]).empty
+    assert out_of_fold_predictions(runs[:1]).empty and out_of_fold_predictions([]).empty
     nothing = cross_validation_table(runs[:1])
-    assert nothing.empty and fold_spread(nothing).empty
+    assert nothing.empty and fold_variance(nothing).empty
     assert not plots.fold_scores(nothing).axes
 
 

@@ -6,7 +6,7 @@ import pytest
 from answer_tables import answer_table, run_with
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import average_seeds, averaged, compare_averages
+from agegender_lib.evaluation import compare_ensembles, ensemble_predictions, seed_ensembles
 
 FACES = 400
 
@@ -25,7 +25,7 @@ def noise(seed, size=3.0):
 
 def test_answers_are_averaged_face_by_face_in_whatever_order():
     one, other = predictions(noise(0), 0.1), predictions(noise(1), 0.4)
-    mean = averaged([one, other.sample(frac=1, random_state=3)])
+    mean = ensemble_predictions([one, other.sample(frac=1, random_state=3)])
     assert (mean["file"] == one["file"]).all()
     for column in ("age_predicted", "p_female"):
         assert np.allclose(mean[column], (one[column] + other[column]) / 2)
@@ -34,7 +34,7 @@ def test_answers_are_averaged_face_by_face_in_whatever_order():
 
 def test_predictions_of_other_images_are_refused():
     with pytest.raises(InputError, match=r"different images.*'399\.jpg'"):
-        averaged([predictions(0), predictions(0)[:-1]])
+        ensemble_predictions([predictions(0), predictions(0)[:-1]])
 
 
 def test_independent_errors_cancel_and_shared_ones_stay():
@@ -45,7 +45,7 @@ def test_independent_errors_cancel_and_shared_ones_stay():
         "same": predictions(shared),
         "again": predictions(shared),
     }
-    ages = compare_averages(tables).query("metric == 'age_mae'").set_index("members")
+    ages = compare_ensembles(tables).query("metric == 'age_mae'").set_index("members")
     # the mean of two independent normal errors has sqrt(1/2) of their spread
     gain = ages.loc["one + other"]
     assert gain["b"] / gain["a"] == pytest.approx(np.sqrt(0.5), abs=0.06)
@@ -66,10 +66,10 @@ def test_seeds_are_averaged_choice_by_choice():
         + [("g", "one", 1, "alone"), ("g", "one", 2, "not trained")],
         columns=["group", "choice", "seed", "run"],
     )
-    (row,) = average_seeds(trainings, runs).to_dict("records")
+    (row,) = seed_ensembles(trainings, runs).to_dict("records")
     assert (row["choice"], row["seeds"]) == ("many", 3)
     assert row["gender_accuracy"] == pytest.approx(0.9)
-    assert row["gender_accuracy_averaged"] == 1
+    assert row["gender_accuracy_ensemble"] == 1
     singles = np.mean([np.abs(noise(seed)).mean() for seed in range(3)])
     assert row["age_mae"] == pytest.approx(singles)
-    assert row["age_mae_averaged"] / singles == pytest.approx(np.sqrt(1 / 3), abs=0.05)
+    assert row["age_mae_ensemble"] / singles == pytest.approx(np.sqrt(1 / 3), abs=0.05)

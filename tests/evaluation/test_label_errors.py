@@ -1,4 +1,4 @@
-"""Surprising labels: planted errors come first, and where none were planted hardly any are found."""
+"""Label errors: injected ones come first, and where none were injected hardly any are found."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ from answer_tables import answer_table
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
-    most_surprising,
-    planted_errors,
-    surprising_labels,
-    wrong_genders,
+    estimated_label_errors,
+    injected_label_errors,
+    label_error_scores,
+    top_label_errors,
 )
 
 
@@ -33,11 +33,10 @@ def flipped(predictions, count=20, seed=5):
 
 def test_twenty_planted_flips_come_first():
     spoilt, planted = flipped(predictor())
-    first = most_surprising(surprising_labels(spoilt), "gender", 20)
+    first = top_label_errors(label_error_scores(spoilt), "gender", 20)
     assert set(first["file"]) == planted
-    assert first["gender_surprise"].is_monotonic_decreasing and list(first["gender_rank"]) == list(
-        range(1, 21)
-    )
+    assert first["gender_error_score"].is_monotonic_decreasing
+    assert list(first["gender_rank"]) == list(range(1, 21))
 
 
 def test_planted_ages_come_first_at_every_age():
@@ -47,57 +46,57 @@ def test_planted_ages_come_first_at_every_age():
     children, old = (np.flatnonzero(rows)[:15] for rows in ((age > 2) & (age < 10), (age > 60) & (age < 80)))
     age[children] += 12
     age[old] += 12
-    ranked = surprising_labels(clean.assign(age=age))
-    first = set(most_surprising(ranked, "age", 15)["file"])
+    ranked = label_error_scores(clean.assign(age=age))
+    first = set(top_label_errors(ranked, "age", 15)["file"])
     # at eight years an error of twelve is six typical ones, at seventy one and a half
     assert len(first & set(clean["file"].iloc[children])) >= 12
     assert ranked["age_rank"].iloc[old].min() > 15 and ranked["age_rank"].iloc[old].median() > 40
     # and fifty years are a lot for everybody
     age[old] -= 62
-    worst = most_surprising(surprising_labels(clean.assign(age=age.clip(0))), "age", 30)
+    worst = top_label_errors(label_error_scores(clean.assign(age=age.clip(0))), "age", 30)
     assert len(set(worst["file"]) & set(clean["file"].iloc[[*children, *old]])) >= 26
 
 
 def test_no_wrong_gender_is_found_where_none_was_planted():
-    found = wrong_genders(predictor(), resamples=200).set_index("label")
-    assert found.loc["both", "wrong"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
+    found = estimated_label_errors(predictor(), resamples=200).set_index("label")
+    assert found.loc["both", "estimated_errors"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
     assert found["faces"].to_list()[2] == 2000
 
 
 @pytest.mark.parametrize("count", [20, 100, 300])
 def test_planted_wrong_genders_are_counted(count):
     spoilt, _ = flipped(predictor(), count)
-    both = wrong_genders(spoilt, resamples=200).set_index("label").loc["both"]
-    assert both["wrong"] == pytest.approx(count, rel=0.2)
+    both = estimated_label_errors(spoilt, resamples=200).set_index("label").loc["both"]
+    assert both["estimated_errors"] == pytest.approx(count, rel=0.2)
     assert both["low"] < count < both["high"]
-    assert both["share"] == pytest.approx(both["wrong"] / 2000)
+    assert both["share"] == pytest.approx(both["estimated_errors"] / 2000)
 
 
 def test_the_confident_joint_by_hand():
     """Thresholds: 0.675 for male, the mean of 0.9, 0.9, 0.8 and 0.1; 0.7 for female, the mean of 0.9 and 0.5."""
     table = predictor(6).assign(gender=[0, 0, 0, 0, 1, 1], p_female=[0.1, 0.1, 0.2, 0.9, 0.9, 0.5], age=5)
-    found = wrong_genders(table, resamples=10).set_index("label")
+    found = estimated_label_errors(table, resamples=10).set_index("label")
     # of the four men three count for their label and one against it; of the women one for it, the other for neither
-    assert found["confident"].to_dict() == {"male": 1, "female": 0, "both": 1}
+    assert found["off_diagonal"].to_dict() == {"male": 1, "female": 0, "both": 1}
     assert found["under_10"].to_dict() == {"male": 1, "female": 0, "both": 1}
-    assert found["wrong"].to_dict() == {"male": 1, "female": 0, "both": 1}
+    assert found["estimated_errors"].to_dict() == {"male": 1, "female": 0, "both": 1}
 
 
-def test_planted_errors_tell_a_good_network_from_a_blind_one():
-    good = planted_errors(predictor(), 50).set_index("task")
-    assert good.loc["gender", "first"] == 50 and good.loc["gender", "found"] == 1
-    assert good.loc["age", "first"] > 25 and good.loc["age", "found"] > 0.7
+def test_injected_errors_tell_a_good_network_from_a_blind_one():
+    good = injected_label_errors(predictor(), 50).set_index("task")
+    assert good.loc["gender", "hits_at_k"] == 50 and good.loc["gender", "recall_at_5_percent"] == 1
+    assert good.loc["age", "hits_at_k"] > 25 and good.loc["age", "recall_at_5_percent"] > 0.7
     rng = np.random.default_rng(2)
     clean = predictor()
     blind = clean.assign(age_predicted=33 + rng.normal(0, 1, 2000), p_female=rng.random(2000))
-    lost = planted_errors(blind, 50).set_index("task")
-    assert lost.loc["gender", "first"] < 8 and lost.loc["gender", "found"] < 0.2
-    assert lost.loc["age", "found"] < good.loc["age", "found"] / 2
+    lost = injected_label_errors(blind, 50).set_index("task")
+    assert lost.loc["gender", "hits_at_k"] < 8 and lost.loc["gender", "recall_at_5_percent"] < 0.2
+    assert lost.loc["age", "recall_at_5_percent"] < good.loc["age", "recall_at_5_percent"] / 2
 
 
 def test_what_cannot_be_ranked_is_refused():
     clean = predictor(50)
     with pytest.raises(InputError, match="one gender label"):
-        wrong_genders(clean.assign(gender=0))
+        estimated_label_errors(clean.assign(gender=0))
     with pytest.raises(InputError, match="mixes the splits"):
-        surprising_labels(clean.assign(split=["train", "validation"] * 25))
+        label_error_scores(clean.assign(split=["train", "validation"] * 25))

@@ -5,7 +5,7 @@ import pytest
 from answer_tables import answer_table, run_with
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import seed_spread, summarise
+from agegender_lib.evaluation import seed_variance, summarise
 
 IMAGES = 300
 
@@ -28,25 +28,27 @@ def age_error(table):
 
 def test_the_spread_of_three_seeds_is_counted_by_hand():
     runs = {"a": training(1, -1.0), "b": training(2, 0.0), "c": training(3, 4.0)}
-    table = seed_spread(runs, resamples=200)
+    table = seed_variance(runs, resamples=200)
     row = age_error(table).loc["a, b, c"]
     first = summarise(runs["b"].validation, resamples=200).set_index("metric").loc["age_mae"]
     assert row["seeds"] == 3 and row["model"] == "model_a"
     assert row["mean"] == pytest.approx(first["value"] + 1)
     assert row["seed_sd"] == pytest.approx(7**0.5)  # of -1, 0 and 4
     assert row["half_width"] == pytest.approx((first["high"] - first["low"]) / 2)
-    assert row["image_sd"] == pytest.approx(6 / IMAGES**0.5, rel=0.15)
-    assert row["larger"] == "seeds"
+    assert row["sampling_sd"] == pytest.approx(6 / IMAGES**0.5, rel=0.15)
+    assert row["dominant_source"] == "seeds"
     # all seeds name the same genders: no spread there, and the images have the larger one
     gender = table[table["metric"] == "gender_accuracy"].iloc[0]
-    assert gender["seed_sd"] < 1e-12 and gender["image_sd"] > 0.01 and gender["larger"] == "images"
+    assert (
+        gender["seed_sd"] < 1e-12 and gender["sampling_sd"] > 0.01 and gender["dominant_source"] == "images"
+    )
     assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
 
 
 def test_spreads_of_several_settings_are_pooled_by_their_mean_variance():
     runs = {"a": training(1, -1.0), "b": training(2, 1.0)}
     runs |= {"c": training(1, 0.0, epochs=9), "d": training(2, 4.0, epochs=9)}
-    pooled = age_error(seed_spread(runs, resamples=10)).loc["all settings"]
+    pooled = age_error(seed_variance(runs, resamples=10)).loc["all settings"]
     assert pooled["seeds"] == 4 and pooled["seed_sd"] == pytest.approx(((2 + 8) / 2) ** 0.5)
 
 
@@ -59,8 +61,8 @@ def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
         "other": training(1, epochs=7),
         "same seed": training(1, epochs=7),
     }
-    assert set(seed_spread(runs, resamples=10)["settings"]) == {"a, b, again"}
-    single = seed_spread({name: runs[name] for name in ("a", "longer")}, resamples=10)
+    assert set(seed_variance(runs, resamples=10)["settings"]) == {"a, b, again"}
+    single = seed_variance({name: runs[name] for name in ("a", "longer")}, resamples=10)
     assert single.empty and "seed_sd" in single
 
 
@@ -68,4 +70,4 @@ def test_seeds_of_other_images_are_refused():
     other = training(2)
     other.predictions.loc[3, "file"] = "stranger.jpg"
     with pytest.raises(InputError, match="different images"):
-        seed_spread({"a": training(1), "b": other}, resamples=10)
+        seed_variance({"a": training(1), "b": other}, resamples=10)

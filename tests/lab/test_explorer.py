@@ -49,9 +49,14 @@ def test_answers_stand_beside_the_faces_they_are_of(faces, table):
     assert list(table.index[table["gender_wrong ModelA"]]) == list(range(0, 40, 5))
     assert table["age_error ModelF"].isna().to_list() == [n == 7 for n in range(40)]
     assert table["age_error ModelF"][8] == pytest.approx(7)
-    # surprise and intervals are of faces that were held out
+    # label error scores and intervals are of faces that were held out
     held_out = number % 3 == 0
-    for column in ("age_surprise ModelA", "gender_surprise ModelF", "age_low ModelA", "age_high ModelA"):
+    for column in (
+        "age_error_score ModelA",
+        "gender_error_score ModelF",
+        "age_low ModelA",
+        "age_high ModelA",
+    ):
         assert (table[column].notna() == held_out).all(), column
     assert "age_low ModelF" not in table
     # eight years to either side of the mean, the edge of a year being half of one away
@@ -209,7 +214,7 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
     assert "no finished training of them was found" in shown.children[1].value
     assert rows_of(shown.gallery, faces) == list(range(30))
     assert shown.gallery.thumbnails[1].description == f"11 y, male\n{RACES[1]}"
-    assert not any("surprise" in key for key in dict(shown.filters.order.options).values())
+    assert not any("error_score" in key for key in dict(shown.filters.order.options).values())
     assert shown.filters.errors not in [w for box in shown.filters.children for w in box.children]
     shown.choose(2)
     assert "No model has read this face" in shown.details.answers.value

@@ -1,7 +1,7 @@
-"""Labels that a network which never saw the face finds hard to believe: the first ones to look at, not a verdict.
+"""Label errors: labels that a network which never saw the face finds hard to believe. The first to look at, no more.
 
-A surprising label is a wrong label, a face that is hard to read, or a mistake of the network; only looking tells. All
-predictions have to be of faces the network did not train on (``held_out``), or it has learnt the wrong labels by heart.
+A high score is a wrong label, a face that is hard to read, or a mistake of the network; only looking tells. All
+predictions have to be of faces the network did not train on (out of fold), or it has memorised the wrong labels.
 """
 
 import numpy as np
@@ -17,24 +17,24 @@ TASKS = ("age", "gender")
 _NORMAL_MAD = 1.4826
 # Labels are whole years: no typical error is taken to be smaller.
 _LEAST_YEARS = 1.0
-# So many faces that the network reads as about as old tell what is typical.
+# So many faces that the network predicts about as old tell what is typical.
 _NEAR = 200
-_PLANTED_YEARS = 20
+_INJECTED_YEARS = 20
 
 
-def surprising_labels(predictions: pd.DataFrame) -> pd.DataFrame:
-    """How surprising each face's labels are.
+def label_error_scores(predictions: pd.DataFrame) -> pd.DataFrame:
+    """How little an out-of-fold network believes each face's labels: label-quality scores, high where it is low.
 
     Returns
     -------
     DataFrame
-        ``predictions`` with the columns age_typical (years: the typical distance of a label from the network's answer
-        among the 200 faces that it reads as about as old; 1.48 times the median absolute deviation, so that planted and
-        other gross errors do not raise it, and at least 1), age_surprise (distance of the label from the typical label
-        at that answer, in units of age_typical) and gender_surprise (-ln of the probability given to the label), and
-        for both age_rank and gender_rank, 1 being the most surprising.
+        ``predictions`` with the columns age_typical (years: the typical distance of a label from the predicted age
+        among the 200 faces that are predicted about as old; 1.48 times the median absolute deviation, so that gross
+        errors do not raise it, and at least 1), age_error_score (distance of the label from the typical label at that
+        prediction, in units of age_typical) and gender_error_score (-ln of the probability given to the label), and for
+        both age_rank and gender_rank, 1 being the highest score.
     """
-    added = ["age_typical", "age_surprise", "gender_surprise", "age_rank", "gender_rank"]
+    added = ["age_typical", "age_error_score", "gender_error_score", "age_rank", "gender_rank"]
     if predictions.empty:
         return predictions.assign(**dict.fromkeys(added, pd.Series(dtype=float)))
     check_predictions(predictions)
@@ -43,22 +43,22 @@ def surprising_labels(predictions: pd.DataFrame) -> pd.DataFrame:
     p_label = np.where(predictions["gender"] == 1, predictions["p_female"], 1 - predictions["p_female"])
     table = predictions.assign(
         age_typical=typical,
-        age_surprise=np.abs(away) / typical,
+        age_error_score=np.abs(away) / typical,
         # predictions are kept with five digits, and 0 has no logarithm
-        gender_surprise=-np.log(np.maximum(p_label, 1e-6)),
+        gender_error_score=-np.log(np.maximum(p_label, 1e-6)),
     )
     for task in TASKS:
-        rank = table[f"{task}_surprise"].rank(method="first", ascending=False)
+        rank = table[f"{task}_error_score"].rank(method="first", ascending=False)
         table[f"{task}_rank"] = rank.astype(int)
     return table
 
 
-def most_surprising(surprises: pd.DataFrame, task: str, k: int = 15) -> pd.DataFrame:
-    """The ``k`` most surprising labels of "age" or "gender" in :func:`surprising_labels`, the most surprising first."""
-    return surprises.sort_values(f"{task}_rank").head(k)
+def top_label_errors(scores: pd.DataFrame, task: str, k: int = 15) -> pd.DataFrame:
+    """The ``k`` faces with the highest score for "age" or "gender" in :func:`label_error_scores`, the highest first."""
+    return scores.sort_values(f"{task}_rank").head(k)
 
 
-def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFrame:
+def estimated_label_errors(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFrame:
     """How many gender labels are wrong, as confident learning estimates it.
 
     A face counts against its label when the network gives the other gender at least the probability that it gives, on
@@ -70,11 +70,11 @@ def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFra
     Returns
     -------
     DataFrame
-        Rows "male", "female" and "both": label; faces (with that label); confident (faces that count against it) and
-        under_10 (those of them labelled younger than ten years); wrong, low, high (the estimate and its 95 % interval,
-        the thresholds drawn anew as well) and share (of the faces).
+        Rows "male", "female" and "both": label; faces (with that label); off_diagonal (faces that count against it) and
+        under_10 (those of them labelled younger than ten years); estimated_errors, low, high (with its 95 % interval,
+        thresholds resampled as well) and share (of the faces).
     """
-    columns = ["label", "faces", "confident", "under_10", "wrong", "low", "high", "share"]
+    columns = ["label", "faces", "off_diagonal", "under_10", "estimated_errors", "low", "high", "share"]
     if predictions.empty:
         return pd.DataFrame(columns=columns)
     check_predictions(predictions)
@@ -92,11 +92,11 @@ def wrong_genders(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFra
     both = interval(sum(each.draws for each in found.values()))
     rows.append(("both", *np.sum([row[1:5] for row in rows], axis=0), *both))
     table = pd.DataFrame(rows, columns=columns[:-1]).astype(dict.fromkeys(columns[1:4], int))
-    return table.assign(share=table["wrong"] / table["faces"])
+    return table.assign(share=table["estimated_errors"] / table["faces"])
 
 
-def planted_errors(predictions: pd.DataFrame, count: int = 100) -> pd.DataFrame:
-    """How many label errors, planted on purpose, the ranking brings to the top: what it can be trusted with.
+def injected_label_errors(predictions: pd.DataFrame, count: int = 100) -> pd.DataFrame:
+    """How many injected label errors the ranking brings to the top: what it can be trusted with.
 
     The labels of ``count`` faces are changed in the predictions table, for each task by itself, ages by 20 years to
     either side; the network is the same, for which its training faces were all labelled as they are.
@@ -104,21 +104,21 @@ def planted_errors(predictions: pd.DataFrame, count: int = 100) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per task: task; faces; planted; first (of the planted ones, those among as many most surprising labels);
-        found (share of the planted among the 5 % most surprising).
+        A row per task: task; faces; injected (k, how many); hits_at_k (of these, those among the k highest scores);
+        recall_at_5_percent (share of them among the highest 5 % of scores).
     """
-    columns = ["task", "faces", "planted", "first", "found"]
+    columns = ["task", "faces", "injected", "hits_at_k", "recall_at_5_percent"]
     if predictions.empty:
         return pd.DataFrame(columns=columns)
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(predictions), count, replace=False)
     age, gender = predictions["age"].to_numpy().copy(), predictions["gender"].to_numpy().copy()
-    off = age[chosen] + _PLANTED_YEARS * rng.choice([-1, 1], count)
-    age[chosen] = np.where(off < 0, age[chosen] + _PLANTED_YEARS, off)  # there is no age below 0
+    off = age[chosen] + _INJECTED_YEARS * rng.choice([-1, 1], count)
+    age[chosen] = np.where(off < 0, age[chosen] + _INJECTED_YEARS, off)  # there is no age below 0
     gender[chosen] = 1 - gender[chosen]
     rows = []
     for task, labels in (("age", age), ("gender", gender)):
-        ranks = surprising_labels(predictions.assign(**{task: labels}))[f"{task}_rank"].to_numpy()[chosen]
+        ranks = label_error_scores(predictions.assign(**{task: labels}))[f"{task}_rank"].to_numpy()[chosen]
         found = (ranks <= 0.05 * len(predictions)).mean()
         rows.append((task, len(predictions), count, int((ranks <= count).sum()), float(found)))
     return pd.DataFrame(rows, columns=columns)

@@ -1,4 +1,4 @@
-"""Cross-validation: an answer to every face from a network that never saw it, and how far one split can mislead."""
+"""Cross-validation: out-of-fold predictions of every face, and how far one split can mislead."""
 
 from collections.abc import Iterable
 
@@ -15,8 +15,8 @@ ALL, SINGLE = "all folds", "single split"
 _ENDS = ("", "_low", "_high", "_se")
 
 
-def held_out(runs: Iterable[Run]) -> pd.DataFrame:
-    """Every face exactly once, as answered by the network that did not train on it.
+def out_of_fold_predictions(runs: Iterable[Run]) -> pd.DataFrame:
+    """Every face exactly once, as predicted by the network that did not train on it.
 
     ``runs`` are trainings with the setting ``fold``, one per fold; others, such as a single split's, are passed over.
 
@@ -47,7 +47,7 @@ def held_out(runs: Iterable[Run]) -> pd.DataFrame:
 def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.DataFrame:
     """Age error and gender accuracy per fold, of all folds together, and of the single split beside them.
 
-    ``runs`` are as :func:`held_out` takes them; at most one without fold, the single split.
+    ``runs`` are as :func:`out_of_fold_predictions` takes them; at most one without fold, the single split.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.Dat
         and ``_se`` (its standard deviation). "all folds" counts every face once. No rows where no run has a fold.
     """
     runs = list(runs)
-    table = held_out(runs)
+    table = out_of_fold_predictions(runs)
     columns = ["part", "images", *(f"{measure}{end}" for measure in MEASURES for end in _ENDS)]
     if table.empty:
         return pd.DataFrame(columns=columns)
@@ -72,22 +72,22 @@ def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.Dat
     return pd.DataFrame(rows)[columns]
 
 
-def fold_spread(table: pd.DataFrame) -> pd.DataFrame:
+def fold_variance(table: pd.DataFrame) -> pd.DataFrame:
     """How far the folds lie apart, and whether their images explain it.
 
     The folds' networks share most of their training faces, so that no estimate from them of what another training set
-    would change is free of bias (Bengio and Grandvalet 2004, JMLR 5): ``sd`` is what one sees, ``sd_images`` what the
-    choice of validation faces alone would make of it.
+    would change is free of bias (Bengio and Grandvalet 2004, JMLR 5): ``between_fold_sd`` is what one sees,
+    ``sampling_sd`` what the choice of validation faces alone would make of it.
 
     Returns
     -------
     DataFrame
-        A row per measure: measure; folds; mean (over folds), low, high (95 %, of all faces); sd (between folds),
-        sd_images (expected from the images alone: root mean square of the folds' bootstrap standard errors), least
-        and most (of the folds); single, single_low, single_high (missing without single split) and
+        A row per measure: measure; folds; mean (over folds), low, high (95 %, of all faces); between_fold_sd;
+        sampling_sd (expected from the images alone: root mean square of the folds' bootstrap standard errors), min
+        and max (of the folds); single, single_low, single_high (missing without single split) and
         single_difference (single minus mean).
     """
-    columns = ("measure folds mean low high sd sd_images least most single single_low single_high").split()
+    columns = "measure folds mean low high between_fold_sd sampling_sd min max single single_low single_high"
     by_part, rows = table.set_index("part"), []
     folds = by_part[by_part.index.astype(str).str.startswith("fold ")]
     for measure in MEASURES if len(table) else ():
@@ -96,7 +96,7 @@ def fold_spread(table: pd.DataFrame) -> pd.DataFrame:
         spread = reached.std(ddof=1), of_images, reached.min(), reached.max()
         single = by_part.reindex([SINGLE]).iloc[0][[measure, *ends]]
         rows.append((measure, len(folds), reached.mean(), *by_part.loc[ALL, ends], *spread, *single))
-    found = pd.DataFrame(rows, columns=columns)
+    found = pd.DataFrame(rows, columns=columns.split())
     return found.assign(single_difference=found["single"] - found["mean"])
 
 

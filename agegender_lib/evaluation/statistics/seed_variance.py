@@ -15,7 +15,7 @@ from agegender_lib.runs import Run
 POOLED = "all settings"
 
 
-def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
+def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     """How much a metric varies between trainings that differ in their seed alone, and between samples of images.
 
     A bootstrap over validation images knows nothing of how a training's first weights, order of images and
@@ -28,9 +28,9 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     -------
     DataFrame
         A row per model, settings and metric of ``metrics.summarise``: ``model``; ``settings`` (the names of the runs);
-        ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, between seeds; ``image_sd``, the mean
-        bootstrap interval's half-width divided by 1.96; ``half_width``, that half-width; ``larger``, which of the two
-        spreads is ("seeds" or "images").
+        ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, between seeds; ``sampling_sd``, the mean
+        bootstrap interval's half-width divided by 1.96; ``half_width``, that half-width; ``dominant_source``, the
+        larger of the two ("seeds" or "images").
 
         A few seeds tell little of a spread, so every model with several settings has rows "all settings", in which
         ``seed_sd`` is pooled (root of the mean variance). ``seed_sd_low`` and ``seed_sd_high`` are its 95 % interval
@@ -41,7 +41,7 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
     for name, run in runs.items():
         settings.setdefault(_without_seed(run), []).append(name)
     columns = ["model", "settings", "metric", "seeds", "mean", "seed_sd", "seed_sd_low", "seed_sd_high",
-               "image_sd", "half_width", "larger"]  # fmt: skip
+               "sampling_sd", "half_width", "dominant_source"]  # fmt: skip
     tables = []
     for names in settings.values():
         if len({runs[name].config["training"]["seed"] for name in names}) > 1:
@@ -56,7 +56,7 @@ def seed_spread(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
             tables.append(_pooled(rows).assign(model=model, settings=POOLED))
     table = pd.concat(tables, ignore_index=True)
     table["seed_sd_low"], table["seed_sd_high"] = _interval(table["seed_sd"], table.pop("freedom"))
-    table["larger"] = np.where(table["seed_sd"] > table["image_sd"], "seeds", "images")
+    table["dominant_source"] = np.where(table["seed_sd"] > table["sampling_sd"], "seeds", "images")
     return table[columns]
 
 
@@ -75,7 +75,7 @@ def _spread(repeated, names, resamples):
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
     table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})
-    table["half_width"], table["image_sd"] = half_width, half_width / norm.ppf((1 + LEVEL) / 2)
+    table["half_width"], table["sampling_sd"] = half_width, half_width / norm.ppf((1 + LEVEL) / 2)
     return table.assign(seeds=len(names), freedom=len(names) - 1).reset_index()
 
 
@@ -83,7 +83,7 @@ def _pooled(rows):
     """One row per metric: squared spreads averaged by their degrees of freedom."""
     rows = rows.assign(squares=rows["freedom"] * rows["seed_sd"] ** 2)
     by_metric = rows.groupby("metric", sort=False)
-    pooled = by_metric[["mean", "image_sd", "half_width"]].agg(lambda own: own.mean())
+    pooled = by_metric[["mean", "sampling_sd", "half_width"]].agg(lambda own: own.mean())
     pooled[["seeds", "freedom"]] = by_metric[["seeds", "freedom"]].sum()
     squares = by_metric["squares"].agg(lambda own: own.sum(skipna=False))
     pooled["seed_sd"] = np.sqrt(squares / pooled["freedom"])
