@@ -10,6 +10,7 @@ abstention, surest_of, age_coverage, age_spread, halvings, silent at random, bes
 errors_by, errors_per_group, group_keys, crossings, crossing_races, worst_gallery, by_chance, p_ages
 surprising_labels, most_surprising, wrong_genders, planted_errors, age_surprise, fold_spread, folds_spread, sd_images
 seed_spread, image_sd, compare_averages, average_seeds, heads_averaged
+attention_check, attention_regions, attention_faces, attention_figure
 """.strip()
     .replace("\n", " ")
     .split(", ")

@@ -153,10 +153,10 @@ def randomisation_check(
     Returns
     -------
     DataFrame
-        A row per model and task with Pearson correlations over pixels, means over seeds: ``average``, of the average
-        maps, where a few places in a row make unrelated maps easily alike by 0.2 or 0.3; ``face``, of each face's map
-        less the average map, with its 95 % interval as ``_low`` and ``_high``; n (faces) and blank (left out because a
-        map is empty).
+        A row per model and task with Pearson correlations over pixels, means over seeds: ``mean_map_correlation``,
+        of the mean maps, where a few places in a row make unrelated maps easily alike by 0.2 or 0.3;
+        ``face_correlation``, of each face's map minus the mean map, with its 95 % interval as ``_low`` and ``_high``; n
+        (faces) and blank (left out because a map is empty).
     """
     noise, rows = [relative_maps(one) for one in random_maps], []
     for (model, task), each in relative_maps(maps).items():
@@ -168,8 +168,8 @@ def randomisation_check(
         average = np.mean([_correlation(mean, other) for other, _ in randoms])
         groups = sampled["duplicate_group"].to_numpy()
         face = estimates({"face": mean_of(faces, among=full)}, groups, resamples)["face"]
-        row = {"model": model, "task": task, "n": full.sum(), "blank": (~full).sum(), "average": average}
-        rows.append(row | face.columns("face"))
+        row = {"model": model, "task": task, "n": full.sum(), "blank": (~full).sum()}
+        rows.append(row | {"mean_map_correlation": average} | face.columns("face_correlation"))
     return pd.DataFrame(rows)
 
 
@@ -187,7 +187,7 @@ def _bands(sampled: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _mean_and_rest(each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The average of some maps, and every map less it; float64 [pixels] and [n, pixels]."""
+    """The average of some maps, and every map minus it; float64 [pixels] and [n, pixels]."""
     flat = each.reshape(len(each), np.prod(each.shape[1:])).astype(np.float64)
     mean = flat.sum(axis=0) / max(1, len(flat))
     return mean, flat - mean

@@ -12,11 +12,11 @@ from agegender_lib import plots
 from agegender_lib.data import FaceSet
 from agegender_lib.data.filenames import RACES
 from agegender_lib.data.summary import RENDERED_NOTE
-from agegender_lib.lab.attention import Attention
 from agegender_lib.lab.face_details import NO_RUNS, FaceDetails, captions
 from agegender_lib.lab.face_table import Filter, face_table, of, select
 from agegender_lib.lab.filters import FilterControls
 from agegender_lib.lab.gallery import Gallery
+from agegender_lib.lab.saliency import SaliencyMaps
 from agegender_lib.lab.shown import InWords, invisible, styles
 from agegender_lib.plots.style import mark_rendered, nothing_yet
 from agegender_lib.runs import model_file
@@ -45,7 +45,7 @@ class Explorer(InWords):
         self._faces, self._settling = faces, False
         self.table = face_table(faces, runs)
         found = {name: model_file(folder) for name, folder in runs.items()}
-        attention = Attention({name: path for name, path in found.items() if path})
+        saliency = SaliencyMaps({name: path for name, path in found.items() if path})
         self.filters = FilterControls(self.table, list(runs), lambda _: self._filtered())
         self.count = widgets.HTML().add_class("agegender-count")
         self.back = widgets.Button(description="Previous", icon="chevron-left")
@@ -57,7 +57,7 @@ class Explorer(InWords):
         self.next.on_click(lambda _: self._turn(1))
         self.page.observe(lambda _: self._settling or self._show(), "value")
         self.gallery = Gallery(PAGE, lambda number: self.choose(self._shown[number]))
-        self.details = FaceDetails(faces, self.table, list(runs), attention, self.choose)
+        self.details = FaceDetails(faces, self.table, list(runs), saliency, self.choose)
         pager = widgets.HBox([self.count, self.back, self.page, self.pages, self.next])
         pager.add_class("agegender-pager")
         columns = widgets.HBox([self.gallery, self.details]).add_class("agegender-columns")

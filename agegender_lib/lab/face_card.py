@@ -18,11 +18,11 @@ _TICKS = (0, 20, 40, 60, 80, 100)
 
 
 def face_card(
-    number: int, face: Mapping[str, Any], crop: np.ndarray, attention: Callable[[str], np.ndarray]
+    number: int, face: Mapping[str, Any], crop: np.ndarray, saliency: Callable[[str], np.ndarray]
 ) -> widgets.Box:
     """A card of one face.
 
-    ``face`` is a row of ``photo.faces``, and ``number`` that of its box. ``attention`` takes "age" or "gender" and
+    ``face`` is a row of ``photo.faces``, and ``number`` that of its box. ``saliency`` takes "age" or "gender" and
     returns float [128, 128] in [0, 1]; it is called when its map is asked for first.
     """
     picture = widgets.Image(value=encoded(crop, "png"), format="png", layout=widgets.Layout(width=None))
@@ -35,7 +35,7 @@ def face_card(
 
     def show(change: dict) -> None:
         task = LOOKS[change["new"]]
-        picture.value = encoded(crop if task is None else overlay(crop, attention(task)), "png")
+        picture.value = encoded(crop if task is None else overlay(crop, saliency(task)), "png")
 
     look.observe(show, names="value")
     return widgets.Box([picture, widgets.VBox([answer, words, look])]).add_class("agegender-card")

@@ -10,9 +10,9 @@ import pandas as pd
 from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
-from agegender_lib.lab.attention import Attention, attention_figure
 from agegender_lib.lab.face_table import LEVEL, SPLITS, of
 from agegender_lib.lab.gallery import Gallery
+from agegender_lib.lab.saliency import SaliencyMaps, saliency_figure
 from agegender_lib.lab.shown import data_uri
 
 TASKS = ("age", "gender")
@@ -36,11 +36,11 @@ class FaceDetails(widgets.VBox):
         faces: FaceSet,
         table: pd.DataFrame,
         models: list[str],
-        attention: Attention,
+        saliency: SaliencyMaps,
         on_choose: Callable[[int], None],
     ):
         self.row: int | None = None
-        self._faces, self._table, self._models, self._attention = faces, table, models, attention
+        self._faces, self._table, self._models, self._saliency = faces, table, models, saliency
         self._copies: np.ndarray = np.empty(0, int)
         self.words = widgets.HTML(f"<p>{NOT_CHOSEN}</p>")
         self.answers = widgets.HTML()
@@ -51,10 +51,10 @@ class FaceDetails(widgets.VBox):
         self.look.on_click(lambda _: self._look())
         self.at_once = widgets.Checkbox(description="for every face", indent=False)
         self.at_once.observe(lambda _: self.at_once.value and self._look(), "value")
-        self.attention_words = widgets.HTML()
-        self.attention_images = {task: widgets.Image(format="png") for task in TASKS}
-        for task, image in self.attention_images.items():
-            image.add_class("agegender-attention").add_class(f"agegender-attention-{task}")
+        self.saliency_words = widgets.HTML()
+        self.saliency_images = {task: widgets.Image(format="png") for task in TASKS}
+        for task, image in self.saliency_images.items():
+            image.add_class("agegender-saliency").add_class(f"agegender-saliency-{task}")
         super().__init__([self.words])
         self.add_class("agegender-details")
 
@@ -68,15 +68,15 @@ class FaceDetails(widgets.VBox):
         parts = [self.words, self.answers]
         if len(self._copies):
             parts += [self.copies_words, self.copies]
-        if self._attention.files:
-            self.attention_words.value = ""
-            parts += [widgets.HBox([self.look, self.at_once]), self.attention_words]
+        if self._saliency.files:
+            self.saliency_words.value = ""
+            parts += [widgets.HBox([self.look, self.at_once]), self.saliency_words]
         elif self._models:
             words = "Their model files are not there to see where they look."
-            self.attention_words.value = f"<p class='quiet'>{words}</p>"
-            parts.append(self.attention_words)
+            self.saliency_words.value = f"<p class='quiet'>{words}</p>"
+            parts.append(self.saliency_words)
         self.children = parts
-        if self._attention.files and self.at_once.value:
+        if self._saliency.files and self.at_once.value:
             self._look()
 
     def _labels(self, face: pd.Series) -> str:
@@ -106,32 +106,32 @@ class FaceDetails(widgets.VBox):
         self.copies.show(self._faces.images[self._copies], captions(copies), list(copies["file"]))
 
     def _look(self) -> None:
-        if self.row is None or not self._attention.files:
+        if self.row is None or not self._saliency.files:
             return
         self.look.disabled = True
         try:
-            missing = self._attention.missing
+            missing = self._saliency.missing
             for number, name in enumerate(missing, start=1):
                 which = f"{html.escape(name)}, {number} of {len(missing)}"
-                self.attention_words.value = f"<p>Loading {which}: once, in seconds to a minute …</p>"
-                self._attention.load(name)
+                self.saliency_words.value = f"<p>Loading {which}: once, in seconds to a minute …</p>"
+                self._saliency.load(name)
                 self._draw()
             if not missing:
                 self._draw()
-            self.attention_words.value = f"<p class='quiet'>{MEANING}</p>"
+            self.saliency_words.value = f"<p class='quiet'>{MEANING}</p>"
         except InputError as error:
-            self.attention_words.value = f"<p class='wrong'>{html.escape(str(error))}</p>"
+            self.saliency_words.value = f"<p class='wrong'>{html.escape(str(error))}</p>"
         finally:
             self.look.disabled = False
 
     def _draw(self) -> None:
         image, face = np.asarray(self._faces.images[self.row]), self._table.iloc[self.row]
-        maps = self._attention.maps(image)
-        answers = pd.DataFrame([_answer(face, name) for name in self._attention.files])
-        for task, shown in self.attention_images.items():
-            shown.value = attention_figure(image, answers, maps, task, self._faces.rendered)._repr_png_()
-        if self.attention_images["age"] not in self.children:
-            self.children = [*self.children, *self.attention_images.values()]
+        maps = self._saliency.maps(image)
+        answers = pd.DataFrame([_answer(face, name) for name in self._saliency.files])
+        for task, shown in self.saliency_images.items():
+            shown.value = saliency_figure(image, answers, maps, task, self._faces.rendered)._repr_png_()
+        if self.saliency_images["age"] not in self.children:
+            self.children = [*self.children, *self.saliency_images.values()]
 
 
 def captions(rows: pd.DataFrame) -> list[str]:

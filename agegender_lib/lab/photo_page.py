@@ -100,7 +100,7 @@ class PhotoPage(InWords):
             self.show(content)
 
     def _answer(self, photo: Any) -> list[widgets.Widget]:
-        maps = functools.cache(lambda task: self.reader.attention(photo, task=task))
+        maps = functools.cache(lambda task: self.reader.saliency(photo, task=task))
         drawn = io.BytesIO()
         plots.photo(photo).savefig(drawn, format="jpeg", dpi=_DPI, pil_kwargs={"quality": 88})
         picture = widgets.Image(value=drawn.getvalue(), format="jpeg", layout=widgets.Layout(width=None))

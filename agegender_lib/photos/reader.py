@@ -44,7 +44,7 @@ class Photo:
     frames: np.ndarray
     #: Whether the intervals are corrected on held-out faces: see ``intervals.write_corrections``.
     corrected: bool
-    _attention: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    _saliency: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
 
 class PhotoReader:
@@ -107,7 +107,7 @@ class PhotoReader:
             for source, one in zip(batch, found, strict=True):
                 yield source, next(photos) if isinstance(one, Photo) else one
 
-    def attention(self, photo: Photo, task: str = "age") -> np.ndarray:
+    def saliency(self, photo: Photo, task: str = "age") -> np.ndarray:
         """Where on each face the model finds its answer to "age" or "gender", by Grad-CAM; see ``inference.grad_cam``.
 
         float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
@@ -115,7 +115,7 @@ class PhotoReader:
         """
         from agegender_lib.inference.grad_cam import TASKS, explainer
 
-        if not photo._attention:
+        if not photo._saliency:
             if len(photo.crops) and self._explained is None:
                 self._explained = explainer(self.model)
             # one at a time: the graph that is traced for the first face serves all
@@ -123,8 +123,8 @@ class PhotoReader:
             both = np.concatenate([np.zeros((2, 0, SIDE, SIDE), np.float32), *maps], axis=1)
             for name, each in zip(TASKS, both, strict=True):
                 most = each.max(axis=(1, 2), keepdims=True, initial=0)
-                photo._attention[name] = np.divide(each, most, out=np.zeros_like(each), where=most > 0)
-        return photo._attention[task]
+                photo._saliency[name] = np.divide(each, most, out=np.zeros_like(each), where=most > 0)
+        return photo._saliency[task]
 
     def _note(self, model: Path) -> str:
         if self._correction:

@@ -55,16 +55,16 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
 
 
 @styled
-def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
+def photo_faces(photo: Photo, saliency: np.ndarray | None = None) -> Figure:
     """Each face as the model sees it, under what it says of it and what speaks against trusting that (in red).
 
-    What ``photos.PhotoReader.attention`` returns is drawn beside each face, where it is given.
+    What ``photos.PhotoReader.saliency`` returns is drawn beside each face, where it is given.
     """
     if photo.faces.empty:
         return nothing_yet(NO_FACE)
     count = len(photo.faces)
-    columns = 4 if attention is None else 3
-    aspect = 1.0 if attention is None else 2 + _GAP
+    columns = 4 if saliency is None else 3
+    aspect = 1.0 if saliency is None else 2 + _GAP
     warned = bool((photo.faces["warnings"] != "").any())
     texts = [
         [f"{number}:  {_age(face)}", _gender(face), face.warnings]
@@ -72,12 +72,12 @@ def photo_faces(photo: Photo, attention: np.ndarray | None = None) -> Figure:
     ]
     lines = 2 + warned
     # one face alone is narrower than what is said about the maps
-    explained = attention is not None and min(columns, count) * _face_width(count, columns, aspect) > 12
+    explained = saliency is not None and min(columns, count) * _face_width(count, columns, aspect) > 12
     figure, axes = _grid(count, columns, lines, aspect, header=int(explained))
     size = _fitting(axes[0], [line for text in texts for line in text], of_width=1 / _BOLD)
     for number, (ax, text) in enumerate(zip(axes, texts, strict=True)):
         crop = photo.crops[number]
-        ax.imshow(crop if attention is None else _beside(crop, attention[number]))
+        ax.imshow(crop if saliency is None else _beside(crop, saliency[number]))
         for above, line in enumerate(reversed(text[:lines])):
             wrong = warned and above == 0
             bold = line == text[0]
@@ -121,7 +121,7 @@ def _sign(ax: Axes, text: str, place: tuple, transform, vertical: str, horizonta
     )  # fmt: skip
 
 
-def _beside(crop: np.ndarray, attention: np.ndarray) -> np.ndarray:
+def _beside(crop: np.ndarray, saliency: np.ndarray) -> np.ndarray:
     """The face and, after a gap, its map over the grey face; uint8 [h, wider, 3]."""
     spacer = np.full_like(crop[:, : round(crop.shape[1] * _GAP)], 255)
-    return np.concatenate([crop, spacer, overlay(crop, attention)], axis=1)
+    return np.concatenate([crop, spacer, overlay(crop, saliency)], axis=1)

@@ -107,7 +107,7 @@ def saliency_regions(shares: pd.DataFrame) -> Figure:
                 own["ratio"], y, xerr=errors, fmt=marker, color=colour, ms=4, lw=1.2, label=model, zorder=3
             )
         ax.axvline(1, color=COLOURS["neutral"], lw=0.8, ls="--")
-        ax.set(title=task.capitalize(), xlabel="saliency (× even)", xlim=(0, most))
+        ax.set(title=task.capitalize(), xlabel="Grad-CAM relative to uniform", xlim=(0, most))
         ax.set_yticks(range(len(regions)), regions)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", visible=False)
@@ -153,7 +153,7 @@ def _bar(figure: Figure, axes: np.ndarray, most: float) -> None:
         ScalarMappable(Normalize(0, most), _MAP), ax=axes, location="bottom", shrink=0.4, aspect=28, pad=0.02,
         alpha=_COVER, extend="max",
     )  # fmt: skip
-    bar.set_label("saliency (× even)", size=8, labelpad=1)
+    bar.set_label("Grad-CAM relative to uniform", size=8, labelpad=1)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7.5, length=2, pad=1.5)
     bar.ax.grid(visible=False)

@@ -35,7 +35,7 @@ class Reader:
         return SimpleNamespace(pixels=pixels, faces=pd.DataFrame(list(self.faces)), crops=crops,
                                corrected=self.corrected)  # fmt: skip
 
-    def attention(self, photo, task):
+    def saliency(self, photo, task):
         self.asked.append(task)
         value = {"age": 1.0, "gender": 0.0}[task]
         return np.full((len(photo.faces), 128, 128), value, "float32")

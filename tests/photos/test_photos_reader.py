@@ -119,7 +119,7 @@ def test_a_photo_without_a_face_is_no_error(reader):
     photo = reader.read(photo_of([]))
     assert photo.faces.empty and photo.crops.shape == (0, 128, 128, 3) and photo.frames.shape == (0, 4, 2)
     assert photo.faces["age"].dtype == np.float64
-    assert reader.attention(photo).shape == (0, 128, 128)
+    assert reader.saliency(photo).shape == (0, 128, 128)
     assert "No face" in plots.photo(photo).axes[0].texts[0].get_text()
     assert "No face" in plots.photo_faces(photo).texts[0].get_text()
 
@@ -185,7 +185,7 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
         "turned",
     )
     said = "\n".join(text.get_text() for text in plots.photo(photo, answers=True).axes[0].texts)
-    faces = plots.photo_faces(photo, reader.attention(photo))
+    faces = plots.photo_faces(photo, reader.saliency(photo))
     beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)
     for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):
         assert words in said and words in beside

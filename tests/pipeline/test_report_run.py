@@ -55,7 +55,7 @@ TINY = {
     "weights": "none",
     "weights_f": "none",
     "search_trials": 1,
-    "attention_faces": 12,
+    "saliency_faces": 12,
     "random_networks": 1,
     "robustness_faces": 5,
     "detour_faces": 4,

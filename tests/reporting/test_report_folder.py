@@ -88,7 +88,7 @@ def whole(notebook, runs, faces, tmp_path):
     mine = {"profile": str(profile), "model_b": {}, "model_f": {}, "weights": "", "weights_f": ""}
     train(notebook("03_model_b", rendered_faces=1200, **mine), runs, "ModelB", "ModelF")
     notebook("05_ablations", rendered_faces=1200, weights_f="")
-    notebook("07_trust", rendered_faces=1200, attention_faces=30, data="elsewhere.tar", output="here")
+    notebook("07_trust", rendered_faces=1200, saliency_faces=30, data="elsewhere.tar", output="here")
     check_one_report(results)
     return results
 

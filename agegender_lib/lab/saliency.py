@@ -14,7 +14,7 @@ from agegender_lib.plots.style import mark_rendered
 Maps = dict[tuple[str, str], np.ndarray]
 
 
-class Attention:
+class SaliencyMaps:
     """Grad-CAM maps of faces that are asked for one after the other.
 
     Nothing is loaded before the first one, which takes seconds: Keras, the ``files`` (by model), and tracing each
@@ -47,7 +47,7 @@ class Attention:
         return relative_maps(found)
 
 
-def attention_figure(
+def saliency_figure(
     image: np.ndarray, answers: pd.DataFrame, maps: Maps, task: str, rendered: bool
 ) -> Figure:
     """One task's maps of one face beside it, under what each model says: a row of ``answers`` each."""

@@ -7,19 +7,19 @@ from model_tools import lived_in
 
 from agegender_lib.evaluation import relative_maps
 from agegender_lib.inference import grad_cams
-from agegender_lib.lab import Explorer, attention
+from agegender_lib.lab import Explorer, saliency
 from agegender_lib.models import build_model_a
 from agegender_lib.plots.saliency import overlay
 
 
 def test_maps_are_those_of_every_model_and_task(monkeypatch, tmp_path):
-    faces, made, draw = faces_of(rendered=True), {}, attention.attention_figure
+    faces, made, draw = faces_of(rendered=True), {}, saliency.saliency_figure
 
     def noted(*given):
         made[given[3]] = draw(*given)
         return made[given[3]]
 
-    monkeypatch.setattr("agegender_lib.lab.face_details.attention_figure", noted)
+    monkeypatch.setattr("agegender_lib.lab.face_details.saliency_figure", noted)
     runs = {name: write_run(tmp_path / f"model_a-{name}", faces) for name in ("ModelA", "ModelF")}
     for seed, folder in enumerate(runs.values()):
         keras.utils.set_random_seed(seed)
@@ -38,4 +38,4 @@ def test_maps_are_those_of_every_model_and_task(monkeypatch, tmp_path):
         for panel, relative in zip(panels, own, strict=True):
             most = np.quantile(own, 0.999)
             np.testing.assert_allclose(panel, overlay(faces.images[4], relative / most), atol=2)
-    assert set(shown.details.attention_images.values()) <= set(shown.details.children)
+    assert set(shown.details.saliency_images.values()) <= set(shown.details.children)
