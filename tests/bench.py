@@ -236,7 +236,7 @@ def stage(name, folder):
         work = partial(models.predict, models.load_model(f"{folder}/run/model.keras"), faces.images)
     elif name == "evaluate":
         answers = evaluation.read_run(f"{folder}/run").predictions.assign(split="validation")
-        work = partial(list, (judge(answers) for judge in (evaluation.summarise, evaluation.gaps)))
+        work = partial(list, (judge(answers) for judge in (evaluation.evaluate, evaluation.gaps)))
     start = time.perf_counter()
     work()
     print(time.perf_counter() - start)

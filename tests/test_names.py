@@ -11,6 +11,7 @@ errors_by, errors_per_group, group_keys, crossings, crossing_races, worst_galler
 surprising_labels, most_surprising, wrong_genders, planted_errors, age_surprise, fold_spread, folds_spread, sd_images
 seed_spread, image_sd, compare_averages, average_seeds, heads_averaged
 attention_check, attention_regions, attention_faces, attention_figure
+summarise, compare_all, share_within_5, read_trainings, training_table, recipe_trainings, find_trainings, HARM
 """.strip()
     .replace("\n", " ")
     .split(", ")

@@ -1,4 +1,4 @@
-"""Faces: names to a table, images to one array, duplicates, splits, spoilt faces, drawn stand-ins, getting UTKFace."""
+"""Faces: names to a table, images to one array, duplicates, splits, corruptions, drawn stand-ins, getting UTKFace."""
 
 from agegender_lib.data.age_bins import AGE_BAND_EDGES, AGE_BANDS, age_band
 from agegender_lib.data.corruptions import CORRUPTIONS, corrupt, corrupted_examples

@@ -1,4 +1,4 @@
-"""What spoils a photograph of a face: blur, noise, compression, light, rotation, covered parts, few pixels."""
+"""Corruptions of a face's photograph: blur, noise, compression, light, rotation, covered parts, few pixels."""
 
 import io
 import zlib
@@ -19,17 +19,17 @@ _GREY = 128
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil a face, with five strengths from hardly visible to one that hurts a person too.
+    """One way to corrupt a face, with five strengths from hardly visible to one that hurts a person too.
 
     ``neutral`` is the strength that leaves a face as it is (for JPEG: almost). Some strengths fall: a lower JPEG
-    quality spoils more.
+    quality corrupts more.
     """
 
     title: str
     unit: str
     neutral: float
     strengths: tuple[float, ...]
-    spoil: Callable
+    apply: Callable
 
 
 def _blur(image, sigma, seed):
@@ -77,7 +77,7 @@ def _covering(region):
 
 
 # The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets. Their
-# strengths begin where a photograph is plainly spoilt; these begin lower, so that curves show where harm begins.
+# strengths begin where a photograph is plainly corrupted; these begin lower, so that curves show where harm begins.
 CORRUPTIONS = {
     "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6), _blur),
     "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75), _noise),
@@ -94,7 +94,7 @@ CORRUPTIONS = {
 
 
 def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np.ndarray:
-    """Faces spoilt in one way, each by itself: what else is in the batch does not matter.
+    """Faces corrupted in one way, each by itself: what else is in the batch does not matter.
 
     Blur is Gaussian; noise is Gaussian, independent per pixel and channel; low resolution shrinks the face to a small
     square and enlarges it (bicubic); brightness multiplies the stored values; rotation is counter-clockwise about the
@@ -121,10 +121,10 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
         raise InputError(
             f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]"
         )
-    spoilt = np.empty_like(images)
+    corrupted = np.empty_like(images)
     for number, image in enumerate(images):
-        spoilt[number] = CORRUPTIONS[name].spoil(image, strength, seed)
-    return spoilt
+        corrupted[number] = CORRUPTIONS[name].apply(image, strength, seed)
+    return corrupted
 
 
 def corrupted_examples(image: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from agegender_lib.evaluation.ablations.ensembles import (
     seed_ensembles,
 )
 from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
-from agegender_lib.evaluation.ablations.studies import compare_choices, read_trainings, training_table
+from agegender_lib.evaluation.ablations.studies import compare_choices, read_runs, run_table
 from agegender_lib.evaluation.baselines import (
     baselines,
     beside_original,
@@ -14,7 +14,7 @@ from agegender_lib.evaluation.baselines import (
     headline,
     original_report,
 )
-from agegender_lib.evaluation.comparison import compare, compare_all
+from agegender_lib.evaluation.comparison import paired_comparison, pairwise_comparisons
 from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
 from agegender_lib.evaluation.fairness.subgroups import largest_errors, metrics_by_group, running_median
@@ -25,7 +25,7 @@ from agegender_lib.evaluation.labels.label_errors import (
     top_label_errors,
 )
 from agegender_lib.evaluation.labels.label_noise import errors_on_duplicates, label_noise
-from agegender_lib.evaluation.metrics import confusion_matrix, summarise
+from agegender_lib.evaluation.metrics import confusion_matrix, evaluate
 from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
 from agegender_lib.evaluation.saliency import (
     mean_faces,

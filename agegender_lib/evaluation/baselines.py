@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.metrics import summarise
+from agegender_lib.evaluation.metrics import evaluate
 from agegender_lib.runs import Run
 
 #: What one gets without looking at the picture.
@@ -21,7 +21,7 @@ def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
         model, source, age_mae, age_low, age_high (years), gender_accuracy, gender_low, gender_high (0 to 1),
         images. An interval that a source does not give is missing.
     """
-    tables = {(name, "this work"): summarise(run.validation) for name, run in runs.items()}
+    tables = {(name, "this work"): evaluate(run.validation) for name, run in runs.items()}
     tables |= {(name, "original report"): table for name, table in original_report().groupby("model")}
     first = next(iter(runs.values()))
     tables["Constant answer", BASELINE] = baselines(first.train, first.validation)
@@ -46,8 +46,8 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
 
 
 def baselines(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of the constant answers, in the form of ``metrics.summarise``."""
-    return summarise(constant_predictions(train, validation))
+    """Metrics of the constant answers, in the form of ``metrics.evaluate``."""
+    return evaluate(constant_predictions(train, validation))
 
 
 def original_report() -> pd.DataFrame:
@@ -67,7 +67,7 @@ def original_report() -> pd.DataFrame:
 
 
 def beside_original(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Our results (model name to ``summarise`` table) and the original report's in one tidy table, by ``source``."""
+    """Our results (model name to ``evaluate`` table) and the original report's in one tidy table, by ``source``."""
     ours = [summary.assign(model=model, source="this work") for model, summary in summaries.items()]
     table = pd.concat([*ours, original_report()], ignore_index=True)
     return table[["model", "source", "metric", "value", "low", "high", "n"]]

@@ -12,7 +12,9 @@ from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
 
 
-def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def paired_comparison(
+    predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000
+) -> pd.DataFrame:
     """Is model b better than model a on the same images? A paired comparison.
 
     Pairing removes what is hard about the images themselves, and so finds differences that two separate
@@ -54,9 +56,9 @@ def compare(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples:
     return pd.DataFrame(rows, columns=columns)
 
 
-def compare_all(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """:func:`compare`'s rows of every model ``first`` (a) against every later one, ``second`` (b), by name."""
+def pairwise_comparisons(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """:func:`paired_comparison` of every model, ``first`` (a), against every later one, ``second`` (b), by name."""
     pairs = combinations(predictions, 2)
-    tables = {pair: compare(*(predictions[name] for name in pair)) for pair in pairs}
+    tables = {pair: paired_comparison(*(predictions[name] for name in pair)) for pair in pairs}
     table = pd.concat(tables, names=["first", "second"])
     return table.reset_index(["first", "second"]).reset_index(drop=True)

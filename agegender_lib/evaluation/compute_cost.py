@@ -1,4 +1,4 @@
-"""What a training cost, what it gave, and how steadily it got there: a row per model."""
+"""Compute cost: what a training cost, what it gave, and how steadily it got there: a row per model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,9 @@ def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        model, parameters, megabytes (of the file), epochs, seconds_per_epoch, faces_per_second (that train, the
-        epoch's validation included in the time), answers_per_second (faces, of the finished model; missing where an
-        older training did not note it), minutes (of all epochs), train_age_mae, age_mae (years), train_gender_accuracy,
+        model, parameters, megabytes (of the file), epochs, seconds_per_epoch, train_images_per_second (the
+        epoch's validation included in the time), predict_images_per_second (of the finished model; missing where an
+        older run did not note it), minutes (of all epochs), train_age_mae, age_mae (years), train_gender_accuracy,
         gender_accuracy (0 to 1), age_fluctuation (years) and gender_fluctuation (0 to 1), see :func:`fluctuation`.
     """
     return pd.DataFrame([{"model": name} | _costs(run.metrics, run.history) for name, run in runs.items()])
@@ -29,8 +29,11 @@ def _costs(metrics: dict, history: pd.DataFrame) -> dict[str, float]:
         "megabytes": metrics["file_bytes"] / 1e6,
         "epochs": len(history),
         "seconds_per_epoch": metrics["seconds_per_epoch"],
-        "faces_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
-        "answers_per_second": metrics.get("answers_per_second", np.nan),
+        "train_images_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
+        # what the published runs call it
+        "predict_images_per_second": metrics.get(
+            "images_per_second", metrics.get("answers_per_second", np.nan)
+        ),
         "minutes": metrics["seconds"] / 60,
         "train_age_mae": metrics["train"]["age_mae"],
         "age_mae": metrics["validation"]["age_mae"],

@@ -11,7 +11,7 @@ from agegender_lib.evaluation.tables import predicted_gender, scores
 from agegender_lib.runs.tables import check_predictions
 
 
-def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """All metrics of one model on one split, with 95 % bootstrap intervals that keep duplicates together.
 
     ``predictions`` are rows of one split, see ``runs.PREDICTION_COLUMNS``, and ``resamples`` the number of the
@@ -22,7 +22,7 @@ def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     DataFrame
         One row per metric: ``metric, value, low, high, n``. ``age_mae``, ``age_median_error``, ``age_rmse`` and
         ``age_balanced_mae`` (mean over the age bands of each band's MAE: every band counts alike, however few its
-        faces) are in years. ``share_within_5`` (absolute age error of at most 5 years, the literature's CS@5),
+        faces) are in years. ``age_cs5`` (absolute age error of at most 5 years, the literature's CS@5),
         ``gender_accuracy``, ``gender_balanced_accuracy`` (mean of both genders' recall), ``gender_precision`` and
         ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
         1950; 0 is best) are in 0 to 1. A metric of gender is NaN where the images or the answers lack what it needs:
@@ -42,7 +42,7 @@ def summarise(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         "age_median_error": (metrics.median_absolute_error(age, read), median_of(error)),
         "age_rmse": (metrics.root_mean_squared_error(age, read), lambda weights: np.sqrt(mean_square(weights))),
         "age_balanced_mae": _balanced(error, age_band(age).codes),
-        "share_within_5": (np.mean(error <= 5), mean_of(error <= 5)),
+        "age_cs5": (np.mean(error <= 5), mean_of(error <= 5)),
         "gender_accuracy": (metrics.accuracy_score(gender, answer), mean_of(right)),
         "gender_balanced_accuracy": (
             metrics.balanced_accuracy_score(gender, answer) if both else np.nan,

@@ -1,4 +1,4 @@
-"""How much worse a model gets on spoilt faces, and how far each can be spoilt before that shows."""
+"""Robustness: how much worse a model gets on corrupted faces, and from which severity on that shows."""
 
 from collections.abc import Mapping
 
@@ -12,24 +12,24 @@ from agegender_lib.evaluation.tables import scores
 
 ALL = "all"
 # Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
-HARM = {"age_mae": 1.0, "gender_accuracy": -0.05}
+TOLERANCE = {"age_mae": 1.0, "gender_accuracy": -0.05}
 
 
-def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def robustness_table(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Errors of one model under every corruption and strength, and how they changed from the clean faces.
 
-    The change is paired: the same faces spoilt and clean, so that how hard a face is in itself drops out.
+    The change is paired: the same faces corrupted and clean, so that how hard a face is in itself drops out.
 
-    ``answers`` are as ``inference.corrupted_predictions`` returns them.
+    ``predictions`` are as ``inference.corrupted_predictions`` returns them.
 
     Returns
     -------
     DataFrame
-        Per corruption six rows from the clean faces on: corruption, level (0 clean, 1 to 5), strength (in the
+        Per corruption six rows from the clean faces on: corruption, severity (0 clean, 1 to 5), strength (in the
         corruption's unit), n, and ``age_mae`` (years), ``age_mae_change``, ``gender_accuracy`` (0 to 1),
         ``gender_accuracy_change``, each with its 95 % interval as ``_low`` and ``_high``.
     """
-    measured, group = _measured(answers)
+    measured, group = _measured(predictions)
     columns = {}
     for measure, wide in measured.items():
         columns |= {(measure, setting): values for setting, values in wide.items()}
@@ -38,38 +38,38 @@ def robustness_table(answers: pd.DataFrame, resamples: int = 2000) -> pd.DataFra
     rows = []
     for corruption, strengths in _settings(measured["age_mae"]).items():
         neutral = CORRUPTIONS[corruption].neutral
-        for level, strength in enumerate([neutral, *strengths]):
-            setting = (corruption, strength) if level else (CLEAN, 0.0)
-            row = {"corruption": corruption, "level": level, "strength": strength, "n": len(group)}
-            for measure in HARM:
+        for severity, strength in enumerate([neutral, *strengths]):
+            setting = (corruption, strength) if severity else (CLEAN, 0.0)
+            row = {"corruption": corruption, "severity": severity, "strength": strength, "n": len(group)}
+            for measure in TOLERANCE:
                 row |= found[measure, setting].columns(measure)
-                change = found[f"{measure}_change", setting] if level else none
+                change = found[f"{measure}_change", setting] if severity else none
                 row |= change.columns(f"{measure}_change")
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def robustness_summary(answers: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
+def robustness_summary(predictions: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
     """What each model loses to each corruption on average, and from which strength on it is harmed.
 
-    ``answers`` holds, by model, what ``inference.corrupted_predictions`` returns.
+    ``predictions`` holds, by model, what ``inference.corrupted_predictions`` returns.
 
     Returns
     -------
     DataFrame
         A row per model and corruption, and one, "all", for the mean over all corruptions: model, corruption, title,
         unit; ``age_mae_change`` (years) and ``gender_accuracy_change``, the paired change from the clean faces averaged
-        over the strengths, each with its 95 % interval as ``_low`` and ``_high``; ``age_mae_limit`` and
-        ``gender_accuracy_limit``, the strength at which the age error has grown by a year and the accuracy has fallen
-        by 5 points: where the curve first crosses, linear between strengths; missing where it does not.
+        over the strengths, each with its 95 % interval as ``_low`` and ``_high``, and ``_breaking_severity``, the
+        strength at which the age error has grown by a year, the accuracy fallen by 5 points: where the curve first
+        crosses, linear between strengths; missing where it does not.
     """
-    tables = [_summary(table, resamples).assign(model=name) for name, table in answers.items()]
+    tables = [_summary(table, resamples).assign(model=name) for name, table in predictions.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["model", *table.columns.drop("model")]]
 
 
-def _summary(answers, resamples):
-    measured, group = _measured(answers)
+def _summary(predictions, resamples):
+    measured, group = _measured(predictions)
     settings = _settings(measured["age_mae"])
     columns, limits = {}, {}
     for measure, wide in measured.items():
@@ -80,36 +80,36 @@ def _summary(answers, resamples):
             columns[measure, corruption] = changes[corruption].mean(axis=1)
             curve = [0.0, *changes[corruption][strengths].mean()]
             places = [CORRUPTIONS[corruption].neutral, *strengths]
-            limits[measure, corruption] = _crossing(places, np.array(curve) / HARM[measure])
+            limits[measure, corruption] = _crossing(places, np.array(curve) / TOLERANCE[measure])
     found = estimates(columns, group, resamples)
     rows = []
     for corruption in [*settings, ALL]:
         way = CORRUPTIONS.get(corruption)
         words = {"title": way.title, "unit": way.unit} if way else {"title": "All", "unit": ""}
         row = {"corruption": corruption} | words
-        for measure in HARM:
+        for measure in TOLERANCE:
             row |= found[measure, corruption].columns(f"{measure}_change")
-            row[f"{measure}_limit"] = limits[measure, corruption]
+            row[f"{measure}_breaking_severity"] = limits[measure, corruption]
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _measured(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+def _measured(predictions: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
-    table = answers.assign(**scores(answers))
-    both = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*HARM])
-    measured = {measure: both[measure] for measure in HARM}
+    table = predictions.assign(**scores(predictions))
+    both = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*TOLERANCE])
+    measured = {measure: both[measure] for measure in TOLERANCE}
     wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(
-            "The answers to spoilt faces are not of the same faces at every strength and clean: compute them again."
+            "The predictions are not of the same faces, clean and at every strength of a corruption: compute them again."
         )
-    groups = answers.drop_duplicates("file").set_index("file")["duplicate_group"]
+    groups = predictions.drop_duplicates("file").set_index("file")["duplicate_group"]
     return measured, groups[wide.index].to_numpy()
 
 
 def _changes(wide: pd.DataFrame) -> pd.DataFrame:
-    """Every spoilt face's score less that of the same face clean."""
+    """Every corrupted face's score minus that of the same face clean."""
     return wide.drop(columns=[CLEAN], level=0).sub(wide[CLEAN, 0.0], axis=0)
 
 

@@ -1,4 +1,4 @@
-"""What a trained model answers when faces are spoilt, computed once and kept in its run folder."""
+"""Predictions of corrupted faces by a trained model, computed once and kept in its run folder."""
 
 import hashlib
 from pathlib import Path
@@ -50,9 +50,9 @@ def corrupted_predictions(
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
     tables = []
-    for name, strength in tqdm(settings, desc="spoilt faces", unit="setting", disable=None, mininterval=1):
-        spoilt = images if name == CLEAN else corrupt(images, name, strength, seed)
-        answers = predict(model, spoilt, batch_size=min(100, len(spoilt)))
+    for name, strength in tqdm(settings, desc="corrupted faces", unit="setting", disable=None, mininterval=1):
+        corrupted = images if name == CLEAN else corrupt(images, name, strength, seed)
+        answers = predict(model, corrupted, batch_size=min(100, len(corrupted)))
         tables.append(pd.concat([labels, answers], axis=1).assign(corruption=name, strength=float(strength)))
     table = pd.concat(tables, ignore_index=True)
     table = table[["corruption", "strength", *_LABELS, "age_predicted", "p_female"]]

@@ -16,7 +16,7 @@ from agegender_lib.runs.run import read_table
 _FIRST = 3  # drawn where none are named
 
 
-def find_trainings(places: Iterable[str | Path] = ()) -> pd.DataFrame:
+def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     """How far trainings are, and the best they have reached; the newest first.
 
     They are looked for in run folders and folders of run folders, which need not be there yet; in ``runs/`` and the
@@ -45,9 +45,9 @@ def find_trainings(places: Iterable[str | Path] = ()) -> pd.DataFrame:
 def learning_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
     """The curves of trainings, as far as they are, laid over each other: see ``plots.overlaid_curves``.
 
-    Without ``run_folders`` those of the three newest of :func:`find_trainings`.
+    Without ``run_folders`` those of the three newest of :func:`list_runs`.
     """
-    run_folders = [Path(folder) for folder in run_folders] or find_trainings()["folder"].head(_FIRST)
+    run_folders = [Path(folder) for folder in run_folders] or list_runs()["folder"].head(_FIRST)
     histories = {}
     for folder in run_folders:
         row = _training(folder)
@@ -59,7 +59,7 @@ def learning_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
 
 
 def _training(folder: Path) -> dict | None:
-    """A row of :func:`find_trainings`; None for another program's folder, or one that is gone again."""
+    """A row of :func:`list_runs`; None for another program's folder, or one that is gone again."""
     try:
         config = read_json(folder / CONFIG)
         epochs = sum(stage["epochs"] for stage in config["training"]["stages"])

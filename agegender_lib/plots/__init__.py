@@ -7,10 +7,10 @@ from agegender_lib.plots.calibration import (
     reliability_diagrams,
     risk_coverage_curves,
 )
-from agegender_lib.plots.conflict import gradient_conflict, split_depth
 from agegender_lib.plots.curves import epoch_times, learning_curves, overlaid_curves
 from agegender_lib.plots.distributions import labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, error_gallery, face_grid
+from agegender_lib.plots.gradient_conflict import gradient_conflict, split_depth
 from agegender_lib.plots.groups import group_gaps, intersectional_groups
 from agegender_lib.plots.label_noise import label_noise
 from agegender_lib.plots.photo import photo, photo_faces

@@ -1,4 +1,4 @@
-"""Spoilt faces: what they look like, and what they do to a model's answers."""
+"""Corrupted faces: what they look like, and what they do to a model's predictions."""
 
 from collections.abc import Mapping
 
@@ -39,10 +39,10 @@ def robustness_curves(tables: Mapping[str, pd.DataFrame], measure: str = "age_ma
             colour, marker = looks[name]
             own = table[table["corruption"] == corruption]
             low, high = own[f"{measure}_low"], own[f"{measure}_high"]
-            ax.fill_between(own["level"], low, high, color=colour, alpha=0.15, lw=0)
-            ax.plot(own["level"], own[measure], marker=marker, color=colour, ms=3.5, lw=1.2, label=name)
+            ax.fill_between(own["severity"], low, high, color=colour, alpha=0.15, lw=0)
+            ax.plot(own["severity"], own[measure], marker=marker, color=colour, ms=3.5, lw=1.2, label=name)
         strengths = own["strength"].iloc[1:]
-        ax.set_xticks(own["level"], ["clean", *(f"{strength:g}" for strength in strengths)])
+        ax.set_xticks(own["severity"], ["clean", *(f"{strength:g}" for strength in strengths)])
         way = CORRUPTIONS[corruption]
         ax.set(title=way.title, xlabel=way.unit)
         ax.tick_params(axis="x", labelsize=7.5)

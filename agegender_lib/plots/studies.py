@@ -77,7 +77,7 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
 def error_by_faces(trainings: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against the number of faces that train, a line per network.
 
-    Of ``evaluation.training_table`` the group is the network and the choice the number of faces. Each training is a
+    Of ``evaluation.run_table`` the group is the network and the choice the number of faces. Each training is a
     ring, their mean a filled mark on the line; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]

@@ -161,7 +161,7 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     asked = faces.images if answers is None else faces.images[:100]
     begun = time.perf_counter()
     answered = predict(model, asked, progress=True)
-    answers_per_second = len(answered) / (time.perf_counter() - begun)
+    images_per_second = len(answered) / (time.perf_counter() - begun)
     if answers is None:
         answers = answered
     elif not np.allclose(answered, answers[: len(answered)], rtol=1e-3, atol=1e-3):
@@ -177,7 +177,7 @@ def _conclude(folder, faces, split, history, facts, answers=None):
         "seconds": float(history["seconds"].sum()),
         "parameters": model.count_params(),
         "file_bytes": (folder / MODEL).stat().st_size,
-        "answers_per_second": answers_per_second,
+        "images_per_second": images_per_second,
         **facts,
     }
     exact = folder / "exact.keras"

@@ -42,14 +42,14 @@ def test_costs_are_those_of_the_runs():
         name: Run(name, {}, {}, history(values), pd.DataFrame(), metrics | {"parameters": parameters})
         for name, values, parameters in (("ModelA", [5.0, 6.0, 5.0], 10), ("ModelB", [5.0] * 4, 20))
     }
-    runs["ModelA"].metrics["answers_per_second"] = 70.0
+    runs["ModelA"].metrics["images_per_second"] = 70.0
     table = training_costs(runs).set_index("model")
     assert table["parameters"].to_dict() == {"ModelA": 10, "ModelB": 20}
     first = table.loc["ModelA"]
     assert (first["megabytes"], first["minutes"], first["epochs"]) == (2.5, 1.5, 3)
-    assert first["faces_per_second"] == 20 and first["answers_per_second"] == 70
+    assert first["train_images_per_second"] == 20 and first["predict_images_per_second"] == 70
     # ModelB's training is an older one, which did not note it
-    assert np.isnan(table.loc["ModelB", "answers_per_second"])
+    assert np.isnan(table.loc["ModelB", "predict_images_per_second"])
     assert (first["train_age_mae"], first["age_mae"]) == (3.0, 5.0)
     assert (first["train_gender_accuracy"], first["gender_accuracy"]) == (0.99, 0.9)
     assert first["age_fluctuation"] == pytest.approx(np.sqrt(0.5)) and first["gender_fluctuation"] == 0

@@ -13,10 +13,10 @@ from agegender_lib.data import assign_folds, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     cross_validation_table,
+    evaluate,
     fold_variance,
     out_of_fold_predictions,
     read_run,
-    summarise,
 )
 from agegender_lib.pipeline.cli import main
 from agegender_lib.runs.kept import find_kept, read_kept
@@ -181,7 +181,7 @@ def test_the_table_has_every_part_with_its_own_numbers(runs):
     assert list(found.index) == [*(f"fold {k}" for k in range(1, 6)), "all folds", "single split"]
     assert list(found["images"]) == [*[200] * 5, 1000, 200]
     for run, part in zip(runs, ["single split", *found.index[:5]], strict=True):
-        summary = summarise(run.validation, resamples=300).set_index("metric")
+        summary = evaluate(run.validation, resamples=300).set_index("metric")
         for measure in ("age_mae", "gender_accuracy"):
             own = found.loc[part, [measure, f"{measure}_low", f"{measure}_high"]].astype(float)
             assert list(own) == pytest.approx(list(summary.loc[measure, ["value", "low", "high"]]))

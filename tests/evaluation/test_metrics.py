@@ -14,12 +14,12 @@ from agegender_lib.data.filenames import RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     baselines,
-    compare,
     constant_predictions,
+    evaluate,
     metrics_by_group,
+    paired_comparison,
     read_run,
     running_median,
-    summarise,
 )
 from agegender_lib.evaluation.statistics import bootstrap as bootstrapping
 from agegender_lib.evaluation.statistics.bootstrap import auc_of, mean_of, median_of
@@ -43,14 +43,14 @@ def test_metrics_of_four_faces_are_those_counted_by_hand():
     faces = answer_table(
         [10, 20, 30, 40], [12, 20, 25, 50], gender=[0, 0, 1, 1], p_female=[0.2, 0.5, 0.5, 0.9]
     )
-    found = by_metric(summarise(faces))
+    found = by_metric(evaluate(faces))
     assert (found["n"] == 4).all()
     wanted = {
         "age_mae": 17 / 4,
         "age_median_error": 3.5,
         "age_rmse": sqrt(129 / 4),
         "age_balanced_mae": 17 / 4,  # each alone in its band
-        "share_within_5": 3 / 4,
+        "age_cs5": 3 / 4,
         "gender_accuracy": 3 / 4,  # 0.5 is read as female: right for the woman, wrong for the man
         "gender_balanced_accuracy": (1 / 2 + 1) / 2,
         "gender_precision": 2 / 3,
@@ -64,7 +64,7 @@ def test_metrics_of_four_faces_are_those_counted_by_hand():
 def test_every_age_band_counts_alike_in_the_balanced_error():
     # Errors 1, 1, 1, 1 in the twenties, 9 and 11 from 80 upwards: the bands' means are 1 and 10.
     faces = answer_table([20, 22, 25, 29, 80, 101], [21, 21, 26, 28, 71, 112])
-    found = by_metric(summarise(faces, resamples=400))
+    found = by_metric(evaluate(faces, resamples=400))
     assert found.loc["age_balanced_mae", "value"] == pytest.approx(5.5)
     assert found.loc["age_mae", "value"] == pytest.approx(4)
     # A resample without the old has the mean of the young alone, one without the young that of the old.
@@ -73,7 +73,7 @@ def test_every_age_band_counts_alike_in_the_balanced_error():
 
 def test_gender_metrics_are_those_of_scikit_learn():
     faces = answers(np.random.default_rng(2), 300, separation=1.0)
-    found, answer = by_metric(summarise(faces, resamples=20))["value"], faces["p_female"] >= 0.5
+    found, answer = by_metric(evaluate(faces, resamples=20))["value"], faces["p_female"] >= 0.5
     precision, recall, _, _ = precision_recall_fscore_support(faces["gender"], answer, average="binary")
     _, macro, _, _ = precision_recall_fscore_support(faces["gender"], answer, average="macro")
     assert (precision, recall, macro) == pytest.approx(
@@ -106,30 +106,30 @@ def test_weighted_statistics_equal_those_of_the_expanded_resample():
 def test_intervals_are_as_wide_as_theory_says_and_wider_for_duplicates():
     rng = np.random.default_rng(5)
     once = answers(rng, 400)
-    width = by_metric(summarise(once)).eval("high - low")
+    width = by_metric(evaluate(once)).eval("high - low")
     error = (once["age_predicted"] - once["age"]).abs()
     assert width["age_mae"] == pytest.approx(2 * 1.96 * error.std() / 20, rel=0.1)
     # Four copies of 100 faces tell no more than 100 faces: twice the width of 400.
     copies = once[:100].loc[np.repeat(np.arange(100), 4)].reset_index(drop=True)
     copies["file"] = [f"{number}.jpg" for number in range(400)]
-    ignored = by_metric(summarise(copies)).eval("high - low")
-    grouped = by_metric(summarise(copies.assign(duplicate_group=np.arange(400) // 4))).eval("high - low")
+    ignored = by_metric(evaluate(copies)).eval("high - low")
+    grouped = by_metric(evaluate(copies.assign(duplicate_group=np.arange(400) // 4))).eval("high - low")
     assert (grouped / ignored).to_numpy() == pytest.approx(2, rel=0.2)
 
 
 def test_an_interval_is_the_same_every_time_and_however_little_fits_into_memory(monkeypatch):
     faces = answers(np.random.default_rng(7), 60)
-    first = summarise(faces, resamples=300)
-    assert summarise(faces, resamples=300).equals(first)
+    first = evaluate(faces, resamples=300)
+    assert evaluate(faces, resamples=300).equals(first)
     monkeypatch.setattr(bootstrapping, "CHUNK", 60 * 7)
-    pd.testing.assert_frame_equal(summarise(faces, resamples=300), first)
+    pd.testing.assert_frame_equal(evaluate(faces, resamples=300), first)
 
 
 def test_pairing_finds_a_small_difference_that_separate_intervals_hide():
     a = answers(np.random.default_rng(10), 400)
     b = a.assign(age_predicted=a["age"] + 0.9 * (a["age_predicted"] - a["age"]))
-    found = by_metric(compare(a, b)).loc["age_mae"]
-    value_a, value_b = (by_metric(summarise(faces)).loc["age_mae"] for faces in (a, b))
+    found = by_metric(paired_comparison(a, b)).loc["age_mae"]
+    value_a, value_b = (by_metric(evaluate(faces)).loc["age_mae"] for faces in (a, b))
     assert value_b["high"] > value_a["low"]
     assert (found["a"], found["b"]) == pytest.approx((value_a["value"], value_b["value"]))
     assert found["difference"] == pytest.approx(-0.1 * value_a["value"])
@@ -146,7 +146,7 @@ def test_where_nothing_is_planted_nothing_is_found():
         b = answers(rng, 80).assign(**a[["age", "gender", "race"]])
         b["age_predicted"] = a["age"] + 5 * rng.standard_normal(80)
         b["p_female"] = norm.cdf((a["gender"] - 0.5) * 2 + rng.standard_normal(80))
-        age, gender = compare(a, b, resamples=200).to_dict("records")
+        age, gender = paired_comparison(a, b, resamples=200).to_dict("records")
         p.append(age["p"])
         covered += age["low"] <= 0 <= age["high"]
         mcnemar.append(gender["p"])
@@ -163,26 +163,26 @@ def test_mcnemar_counts_faces_that_only_one_model_reads():
     a = answer_table([30] * 20, [30] * 20, gender, p_female=[0.9] * 6 + [0.2] * 14)
     # Of the six that a reads b loses one, of the others it wins nine.
     b = a.assign(p_female=[0.1] + [0.8] * 14 + [0.3] * 5)
-    found = by_metric(compare(a, b)).loc["gender_accuracy"]
+    found = by_metric(paired_comparison(a, b)).loc["gender_accuracy"]
     assert (found["a_better"], found["b_better"]) == (1, 9) and found["test"] == "exact McNemar"
     assert found["p"] == pytest.approx(2 * (comb(10, 0) + comb(10, 1)) / 2**10)
     assert (found["a"], found["b"], found["difference"]) == pytest.approx((0.3, 0.7, 0.4))
     # Ages are all alike here, which is no evidence of anything; the same holds for a model against itself.
-    age = by_metric(compare(a, b)).loc["age_mae"]
+    age = by_metric(paired_comparison(a, b)).loc["age_mae"]
     assert (age["p"], age["a_better"], age["b_better"], age["low"], age["high"]) == (1, 0, 0, 0, 0)
-    assert (compare(b, b)["p"] == 1).all()
+    assert (paired_comparison(b, b)["p"] == 1).all()
 
 
 def test_tables_that_cannot_be_compared_are_refused():
     a = answers(np.random.default_rng(15), 30)
     with pytest.raises(InputError, match=r"different images \(2 files, such as '29.jpg'"):
-        compare(a, a.assign(file=a["file"].replace("29.jpg", "other.jpg")))
+        paired_comparison(a, a.assign(file=a["file"].replace("29.jpg", "other.jpg")))
     with pytest.raises(InputError, match=r"different images \(1 files"):
-        compare(a, a[1:])
+        paired_comparison(a, a[1:])
     for label in ("age", "gender"):
         relabelled = a.assign(**{label: a[label].where(a.index != 3, 1 - a["gender"])})
         with pytest.raises(InputError, match="label the same files differently"):
-            compare(a, relabelled)
+            paired_comparison(a, relabelled)
 
 
 def spoil(column, value):
@@ -217,7 +217,11 @@ def spoil(column, value):
 def test_a_table_that_metrics_would_misread_is_refused(change, message):
     faces = change(answers(np.random.default_rng(0), 40))
     good = answers(np.random.default_rng(0), 40)
-    for use in (summarise, lambda bad: metrics_by_group(bad, "gender"), lambda bad: compare(good, bad)):
+    for use in (
+        evaluate,
+        lambda bad: metrics_by_group(bad, "gender"),
+        lambda bad: paired_comparison(good, bad),
+    ):
         with pytest.raises(InputError, match=message) as error:
             use(faces)
         assert "\n" not in str(error.value) and str(error.value).endswith(".")
@@ -288,9 +292,9 @@ def test_a_run_is_read_as_it_was_written(folder):
     assert len(run.train) == 30 and list(run.validation.index) == list(range(10))
     assert (run.validation["split"] == "validation").all() and run.metrics == {"epochs": 3}
     assert list(run.history["stage"]) == ["1", "1", "2"] and set(HISTORY_COLUMNS) <= set(run.history)
-    assert by_metric(summarise(run.validation)).loc["age_mae", "n"] == 10
+    assert by_metric(evaluate(run.validation)).loc["age_mae", "n"] == 10
     with pytest.raises(InputError, match=r"run\.validation"):
-        summarise(run.predictions)
+        evaluate(run.predictions)
     (folder / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": False}}))
     assert read_run(str(folder)).rendered is False
 

@@ -5,7 +5,7 @@ import pytest
 from answer_tables import answer_table, run_with
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import seed_variance, summarise
+from agegender_lib.evaluation import evaluate, seed_variance
 
 IMAGES = 300
 
@@ -30,7 +30,7 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     runs = {"a": training(1, -1.0), "b": training(2, 0.0), "c": training(3, 4.0)}
     table = seed_variance(runs, resamples=200)
     row = age_error(table).loc["a, b, c"]
-    first = summarise(runs["b"].validation, resamples=200).set_index("metric").loc["age_mae"]
+    first = evaluate(runs["b"].validation, resamples=200).set_index("metric").loc["age_mae"]
     assert row["seeds"] == 3 and row["model"] == "model_a"
     assert row["mean"] == pytest.approx(first["value"] + 1)
     assert row["seed_sd"] == pytest.approx(7**0.5)  # of -1, 0 and 4
@@ -42,7 +42,7 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     assert (
         gender["seed_sd"] < 1e-12 and gender["sampling_sd"] > 0.01 and gender["dominant_source"] == "images"
     )
-    assert set(table["metric"]) == set(summarise(runs["a"].validation, resamples=10)["metric"])
+    assert set(table["metric"]) == set(evaluate(runs["a"].validation, resamples=10)["metric"])
 
 
 def test_spreads_of_several_settings_are_pooled_by_their_mean_variance():

@@ -49,14 +49,14 @@ def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces,
     (tmp_path / "notes").mkdir()
     (tmp_path / "other" / "config.json").parent.mkdir()
     (tmp_path / "other" / "config.json").write_text("[]")
-    found = lab.find_trainings([tmp_path, tmp_path / "gone", old])
+    found = lab.list_runs([tmp_path, tmp_path / "gone", old])
     assert found["folder"].tolist() == [new, begun, old]
     assert found["training"].tolist() == ["ModelF 2, made", "ModelA 3, made", "ModelA 1, made"]
     assert found["epochs"].tolist() == ["2 of 9", "0 of 10", "3 of 10"]
     assert found["state"].iloc[1:].tolist() == ["no epoch is finished yet", "finished"]
     best = found[["age_mae", "gender_accuracy"]]
     np.testing.assert_allclose(best, [[1, 0.9], [np.nan, np.nan], [1, 0.9]])
-    assert lab.find_trainings([tmp_path / "gone"]).empty
+    assert lab.list_runs([tmp_path / "gone"]).empty
 
 
 def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, tmp_path):

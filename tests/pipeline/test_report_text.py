@@ -69,8 +69,8 @@ def test_missing_trainings_are_told_and_missing_studies_left_out(results):
         return table.assign(age_mae=table["age_mae"].mask(first))
 
     assert "trainings are done" not in text_of(results, "What each choice is worth")
-    change(results, "claims_trainings", lost)
-    count = pd.read_csv(results / "claims_trainings.csv")["run"].nunique()
+    change(results, "claims_runs", lost)
+    count = pd.read_csv(results / "claims_runs.csv")["run"].nunique()
     change(results, "heads", lambda table: table.assign(age_mae_difference=None))
     (results / "equal_data.csv").unlink()
     (results / "gradients.json").write_text(json.dumps({"cosine": None}))

@@ -14,8 +14,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
     compare_choices,
     read_run,
-    read_trainings,
-    training_table,
+    read_runs,
+    run_table,
 )
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.reporting.report_folder import ReportFolder
@@ -114,7 +114,7 @@ def test_equal_settings_are_trained_once(trained, few):
         run = read_run(row.folder)
         assert run.config["training"]["seed"] == row.seed == training.seed
         assert run.config["training"]["weight_decay"] == training.config.weight_decay
-    table = training_table(trainings, read_trainings(trainings))
+    table = run_table(trainings, read_runs(trainings))
     assert table["age_mae"].notna().all() and (table["epochs"] == 1).all()
 
 
@@ -129,7 +129,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     elsewhere = run_study(study, few, tmp_path / "nothing", kept=kept)
     assert list(elsewhere["run"]) == list(trainings["run"])
     assert set(elsewhere["folder"]) == {kept / "s"}
-    before, after = read_trainings(trainings), read_trainings(elsewhere)
+    before, after = read_runs(trainings), read_runs(elsewhere)
     assert list(after) == list(before)
     for name, run in before.items():
         assert (after[name].config, after[name].metrics) == (run.config, run.metrics)
@@ -146,7 +146,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     # of other faces nothing is there, and nothing is trained unless asked for
     others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
     assert others["folder"].isna().all()
-    missing = training_table(others, read_trainings(others))
+    missing = run_table(others, read_runs(others))
     assert list(missing["choice"]) == list(trainings["choice"]) and missing["age_mae"].isna().all()
 
 
@@ -301,7 +301,7 @@ def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     study = read_study(written(tmp_path / "s.yaml", base=base, groups=groups))
     assert [training.config.model for training in study.trainings] == ["model_b", "model_b", "model_a"]
     trainings = run_study(study, few, tmp_path / "runs", tmp_path / "kept", weights=weights)
-    runs = read_trainings(trainings)
+    runs = read_runs(trainings)
     origins = [runs[name].metrics["weights_origin"] for name in trainings["run"]]
     assert ["tiny.weights.h5" in origin for origin in origins] == [True, True, False]
     assert [runs[name].metrics["train"]["images"] for name in trainings["run"]] == [40, 16, 40]

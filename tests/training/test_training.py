@@ -13,7 +13,7 @@ from tiny_backbone import tiny_backbone
 
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import compare, constant_predictions, read_run, summarise
+from agegender_lib.evaluation import constant_predictions, evaluate, paired_comparison, read_run
 from agegender_lib.models import load_model, predict
 from agegender_lib.models.heads import AGES
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
@@ -71,7 +71,7 @@ def test_it_beats_the_answers_that_do_not_look(learnt):
     run = learnt[2]
     assert len(run.validation) == 150
     constant = constant_predictions(run.train, run.validation)
-    against = compare(constant, run.validation, resamples=500).set_index("metric")
+    against = paired_comparison(constant, run.validation, resamples=500).set_index("metric")
     age, gender = against.loc["age_mae"], against.loc["gender_accuracy"]
     # seeds 1, 2 and 3 reach 13.2 of 15.5 years, and 80 to 83 % of 52 %
     assert age["b"] < 0.93 * age["a"] and age["high"] < 0
@@ -123,7 +123,7 @@ def test_the_metrics_are_those_of_the_predictions(learnt):
     _, runs, run = learnt
     for part in ("train", "validation"):
         rows = run.predictions[run.predictions["split"] == part]
-        again = summarise(rows, resamples=100).set_index("metric")["value"]
+        again = evaluate(rows, resamples=100).set_index("metric")["value"]
         assert run.metrics[part]["images"] == len(rows) == (450 if part == "train" else 150)
         assert run.metrics[part]["age_mae"] == pytest.approx(again["age_mae"], abs=1e-4)
         assert run.metrics[part]["gender_accuracy"] == pytest.approx(again["gender_accuracy"], abs=1e-9)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from agegender_lib.evaluation.comparison import compare
+from agegender_lib.evaluation.comparison import paired_comparison
 from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs import Run
 
@@ -29,15 +29,15 @@ def compare_ensembles(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        :func:`compare`'s rows, ``a`` being the best member by age error and ``b`` the ensemble, with the columns
-        ``members`` (names) and ``best`` (that member's name) before them.
+        :func:`paired_comparison`'s rows, ``a`` being the best member by age error and ``b`` the ensemble, with the
+        columns ``members`` (names) and ``best`` (that member's name) before them.
     """
     tables = {}
     for count in range(2, len(predictions) + 1):
         for names in combinations(predictions, count):
             best = min(names, key=lambda name: scores(predictions[name])["age_mae"].mean())
             together = ensemble_predictions([predictions[name] for name in names])
-            tables[" + ".join(names), best] = compare(predictions[best], together)
+            tables[" + ".join(names), best] = paired_comparison(predictions[best], together)
     table = pd.concat(tables, names=["members", "best"])
     return table.reset_index(["members", "best"]).reset_index(drop=True)
 

@@ -11,7 +11,7 @@ from agegender_lib.runs import Run, read_run
 from agegender_lib.runs.kept import RUNS, read_kept
 
 
-def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
+def read_runs(trainings: pd.DataFrame) -> dict[str, Run]:
     """The runs of a study, as `training.run_study` returns it, by run name; what is not trained is left out."""
     found = trainings.dropna(subset=["folder"]).drop_duplicates("run")
     runs: dict[str, Run] = {}
@@ -21,7 +21,7 @@ def read_trainings(trainings: pd.DataFrame) -> dict[str, Run]:
     return {name: runs[name] for name in found["run"]}
 
 
-def training_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
+def run_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     """A row per training: what it reached, and what it cost.
 
     Returns

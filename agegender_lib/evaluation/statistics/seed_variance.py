@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from agegender_lib.evaluation.metrics import summarise
+from agegender_lib.evaluation.metrics import evaluate
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL
 from agegender_lib.evaluation.tables import check_same_images
 from agegender_lib.runs import Run
@@ -27,7 +27,7 @@ def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFram
     Returns
     -------
     DataFrame
-        A row per model, settings and metric of ``metrics.summarise``: ``model``; ``settings`` (the names of the runs);
+        A row per model, settings and metric of ``metrics.evaluate``: ``model``; ``settings`` (the names of the runs);
         ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, between seeds; ``sampling_sd``, the mean
         bootstrap interval's half-width divided by 1.96; ``half_width``, that half-width; ``dominant_source``, the
         larger of the two ("seeds" or "images").
@@ -71,7 +71,7 @@ def _spread(repeated, names, resamples):
     summaries = []
     for run in repeated:
         check_same_images(first, run.validation.set_index("file"))
-        summaries.append(summarise(run.validation, resamples).set_index("metric"))
+        summaries.append(evaluate(run.validation, resamples).set_index("metric"))
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
     table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})

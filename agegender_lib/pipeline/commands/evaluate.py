@@ -26,4 +26,4 @@ def run(options: Namespace) -> None:
             print_table(evaluation.metrics_by_group(run.validation, options.by).round(3))
     if len(runs) == 2:
         print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
-        print_table(evaluation.compare(runs[0].validation, runs[1].validation).round(4))
+        print_table(evaluation.paired_comparison(runs[0].validation, runs[1].validation).round(4))

@@ -58,7 +58,7 @@ def print_metrics(folder: str | Path):
     print(
         f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}"
     )
-    print_table(evaluation.summarise(run.validation).round(3))
+    print_table(evaluation.evaluate(run.validation).round(3))
     return run
 
 

@@ -35,7 +35,7 @@ def run(options: Namespace) -> None:
     wanted = read_study(options.study)
     faces = open_faces(options.data)
     trainings = run_study(wanted, faces, weights=options.weights)
-    runs = evaluation.read_trainings(trainings)
+    runs = evaluation.read_runs(trainings)
     folded = {training.group for training in wanted.trainings if training.config.fold}
     tables = []
     for group, question in wanted.questions.items():

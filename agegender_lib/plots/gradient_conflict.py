@@ -68,7 +68,7 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
     """Age error and gender accuracy against where the two branches split, from the input down to the heads.
 
-    Each of ``evaluation.training_table`` is a ring, in the order of its choices, and each of
+    Each of ``evaluation.run_table`` is a ring, in the order of its choices, and each of
     ``evaluation.compare_choices`` a dot, the mean, with its 95 % interval; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
