@@ -37,15 +37,19 @@ ORIGINAL, OURS, BARE = "training, original's loading", "training, our loading", 
 ONE_IMAGE = "inference, one image, one core"
 # The original's are those of its report, but for the amounts of its augmentation, which are usual ones.
 SETTINGS = {"ModelA": {}}
-SETTINGS["original"] = {"builder": {"variant": "original"}, "optimizer": "adam", "ema_momentum": None}
+SETTINGS["original"] = {"architecture": {"variant": "original"}, "optimizer": "adam", "ema_momentum": None}
 SETTINGS["original"] |= {"age_loss": "mse", "age_weight": 1, "gender_weight": 500, "label_smoothing": 0}
 AUGMENTATION = {"rotation_range": 20, "brightness_range": (0.8, 1.2)}
 # What TensorFlow, PyTorch and NumPy's libraries read when they start; JAX obeys the affinity.
 ONE_THREAD = dict.fromkeys(["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"], "1")
 ONE_THREAD |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 # ModelA as narrow as it can be: an epoch is measured for the faces it passes on, not for its arithmetic.
-NARROW = {"builder": {"widths": [8, 8], "stem": 8, "side": 32}, "batch_size": 50, "validation": 0.2}
-NARROW |= {"stages": [{"epochs": 1, "learning_rate": 0.002}], "members": 1}
+NARROW = {
+    "architecture": {"widths": [8, 8], "stem": 8, "image_size": 32},
+    "batch_size": 50,
+    "validation_size": 0.2,
+}
+NARROW |= {"stages": [{"epochs": 1, "learning_rate": 0.002}], "ensemble_size": 1}
 STAGES = ("import", "open again", "list duplicates", "split", "train one epoch", "predict", "evaluate")
 
 
@@ -197,7 +201,7 @@ def print_speeds(source):
     """Measure and print how fast the original's pipeline and ours train and answer."""
     load = psutil.getloadavg()[0]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # some systems keep mapped files
-        faces = data.load_faces(source) if source else data.open_faces("", IMAGES, folder)
+        faces = data.load_faces(source) if source else data.load_dataset("", IMAGES, folder)
         rows = np.linspace(0, len(faces) - 1, min(IMAGES, len(faces))).round().astype(int)
         files = {model: Path(folder, f"{model}.keras") for model in ("original", "ModelA")}
         for model, file in files.items():  # random weights take the same time
@@ -224,12 +228,12 @@ def print_speeds(source):
 
 def stage(name, folder):
     """One stage of the way from an archive to errors per group; prints the seconds of its own work."""
-    work = open_faces = partial(data.load_faces, f"{folder}/faces.tar", f"{folder}/cache")
-    faces = None if name == "import" else open_faces()
+    work = load_dataset = partial(data.load_faces, f"{folder}/faces.tar", f"{folder}/cache")
+    faces = None if name == "import" else load_dataset()
     if name == "list duplicates":
         work = partial(data.duplicate_pairs, faces.table, faces.images)
     elif name == "split":
-        work = partial(data.split_faces, faces.table, validation=0.2)
+        work = partial(data.split_faces, faces.table, validation_size=0.2)
     elif name == "train one epoch":
         work = partial(training.train, training.configure("model_a", **NARROW), faces, "none", folder, "run")
     elif name == "predict":

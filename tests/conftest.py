@@ -114,9 +114,9 @@ def tiny_b(monkeypatch, tmp_path):
     network.save_weights(tmp_path / "tiny.weights.h5")
     config = configure(
         "model_b",
-        builder=dict(backbone="tiny", dense=8),
+        architecture=dict(backbone="tiny", dense=8),
         stages=[dict(epochs=1, learning_rate=0.01, trainable="heads"), dict(epochs=2, learning_rate=0.01)],
-        validation=20,
+        validation_size=20,
         batch_size=8,
     )
     return config, tmp_path / "tiny.weights.h5"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import open_faces
+from agegender_lib.data import load_dataset
 from agegender_lib.models import convert, load_model
 from agegender_lib.pipeline.readme import OPENS_IN, with_table
 
@@ -137,7 +137,7 @@ def measure(faces: np.ndarray, folder: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Measure, print, and write the table down."""
-    faces = open_faces(sys.argv[1] if len(sys.argv) > 1 else "")
+    faces = load_dataset(sys.argv[1] if len(sys.argv) > 1 else "")
     rows = np.linspace(0, len(faces) - 1, 64).astype(int)
     with tempfile.TemporaryDirectory() as folder:
         table = measure(np.asarray(faces.images[rows], "float32") / 255, Path(folder))

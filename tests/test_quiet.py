@@ -14,7 +14,7 @@ BUILT = """
     import agegender_lib.models as models, keras
     from agegender_lib.photos.detector import FaceDetector
 
-    network = models.build_model_a(widths=[8], stem=8, side=32)
+    network = models.build_model_a(widths=[8], stem=8, image_size=32)
     FaceDetector()
     config = keras.config
     print(json.dumps([

@@ -7,12 +7,12 @@ from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.importer import load_faces
 from agegender_lib.data.synthetic import render_faces
 
-RENDERED_FACES = 1200
+SYNTHETIC_FACES = 1200
 SEED = 0  # of the drawn faces; one set for everybody
 
 
-def open_faces(
-    source: str | Path = "", rendered_faces: int = RENDERED_FACES, cache: str | Path = folders.CACHE
+def load_dataset(
+    source: str | Path = "", synthetic_faces: int = SYNTHETIC_FACES, cache: str | Path = folders.CACHE
 ) -> FaceSet:
     """Load labelled faces, or draw stand-ins when there are none to load.
 
@@ -20,11 +20,11 @@ def open_faces(
     ----------
     source : str or Path
         A folder or an archive, see `load_faces`; empty for drawn faces.
-    rendered_faces : int
+    synthetic_faces : int
         How many faces to draw; of no effect with a source.
     cache : str or Path
         Where decoded and drawn faces are kept.
     """
     if not str(source):
-        source = render_faces(Path(cache) / f"rendered-{rendered_faces}", rendered_faces, SEED)
+        source = render_faces(Path(cache) / f"rendered-{synthetic_faces}", synthetic_faces, SEED)
     return load_faces(source, cache)

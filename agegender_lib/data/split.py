@@ -11,7 +11,7 @@ from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 
 
-def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 1000) -> pd.Series:
+def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float = 1000) -> pd.Series:
     """Assign every face to training or validation.
 
     Age bands times genders keep their proportions (each stratum's share by largest remainder); the
@@ -24,7 +24,7 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 10
         With the columns file, age (years), gender and duplicate_group (-1 = none); n rows.
     seed : int
         Another seed, another split.
-    validation : int or float
+    validation_size : int or float
         How many faces to hold out: a count from 1 to n - 1, or a fraction between 0 and 1 of n.
 
     Returns
@@ -37,7 +37,7 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 10
     InputError
         When these cannot be used, or no such split exists because the duplicate groups are too large.
     """
-    count = _validation_count(validation, len(table))
+    count = _validation_count(validation_size, len(table))
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise InputError(f"the split's seed is {seed!r}, but it must be a whole number")
     if table["file"].duplicated().any():
@@ -66,7 +66,7 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation: int | float = 10
     return pd.Series(split, index=table.index, name="split", dtype="str")
 
 
-def fewer_to_train(table: pd.DataFrame, split: pd.Series, count: int, seed: int = 0) -> pd.Series:
+def subsample_training(table: pd.DataFrame, split: pd.Series, count: int, seed: int = 0) -> pd.Series:
     """The same split with only ``count`` training faces; the others become "unused".
 
     Drawn by a hash of seed and file name like the split itself, so that the faces of a smaller count are among those
@@ -83,17 +83,17 @@ def fewer_to_train(table: pd.DataFrame, split: pd.Series, count: int, seed: int 
     return fewer
 
 
-def _validation_count(validation: int | float, faces: int) -> int:
-    number = isinstance(validation, numbers.Real) and not isinstance(validation, bool)
-    if number and 0 < validation < 1:
-        count = round(faces * validation)
-    elif number and isinstance(validation, numbers.Integral):
-        count = int(validation)
+def _validation_count(validation_size: int | float, faces: int) -> int:
+    number = isinstance(validation_size, numbers.Real) and not isinstance(validation_size, bool)
+    if number and 0 < validation_size < 1:
+        count = round(faces * validation_size)
+    elif number and isinstance(validation_size, numbers.Integral):
+        count = int(validation_size)
     else:
-        raise InputError(f"validation is {validation!r}; give a count or a fraction between 0 and 1")
+        raise InputError(f"validation is {validation_size!r}; give a count or a fraction between 0 and 1")
     if not 0 < count < faces:
         raise InputError(
-            f"validation {validation} asks for {count} of {faces} faces, but both sides need at least one"
+            f"validation {validation_size} asks for {count} of {faces} faces, but both sides need at least one"
         )
     return count
 

@@ -71,7 +71,7 @@ def _frozen(kernel, name, **choices):
     )
 
 
-def average_flips(model: keras.Model) -> keras.Model:
+def test_time_augmented(model: keras.Model) -> keras.Model:
     """A model that answers with the mean of a face's and its mirror image's answers, at twice the time.
 
     It has the same input and outputs and shares ``model``'s weights. The mirror is built from Permute and a frozen 1 x
@@ -97,7 +97,7 @@ def average_flips(model: keras.Model) -> keras.Model:
     return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")
 
 
-def average_members(members: Sequence[keras.Model]) -> keras.Model:
+def ensemble_average(members: Sequence[keras.Model]) -> keras.Model:
     """One model that answers with the mean of its members' answers, sharing their weights.
 
     Networks that differ in nothing but chance err differently, and the mean errs less than its members do on

@@ -41,7 +41,7 @@ def build_residual(
     excitation: bool = True,
     pooling: str = "average",
     input_scaling: str = "fixed",
-    side: int = 96,
+    image_size: int = 96,
 ) -> keras.Model:
     """The project's own network: pre-activation residual blocks with squeeze-and-excitation.
 
@@ -66,13 +66,13 @@ def build_residual(
     pooling : {"average", "max", "both"}
     input_scaling : {"fixed", "image", "none"}
         [0, 1] to [-2, 2] whatever the image; each image to mean 0 and variance 1; or as it is.
-    side : int
+    image_size : int
         Pixels to which the model itself resizes its input; 128 leaves it alone. A training step on 96 costs half of
         one on 128, and as many more epochs are worth more than the lost detail.
     """
     _choose(block=(block, ("residual", "plain")), pooling=(pooling, ("average", "max", "both")))
     _choose(input_scaling=(input_scaling, ("fixed", "image", "none")))
-    image, x = _input(side)
+    image, x = _input(image_size)
     x = _scaled(x, input_scaling)
     x = _conv(x, stem, "shared_stem_conv", strides=2)
     for stage, width in enumerate(widths, start=1):
@@ -102,7 +102,7 @@ def build_original(
     dense: int = 128,
     dropout: float = 0.25,
     age_head: str = "regression",
-    side: int = 128,
+    image_size: int = 128,
 ) -> keras.Model:
     """The original report's network: Conv - ReLU - BatchNormalization - MaxPooling - Dropout, two branches.
 
@@ -122,7 +122,7 @@ def build_original(
         Units of each branch's hidden dense layer.
     dropout : float
         Share dropped after each block; twice as much before the outputs.
-    age_head, side
+    age_head, image_size
         As of :func:`build_residual`.
     """
     _choose(normalisation=(normalisation, ("after", "before")), pooling=(pooling, ("max", "average")))
@@ -141,7 +141,7 @@ def build_original(
         x = layers.Dense(dense, activation="relu", name=f"{branch}_dense")(x)
         return layers.Dropout(min(0.9, 2 * dropout), name=f"{branch}_dense_dropout")(x)
 
-    image, x = _input(side)
+    image, x = _input(image_size)
     x = blocks(x, "shared", 0, split_after)
     if split_after > len(filters):
         gender = age = collected(x, "shared")
@@ -169,9 +169,9 @@ def _choose(**choices):
             raise ValueError(f"{name} {value!r} is unknown; choose {' or '.join(map(repr, known))}")
 
 
-def _input(side):
+def _input(image_size):
     image = keras.Input(IMAGE_SHAPE, name="image")
-    return image, resized(image, side, "shared_input_resize")
+    return image, resized(image, image_size, "shared_input_resize")
 
 
 def _scaled(x, how):

@@ -24,7 +24,7 @@ def build_model_b(
     noise: float = 0.1,
     age_head: str = "distribution",
     freeze_normalisation: bool | None = None,
-    side: int | Sequence[int] = 128,
+    image_size: int | Sequence[int] = 128,
 ) -> keras.Model:
     """The original report's ModelB: two branches on the pooled features of a pre-trained network.
 
@@ -44,7 +44,7 @@ def build_model_b(
     freeze_normalisation : bool, optional
         Keep the backbone's BatchNormalization on the statistics of its pre-training. Default: yes for pre-trained, no
         for random weights, whose statistics mean nothing. ``folded_normalisation`` cannot do without.
-    side : int or sequence of int
+    image_size : int or sequence of int
         Pixels at which the backbone sees the face, resized inside the model; of several it sees the face at each,
         with the same weights, and the branches leave all its features side by side.
 
@@ -54,8 +54,8 @@ def build_model_b(
         As :func:`agegender_lib.models.build_model_a`; ``model.weights_origin`` says in words where the
         backbone's weights came from.
     """
-    sides = [side] if isinstance(side, int) else list(side)
-    base, origin = build_backbone(backbone, weights, sides[0] if len(sides) == 1 else None)
+    sizes = [image_size] if isinstance(image_size, int) else list(image_size)
+    base, origin = build_backbone(backbone, weights, sizes[0] if len(sizes) == 1 else None)
     pretrained = not origin.startswith("random")
     if freeze_normalisation is False and pretrained and BACKBONES[backbone].folded_normalisation:
         raise InputError(
@@ -64,7 +64,7 @@ def build_model_b(
         )
     _freeze(_normalisations(base), pretrained if freeze_normalisation is None else freeze_normalisation)
     image = keras.Input(IMAGE_SHAPE, name="image")
-    x = _pooled(base, BACKBONES[backbone].preprocess(image), sides)
+    x = _pooled(base, BACKBONES[backbone].preprocess(image), sizes)
 
     def branch(name):
         y = layers.Dense(dense, activation="relu", name=f"{name}_dense")(x)
@@ -87,11 +87,11 @@ def _freeze(normalisations, frozen):
             layer.momentum = 0.9
 
 
-def _pooled(base, x, sides):
+def _pooled(base, x, sizes):
     """The backbone's pooled features; their last layer has one name, because heads are trained from it on."""
     pools = []
-    for pixels in sides:
-        name = f"shared_pool_average{f'_{pixels}' if len(sides) > 1 else ''}"
+    for pixels in sizes:
+        name = f"shared_pool_average{f'_{pixels}' if len(sizes) > 1 else ''}"
         features = base(resized(x, pixels, f"shared_input_resize_{pixels}"))
         pools.append(layers.GlobalAveragePooling2D(name=name)(features))
     return pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_average")(pools)

@@ -30,7 +30,7 @@ _REMARKS = {
 }
 
 
-def describe(model: keras.Model) -> pd.DataFrame:
+def summary_table(model: keras.Model) -> pd.DataFrame:
     """One row per block of a model built here, from the input to the outputs.
 
     Layers are named ``<branch>_<part>_<operation>``, and the layers of one part share a row; a backbone has one
@@ -45,7 +45,7 @@ def describe(model: keras.Model) -> pd.DataFrame:
     """
     inner = next((layer for layer in model.layers if _is_model(layer) and not _is_backbone(layer)), None)
     if inner is not None:
-        table = describe(inner)
+        table = summary_table(inner)
         mirror = [layer for layer in model.layers if layer.name.startswith("mirror_")]
         words = {"kind": "Flip left-right", "detail": "answers to face and mirror image are averaged"}
         row = pd.DataFrame([{**_row("mirror", "shared", mirror), **words}])
@@ -71,11 +71,11 @@ def describe(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(rows + _flush(parts))
 
 
-def sides(model: keras.Model) -> dict[str, int]:
-    """Pixels of a ``side`` of what the first convolution sees, and places of a side of the last feature ``map``."""
+def input_and_feature_map_size(model: keras.Model) -> dict[str, int]:
+    """Pixels in a row of what the first convolution sees, and places in a row of the last feature map."""
     first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
     maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
-    return {"side": first.input.shape[1], "map": maps[-1][1]}
+    return {"image_size": first.input.shape[1], "feature_map_size": maps[-1][1]}
 
 
 def _is_model(layer):

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, open_faces, split_faces
+from agegender_lib.data import FaceSet, load_dataset, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
@@ -99,7 +99,7 @@ def make_report(
 def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[FaceSet, str | Path]:
     """The faces, and the profile that fits them where none is named."""
     values = read_profile(profile or QUICK)
-    faces = open_faces(data or values.get("data", ""), values["rendered_faces"])
+    faces = load_dataset(data or values.get("data", ""), values["synthetic_faces"])
     if profile is None:
         known = published_runs(faces, folders.REPORT)
         profile = COURSEWORK if known else QUICK
@@ -175,7 +175,7 @@ def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
 
     for model in DEFAULTS:
         config = configure(model, **model_settings(values, model))
-        split_faces(faces.table, config.split_seed, config.validation)
+        split_faces(faces.table, config.split_seed, config.validation_size)
         weights = values.get(WEIGHTS_OF.get(model), "none")
         if values["retrain"] or find_published(config, faces, weights) is None:
             # weights that cannot be had, or do not fit, are found here

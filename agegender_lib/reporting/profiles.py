@@ -7,6 +7,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
+from agegender_lib.runs.settings import with_present_names
 
 #: The profile of who names none, and of what another leaves out.
 QUICK = "quick"
@@ -40,7 +41,7 @@ def model_settings(
         raise InputError(
             f"the profile sets model in the settings of {model}: a model stays what it is, leave it out"
         )
-    return {name: values[name] for name in ("validation", "split_seed") if name in values} | own
+    return {name: values[name] for name in ("validation_size", "split_seed") if name in values} | own
 
 
 def weights_for(model: str, given: str | Path = "", profile: str | Path = QUICK) -> str | Path:
@@ -83,7 +84,7 @@ def read_profile(profile: str | Path = QUICK) -> dict[str, Any]:
 
 def _checked(path: Path) -> dict[str, Any]:
     """What a profile's file says, if the notebooks know it."""
-    values = read_yaml(path, "profile")
+    values = with_present_names(read_yaml(path, "profile"))
     if not isinstance(values, dict):
         raise InputError(f"the profile {path} is not made of `parameter: value` lines: write it that way")
     defaults = _defaults()

@@ -11,6 +11,7 @@ import pandas as pd
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.runs.run import Run, read_table
+from agegender_lib.runs.settings import with_present_names
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_predictions
 
 #: A row per training; per training and epoch; per training and face that it held out.
@@ -62,7 +63,9 @@ def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
         check_predictions(answers, one_split=False)
         parts = _nested(settings.loc[name])
         config, metrics, provenance = (parts[part] for part in _PARTS)
-        found[name] = Run(name, config, provenance, history.drop(columns=foreign), answers, metrics)
+        found[name] = Run(
+            name, with_present_names(config), provenance, history.drop(columns=foreign), answers, metrics
+        )
     return found
 
 

@@ -17,6 +17,7 @@ from agegender_lib.runs.folder import (
     existing,
     read_json,
 )
+from agegender_lib.runs.settings import with_present_names
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_columns, check_predictions
 
 
@@ -68,7 +69,7 @@ def read_run(folder: str | Path) -> Run:
         check_predictions(predictions, one_split=False)
     except InputError as error:
         raise InputError(f"{folder / PREDICTIONS} cannot be used: {error}") from error
-    return Run(folder.name, config, provenance, history, predictions, metrics)
+    return Run(folder.name, with_present_names(config), provenance, history, predictions, metrics)
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.lock import ORPHANED, Busy
 from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
+from agegender_lib.runs.settings import with_present_names
 from agegender_lib.training.config import TrainingConfig, configure
 from agegender_lib.training.identity import training_name
 from agegender_lib.training.network import build_network, check_stages
@@ -23,7 +24,7 @@ from agegender_lib.training.train import train
 
 RUNS = folders.RUNS / "ablations"
 KEPT = folders.REPORT / "results" / "ablations"
-_MERGED = ("builder", "augmentation")
+_MERGED = ("architecture", "augmentation")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def run_study(
         if train_missing and places[name] is None:
             missing.setdefault(name, training)
     for training in missing.values():
-        # an argument that a builder refuses shows in building only: better before the first hour than after it
+        # an argument that a architecture refuses shows in building only: better before the first hour than after it
         check_stages(build_network(training.config), training.config)
         keras.utils.clear_session()
     places |= _train(missing, faces, weights, runs)
@@ -188,9 +189,10 @@ def _checked(group, seeds):
 
 
 def _laid(base, changes):
-    """``changes`` over ``base``; the arguments of builder and augmentation are merged one by one."""
+    """``changes`` over ``base``; the arguments of architecture and augmentation are merged one by one."""
     if not isinstance(base, dict) or not isinstance(changes, dict):
         raise InputError(f"settings are {changes!r}: give a mapping")
+    base, changes = with_present_names(base), with_present_names(changes)
     laid = {**base, **changes}
     for key in ("model", "seed"):
         if key in laid:

@@ -99,7 +99,7 @@ class KeepState(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         # here the averaged weights, which were just validated, are still in the model
-        if self.config.early_stopping is not None and self.number == len(self.config.stages):
+        if self.config.patience is not None and self.number == len(self.config.stages):
             losses = [row["val_loss"] for row in self.state.history if row["stage"] == self.number]
             if not losses or logs["loss"] < min(losses):
                 self.state.best = self.network.get_weights()
@@ -120,10 +120,10 @@ class KeepState(keras.callbacks.Callback):
 
 def stalled(history: list[dict], config: TrainingConfig, stage: int) -> bool:
     """Whether early stopping ends this stage after the given history."""
-    if config.early_stopping is None or stage < len(config.stages):
+    if config.patience is None or stage < len(config.stages):
         return False
     losses = [row["val_loss"] for row in history if row["stage"] == stage]
-    return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= config.early_stopping
+    return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= config.patience
 
 
 def history_row(epoch: int, stage: int, logs: dict, optimizer, seconds: float) -> dict:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from agegender_lib.errors import InputError
+from agegender_lib.runs.settings import with_present_names
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class Stage:
         Epochs of linear rise.
     trainable : str
         "all", "heads", or the backbone layer from which on everything learns.
-    depth_decay : float
+    layer_decay : float
         The rate of a backbone's top stage as a multiple of the heads', that of the stage below it as a multiple of
         the top stage's, and so on (discriminative fine-tuning: Howard & Ruder 2018, arXiv 1801.06146, sec. 3.2).
-    on_features : bool
+    cached_features : bool
         The heads learn on what the frozen backbone makes of each face and of its mirror image, computed once and kept.
     """
 
@@ -33,13 +34,13 @@ class Stage:
     learning_rate: float
     warmup_epochs: float = 1.0
     trainable: str = "all"
-    depth_decay: float = 1.0
-    on_features: bool = False
+    layer_decay: float = 1.0
+    cached_features: bool = False
 
     def differing(self) -> dict[str, Any]:
         """The settings, without those added later that have their defaults; see :meth:`TrainingConfig.differing`."""
         defaults = {item.name: item.default for item in fields(self)}
-        later = ("depth_decay", "on_features")
+        later = ("layer_decay", "cached_features")
         return {key: v for key, v in asdict(self).items() if key not in later or v != defaults[key]}
 
 
@@ -50,16 +51,17 @@ class TrainingConfig:
     Attributes
     ----------
     model : {"model_a", "model_b", "model_f"}
-    builder : dict
-        Arguments of the model's builder, but for the pre-trained weights, which are :func:`train`'s.
+    architecture : dict
+        Arguments of :func:`agegender_lib.models.build_model_a` or ``build_model_b``, but for the pre-trained weights,
+        which are :func:`train`'s.
     stages : tuple of Stage
     seed, split_seed : int
         Of weights, order, augmentation and dropout; of the split, so that several seeds are judged on the same faces.
-    validation : int or float
+    validation_size : int or float
         Images, or share of them, held out.
     fold : str or None
         "k/n": the k-th of n folds is held out instead, see :func:`agegender_lib.data.assign_folds`.
-    training_faces : int or None
+    train_size : int or None
         So many of the faces that are not held out train, those of fewer among those of more; None takes all.
     batch_size : int
     optimizer : {"adamw", "adam", "muon"}
@@ -82,12 +84,12 @@ class TrainingConfig:
     mixup : float
         Faces are blended in pairs, pixels and targets alike, with a share drawn from Beta(mixup, mixup) (Zhang et
         al. 2018, arXiv 1710.09412); 0 leaves them whole.
-    early_stopping : int or None
+    patience : int or None
         Stop the last stage after so many epochs without a better validation loss, and keep the best epoch's
         weights. None trains to the end and keeps the last, so that nothing is chosen on the validation images.
-    flip_averaging : bool
+    test_time_augmentation : bool
         The saved model averages each face with its mirror image.
-    members : int
+    ensemble_size : int
         The saved model averages trainings with the seeds ``seed``, ``seed + 1``, ..., each in a run folder of its own.
     precision : {"float32", "mixed_bfloat16", "auto"}
         Of the training arithmetic; what is saved is float32. See :func:`fast_precision` for "auto".
@@ -99,13 +101,13 @@ class TrainingConfig:
     """
 
     model: str
-    builder: dict[str, Any] = field(default_factory=dict)
+    architecture: dict[str, Any] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     seed: int = 1
     split_seed: int = 1
-    validation: float = 1000
+    validation_size: float = 1000
     fold: str | None = None
-    training_faces: int | None = None
+    train_size: int | None = None
     batch_size: int = 64
     optimizer: str = "adamw"
     weight_decay: float = 0.05
@@ -118,9 +120,9 @@ class TrainingConfig:
     label_smoothing: float = 0.05
     augmentation: dict[str, Any] = field(default_factory=dict)
     mixup: float = 0.0
-    early_stopping: int | None = None
-    flip_averaging: bool = True
-    members: int = 1
+    patience: int | None = None
+    test_time_augmentation: bool = True
+    ensemble_size: int = 1
     precision: str = "float32"
     weight_bits: int | None = None
     gradient_batches: int = 0
@@ -145,7 +147,7 @@ class TrainingConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
         """From the dictionary in a run folder's ``config.json``; what an older file lacks has its default."""
-        values = dict(values)
+        values = with_present_names(values)
         values["stages"] = tuple(Stage(**stage) for stage in values.get("stages", ()))
         if "age_sigma" in values:
             values["age_sigma"] = tuple(values["age_sigma"])
@@ -160,22 +162,22 @@ DEFAULTS = {
         stages=(Stage(60, 2e-3, warmup_epochs=3),),
         batch_size=32,
         optimizer="muon",
-        members=2,
+        ensemble_size=2,
         precision="auto",
     ),
     "model_b": TrainingConfig(
         "model_b",
         stages=(Stage(2, 1e-3, warmup_epochs=0.5, trainable="heads"), Stage(18, 3e-4, warmup_epochs=2)),
         ema_momentum=0.99,
-        early_stopping=8,
+        patience=8,
         precision="auto",
         weight_bits=9,
     ),
     "model_f": TrainingConfig(
         "model_f",
         # 192 pixels are nearer to the faces the backbone was trained on than the 128 of the input
-        builder={"backbone": "mobilenet_vggface2", "side": 192, "dropout": 0.5},
-        stages=(Stage(8, 3e-3, trainable="heads", on_features=True), Stage(14, 1e-4, depth_decay=0.85)),
+        architecture={"backbone": "mobilenet_vggface2", "image_size": 192, "dropout": 0.5},
+        stages=(Stage(8, 3e-3, trainable="heads", cached_features=True), Stage(14, 1e-4, layer_decay=0.85)),
         batch_size=32,
         ema_momentum=0.99,
         precision="auto",
@@ -191,22 +193,23 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     ----------
     model : {"model_a", "model_b", "model_f"}
     **settings
-        Fields of :class:`TrainingConfig`. ``builder`` and ``augmentation`` are merged with the defaults,
+        Fields of :class:`TrainingConfig`. ``architecture`` and ``augmentation`` are merged with the defaults,
         ``stages`` is a list of dictionaries with the fields of :class:`Stage`. An InputError says which setting is
         unknown or of the wrong kind.
     """
     if not isinstance(model, str) or model not in DEFAULTS:
         raise InputError(f"model {model!r} is unknown: choose one of {', '.join(DEFAULTS)}")
+    settings = with_present_names(settings)
     known = {item.name for item in fields(TrainingConfig)} - {"model"}
     _refuse_unknown(settings, known, f"setting of {model}")
     values = asdict(DEFAULTS[model])
     for key, value in settings.items():
-        if key in ("builder", "augmentation"):
+        if key in ("architecture", "augmentation"):
             if not isinstance(value, dict):
                 raise InputError(f"{model}: {key} is {value!r}: give a mapping of its arguments")
-            if key == "builder" and "weights" in value:
+            if key == "architecture" and "weights" in value:
                 raise InputError(
-                    f"{model}: pre-trained weights are no part of the builder: give --weights instead"
+                    f"{model}: pre-trained weights are no part of the architecture: give --weights instead"
                 )
             value = {**values[key], **value}
         if key == "stages":
@@ -224,27 +227,27 @@ _CHOICES = {
     "optimizer": ("adamw", "adam", "muon"),
     "age_loss": ("mse", "mae"),
     "precision": ("float32", "mixed_bfloat16", "auto"),
-    "flip_averaging": (True, False),
+    "test_time_augmentation": (True, False),
 }
 # ... or a number: the least, the most, and whether it is a whole one
 _NUMBERS: dict[str, tuple[float, float | None, bool]] = {
     **dict.fromkeys(("age_weight", "gender_weight", "distribution_weight"), (0, None, False)),
     **dict.fromkeys(("weight_decay", "mixup"), (0, None, False)),
     "label_smoothing": (0, 1, False),
-    **dict.fromkeys(("batch_size", "members"), (1, None, True)),
+    **dict.fromkeys(("batch_size", "ensemble_size"), (1, None, True)),
     "gradient_batches": (0, None, True),
     **dict.fromkeys(("seed", "split_seed"), (0, 2**32 - 1, True)),
-    "training_faces": (1, None, True),
+    "train_size": (1, None, True),
     "ema_momentum": (0, 1, False),
-    "early_stopping": (1, None, True),
+    "patience": (1, None, True),
     "weight_bits": (2, 24, True),
 }
-_OPTIONAL = ("training_faces", "ema_momentum", "early_stopping", "weight_bits")
+_OPTIONAL = ("train_size", "ema_momentum", "patience", "weight_bits")
 _STAGE_NUMBERS = {
     "epochs": (1, None, True),
     "learning_rate": (0, None, False),
     "warmup_epochs": (0, None, False),
-    "depth_decay": (0, 1, False),
+    "layer_decay": (0, 1, False),
 }
 
 
@@ -275,10 +278,10 @@ def _check_stages(stages, model):
         _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
         for key in filter(_STAGE_NUMBERS.get, stage):
             check_number(f"{key} of a stage", stage[key], *_STAGE_NUMBERS[key])
-        on_features, trains = stage.get("on_features", False), stage.get("trainable", "all")
-        if not isinstance(on_features, bool):
-            raise InputError(f"on_features of a stage is {on_features!r}: give true or false")
-        if on_features and trains != "heads":
+        cached_features, trains = stage.get("cached_features", False), stage.get("trainable", "all")
+        if not isinstance(cached_features, bool):
+            raise InputError(f"cached_features of a stage is {cached_features!r}: give true or false")
+        if cached_features and trains != "heads":
             raise InputError(
                 f"a stage on features trains {trains!r}: only the heads can learn on them, say trainable: heads"
             )
@@ -291,10 +294,10 @@ def _check(values):
     for key, limits in _NUMBERS.items():
         if values[key] is not None or key not in _OPTIONAL:
             check_number(key, values[key], *limits)
-    if values["mixup"] and any(stage.get("on_features") for stage in values["stages"]):
+    if values["mixup"] and any(stage.get("cached_features") for stage in values["stages"]):
         raise InputError("mixup blends pixels, and a stage on features has none: set mixup to 0")
     if values["fold"] is not None:
-        _check_fold(values["fold"], values["validation"])
+        _check_fold(values["fold"], values["validation_size"])
     sigma = values["age_sigma"]
     if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
         raise InputError(
@@ -304,13 +307,13 @@ def _check(values):
     check_number("age_sigma's growth", sigma[1], 0)
 
 
-def _check_fold(fold, validation):
+def _check_fold(fold, validation_size):
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", fold) if isinstance(fold, str) else None
     number, folds = map(int, found.groups()) if found else (0, 0)
     if folds < 2 or number > folds:
         raise InputError(f"fold is {fold!r}: give which of how many is held out, such as 1/5")
     # a setting that is silently overruled would be a trap
-    if validation != TrainingConfig.validation:
+    if validation_size != TrainingConfig.validation_size:
         raise InputError(
-            f"fold is {fold} and validation is {validation!r}, but only one can say what is held out: leave one out"
+            f"fold is {fold}, validation_size {validation_size!r}, but only one can say what is held out: drop one"
         )

@@ -91,14 +91,14 @@ def heads_graph(network: keras.Model) -> keras.Model:
     return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
 
 
-def answers_from_features(network: keras.Model, faces: FaceSet, flip_averaging: bool) -> pd.DataFrame:
+def answers_from_features(network: keras.Model, faces: FaceSet, test_time_augmentation: bool) -> pd.DataFrame:
     """What :func:`agegender_lib.models.predict` gives, at the cost of the heads where the features are kept already.
 
     ``network`` is a ModelB with outputs gender and age, in float32.
     """
     features = backbone_features(network, faces)
     heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
-    sides = features if flip_averaging else features[:, :1]
+    sides = features if test_time_augmentation else features[:, :1]
     gender, age = [], []
     # not heads.predict, which would first make one tensor of all of them
     step = _ROWS // sides.shape[1]

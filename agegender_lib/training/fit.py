@@ -50,11 +50,11 @@ def fit(
         if state.arrays:
             # first the weights, which features are made of; the optimizer's memory once there is an optimizer
             state.restore(graph)
-        if stage.on_features:
+        if stage.cached_features:
             features = backbone_features(network, faces)
             learner = heads_graph(graph.get_layer("network"))
             parts = _batches(FeatureBatches, features, faces, split, graph, config)
-        rates = depth_rates(network, stage.depth_decay)
+        rates = depth_rates(network, stage.layer_decay)
         compile_for(learner, config, stage, len(parts["train"]), rates)
         if state.arrays and state.stage == number:
             state.restore_optimizer(learner.optimizer)
@@ -69,7 +69,7 @@ def fit(
                 on_epoch(row)
 
         if state.epoch < end and not stalled(state.history, config, number):
-            measure = dict if stage.on_features else measure_of(graph, config, parts["train"])
+            measure = dict if stage.cached_features else measure_of(graph, config, parts["train"])
             keep = KeepState(state, config, number, graph, network, finished, measure)
             callbacks = [keep, progress]
             if config.ema_momentum is not None:

@@ -15,6 +15,7 @@ from agegender_lib.files import sha256_of
 from agegender_lib.models.model_b import BACKBONE
 from agegender_lib.models.published_weights import published_identity, seen_by_published
 from agegender_lib.runs import CONFIG, check_same_faces
+from agegender_lib.runs.settings import with_former_names
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.network import weights_file
 
@@ -44,12 +45,12 @@ def origin_of(
 
 def backbone_of(config: TrainingConfig) -> str:
     """The backbone of a ModelB or ModelF by its name."""
-    return config.builder.get("backbone", BACKBONE)
+    return config.architecture.get("backbone", BACKBONE)
 
 
 def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:
     """The model and a hash that a new setting does not change as long as it has its default."""
-    parts = [config.differing(), identity["data"]["fingerprint"], identity["weights"]]
+    parts = [with_former_names(config.differing()), identity["data"]["fingerprint"], identity["weights"]]
     return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
 
 

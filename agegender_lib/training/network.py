@@ -44,7 +44,7 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
     weights : str or Path
         ModelB's or ModelF's pre-trained weights: one of :data:`WEIGHTS`, or a file, see :func:`build_backbone`.
     """
-    arguments = dict(config.builder)
+    arguments = dict(config.architecture)
     if config.model != "model_a":
         arguments["weights"] = weights
     try:
@@ -85,9 +85,9 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
 def check_stages(network: keras.Model, config: TrainingConfig) -> None:
     """Refuse a stage that this network cannot do, before hours of training lead to it."""
     for stage in config.stages:
-        if stage.depth_decay != 1 and (config.optimizer == "muon" or not depth_rates(network, 0.5)):
+        if stage.layer_decay != 1 and (config.optimizer == "muon" or not depth_rates(network, 0.5)):
             raise InputError(
-                f"{config.model} with {config.optimizer}: depth_decay is {stage.depth_decay}, but rates by depth "
+                f"{config.model} with {config.optimizer}: layer_decay is {stage.layer_decay}, but rates by depth "
                 "are for a backbone and for adamw or adam: leave it at 1"
             )
         try:
@@ -122,7 +122,7 @@ def in_float32(network: keras.Model, config: TrainingConfig) -> keras.Model:
 def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
     exact = in_float32(network, config)
-    return models.average_flips(exact) if config.flip_averaging else exact
+    return models.test_time_augmented(exact) if config.test_time_augmentation else exact
 
 
 @contextmanager

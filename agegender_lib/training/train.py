@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, fewer_to_train, split_faces, split_fold
+from agegender_lib.data import FaceSet, split_faces, split_fold, subsample_training
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
-from agegender_lib.models import average_members, load_model, predict
+from agegender_lib.models import ensemble_average, load_model, predict
 from agegender_lib.models.saving import round_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
 from agegender_lib.training.checkpoint import State
@@ -79,7 +79,7 @@ def train(
     if _finished(folder, identity, faces):
         return folder
     split = split_as_configured(config, faces.table)
-    make = _train_members if config.members > 1 else _train_one
+    make = _train_members if config.ensemble_size > 1 else _train_one
     make(config, faces, weights, folder, identity, split, on_epoch, wait)
     return folder
 
@@ -90,9 +90,9 @@ def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Serie
         fold, folds = map(int, config.fold.split("/"))
         split = split_fold(table, fold, folds, config.split_seed)
     else:
-        split = split_faces(table, seed=config.split_seed, validation=config.validation)
-    if config.training_faces is not None:
-        split = fewer_to_train(table, split, config.training_faces, seed=config.split_seed)
+        split = split_faces(table, seed=config.split_seed, validation_size=config.validation_size)
+    if config.train_size is not None:
+        split = subsample_training(table, split, config.train_size, seed=config.split_seed)
     return split
 
 
@@ -115,16 +115,16 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
         answers = None
-        if config.weight_bits is None and all(stage.on_features for stage in config.stages):
-            answers = answers_from_features(in_float32(network, config), faces, config.flip_averaging)
+        if config.weight_bits is None and all(stage.cached_features for stage in config.stages):
+            answers = answers_from_features(in_float32(network, config), faces, config.test_time_augmentation)
         _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
         state.path.unlink(missing_ok=True)
 
 
 def _train_members(config, faces, weights, folder, identity, split, on_epoch, wait):
     """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
-    single = replace(config, members=1, weight_bits=None)
-    members = [replace(single, seed=config.seed + number) for number in range(config.members)]
+    single = replace(config, ensemble_size=1, weight_bits=None)
+    members = [replace(single, seed=config.seed + number) for number in range(config.ensemble_size)]
     with _alone(folder, wait):
         if _finished(folder, identity, faces):
             return
@@ -132,11 +132,11 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
             train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members
         ]
         _claim(folder, identity)
-        _save(average_members([load_model(part / MODEL) for part in parts]), config, folder)
+        _save(ensemble_average([load_model(part / MODEL) for part in parts]), config, folder)
         histories = pd.concat([pd.read_csv(part / HISTORY) for part in parts])
         history = histories.groupby("epoch", as_index=False).mean().astype({"stage": int})
         # an epoch of the whole is an epoch of each member
-        history["seconds"] *= config.members
+        history["seconds"] *= config.ensemble_size
         first = read_json(parts[0] / METRICS)
         facts = {key: first[key] for key in ("weights_origin", "precision")}
         _conclude(folder, faces, split, history, facts | {"members": [part.name for part in parts]})

@@ -43,7 +43,7 @@ def test_the_order_of_rows_does_not_matter():
 
 def test_a_single_split_is_the_first_fold():
     table = faces(groups=40)
-    single = split_faces(table, seed=7, validation=400)
+    single = split_faces(table, seed=7, validation_size=400)
     pd.testing.assert_series_equal(split_fold(table, 1, 5, seed=7), single)
     second = split_fold(table, 2, 5, seed=7)
     assert (second == "validation").sum() == 400

@@ -36,7 +36,7 @@ def test_bands_begin_at_their_edges():
     ("validation", "count"), [(1, 1), (333, 333), (1999, 1999), (0.2, 400), (0.3333, 667)]
 )
 def test_the_validation_count_is_exact(validation, count):
-    split = split_faces(faces(groups=40), seed=3, validation=validation)
+    split = split_faces(faces(groups=40), seed=3, validation_size=validation)
     assert (split == "validation").sum() == count
     assert set(split) == {"train", "validation"} and split.name == "split"
 
@@ -45,7 +45,7 @@ def test_the_validation_count_is_exact(validation, count):
 @pytest.mark.parametrize(("groups", "off"), [(40, 1), (800, 2)])
 def test_every_stratum_keeps_its_share(groups, off):
     table = faces(groups=groups)
-    split = split_faces(table, seed=2, validation=500)
+    split = split_faces(table, seed=2, validation_size=500)
     strata = pd.crosstab([age_band(table["age"]), table["gender"]], split, dropna=False)
     quota = strata.sum(axis=1) * 500 / 2000
     assert len(strata) == 20
@@ -55,7 +55,7 @@ def test_every_stratum_keeps_its_share(groups, off):
 @pytest.mark.parametrize("seed", range(5))
 def test_duplicates_never_cross(seed):
     table = faces(600, groups=100)
-    split = split_faces(table, seed=seed, validation=150)
+    split = split_faces(table, seed=seed, validation_size=150)
     sides = split[:200].groupby(table["duplicate_group"][:200]).nunique()
     assert (sides == 1).all()
     # Groups are held out like everything else, not all kept in training.
@@ -69,14 +69,14 @@ def test_the_order_of_rows_does_not_matter():
     relabelled = shuffled.assign(
         duplicate_group=shuffled["duplicate_group"].map(lambda g: 39 - g if g >= 0 else g)
     )
-    split = split_faces(relabelled, seed=1, validation=500)
+    split = split_faces(relabelled, seed=1, validation_size=500)
     assert split.index.equals(shuffled.index)
-    pd.testing.assert_series_equal(split.sort_index(), split_faces(table, seed=1, validation=500))
+    pd.testing.assert_series_equal(split.sort_index(), split_faces(table, seed=1, validation_size=500))
 
 
 def test_the_seed_decides():
     table = faces()
-    first, again, other = (split_faces(table, seed=seed, validation=500) for seed in (1, 1, 2))
+    first, again, other = (split_faces(table, seed=seed, validation_size=500) for seed in (1, 1, 2))
     assert first.equals(again)
     # Two independent draws of a quarter share a quarter of it.
     both = ((first == "validation") & (other == "validation")).sum()
@@ -88,22 +88,22 @@ def test_a_known_split_stays_the_same():
     table = faces(12)
     table["file"] = [f"{row}.jpg" for row in range(12)]
     table["age"], table["gender"] = 30, 0
-    split = split_faces(table, seed=0, validation=4)
+    split = split_faces(table, seed=0, validation_size=4)
     assert list(split.index[split == "validation"]) == [2, 8, 9, 10]
 
 
 def test_only_groups_still_give_an_exact_split():
     table = faces(20, groups=10)
     for count in range(2, 20, 2):
-        assert (split_faces(table, seed=0, validation=count) == "validation").sum() == count
+        assert (split_faces(table, seed=0, validation_size=count) == "validation").sum() == count
     with pytest.raises(InputError, match=r"7 of 20 faces cannot be held out .* 6 can"):
-        split_faces(table, seed=0, validation=7)
+        split_faces(table, seed=0, validation_size=7)
 
 
 @pytest.mark.parametrize("validation", [0, 2000, 1.0, -0.2, True, "1000"])
 def test_impossible_counts_are_refused(validation):
     with pytest.raises(InputError, match="validation"):
-        split_faces(faces(), validation=validation)
+        split_faces(faces(), validation_size=validation)
 
 
 def test_other_impossible_input_is_refused():
@@ -112,4 +112,4 @@ def test_other_impossible_input_is_refused():
     twice = faces(10)
     twice.loc[3, "file"] = twice.loc[7, "file"]
     with pytest.raises(InputError, match="twice"):
-        split_faces(twice, validation=2)
+        split_faces(twice, validation_size=2)

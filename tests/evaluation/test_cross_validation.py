@@ -25,11 +25,17 @@ from agegender_lib.training.identity import training_name
 from agegender_lib.training.train import split_as_configured
 
 TINY = {
-    "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
+    "architecture": {
+        "variant": "original",
+        "filters": [4, 4],
+        "split_after": 2,
+        "features": "global",
+        "dense": 8,
+    },
     "stages": [{"epochs": 1, "learning_rate": 0.01}],
     "batch_size": 8,
     "optimizer": "adamw",
-    "members": 1,
+    "ensemble_size": 1,
     "precision": "float32",
 }
 
@@ -63,7 +69,7 @@ def test_a_fold_that_makes_no_sense_is_refused(fold):
 
 def test_fold_and_validation_are_not_both_taken():
     with pytest.raises(InputError, match=r"fold is 2/5 and validation is 0\.2, but only one"):
-        configure("model_a", fold="2/5", validation=0.2)
+        configure("model_a", fold="2/5", validation_size=0.2)
 
 
 def test_a_training_holds_out_its_fold(few, tmp_path):
@@ -78,12 +84,12 @@ def test_a_training_holds_out_its_fold(few, tmp_path):
 
 
 def test_fewer_faces_train_within_a_fold(few):
-    config = configure("model_a", fold="1/3", training_faces=25)
+    config = configure("model_a", fold="1/3", train_size=25)
     split = split_as_configured(config, few.table)
     assert split.value_counts().to_dict() == {"validation": 20, "train": 25, "unused": 15}
     assert ((assign_folds(few.table, 3, seed=1) == 1) == (split == "validation")).all()
     with pytest.raises(InputError, match="41 training faces are asked for, but there are 40"):
-        split_as_configured(replace(config, training_faces=41), few.table)
+        split_as_configured(replace(config, train_size=41), few.table)
 
 
 def labelled(count=1000, seed=0):
@@ -112,7 +118,7 @@ def run_of(table, held, name, fold, error, accuracy, **settings):
         age_predicted=table["age"] + off,
         p_female=np.where(right == (table["gender"] == 1), 0.9, 0.1),
     )
-    training = {"model": "model_f", "fold": fold, "validation": 1000, "split_seed": 1} | settings
+    training = {"model": "model_f", "fold": fold, "validation_size": 1000, "split_seed": 1} | settings
     config = {"training": training, "data": {"fingerprint": "f" * 64}, "weights": "none"}
     return run_with(predictions, name, config)
 
@@ -132,8 +138,8 @@ def table():
 
 @pytest.fixture(scope="module")
 def runs(table):
-    single = split_faces(table, seed=9, validation=200) == "validation"
-    return [run_of(table, single, "single", None, 5, 0.9, validation=200), *folds_of(table)]
+    single = split_faces(table, seed=9, validation_size=200) == "validation"
+    return [run_of(table, single, "single", None, 5, 0.9, validation_size=200), *folds_of(table)]
 
 
 def test_every_face_is_answered_once_by_the_fold_that_did_not_see_it(table, runs):
@@ -229,7 +235,7 @@ def test_the_figure_shows_every_part_where_it_is(runs):
 def test_the_verb_trains_a_study_s_folds_and_says_what_they_say(tmp_path, monkeypatch, capsys, few_source):
     defaults = (tmp_path / "runs", tmp_path / "kept", True, "pretrained")
     monkeypatch.setattr("agegender_lib.training.ablations.run_study.__defaults__", defaults)
-    choices = {"single": {"validation": 0.5}, "first": {"fold": "1/2"}, "second": {"fold": "2/2"}}
+    choices = {"single": {"validation_size": 0.5}, "first": {"fold": "1/2"}, "second": {"fold": "2/2"}}
     content = {"base": TINY, "groups": [{"name": "folds", "question": "Lucky?", "choices": choices}]}
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -13,7 +13,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.inference import age_distribution, age_distributions
-from agegender_lib.models import average_flips, average_members, build_model_a, load_model, predict
+from agegender_lib.models import build_model_a, ensemble_average, load_model, predict, test_time_augmented
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, save_model
 
@@ -24,7 +24,7 @@ FLOATS = FACES.astype("float32") / 255
 def small(seed=0, age_head="distribution"):
     """ModelA, a hundredth of its size, with weights that look trained."""
     keras.utils.set_random_seed(seed)
-    model = build_model_a(widths=(8, 8), stem=8, side=32, age_head=age_head)
+    model = build_model_a(widths=(8, 8), stem=8, image_size=32, age_head=age_head)
     model = lived_in(model, FLOATS, seed)
     # answers that differ from face to face, as a trained model's do
     name = "age_ordinal" if age_head == "ordinal" else "age_distribution"
@@ -58,7 +58,7 @@ def test_a_plain_model_gives_its_softmax():
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_members_and_mirror_images_are_mixed_also_from_a_file(suffix, tmp_path):
     members = [small(seed) for seed in (1, 2)]
-    whole = average_members([average_flips(member) for member in members])
+    whole = ensemble_average([test_time_augmented(member) for member in members])
     round_weights(whole, 9)
     save_model(whole, tmp_path / f"model{suffix}")
     found = check(load_model(tmp_path / f"model{suffix}"))
@@ -74,12 +74,12 @@ def test_an_ordinal_head_has_a_distribution_too():
     survival = np.asarray(keras.Model(model.inputs[0], model.get_layer("age_ordinal_so_far").output)(FLOATS))
     # P(older than k) again
     np.testing.assert_allclose(1 - values.cumsum(axis=1)[:, :-1], survival, atol=1e-5)
-    check(average_flips(model))
+    check(test_time_augmented(model))
 
 
 def test_a_regression_has_none_nor_has_a_mixture_with_one():
     assert age_distribution(small(age_head="regression")) is None
-    mixed = average_members([small(), small(age_head="regression")])
+    mixed = ensemble_average([small(), small(age_head="regression")])
     assert age_distribution(mixed) is None
 
 
@@ -89,7 +89,7 @@ def run(tmp_path):
     files = [f"{n}.jpg" for n in range(6)]
     table = pd.DataFrame({"file": files, "age": 30, "gender": 0, "race": 1, "duplicate_group": -1})
     faces = FaceSet(table, FACES, table[:0], "f" * 64, "tiny", True)
-    model = average_flips(small())
+    model = test_time_augmented(small())
     save_model(model, tmp_path / "model.keras")
     predictions = pd.concat(
         [table.assign(split=["validation"] * 4 + ["train"] * 2), predict(model, FACES)], axis=1
@@ -115,7 +115,7 @@ def test_files_that_do_not_belong_together_are_refused(run):
     folder, faces, _ = run
     with pytest.raises(InputError, match="other faces"):
         age_distributions(folder, replace(faces, fingerprint="0" * 64))
-    save_model(average_flips(small(seed=5)), folder / "other.keras")
+    save_model(test_time_augmented(small(seed=5)), folder / "other.keras")
     (folder / "model.keras").rename(folder / "kept.keras")
     (folder / "other.keras").rename(folder / "model.keras")
     with pytest.raises(InputError, match=r"years from the ages in predictions\.csv"):

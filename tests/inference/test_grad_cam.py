@@ -7,7 +7,7 @@ from keras import layers
 
 from agegender_lib.errors import InputError
 from agegender_lib.inference import grad_cam, grad_cams, randomised
-from agegender_lib.models import average_flips, average_members, build_model_a
+from agegender_lib.models import build_model_a, ensemble_average, test_time_augmented
 from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import age_output, gender_output
 from agegender_lib.models.preprocessing import resized
@@ -96,7 +96,7 @@ def test_the_map_is_where_the_only_thing_seen_is(box):
 
 
 def test_what_mirrored_networks_see_is_mirrored_back():
-    plain, averaged = detector(), average_flips(detector())
+    plain, averaged = detector(), test_time_augmented(detector())
     images = patched((LEFT, GREEN))
     for task in ("age", "gender"):
         expected = grad_cam(plain, images, task)
@@ -105,7 +105,7 @@ def test_what_mirrored_networks_see_is_mirrored_back():
 
 def test_members_and_sizes_add_up_each_where_it_looks():
     # one member sees green only, the other blue only, both as a reason for female
-    members = average_members([detector(green=4, blue=0), detector(green=0, blue=4)])
+    members = ensemble_average([detector(green=4, blue=0), detector(green=0, blue=4)])
     each = grad_cam(members, patched((LEFT, GREEN), (RIGHT, BLUE)), "gender")[0]
     assert share(each, LEFT) == pytest.approx(0.5, abs=0.01) == share(each, RIGHT)
     # the mean of a map is what the places add to the logit, whatever the sizes at which the face is seen
@@ -141,11 +141,13 @@ def test_a_branch_of_the_other_task_does_not_count():
 
 def test_random_weights_are_new_but_for_what_only_computes():
     keras.utils.set_random_seed(0)
-    member = build_model_a(widths=(4, 4), stem=4, side=32)
+    member = build_model_a(widths=(4, 4), stem=4, image_size=32)
     for layer in member.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([np.full(weight.shape, 1.7) for weight in layer.get_weights()])
-    model = average_members([average_flips(member), average_flips(keras.models.clone_model(member))])
+    model = ensemble_average(
+        [test_time_augmented(member), test_time_augmented(keras.models.clone_model(member))]
+    )
     images = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8) / np.float32(255)
     one, again, other = randomised(model, 1), randomised(model, 1), randomised(model, 2)
     gender, age = (np.asarray(answer) for answer in one(images))

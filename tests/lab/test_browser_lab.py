@@ -12,7 +12,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from agegender_lib import folders
-from agegender_lib.data import open_faces
+from agegender_lib.data import load_dataset
 
 TOKEN, NAME, FACES = "of-this-test", "09_explorer", 240
 CELL = ".jp-Notebook .jp-CodeCell"
@@ -30,7 +30,7 @@ def lab(browser, tmp_path_factory):
     (work / "notebooks").mkdir()
     shutil.copy(folders.NOTEBOOKS / "set_up.py", work / "notebooks")
     source = load_notebook_node(str(folders.NOTEBOOKS / f"{NAME}.ipynb"))
-    chapter = parameterize_notebook(source, {"rendered_faces": FACES, "output": str(work / "report")})
+    chapter = parameterize_notebook(source, {"synthetic_faces": FACES, "output": str(work / "report")})
     chapter.metadata.pop("papermill", None)
     nbformat.write(chapter, work / "notebooks" / f"{NAME}.ipynb")
     for name, settings in LAB_SETTINGS.items():
@@ -87,7 +87,7 @@ def test_filters_change_the_pictures_and_a_click_tells_all(browser, lab):
     with visitor(browser, viewport={"width": 1200, "height": 1500}) as page:
         address, work, count = lab
         run_all(page, address, count)
-        faces = open_faces("", FACES, work / "cache")
+        faces = load_dataset("", FACES, work / "cache")
         men = int((faces.table["gender"] == 0).sum())
         page.locator(".agegender-explorer").scroll_into_view_if_needed()
         assert f"{len(faces)} of {len(faces)} faces" in page.inner_text(".agegender-count")

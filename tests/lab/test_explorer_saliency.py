@@ -23,7 +23,7 @@ def test_maps_are_those_of_every_model_and_task(monkeypatch, tmp_path):
     runs = {name: write_run(tmp_path / f"model_a-{name}", faces) for name in ("ModelA", "ModelF")}
     for seed, folder in enumerate(runs.values()):
         keras.utils.set_random_seed(seed)
-        network = build_model_a(widths=(8, 8), stem=8, side=48)
+        network = build_model_a(widths=(8, 8), stem=8, image_size=48)
         lived_in(network, faces.images[:8] / np.float32(255), seed).save(folder / "model.keras")
     shown = Explorer(faces, runs)
     shown.gallery.thumbnails[4].click()

@@ -10,7 +10,7 @@ from agegender_lib.training import build_network, configure
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import KernelMuon
 
-SMALL = dict(widths=(8, 16), stem=8, side=128)
+SMALL = dict(widths=(8, 16), stem=8, image_size=128)
 ORIGINAL = dict(variant="original", filters=(2, 3), dense=6, features="global")
 
 
@@ -57,7 +57,10 @@ def test_the_input_is_scaled_as_asked(faces):
 
 @pytest.mark.parametrize("choices", [SMALL, ORIGINAL, {**ORIGINAL, "split_after": 1}])
 def test_the_model_resizes_its_input_itself(choices, faces):
-    whole, small = build_model_a(**{**choices, "side": 128}), build_model_a(**{**choices, "side": 64})
+    whole, small = (
+        build_model_a(**{**choices, "image_size": 128}),
+        build_model_a(**{**choices, "image_size": 64}),
+    )
     assert not any(isinstance(layer, layers.Resizing) for layer in whole.layers)
     for model in (whole, small):
         assert model.input_shape == (None, 128, 128, 3) and model.inputs[0].dtype == "float32"
@@ -75,7 +78,7 @@ def muon(**settings):
     config = configure(
         "model_a",
         **{
-            "builder": {**SMALL, "age_head": "regression"},
+            "architecture": {**SMALL, "age_head": "regression"},
             "optimizer": "muon",
             "stages": [dict(epochs=1, learning_rate=0.01, warmup_epochs=0)],
             "ema_momentum": None,

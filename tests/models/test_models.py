@@ -10,11 +10,11 @@ from model_tools import CONTRACT, answers, check_contract, kinds, line, lived_in
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import (
-    average_flips,
     build_model_a,
+    input_and_feature_map_size,
     load_model,
     predict,
-    sides,
+    test_time_augmented,
 )
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, rounded, save_model
@@ -47,7 +47,7 @@ def marked(networks, faces, tmp_path_factory):
     expected = {}
     for name, network in networks.items():
         # what is delivered averages flips; the other shows the plain network
-        network = average_flips(network) if name == "a" else network
+        network = test_time_augmented(network) if name == "a" else network
         for file in (file for file in FILES if file.startswith(f"{name}.")):
             save_model(network, folder / file)
         expected[name] = answers(network, faces)
@@ -61,7 +61,7 @@ def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked)
 
 
 def test_flip_averaging_answers_alike_for_a_face_and_its_mirror_image(networks, faces):
-    plain, averaged = networks["a"], average_flips(networks["a"])
+    plain, averaged = networks["a"], test_time_augmented(networks["a"])
     mirrored = faces[:, :, ::-1]
     for one, other, both in zip(
         answers(plain, faces), answers(plain, mirrored), answers(averaged, faces), strict=True
@@ -87,7 +87,10 @@ def test_the_feature_map_before_the_dense_layers_is_smaller_than_10(name, networ
     for layer in collecting:
         _, height, width, channels = layer.input.shape
         assert height == width < 10 and channels > 10
-        assert sides(networks[name]) == {"side": 96 if name == "a" else 128, "map": height}
+        assert input_and_feature_map_size(networks[name]) == {
+            "image_size": 96 if name == "a" else 128,
+            "feature_map_size": height,
+        }
 
 
 BLOCK = ["Conv2D", "ReLU", "BatchNormalization", "MaxPooling2D", "Dropout"]

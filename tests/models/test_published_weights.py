@@ -7,14 +7,14 @@ from model_tools import answers
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import average_flips, build_model_a, build_model_b, load_model
+from agegender_lib.models import build_model_a, build_model_b, load_model, test_time_augmented
 from agegender_lib.models.published_weights import published_file, published_identity, seen_by_published
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs import read_run
 from agegender_lib.training import configure
 from agegender_lib.training.identity import identity_of
 
-F = dict(backbone="mobilenet_vggface2", side=192, dropout=0.5)
+F = dict(backbone="mobilenet_vggface2", image_size=192, dropout=0.5)
 
 
 @pytest.mark.parametrize("builder", [F, dict(backbone="inception_v3")], ids=["ModelF", "ModelB"])
@@ -33,7 +33,7 @@ def test_under_its_own_heads_the_backbone_answers_as_the_published_model(builder
         if layer.weights and not isinstance(layer, keras.Model):
             name = f"each_{layer.name}" if f"each_{layer.name}" in names else layer.name
             layer.set_weights(published.get_layer(name).get_weights())
-    for found, value in zip(answers(average_flips(network), images), wanted, strict=True):
+    for found, value in zip(answers(test_time_augmented(network), images), wanted, strict=True):
         assert found == pytest.approx(value, rel=1e-4, abs=1e-4)
 
 
@@ -54,7 +54,7 @@ def elsewhere(tmp_path, monkeypatch):
 )
 def test_what_cannot_be_a_start_is_refused(backbone, another, says, elsewhere):
     if another:
-        save_model(build_model_a(widths=[8, 8], stem=8, side=48), elsewhere / "age_gender_F.keras")
+        save_model(build_model_a(widths=[8, 8], stem=8, image_size=48), elsewhere / "age_gender_F.keras")
     with pytest.raises(InputError, match=says):
         build_model_b(backbone, "published")
 

@@ -20,7 +20,7 @@ def pooled(model, images):
 
 @pytest.mark.parametrize("side", [128, 64, [128, 64]])
 def test_the_backbone_sees_the_face_at_the_sides_asked_for(side, faces):
-    model = build_model_b("mobilenet_vggface2", "none", side=side)
+    model = build_model_b("mobilenet_vggface2", "none", image_size=side)
     base = next(layer for layer in model.layers if isinstance(layer, keras.Model))
     scaled = BACKBONES["mobilenet_vggface2"].preprocess(faces)
     features = []

@@ -10,7 +10,7 @@ import pytest
 from tiny_faces import FACES, everything_below, jpeg, truncated, write_folder
 
 from agegender_lib import folders
-from agegender_lib.data import RENDERED_FACES
+from agegender_lib.data import SYNTHETIC_FACES
 from agegender_lib.pipeline import cli
 
 
@@ -20,7 +20,7 @@ def agegender(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
     monkeypatch.setattr(
-        "agegender_lib.data.open_faces.__defaults__", ("", RENDERED_FACES, tmp_path / "cache")
+        "agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache")
     )
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
 
@@ -87,7 +87,7 @@ def test_a_source_that_is_not_there_is_refused(agegender, tmp_path, verb):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("rendered_face: 10\n", "did you mean rendered_faces"),
+        ("synthetic_face: 10\n", "did you mean synthetic_faces"),
         ("model_a: {epoch: 3}\n", "'epoch'"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_report_refuses_weights_that_do_not_fit_before_it_trains(agegender, tm
     weights = tmp_path / "mine.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(weights)
     profile, faces = tmp_path / "mine.yaml", write_folder(tmp_path / "faces", FACES)
-    profile.write_text("validation: 2\nmodel_b: {builder: {backbone: vgg16}}\n")
+    profile.write_text("validation: 2\nmodel_b: {architecture: {backbone: vgg16}}\n")
     answer = agegender("report", "--data", faces, "--profile", profile, "--weights", weights)
     one_sentence(answer, "mine.weights.h5", "does not fit", "'block1_conv1'")
     assert not (tmp_path / "build").exists()
@@ -121,9 +121,9 @@ def test_a_report_refuses_weights_that_do_not_fit_before_it_trains(agegender, tm
 def test_a_converted_model_answers_the_same(agegender, tmp_path):
     import keras
 
-    from agegender_lib.models import average_flips, build_model_a
+    from agegender_lib.models import build_model_a, test_time_augmented
 
-    model = average_flips(build_model_a(widths=(8,), stem=8, side=32))
+    model = test_time_augmented(build_model_a(widths=(8,), stem=8, image_size=32))
     model.save(tmp_path / "one.keras")
     assert agegender("convert", tmp_path / "one.keras", tmp_path / "two.h5")[0] == 0
     assert agegender("convert", tmp_path / "two.h5", tmp_path / "three.keras")[0] == 0

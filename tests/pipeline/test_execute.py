@@ -67,9 +67,9 @@ def test_what_is_passed_arrives_whatever_stands_in_the_cell(tmp_path):
 def test_what_a_profile_leaves_out_is_the_quick_one_s(tmp_path):
     (tmp_path / "mine.yaml").write_text("validation: 9\nsplit_seed: 3\nmodel_b: {seed: 4}\n")
     mine, quick = read_profile(tmp_path / "mine.yaml"), read_profile("quick")
-    assert mine == quick | {"validation": 9, "split_seed": 3, "model_b": {"seed": 4}}
+    assert mine == quick | {"validation_size": 9, "split_seed": 3, "model_b": {"seed": 4}}
     own = model_settings(tmp_path / "mine.yaml", "model_b", {"batch_size": 5})
-    assert own == {"validation": 9, "split_seed": 3, "seed": 4, "batch_size": 5}
+    assert own == {"validation_size": 9, "split_seed": 3, "seed": 4, "batch_size": 5}
     assert model_settings(mine, "model_a")["stages"] == quick["model_a"]["stages"]
     with pytest.raises(InputError, match="model_b: a model stays what it is"):
         model_settings({"model_b": {"model": "model_a"}}, "model_b")

@@ -25,18 +25,18 @@ from agegender_lib.pipeline.readme import BEGIN, END, with_headline
 
 FACES, HELD_OUT = 240, 60
 TINY = {
-    "rendered_faces": FACES,
-    "validation": HELD_OUT,
+    "synthetic_faces": FACES,
+    "validation_size": HELD_OUT,
     "model_a": {
         "stages": [{"epochs": 3, "learning_rate": 0.002, "warmup_epochs": 1}],
-        "members": 2,
+        "ensemble_size": 2,
         "ema_momentum": 0.8,
         "batch_size": 20,
-        "builder": {"widths": [16, 16, 32, 32], "stem": 16, "side": 64},
+        "architecture": {"widths": [16, 16, 32, 32], "stem": 16, "image_size": 64},
     },
     "model_b": {
         # InceptionV3 would take longer to build, save and load than all else here takes
-        "builder": {"backbone": "mobilenet_vggface2", "side": 64},
+        "architecture": {"backbone": "mobilenet_vggface2", "image_size": 64},
         "stages": [
             {"epochs": 1, "learning_rate": 0.001, "warmup_epochs": 0, "trainable": "heads"},
             {"epochs": 1, "learning_rate": 0.0003, "warmup_epochs": 0},
@@ -46,8 +46,8 @@ TINY = {
         "batch_size": 60,
     },
     "model_f": {
-        "builder": {"side": 64},
-        "stages": [{"epochs": 2, "learning_rate": 0.003, "trainable": "heads", "on_features": True}],
+        "architecture": {"image_size": 64},
+        "stages": [{"epochs": 2, "learning_rate": 0.003, "trainable": "heads", "cached_features": True}],
         "ema_momentum": 0.5,
         "weight_bits": None,
         "batch_size": 20,
@@ -62,29 +62,29 @@ TINY = {
 }
 # Studies share trainings with equal settings, so most of these are there already when a later one asks for them.
 SHORT = {
-    "validation": HELD_OUT,
-    "members": 1,
-    "builder": {"widths": [8, 8], "stem": 8, "side": 48},
+    "validation_size": HELD_OUT,
+    "ensemble_size": 1,
+    "architecture": {"widths": [8, 8], "stem": 8, "image_size": 48},
     "stages": [{"epochs": 1, "learning_rate": 0.002}],
 }
-ORIGINAL = {**SHORT, "builder": {"variant": "original", "filters": [4, 4], "dense": 8, "side": 32}}
+ORIGINAL = {**SHORT, "architecture": {"variant": "original", "filters": [4, 4], "dense": 8, "image_size": 32}}
 STUDIES = {
     "recipe_study": (SHORT, "optimizer", {"Muon": {}, "AdamW": {"optimizer": "adamw"}}),
     "claims_study": (
         ORIGINAL,
         "branches split",
         {
-            "at the input": {"builder": {"split_after": 0}},
-            "at the heads": {"builder": {"split_after": 3}, "gradient_batches": 2},
+            "at the input": {"architecture": {"split_after": 0}},
+            "at the heads": {"architecture": {"split_after": 3}, "gradient_batches": 2},
         },
     ),
-    "faces_study": (SHORT, "ModelA", {"180": {}, "60": {"training_faces": 60}}),
+    "faces_study": (SHORT, "ModelA", {"180": {}, "60": {"train_size": 60}}),
     "heads_study": (SHORT, "heads", {"Muon": {}, "AdamW": {"optimizer": "adamw"}}),
     "folds_study": (
         {name: value for name, value in SHORT.items() if name != "validation"},
         "ModelA",
         {
-            "single split": {"validation": HELD_OUT},
+            "single split": {"validation_size": HELD_OUT},
             "fold 1": {"fold": "1/3"},
             "fold 2": {"fold": "2/3"},
             "fold 3": {"fold": "3/3"},
@@ -276,7 +276,7 @@ def test_the_quick_studies_can_be_built(name):
     from agegender_lib.training.network import check_stages
 
     configs = {
-        repr((t.config.model, t.config.builder, t.config.stages)): t.config
+        repr((t.config.model, t.config.architecture, t.config.stages)): t.config
         for t in read_study(name).trainings
     }
     for config in configs.values():

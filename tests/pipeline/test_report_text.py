@@ -131,7 +131,7 @@ def test_heads_from_a_published_model_are_told_as_that(results):
         facts = json.loads((results / f"{name}.json").read_text())
         facts["weights_origin"] = "the published model; none of these faces has trained it"
         facts["settings"]["stages"] = [facts["settings"]["stages"][0] | {"trainable": "heads"}]
-        facts["settings"]["early_stopping"] = None
+        facts["settings"]["patience"] = None
         (results / f"{name}.json").write_text(json.dumps(facts))
     text = text_of(results, "Pre-trained CNN")
     assert "Only the branches learn" in text and "come from the published model; none" in text

@@ -617,7 +617,7 @@ BUILD = {
         "original", split_after=2, features="global", pooling="average", age_head="distribution"
     ),
     "ModelB of VGG16": lambda models: models.build_model_b("vgg16", weights="none"),
-    "ModelA, flips averaged": lambda models: models.average_flips(models.build_model_a("original")),
+    "ModelA, flips averaged": lambda models: models.test_time_augmented(models.build_model_a("original")),
 }
 
 
@@ -626,7 +626,7 @@ def test_real_models_are_described_in_full_and_fit_a_page(name):
     from agegender_lib import models
 
     model = BUILD[name](models)
-    table = models.describe(model)
+    table = models.summary_table(model)
     assert table["parameters"].sum() == model.count_params()
     learning = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     assert table["trainable"].sum() == learning
@@ -643,7 +643,7 @@ def test_real_models_are_described_in_full_and_fit_a_page(name):
 def test_a_description_names_what_a_block_does():
     from agegender_lib import models
 
-    table = models.describe(models.build_model_a(widths=(32, 64), stem=32)).set_index(["branch", "name"])
+    table = models.summary_table(models.build_model_a(widths=(32, 64), stem=32)).set_index(["branch", "name"])
     assert table.loc[("shared", "stem"), "kind"] == "Conv 3 × 3 × 32, stride 2"
     stage = table.loc[("shared", "stage 2")]
     assert stage["kind"] == "residual block" and "Conv 3 × 3 × 64" in stage["detail"]

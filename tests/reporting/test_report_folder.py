@@ -81,14 +81,14 @@ def whole(notebook, runs, faces, tmp_path):
     profile = tmp_path / "mine.yaml"
     profile.write_text("weights: /somewhere/b.weights.h5")
     record(results, PROFILE, "quick", parameters_used(read_profile(profile)), {})
-    first = notebook("01_exploration", rendered_faces=1200, validation=0.2, split_seed=1)
+    first = notebook("01_exploration", synthetic_faces=1200, validation_size=0.2, split_seed=1)
     first.record_split(faces.table["file"][::3])
-    train(notebook("02_model_a", rendered_faces=1200, profile=str(profile), model_a={}), runs, "ModelA")
+    train(notebook("02_model_a", synthetic_faces=1200, profile=str(profile), model_a={}), runs, "ModelA")
     # what is empty is the profile's
     mine = {"profile": str(profile), "model_b": {}, "model_f": {}, "weights": "", "weights_f": ""}
-    train(notebook("03_model_b", rendered_faces=1200, **mine), runs, "ModelB", "ModelF")
-    notebook("05_ablations", rendered_faces=1200, weights_f="")
-    notebook("07_trust", rendered_faces=1200, saliency_faces=30, data="elsewhere.tar", output="here")
+    train(notebook("03_model_b", synthetic_faces=1200, **mine), runs, "ModelB", "ModelF")
+    notebook("05_ablations", synthetic_faces=1200, weights_f="")
+    notebook("07_trust", synthetic_faces=1200, saliency_faces=30, data="elsewhere.tar", output="here")
     check_one_report(results)
     return results
 
@@ -101,8 +101,8 @@ def test_no_place_of_anybody_s_is_on_record(whole):
 ODD = {
     "faces": lambda notebook, runs: notebook("06_groups", faces_of(fingerprint="e" * 64)),
     "split": lambda notebook, runs: notebook("01_exploration").record_split(["another.jpg"]),
-    "rendered_faces": lambda notebook, runs: notebook("01_exploration", rendered_faces=60),
-    "validation": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
+    "synthetic_faces": lambda notebook, runs: notebook("01_exploration", synthetic_faces=60),
+    "validation_size": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
     "ema_momentum": lambda notebook, runs: notebook(
         "02_model_a", profile="quick", model_a={"ema_momentum": 0.5}
     ),

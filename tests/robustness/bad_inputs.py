@@ -195,7 +195,7 @@ def changed(draw, content, odd=ODD, most: int = 4):
             elif action == "rename" and isinstance(here, dict):
                 here[str(value)] = here.pop(key)
             elif action == "add" and isinstance(here, dict):
-                here[draw(st.sampled_from(("model", "seed", "stages", "builder", "fold", "x")))] = value
+                here[draw(st.sampled_from(("model", "seed", "stages", "architecture", "fold", "x")))] = value
             else:
                 here[key] = value
             break

@@ -25,18 +25,19 @@ sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 from kill_checks import broken, differences, left_over  # noqa: E402
 
 PROFILE = """
-validation: 60
+validation_size: 60
 weights: none
 weights_f: none
 model_a:
-  {stages: [{epochs: 4, learning_rate: 0.002}], batch_size: 20, ema_momentum: 0.8, members: 1,
-   builder: {widths: [8, 8], stem: 8, side: 48}}
+  {stages: [{epochs: 4, learning_rate: 0.002}], batch_size: 20, ema_momentum: 0.8, ensemble_size: 1,
+   architecture: {widths: [8, 8], stem: 8, image_size: 48}}
 model_b: &tuned
-  stages: [{epochs: 3, learning_rate: 0.003, trainable: heads, on_features: true}, {epochs: 2, learning_rate: 0.0003}]
+  stages: [{epochs: 3, learning_rate: 0.003, trainable: heads, cached_features: true},
+           {epochs: 2, learning_rate: 0.0003}]
   batch_size: 20
   ema_momentum: 0.5
   weight_bits: null
-  builder: {backbone: mobilenet_vggface2, side: 32}
+  architecture: {backbone: mobilenet_vggface2, image_size: 32}
 model_f: *tuned
 """
 CHAPTER = """

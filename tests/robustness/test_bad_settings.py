@@ -25,8 +25,8 @@ NASTY = [
         "", "#", "a", "[]", "null", b"\xff\xfe", "model_a: {}".encode("utf-16"), "model_a: \0", "model_a: {stages: [1",
         "model_a: !!python/object/apply:os.getcwd []", "model_a: !unknown {}", "model_a: *nowhere",
         "model_a: &a {b: *a}", "validation: 2001-13-01", "validation: .nan", "validation: !!int x", "? [a]\n: b",
-        "<<: 1", "null: 1", "model_a: {null: 2}", "model_a: {stages: {}}", "model_a: {builder: {1: 2}}",
-        "model_a: {builder: {weights: x}}", "model_a: {fold: 1/0}", "model_a: {optimizer: []}", "data: []",
+        "<<: 1", "null: 1", "model_a: {null: 2}", "model_a: {stages: {}}", "model_a: {architecture: {1: 2}}",
+        "model_a: {architecture: {weights: x}}", "model_a: {fold: 1/0}", "model_a: {optimizer: []}", "data: []",
         "weights: []", "recipe_study: {a: b}", "search_trials: 1e3", "groups: [{name: a, choices: {b: {1: 2}}}]",
         "groups: [{name: [a], choices: {b: 5}}]", "model: [1]\ngroups: [{name: a, choices: {b: {}}}]",
         "model: model_a\nbase: {}\nparameters: {1: {choices: [1]}}",
@@ -39,7 +39,7 @@ def profile(path):
     values = read_profile(path)
     for model in ("model_a", "model_b", "model_f"):
         configure(model, **model_settings(values, model))
-    for key, kind in (("data", str), ("rendered_faces", int), ("weights", str), ("train_missing", bool)):
+    for key, kind in (("data", str), ("synthetic_faces", int), ("weights", str), ("train_missing", bool)):
         assert isinstance(values.get(key, kind()), kind), values
 
 
@@ -116,8 +116,8 @@ def test_what_comes_with_the_project_is_read(kind):
         ("model_a: [1]", "sets model_a to [1]: give a mapping"),
         ("model_b: {model: model_a}", "sets model in the settings of model_b"),
         ("data: 5", "sets data to 5: give a text"),
-        ("rendered_faces: true", "give a whole number"),
-        ("rendered_faces: 1.5", "give a whole number"),
+        ("synthetic_faces: true", "give a whole number"),
+        ("synthetic_faces: 1.5", "give a whole number"),
         ("train_missing: 1", "give true or false"),
         ("validation: [1]", "give a number"),
         ("1: 2", "sets '1', which no notebook knows"),

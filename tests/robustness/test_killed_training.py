@@ -22,7 +22,9 @@ trainings = import_module("agegender_lib.training.train")  # not the function, w
 def test_a_training(tiny_b, few, tmp_path, monkeypatch):
     config, weights = tiny_b
     config = replace(
-        config, stages=(Stage(1, 0.01, trainable="heads", on_features=True), Stage(2, 0.01)), ema_momentum=0.5
+        config,
+        stages=(Stage(1, 0.01, trainable="heads", cached_features=True), Stage(2, 0.01)),
+        ema_momentum=0.5,
     )
     work = tmp_path / "work"
     # the features are kept where this test looks
@@ -73,11 +75,9 @@ def history(work):
 
 def small(**settings):
     """The smallest training there is."""
-    builder = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
-    stages = [dict(epochs=2, learning_rate=0.01)]
-    return configure(
-        "model_a", builder=builder, stages=stages, validation=20, batch_size=8, members=1, **settings
-    )
+    architecture = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
+    own = dict(validation_size=20, batch_size=8, ensemble_size=1, stages=[dict(epochs=2, learning_rate=0.01)])
+    return configure("model_a", architecture=architecture, **own, **settings)
 
 
 @pytest.fixture

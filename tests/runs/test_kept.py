@@ -17,7 +17,7 @@ from agegender_lib.runs.tables import HISTORY_COLUMNS
 SETTINGS = {
     "fold": "1/5", "commit": "12e5", "text": "", "quoted": '"x"', "none": None, "yes": True, "word": "true",
     "whole": 1000, "float": 1000.0, "tiny": 0.1 + 0.2, "stages": [{"epochs": 8}], "augmentation": {},
-    "builder": {"side": [48, 64], "name": "a,b\nc"},
+    "architecture": {"image_size": [48, 64], "name": "a,b\nc"},
 }  # fmt: skip
 
 

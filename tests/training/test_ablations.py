@@ -23,19 +23,25 @@ from agegender_lib.training import configure, train
 from agegender_lib.training.ablations import read_study, run_study
 
 BASE = {
-    "builder": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
+    "architecture": {
+        "variant": "original",
+        "filters": [4, 4],
+        "split_after": 2,
+        "features": "global",
+        "dense": 8,
+    },
     "stages": [{"epochs": 1, "learning_rate": 0.01}],
-    "validation": 20,
+    "validation_size": 20,
     "batch_size": 8,
     "optimizer": "adamw",
-    "members": 1,
+    "ensemble_size": 1,
     "precision": "float32",
 }
 GROUPS = [
     {
         "name": "pooling",
         "question": "Which?",
-        "choices": {"max": {}, "average": {"builder": {"pooling": "average"}}},
+        "choices": {"max": {}, "average": {"architecture": {"pooling": "average"}}},
     },
     {"name": "decay", "seeds": [1, 2], "choices": {"some": None, "none": {"weight_decay": 0}}},
 ]
@@ -59,7 +65,9 @@ def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
     assert study.questions == {"pooling": "Which?", "decay": ""}
     reference, average, _, none, *_ = (training.config for training in study.trainings)
     assert reference == configure("model_a", **BASE)
-    assert average == configure("model_a", **{**BASE, "builder": {**BASE["builder"], "pooling": "average"}})
+    assert average == configure(
+        "model_a", **{**BASE, "architecture": {**BASE["architecture"], "pooling": "average"}}
+    )
     assert none == replace(reference, weight_decay=0)
 
 
@@ -151,7 +159,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
 
 
 def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_path):
-    groups = [GROUPS[0], {"name": "bad", "choices": {"a": {}, "b": {"builder": {"pooling": "median"}}}}]
+    groups = [GROUPS[0], {"name": "bad", "choices": {"a": {}, "b": {"architecture": {"pooling": "median"}}}}]
     study = read_study(written(tmp_path / "s.yaml", groups=groups))
     with pytest.raises(InputError, match="median"):
         run_study(study, few, tmp_path / "runs")
@@ -252,7 +260,7 @@ def test_the_figure_shows_differences_where_they_are(planted):
 def members(few, tmp_path_factory):
     runs = tmp_path_factory.mktemp("members")
     stages = [{"epochs": 2, "learning_rate": 0.01}]
-    config = configure("model_a", **{**BASE, "members": 2, "seed": 3, "stages": stages})
+    config = configure("model_a", **{**BASE, "ensemble_size": 2, "seed": 3, "stages": stages})
     return config, runs, train(config, few, runs=runs)
 
 
@@ -287,16 +295,20 @@ def test_a_member_that_is_there_is_not_trained_again(members, few, tmp_path, mon
 
 def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     _, weights = tiny_b
-    base = {"stages": BASE["stages"], "validation": 20, "batch_size": 8, "precision": "float32"}
-    fine = {"builder": {"backbone": "tiny", "dense": 8}, "weight_bits": None}
+    base = {"stages": BASE["stages"], "validation_size": 20, "batch_size": 8, "precision": "float32"}
+    fine = {"architecture": {"backbone": "tiny", "dense": 8}, "weight_bits": None}
     groups = [
         {
             "name": "ModelB",
             "model": "model_b",
             "base": fine,
-            "choices": {"40": {}, "16": {"training_faces": 16}},
+            "choices": {"40": {}, "16": {"train_size": 16}},
         },
-        {"name": "ModelA", "base": {"builder": BASE["builder"]}, "choices": {"40": {"members": 1}}},
+        {
+            "name": "ModelA",
+            "base": {"architecture": BASE["architecture"]},
+            "choices": {"40": {"ensemble_size": 1}},
+        },
     ]
     study = read_study(written(tmp_path / "s.yaml", base=base, groups=groups))
     assert [training.config.model for training in study.trainings] == ["model_b", "model_b", "model_a"]

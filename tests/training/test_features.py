@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_backbone import tiny_backbone
 
-from agegender_lib.data import fewer_to_train, split_faces
+from agegender_lib.data import split_faces, subsample_training
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
@@ -70,19 +70,20 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
     config, weights = tiny_b
     for side in (64, 96):
         backbone_features(
-            build_network(replace(config, builder={**config.builder, "side": side}), weights), few
+            build_network(replace(config, architecture={**config.architecture, "image_size": side}), weights),
+            few,
         )
     assert len(list(kept.iterdir())) == 5 and sum(calls) == 600
 
 
-def on_features(config, **settings):
-    heads = Stage(2, 0.01, trainable="heads", on_features=True)
+def heads_on_features(config, **settings):
+    heads = Stage(2, 0.01, trainable="heads", cached_features=True)
     return replace(config, stages=(heads, Stage(1, 0.001)), weight_bits=None, **settings)
 
 
 def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path, monkeypatch):
-    config, weights = on_features(tiny_b[0]), tiny_b[1]
-    config = replace(config, stages=config.stages[:1], early_stopping=None, flip_averaging=False)
+    config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
+    config = replace(config, stages=config.stages[:1], patience=None, test_time_augmentation=False)
     seen, real = [], fit.KeepState.on_epoch_end
 
     def watch(self, epoch, logs=None):
@@ -109,7 +110,7 @@ def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path,
 def test_a_file_that_answers_unlike_its_features_finishes_no_training(
     tiny_b, few, kept, tmp_path, monkeypatch
 ):
-    config, weights = on_features(tiny_b[0]), tiny_b[1]
+    config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
     monkeypatch.setattr(
         sys.modules[train.__module__],
         "answers_from_features",
@@ -132,9 +133,9 @@ def in_two_stages(tiny_b, monkeypatch):
 def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
     config = replace(in_two_stages[0], optimizer=optimizer, weight_decay=0.5, ema_momentum=None)
     network = build_network(config, in_two_stages[1])
-    graph, stage = training_graph(network, config), Stage(2, 0.01, warmup_epochs=0, depth_decay=0.1)
+    graph, stage = training_graph(network, config), Stage(2, 0.01, warmup_epochs=0, layer_decay=0.1)
     set_trainable(network, "all")
-    compile_for(graph, config, stage, 10, depth_rates(network, stage.depth_decay))
+    compile_for(graph, config, stage, 10, depth_rates(network, stage.layer_decay))
     for variable in graph.trainable_variables:
         variable.assign(keras.ops.ones_like(variable))
     graph.optimizer.apply([keras.ops.ones_like(v) for v in graph.trainable_variables])
@@ -148,10 +149,10 @@ def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
 
 
 def test_fewer_faces_train_and_the_same_validate(drawn):
-    split = split_faces(drawn.table, seed=1, validation=150)
+    split = split_faces(drawn.table, seed=1, validation_size=150)
     subsets = {}
     for count in (20, 100, 450):
-        fewer = fewer_to_train(drawn.table, split, count, seed=1)
+        fewer = subsample_training(drawn.table, split, count, seed=1)
         assert (fewer == "train").sum() == count and (fewer == "unused").sum() == 450 - count
         assert ((fewer == "validation") == (split == "validation")).all()
         subsets[count] = set(drawn.table["file"][fewer == "train"])
@@ -159,18 +160,18 @@ def test_fewer_faces_train_and_the_same_validate(drawn):
     # neither the order of the rows nor the youngest first: names begin with the age
     assert len({file.split("_")[0] for file in subsets[20]}) > 5
     order = np.random.default_rng(0).permutation(len(drawn.table))
-    shuffled = fewer_to_train(drawn.table.iloc[order], split.iloc[order], 20, seed=1)
+    shuffled = subsample_training(drawn.table.iloc[order], split.iloc[order], 20, seed=1)
     assert set(drawn.table["file"][shuffled[shuffled == "train"].index]) == subsets[20]
-    other = fewer_to_train(drawn.table, split, 20, seed=2)
+    other = subsample_training(drawn.table, split, 20, seed=2)
     assert set(drawn.table["file"][other == "train"]) != subsets[20]
     for count in (0, 451):
         with pytest.raises(InputError, match=f"{count} training faces are asked for, but there are 450"):
-            fewer_to_train(drawn.table, split, count)
+            subsample_training(drawn.table, split, count)
 
 
 def test_a_training_on_fewer_faces_sees_no_others(tiny_b, few, tmp_path, monkeypatch):
     config, weights = tiny_b
-    config = replace(config, training_faces=16, stages=config.stages[1:], early_stopping=None)
+    config = replace(config, train_size=16, stages=config.stages[1:], patience=None)
     seen, real = set(), Batches.__getitem__
 
     def watch(self, index):

@@ -20,9 +20,9 @@ TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global"
 
 
 def tiny(**settings):
-    plain = dict(members=1, optimizer="adamw", precision="float32", validation=20, batch_size=8)
+    plain = dict(ensemble_size=1, optimizer="adamw", precision="float32", validation_size=20, batch_size=8)
     stages = [dict(epochs=3, learning_rate=0.02)]
-    return configure("model_a", **{**plain, "builder": TINY, "stages": stages, **settings})
+    return configure("model_a", **{**plain, "architecture": TINY, "stages": stages, **settings})
 
 
 def straight(seed=0):
@@ -109,7 +109,7 @@ def arrays_of(run, monkeypatch, **settings):
     return kept
 
 
-EVERYTHING = dict(ema_momentum=0.8, flip_averaging=False, mixup=0.3)
+EVERYTHING = dict(ema_momentum=0.8, test_time_augmentation=False, mixup=0.3)
 
 
 @pytest.fixture(scope="module")

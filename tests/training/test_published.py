@@ -14,9 +14,9 @@ from agegender_lib.runs import METRICS, MODEL, TABLES, finished
 from agegender_lib.training import configure, published, train, train_or_restore
 
 SHORT = {
-    "validation": 0.3,
-    "members": 1,
-    "builder": {"widths": [8, 8], "stem": 8, "side": 48},
+    "validation_size": 0.3,
+    "ensemble_size": 1,
+    "architecture": {"widths": [8, 8], "stem": 8, "image_size": 48},
     "stages": [{"epochs": 1, "learning_rate": 0.002}],
 }
 CONFIG = configure("model_a", **SHORT)
@@ -67,7 +67,7 @@ def test_another_training_is_trained(report, few, trainings, tmp_path):
 
 @pytest.mark.parametrize(("asked", "found"), [("pretrained", True), ("none", False)])
 def test_only_who_leaves_the_weights_open_gets_one_that_began_from_a_file(asked, found, report, few):
-    config = configure("model_b", validation=0.3)
+    config = configure("model_b", validation_size=0.3)
     kept = {"training": asdict(config), "data": {"name": few.name, "fingerprint": few.fingerprint}}
     path = report / "results" / "runs" / "model_a" / "config.json"
     path.write_text(json.dumps(kept | {"weights": "mine.weights.h5 sha256 0"}))
@@ -75,7 +75,7 @@ def test_only_who_leaves_the_weights_open_gets_one_that_began_from_a_file(asked,
 
 
 def test_a_model_that_answers_otherwise_is_refused(report, few, trainings, tmp_path):
-    save_model(build_model_a(**CONFIG.builder), report / "models" / "age_gender_A.keras")
+    save_model(build_model_a(**CONFIG.architecture), report / "models" / "age_gender_A.keras")
     with pytest.raises(InputError, match=r"age_gender_A\.keras does not answer as .*predictions\.csv says"):
         train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
     assert not any(finished(folder) for folder in (tmp_path / "runs").glob("*"))

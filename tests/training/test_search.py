@@ -15,7 +15,7 @@ import sqlalchemy
 import yaml
 
 from agegender_lib import folders
-from agegender_lib.data import RENDERED_FACES, load_faces
+from agegender_lib.data import SYNTHETIC_FACES, load_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.lock import alone
@@ -29,12 +29,14 @@ from agegender_lib.training.search.objective import objective_value
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
 
 BASE = {
-    "builder": dict(variant="original", filters=[16, 16], split_after=2, features="global", dense=8, side=32),
+    "architecture": dict(
+        variant="original", filters=[16, 16], split_after=2, features="global", dense=8, image_size=32
+    ),
     "stages": [dict(epochs=6, learning_rate=0.01)],
-    "validation": 20,
+    "validation_size": 20,
     "batch_size": 8,
-    "flip_averaging": False,
-    "members": 1,
+    "test_time_augmentation": False,
+    "ensemble_size": 1,
     "precision": "float32",
 }
 RATE, WEIGHT = "stages.0.learning_rate", "gender_weight"
@@ -124,12 +126,14 @@ def fake(monkeypatch):
 def test_the_shipped_space_is_understood():
     space = read_space()
     assert SPACE.is_file() and space.model == "model_a"
-    config = space.configure({"stages.0.learning_rate": 0.004, "builder.dropout": 0.1, "mixup": 0.3})
+    config = space.configure({"stages.0.learning_rate": 0.004, "architecture.dropout": 0.1, "mixup": 0.3})
     assert config.stages[0].learning_rate == 0.004 and config.stages[0].epochs == 8
-    network = {"side": 48, "widths": [24, 48, 96, 192], "stem": 24}
-    assert config.builder == {**network, "dropout": 0.1} and config.mixup == 0.3
+    network = {"image_size": 48, "widths": [24, 48, 96, 192], "stem": 24}
+    assert config.architecture == {**network, "dropout": 0.1} and config.mixup == 0.3
     # the base is not written to
-    assert space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["builder"]
+    assert (
+        space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["architecture"]
+    )
     assert len({parameter.path for parameter in space.parameters}) >= 8
 
 
@@ -149,12 +153,12 @@ GOOD = {"mixup": {"low": 0, "high": 1}}
         ({"optimizer": {"choices": ["adam", "sgd"]}}, {}, "optimizer = 'sgd': .*choose one of adamw"),
         ({"stages.1.learning_rate": {"low": 0, "high": 1}}, {}, "no 1 in stages, which has 1 entries"),
         ({"stage.0.learning_rate": {"low": 0, "high": 1}}, {}, "no stage in base: mend stage.0.learning_rate"),
-        ({"builder.drop": {"low": 0, "high": 1}}, {}, "builder.drop = 0.0: model_a cannot be built .*drop"),
+        ({"architecture.drop": {"low": 0, "high": 1}}, {}, "architecture.drop = 0.0: model_a cannot be built .*drop"),
         ({"augmentation.spin": {"low": 0, "high": 1}}, {}, "augmentation .* is not understood: .*spin"),
-        ({"builder": {"choices": [{}]}, "builder.dense": {"choices": [8]}}, {}, "lies inside builder"),
+        ({"architecture": {"choices": [{}]}, "architecture.dense": {"choices": [8]}}, {}, "lies inside architecture"),
         (GOOD, {"colour": 1}, "base: 'colour' is no setting"),
-        (GOOD, {"members": 2}, "set members to 1"),
-        (GOOD, {"early_stopping": 3}, "judges the last epoch: set early_stopping to null"),
+        (GOOD, {"ensemble_size": 2}, "set ensemble_size to 1"),
+        (GOOD, {"patience": 3}, "judges the last epoch: set patience to null"),
         ({}, {}, "give a mapping with at least one setting to search"),
     ],
 )  # fmt: skip
@@ -273,7 +277,7 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path
             run_search(few, space, **{"runs": tmp_path / "runs", **arguments})
         assert "secret" not in str(refusal.value)
     with pytest.raises(InputError, match="validation"):
-        large = written(tmp_path / "large.yaml", {"validation": 60}, gender_weight=dict(low=1, high=9))
+        large = written(tmp_path / "large.yaml", {"validation_size": 60}, gender_weight=dict(low=1, high=9))
         run_search(few, large, runs=tmp_path / "runs")
     with pytest.raises(InputError, match=r"there is no study 'model_a' .*: run the search first"):
         load_search(runs=tmp_path / "runs")
@@ -427,7 +431,7 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, mon
 def agegender(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
     monkeypatch.setattr(
-        "agegender_lib.data.open_faces.__defaults__", ("", RENDERED_FACES, tmp_path / "cache")
+        "agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache")
     )
 
     def call(*arguments):

@@ -24,9 +24,9 @@ RATE, BATCH = "stages.0.learning_rate", "batch_size"
 SPACE = """
 model: model_a
 base:
-  builder: {variant: original, filters: [4, 4], split_after: 2, features: global, dense: 8}
+  architecture: {variant: original, filters: [4, 4], split_after: 2, features: global, dense: 8}
   stages: [{epochs: 6, learning_rate: 0.002}]
-  members: 1
+  ensemble_size: 1
 parameters:
   stages.0.learning_rate: {low: 0.001, high: 0.1, log: true}
   batch_size: {choices: [8, 16]}

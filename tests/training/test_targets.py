@@ -18,7 +18,9 @@ SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global
 
 def plain(**settings):
     """A training of one network with the usual optimizer and arithmetic, whatever the defaults are."""
-    return configure("model_a", **{"members": 1, "optimizer": "adamw", "precision": "float32", **settings})
+    return configure(
+        "model_a", **{"ensemble_size": 1, "optimizer": "adamw", "precision": "float32", **settings}
+    )
 
 
 def literal_answers(age):
@@ -72,7 +74,7 @@ def test_the_ordinal_loss_is_that_of_the_questions_asked():
 def test_an_ordinal_head_trains_towards_its_answers(drawn):
     table, images = drawn.table[:8], drawn.images[:8]
     settings = dict(age_weight=0.3, gender_weight=1.5, distribution_weight=0.7, label_smoothing=0)
-    config = plain(builder={**SMALL, "age_head": "ordinal"}, **settings)
+    config = plain(architecture={**SMALL, "age_head": "ordinal"}, **settings)
     network = build_network(config)
     # no question's answer is sure, and none is like another's
     head = network.get_layer("age_ordinal")
@@ -172,7 +174,7 @@ def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
     monkeypatch.setattr(Batches, "__init__", watched)
     monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
     config = plain(
-        builder=SMALL, stages=[dict(epochs=1, learning_rate=0.01)], validation=100, seed=4, mixup=0.2
+        architecture=SMALL, stages=[dict(epochs=1, learning_rate=0.01)], validation_size=100, seed=4, mixup=0.2
     )  # fmt: skip
     with pytest.raises(ZeroDivisionError):
         train(config, drawn, runs=tmp_path, name="run")
@@ -180,7 +182,7 @@ def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
 
 
 def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
-    config = plain(builder={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation=100)
+    config = plain(architecture={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation_size=100)
     with pytest.raises(
         InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"
     ):

@@ -29,12 +29,12 @@ TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global"
 
 
 # the plainest training; what the real one adds is added where it is tested
-PLAIN = dict(optimizer="adamw", members=1, precision="float32")
+PLAIN = dict(optimizer="adamw", ensemble_size=1, precision="float32")
 
 
 def tiny(**settings):
     stages = [dict(epochs=3, learning_rate=0.01)]
-    own = {"builder": TINY, "stages": stages, "validation": 20, "batch_size": 8}
+    own = {"architecture": TINY, "stages": stages, "validation_size": 20, "batch_size": 8}
     return configure("model_a", **{**PLAIN, **own, **settings})
 
 
@@ -52,9 +52,9 @@ def learnt(drawn, tmp_path_factory):
     config = configure(
         "model_a",
         **PLAIN,
-        builder=dict(widths=[16, 16, 32, 32], stem=16, dropout=0.0, side=128),
+        architecture=dict(widths=[16, 16, 32, 32], stem=16, dropout=0.0, image_size=128),
         stages=[dict(epochs=10, learning_rate=5e-3)],
-        validation=150,
+        validation_size=150,
         batch_size=15,
         ema_momentum=0.9,
         weight_decay=0.01,
@@ -156,8 +156,8 @@ def test_a_run_of_other_settings_or_faces_is_refused(learnt, drawn, few):
         InputError, match=r"other settings \(seed is 1 there and 2 here\): give another run name"
     ):
         train(replace(config, seed=2), drawn, runs=runs, name="learnt")
-    with pytest.raises(InputError, match=r"builder is .*stem.* there"):
-        train(replace(config, builder={}), drawn, runs=runs, name="learnt")
+    with pytest.raises(InputError, match=r"architecture is .*stem.* there"):
+        train(replace(config, architecture={}), drawn, runs=runs, name="learnt")
     others = replace(few, fingerprint="0" * 64)
     with pytest.raises(
         InputError, match=r"was trained on other faces \(faces\) than these .*: give another run name"
@@ -180,9 +180,9 @@ STAGES = [dict(epochs=2, learning_rate=5e-3), dict(epochs=40, learning_rate=0.2,
 STOPPING = dict(
     seed=2,
     stages=STAGES,
-    early_stopping=2,
+    patience=2,
     ema_momentum=0.8,
-    flip_averaging=False,
+    test_time_augmentation=False,
     optimizer="muon",
     mixup=0.2,
 )
@@ -346,9 +346,11 @@ def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
         "a stage trains 'mixed7': shared_tiny has no layer 'mixed7'": replace(
             config, stages=(Stage(1, 0.01, trainable="heads"), Stage(1, 0.01, trainable="mixed7"))
         ),
-        "model_b cannot be built with .*'colour'": replace(config, builder={**config.builder, "colour": 1}),
+        "model_b cannot be built with .*'colour'": replace(
+            config, architecture={**config.architecture, "colour": 1}
+        ),
         "augmentation .*'spin'.* is not understood": replace(config, augmentation={"spin": 1}),
-        "validation": replace(config, validation=60),
+        "validation_size": replace(config, validation_size=60),
     }
     runs = tmp_path / "runs"
     for message, one in wrong.items():
@@ -371,7 +373,7 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
         stages=[dict(epochs=4, learning_rate=0.02, warmup_epochs=0)],
         batch_size=40,
         ema_momentum=0.6,
-        flip_averaging=False,
+        test_time_augmentation=False,
     )
     steps, write = [], State.write
 
@@ -485,7 +487,7 @@ def test_the_original_loss_is_mse_plus_500_cross_entropies(batch):
 
 def test_the_default_loss_adds_the_distribution_s_divergence(batch):
     config = tiny(
-        builder={**TINY, "age_head": "distribution"},
+        architecture={**TINY, "age_head": "distribution"},
         age_weight=0.3,
         gender_weight=1.5,
         distribution_weight=0.7,
@@ -526,7 +528,7 @@ def test_settings_survive_the_run_folder():
         stages=[dict(epochs=1, learning_rate=0.1, trainable="mixed7"), dict(epochs=2, learning_rate=0.2)],
         age_sigma=[1.0, 0.1],
         augmentation=dict(flip=False),
-        builder=dict(dense=7),
+        architecture=dict(dense=7),
     )
     assert config.stages == (Stage(1, 0.1, 1.0, "mixed7"), Stage(2, 0.2)) and config.epochs == 3
     kept = json.loads(json.dumps(asdict(config)))
@@ -543,10 +545,10 @@ def test_settings_survive_the_run_folder():
         ({"stages": []}, "at least one stage"),
         ({"stages": [dict(epochs=0, learning_rate=1)]}, "epochs of a stage is 0: give a whole number of at least 1"),
         ({"stages": [dict(epochs=1, learning_rate="fast")]}, "learning_rate of a stage is 'fast': give a number"),
-        ({"builder": {"weights": "imagenet"}}, "pre-trained weights are no part of the builder: give --weights"),
+        ({"architecture": {"weights": "imagenet"}}, "weights are no part of the architecture: give --weights"),
         ({"augmentation": ["flip"]}, "augmentation is .* give a mapping"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd': choose one of adamw, adam"),
-        ({"flip_averaging": "no"}, "flip_averaging is 'no': choose one of True, False"),
+        ({"test_time_augmentation": "no"}, "test_time_augmentation is 'no': choose one of True, False"),
         ({"batch_size": 0}, "batch_size is 0: give a whole number of at least 1"),
         ({"gender_weight": -2}, "gender_weight is -2: give a number of at least 0"),
         ({"age_weight": float("nan")}, "age_weight is nan"),

@@ -114,7 +114,7 @@ def _check_alike(first: Run, run: Run) -> None:
         raise InputError(f"{first.name} and {run.name} were trained on other faces: train both on the same.")
     here, there = (each.config["training"] for each in (first, run))
     # what is held out is what may differ; a run of an older version lacks settings that have their defaults
-    compared = sorted(here.keys() & there.keys() - {"fold", "validation"})
+    compared = sorted(here.keys() & there.keys() - {"fold", "validation_size"})
     differing = [key for key in compared if here[key] != there[key]]
     if _fold(run)[0] and _fold(run)[1] != _fold(first)[1]:
         differing.append("the number of folds")

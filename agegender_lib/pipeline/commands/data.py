@@ -77,7 +77,7 @@ def _render(options: Namespace) -> None:
     """
     from agegender_lib import data
 
-    count = data.RENDERED_FACES if options.count is None else options.count
+    count = data.SYNTHETIC_FACES if options.count is None else options.count
     folder = data.render_faces(options.folder, count, options.seed)
     print(f"{folder}: {count:,} drawn faces")
 

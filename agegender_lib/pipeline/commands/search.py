@@ -37,7 +37,7 @@ def run(options: Namespace) -> None:
     in another process, or with a shared database on another machine, is a second worker. The same command again
     goes on with a search that was stopped.
     """
-    from agegender_lib.data import open_faces
+    from agegender_lib.data import load_dataset
     from agegender_lib.training.search import (
         SPACE,
         VALUE_MEANING,
@@ -51,7 +51,7 @@ def run(options: Namespace) -> None:
     file = space_file(options.space or SPACE)
     space = read_space(file)
     study = run_search(
-        open_faces(options.data),
+        load_dataset(options.data),
         space,
         options.study or file.stem,
         options.storage,

@@ -28,12 +28,12 @@ def run(options: Namespace) -> None:
     import pandas as pd
 
     from agegender_lib import evaluation
-    from agegender_lib.data import open_faces
+    from agegender_lib.data import load_dataset
     from agegender_lib.files import write_csv
     from agegender_lib.training.ablations import read_study, run_study
 
     wanted = read_study(options.study)
-    faces = open_faces(options.data)
+    faces = load_dataset(options.data)
     trainings = run_study(wanted, faces, weights=options.weights)
     runs = evaluation.read_runs(trainings)
     folded = {training.group for training in wanted.trainings if training.config.fold}

@@ -25,11 +25,13 @@ def run(options: Namespace) -> None:
     """Train one model as a profile says. The result is a run folder. The same command again goes on with a killed
     training, and returns a finished one at once.
     """
-    from agegender_lib.data import RENDERED_FACES, open_faces
+    from agegender_lib.data import SYNTHETIC_FACES, load_dataset
     from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
-    faces = open_faces(options.data or profile.get("data", ""), profile.get("rendered_faces", RENDERED_FACES))
+    faces = load_dataset(
+        options.data or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES)
+    )
     settings = model_settings(profile, options.model)
     if options.seed is not None:
         settings["seed"] = options.seed

@@ -12,6 +12,7 @@ import optuna
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
+from agegender_lib.runs.settings import PRESENT, with_present_names
 from agegender_lib.training.config import TrainingConfig, check_number, configure
 from agegender_lib.training.network import build_network, check_stages, training_graph
 
@@ -92,17 +93,22 @@ def read_space(path: str | Path = SPACE) -> Space:
 def _space(content):
     if not isinstance(content, dict) or set(content) != {"model", "base", "parameters"}:
         raise InputError("it is not made of model, base and parameters: write these three, and no others")
-    model, base, given = content["model"], content["base"] or {}, content["parameters"]
+    model, base, given = content["model"], with_present_names(content["base"] or {}), content["parameters"]
     if not isinstance(base, dict):
         raise InputError(f"base is {base!r}: give a mapping of settings")
     if not isinstance(given, dict) or not given:
         raise InputError(f"parameters is {given!r}: give a mapping with at least one setting to search")
-    parameters = tuple(_parameter(str(path), item) for path, item in given.items())
+    given = {_present(path): item for path, item in given.items()}
+    parameters = tuple(_parameter(path, item) for path, item in given.items())
     for path in given:
-        inside = next((other for other in given if str(other).startswith(f"{path}.")), None)
+        inside = next((other for other in given if other.startswith(f"{path}.")), None)
         if inside:
             raise InputError(f"{inside} lies inside {path}, which is searched as well: leave one of them out")
     return Space(model, base, parameters)
+
+
+def _present(path):
+    return ".".join(PRESENT.get(part, part) for part in str(path).split("."))
 
 
 def _parameter(path, given):
@@ -138,7 +144,7 @@ def _try_out(space):
     tried = [("base", {})] + [(f"{path} = {value!r}", {path: value}) for path, value in edges]
     for act in (_check, _build):
         for words, values in tried:
-            if act is _check or words.startswith(("base", "builder", "augmentation")):
+            if act is _check or words.startswith(("base", "architecture", "augmentation")):
                 try:
                     act(space.configure(values))
                 except InputError as error:
@@ -146,10 +152,10 @@ def _try_out(space):
 
 
 def _check(config):
-    if config.early_stopping is not None:
-        raise InputError("a search judges the last epoch: set early_stopping to null")
-    if config.members != 1:
-        raise InputError("a trial trains one network: set members to 1")
+    if config.patience is not None:
+        raise InputError("a search judges the last epoch: set patience to null")
+    if config.ensemble_size != 1:
+        raise InputError("a trial trains one network: set ensemble_size to 1")
 
 
 def _build(config):
@@ -162,7 +168,7 @@ def _build(config):
 def _put(settings, path, value):
     """Set what a dotted path leads to."""
     *way, last = path.split(".")
-    if way and way[0] in ("builder", "augmentation"):
+    if way and way[0] in ("architecture", "augmentation"):
         settings.setdefault(way[0], {})
     place = settings
     for number, part in enumerate(way):
