@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from agegender_lib.errors import InputError
 
 AGE_BANDS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80+")
-# A band runs from its edge up to, but not including, the next one.
+#: A band runs from its edge up to, but not including, the next one.
 AGE_BAND_EDGES = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, np.inf)
 
 

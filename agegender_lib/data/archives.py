@@ -12,10 +12,10 @@ from pathlib import Path
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
-# The pixels of the larger of both sizes are 120 KB; the rest is for what cameras and editors write beside them.
-# Hundreds of files are in memory at a time: with this limit a quarter of a gigabyte, whatever they are.
+#: The pixels of the larger of both sizes are 120 KB; the rest is for what cameras and editors write beside them.
+#: Hundreds of files are in memory at a time: with this limit a quarter of a gigabyte, whatever they are.
 LARGEST_FILE = 1024 * 1024
-# All of an archive, unpacked; UTKFace with its two other cuts is a twentieth.
+#: All of an archive, unpacked; UTKFace with its two other cuts is a twentieth.
 LARGEST_ARCHIVE = 8 * 1024**3
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 

@@ -30,7 +30,7 @@ from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
 
-VERSION = 1  # raise it when an import would give other pixels, rows or groups for the same files
+VERSION = 1  #: raise it when an import would give other pixels, rows or groups for the same files
 _WORK = ".import-faces"
 _TEXT = {"file": str, "timestamp": str, "reason": str}
 

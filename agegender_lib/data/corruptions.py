@@ -11,8 +11,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from agegender_lib.data.face_regions import REGIONS
 from agegender_lib.errors import InputError
 
+#: What tables call the faces as they are, beside the names of ``CORRUPTIONS``.
 CLEAN = "clean"
-"""What tables call the faces as they are, beside the names of ``CORRUPTIONS``."""
 
 _GREY = 128
 
@@ -76,8 +76,8 @@ def _covering(region):
     return cover
 
 
-# The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets. Their
-# strengths begin where a photograph is plainly corrupted; these begin lower, so that curves show where harm begins.
+#: The kinds are those of Hendrycks and Dietterich (2019, arXiv 1903.12261) that a face picture from the web meets.
+#: Their severities begin where a photograph is plainly corrupted; these begin lower: curves show where harm begins.
 CORRUPTIONS = {
     "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6), _blur),
     "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75), _noise),
@@ -114,6 +114,10 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
     Returns
     -------
     uint8 [n, 128, 128, 3]
+
+    >>> grey = np.full((1, 128, 128, 3), 100, np.uint8)
+    >>> int(corrupt(grey, "darker", 0.5)[0, 0, 0, 0])
+    50
     """
     if name not in CORRUPTIONS:
         raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")

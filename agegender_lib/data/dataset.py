@@ -8,7 +8,7 @@ from agegender_lib.data.importer import load_faces
 from agegender_lib.data.synthetic import render_faces
 
 SYNTHETIC_FACES = 1200
-SEED = 0  # of the drawn faces; one set for everybody
+SEED = 0  #: of the drawn faces; one set for everybody
 
 
 def load_dataset(

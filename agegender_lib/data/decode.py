@@ -13,7 +13,7 @@ UTKFACE_SIZE = 200
 _EXPECTED = f"expected {SIZE}x{SIZE} or {UTKFACE_SIZE}x{UTKFACE_SIZE}"
 #: Weights of red, green and blue in a grey picture (ITU-R BT.601, as Pillow's).
 LUMA = np.array([0.299, 0.587, 0.114])
-# A progressive JPEG has about ten.
+#: A progressive JPEG has about ten.
 MOST_SCANS = 100
 _MODES = {"L": "greyscale", "CMYK": "CMYK"}
 

@@ -16,7 +16,7 @@ HUGGING_FACE = "datasets/py97/UTKFace-Cropped/resolve/e80f21fb21fa3631380c3cb634
 SHA256 = "2c0655397b498e81b82d685ee74bee8c2e4364a5897caf3afec6ea48929024a7"
 KAGGLE = "jangedoo/utkface-new"
 ARCHIVE, FACES = "UTKFace.tar.gz", "UTKFace"
-ALL = 23_708  # images; the names of a few of them cannot be read
+ALL = 23_708  #: images; the names of a few of them cannot be read
 FEWEST = 23_000
 
 LICENCE = """\

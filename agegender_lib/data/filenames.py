@@ -13,8 +13,8 @@ OLDEST = 116
 # (`55_0_0_20170116232725357jpg.chip.jpg`): the fields before them are clear, so both are read.
 _ENDING = re.compile(r"[ .]*jpe?g([ .]+chip[ .]*jpe?g)? *\Z", re.IGNORECASE | re.ASCII)
 
-# What file systems take. Archives can hold far longer names, and a pattern that begins with any number of dots goes
-# over half a million of them for hours.
+#: What file systems take. Archives can hold far longer names, and a pattern that begins with any number of dots goes
+#: over half a million of them for hours.
 LONGEST_NAME = 255
 _LONGEST_SHOWN = 300
 

@@ -29,6 +29,10 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
     -------
     int64 [n]
         The fold of every face, counted from 1. Sizes differ by one at most.
+
+    >>> table = pd.DataFrame({"file": list("abcdefghij"), "age": 30, "gender": 0, "duplicate_group": -1})
+    >>> sorted(assign_folds(table, folds=5).tolist())
+    [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     """
     whole = isinstance(folds, numbers.Integral) and not isinstance(folds, bool)
     if not whole or not 2 <= folds <= len(table):

@@ -36,6 +36,10 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
     ------
     InputError
         When these cannot be used, or no such split exists because the duplicate groups are too large.
+
+    >>> table = pd.DataFrame({"file": list("abcdefghij"), "age": 30, "gender": 0, "duplicate_group": -1})
+    >>> split_faces(table, seed=1, validation_size=0.2).value_counts().to_dict()
+    {'train': 8, 'validation': 2}
     """
     count = _validation_count(validation_size, len(table))
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):

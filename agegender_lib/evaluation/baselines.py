@@ -39,6 +39,11 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     """``validation`` answered without looking: the median age and the share of women of ``train`` for every image.
 
     The share, read at 0.5 as every P(female) is, names the majority gender.
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> train, validation = predictions_table([20, 30, 90], [0, 0, 0]), predictions_table([50], [48])
+    >>> constant_predictions(train, validation)["age_predicted"].tolist()
+    [30.0]
     """
     return validation.assign(
         age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean())

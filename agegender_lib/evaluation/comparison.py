@@ -27,6 +27,12 @@ def paired_comparison(
         Rows ``age_mae`` (years) and ``gender_accuracy``. Columns: ``metric, a, b, difference`` (b minus a),
         ``low, high`` (95 %), ``p, test, a_better, b_better`` (images on which that model has the smaller age error, or
         alone names the right gender) and ``n``.
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> a, b = (predictions_table([20, 30, 40], ages) for ages in ([24, 30, 44], [21, 30, 42]))
+    >>> paired_comparison(a, b)[["metric", "difference", "b_better"]].head(1)
+        metric  difference  b_better
+    0  age_mae   -1.666667         2
     """
     check_predictions(predictions_a)
     check_predictions(predictions_b)

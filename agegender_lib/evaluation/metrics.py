@@ -27,6 +27,13 @@ def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
         1950; 0 is best) are in 0 to 1. A metric of gender is NaN where the images or the answers lack what it needs:
         AUC and balanced accuracy both genders, recall a woman, precision an answer "female".
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> predictions = predictions_table([20, 30, 40, 50], [22, 30, 41, 45], [0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
+    >>> evaluate(predictions).round(2).head(2)
+                 metric  value  low  high  n
+    0           age_mae    2.0  0.5   4.0  4
+    1  age_median_error    1.5  0.0   5.0  4
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
@@ -70,7 +77,14 @@ def _balanced(error: np.ndarray, band: np.ndarray) -> tuple[float, Statistic]:
 
 
 def confusion_matrix(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Counts of true (rows) against predicted (columns) gender, by name."""
+    """Counts of true (rows) against predicted (columns) gender, by name.
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> predictions = predictions_table([20, 30, 40, 50], [22, 30, 41, 45], [0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
+    >>> confusion_matrix(predictions).to_numpy()
+    array([[1, 1],
+           [0, 2]])
+    """
     check_predictions(predictions)
     counts = metrics.confusion_matrix(
         predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS))

@@ -11,7 +11,7 @@ from agegender_lib.evaluation.statistics.bootstrap import Estimate, estimates
 from agegender_lib.evaluation.tables import scores
 
 ALL = "all"
-# Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
+#: Measure: the change that counts as harm. A year of age error, five points of gender accuracy.
 TOLERANCE = {"age_mae": 1.0, "gender_accuracy": -0.05}
 
 
@@ -102,7 +102,7 @@ def _measured(predictions: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.nd
     wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(
-            "The predictions are not of the same faces, clean and at every strength of a corruption: compute them again."
+            "The predictions are not of the same faces, clean and at every strength of a corruption: compute again."
         )
     groups = predictions.drop_duplicates("file").set_index("file")["duplicate_group"]
     return measured, groups[wide.index].to_numpy()

@@ -20,7 +20,12 @@ def check_same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 
 def predicted_gender(predictions: pd.DataFrame) -> np.ndarray:
-    """Gender codes read from P(female): 1 (female) from 0.5 upwards, 0 (male) below; int64 [n]."""
+    """Gender codes read from P(female): 1 (female) from 0.5 upwards, 0 (male) below; int64 [n].
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> predicted_gender(predictions_table([30, 40], [31, 38], p_female=[0.49, 0.5]))
+    array([0, 1])
+    """
     return (predictions["p_female"].to_numpy() >= 0.5).astype(np.int64)
 
 
@@ -32,6 +37,12 @@ def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         float64, a row per face under its index: ``age_mae`` (absolute error, years), ``age_bias`` (signed error, years;
         positive: predicted too old), ``gender_accuracy`` (1 where the gender is right, else 0).
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> scores(predictions_table([30, 40], [31, 38], gender=[0, 1], p_female=[0.1, 0.2]))
+       age_mae  age_bias  gender_accuracy
+    0      1.0       1.0              1.0
+    1      2.0      -2.0              0.0
     """
     error = (predictions["age_predicted"] - predictions["age"]).astype(np.float64)
     right = predicted_gender(predictions) == predictions["gender"].to_numpy()

@@ -21,7 +21,7 @@ from agegender_lib.lab.shown import InWords, invisible, styles
 from agegender_lib.plots.style import mark_rendered, nothing_yet
 from agegender_lib.runs import model_file
 
-PAGE = 30  # thumbnails at once
+PAGE = 30  #: thumbnails at once
 _SHEET = 16  # faces of a figure
 NOTHING = "No face is like that: widen a filter, or press Reset."
 

@@ -13,7 +13,7 @@ from agegender_lib.plots.saliency import overlay
 #: What a card can show of a face, by what its buttons say.
 LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}
 _TOOLTIPS = ["the face alone", "where the model looks for the age", "where the model looks for the gender"]
-OLDEST = 100  # years; where the scale under an age ends
+OLDEST = 100  #: years; where the scale under an age ends
 _TICKS = (0, 20, 40, 60, 80, 100)
 
 

@@ -16,7 +16,7 @@ from agegender_lib.evaluation.uncertainty.age_distributions import aligned
 from agegender_lib.evaluation.uncertainty.prediction_intervals import central_intervals
 from agegender_lib.runs import check_same_faces, read_distributions, read_run
 
-LEVEL = 0.8  # of the intervals of the age
+LEVEL = 0.8  #: of the intervals of the age
 #: In words, as a user chooses them.
 DUPLICATES = {
     "all": "all faces",

@@ -9,9 +9,9 @@ import numpy as np
 from keras import layers
 
 NAME = "shared_input_scale"
-# mean and standard deviation of ImageNet's red, green and blue, in [0, 1]
+#: mean and standard deviation of ImageNet's red, green and blue, in [0, 1]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, in 0..255
+CAFFE_MEAN = (103.939, 116.779, 123.68)  #: of blue, green and red, in 0..255
 
 
 def resized(image, side: int, name: str):

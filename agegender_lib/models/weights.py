@@ -14,7 +14,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.models.flat import snake_case
 from agegender_lib.models.vggface2_weights import ORIGIN as FACE_ORIGIN
 
-# Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
+#: Weights files that are not what their names promise, by SHA-256: results made from them have to say so.
 KNOWN_FILES = {
     "8fd8b0ce9af015cfe30272ed9a0a28479d909bf6a92429a08f46eb52c0af704c": (
         "InceptionV3 of the public nsfwjs model (MIT licence) rounded to 8 bits, not Keras's own ImageNet file: "
@@ -23,7 +23,7 @@ KNOWN_FILES = {
     "d8e2ec06e84b423b278a5ea5d7c1643f3be97b737d70f7f91aa300b49279db2a": FACE_ORIGIN,
 }
 _LONGEST_REASON = 300  # Keras quotes the whole description of a model in one line
-DOWNLOAD_TIMEOUT = 30  # seconds without a byte, after which a download counts as impossible
+DOWNLOAD_TIMEOUT = 30  #: seconds without a byte, after which a download counts as impossible
 
 
 def file_origin(path: Path) -> str:

@@ -19,15 +19,15 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from agegender_lib.files import replacing
 
-# The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
+#: The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
 TEXT_WIDTH_CM = 15.0
 PNG_DPI = 200
-# Photographs inside an SVG are stored at this resolution; more only makes the file larger.
+#: Photographs inside an SVG are stored at this resolution; more only makes the file larger.
 SVG_IMAGE_DPI = 130
 RENDERED_MARK = "rendered stand-in faces, not photographs"
 _MARK_HEIGHT_INCHES = 0.2
 
-# Blue, vermilion and green are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind, also in grey.
+#: Blue, vermilion and green are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind, also in grey.
 COLOURS = {
     "ModelA": "#0072B2",
     "ModelB": "#D55E00",

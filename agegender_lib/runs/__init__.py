@@ -1,4 +1,29 @@
-"""The run folder as a contract: its files and columns, reading, finding, and whose faces it was made from."""
+"""The run folder: its files and columns, reading, finding, and whose faces it was made from.
+
+A run folder is all that one training leaves. A killed training goes on from ``checkpoint.npz``; the folder is finished
+once ``metrics.json`` is there.
+
+config.json
+    ``training``: the settings, see ``training.TrainingConfig``; ``data``: name and fingerprint (SHA-256 of faces and
+    labels); ``weights``: what the training began from. The folder's name is the model and a hash of these.
+provenance.json
+    ``data`` with ``images`` and ``rendered`` (synthetic faces), ``versions``, ``commit``, ``machine``, ``seconds``.
+history.csv
+    A row per epoch: ``epoch`` and ``stage`` (from 1), ``seconds``, ``learning_rate``, and ``loss, gender_loss,
+    gender_accuracy, age_loss, age_mae`` of the training images, with ``val_`` before them of the validation images;
+    where the tasks' gradients were compared, ``gradient_cosine`` and ``gradient_norm_ratio``.
+model.keras, model.h5
+    Float32 [n, 128, 128, 3] in [0, 1] to ``gender_output`` (P(female), [n, 1]) and ``age_output`` (years, [n, 1]).
+predictions.csv
+    A row per face, of the saved model: ``file``, ``split`` (train, validation, unused), ``age`` (years), ``gender``
+    (0 male, 1 female), ``race`` (0 to 4), ``duplicate_group`` (-1: none), ``age_predicted`` (years), ``p_female``.
+metrics.json
+    ``images, age_mae, gender_accuracy`` of ``train`` and ``validation``; ``epochs``, ``seconds``,
+    ``seconds_per_epoch``, ``parameters``, ``file_bytes``, ``precision``, ``weights_origin``.
+
+Made when asked for, see ``inference`` and ``photos``: ``age_distributions.npz``, ``robustness_*.csv.gz``,
+``detour_*.csv.gz``.
+"""
 
 from agegender_lib.runs.find import MADE_FROM, find_runs, model_file, model_name, published_runs, trained_runs
 from agegender_lib.runs.folder import (
@@ -17,5 +42,5 @@ from agegender_lib.runs.folder import (
     read_json,
 )
 from agegender_lib.runs.run import Run, read_run
-from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS
+from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, predictions_table
 from agegender_lib.runs.validation_rows import drawn_rows, held_out_rows, read_distributions

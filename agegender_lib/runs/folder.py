@@ -6,13 +6,13 @@ from pathlib import Path
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 
-CONFIG = "config.json"  # settings, faces and weights: what makes it this training; written first
-PROVENANCE = "provenance.json"  # faces, versions, commit and machine
-HISTORY = "history.csv"  # a row per epoch
-PREDICTIONS = "predictions.csv"  # a row per face, of the saved model
-METRICS = "metrics.json"  # written last
+CONFIG = "config.json"  #: settings, faces and weights: what makes it this training; written first
+PROVENANCE = "provenance.json"  #: faces, versions, commit and machine
+HISTORY = "history.csv"  #: a row per epoch
+PREDICTIONS = "predictions.csv"  #: a row per face, of the saved model
+METRICS = "metrics.json"  #: written last
 MODEL = "model.keras"
-DISTRIBUTIONS = "age_distributions.npz"  # of the held-out faces, where somebody asked for them
+DISTRIBUTIONS = "age_distributions.npz"  #: of the held-out faces, where somebody asked for them
 _ANSWERS = ("robustness_*.csv.gz", "detour_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)

@@ -1,7 +1,10 @@
 """The columns of a run folder's tables, and the checks that everybody makes before counting anything."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
@@ -24,7 +27,7 @@ _ALLOWED = {
     "duplicate_group": ("numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0)),
     "p_female": ("probabilities", lambda values: (values >= 0) & (values <= 1)),
 }
-# A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
+#: A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
 HISTORY_COLUMNS = (
     "epoch",
@@ -34,6 +37,31 @@ HISTORY_COLUMNS = (
     *CURVES,
     *(f"val_{curve}" for curve in CURVES),
 )
+
+
+def predictions_table(
+    age: ArrayLike,
+    age_predicted: ArrayLike,
+    gender: ArrayLike = 0,
+    p_female: ArrayLike = 0.1,
+    race: ArrayLike = 0,
+    duplicate_group: ArrayLike = -1,
+    split: str | Sequence[str] = "validation",
+) -> pd.DataFrame:
+    """Predictions of any model as run folders hold them, which is what ``evaluation`` takes.
+
+    Everything but the ages may be one value for all faces: gender 0 (male) or 1 (female), race 0 to 4.
+
+    >>> predictions_table([30, 40], [31.5, 38], p_female=[0.2, 0.7])[["age", "age_predicted", "p_female"]]
+       age  age_predicted  p_female
+    0   30           31.5       0.2
+    1   40           38.0       0.7
+    """
+    columns = {"split": split, "age": np.asarray(age), "gender": gender, "race": race}
+    columns |= {"duplicate_group": duplicate_group, "age_predicted": np.asarray(age_predicted, dtype=float)}
+    table = pd.DataFrame(columns | {"p_female": p_female})
+    table.insert(0, "file", [f"{number}.jpg" for number in range(len(table))])
+    return table
 
 
 def check_columns(

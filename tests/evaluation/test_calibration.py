@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +16,7 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.evaluation.statistics.bootstrap import grouped_folds, units_of
 from agegender_lib.evaluation.uncertainty.calibration import temperature_of
+from agegender_lib.runs import predictions_table
 
 
 def answers(temperature=1.0, count=2000, seed=0):
@@ -24,7 +24,7 @@ def answers(temperature=1.0, count=2000, seed=0):
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, count)
     gender = (rng.random(count) < expit(logits)).astype(int)
-    return answer_table(np.full(count, 30), 30, gender, expit(temperature * logits))
+    return predictions_table(np.full(count, 30), 30, gender, expit(temperature * logits))
 
 
 def true_error(temperature, bins=10):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from answer_tables import run_with
+from made_runs import run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.data import assign_folds, split_faces
@@ -68,7 +68,7 @@ def test_a_fold_that_makes_no_sense_is_refused(fold):
 
 
 def test_fold_and_validation_are_not_both_taken():
-    with pytest.raises(InputError, match=r"fold is 2/5 and validation is 0\.2, but only one"):
+    with pytest.raises(InputError, match=r"fold is 2/5, validation_size 0\.2, but only one"):
         configure("model_a", fold="2/5", validation_size=0.2)
 
 

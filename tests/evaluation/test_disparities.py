@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gaps, metrics_by_group
 from agegender_lib.evaluation.statistics.bootstrap import shuffled_blocks
+from agegender_lib.runs import predictions_table
 
 
 def shuffled(*given, **options):
@@ -24,7 +24,7 @@ def answers(rng, count=300, **columns):
     race = rng.integers(len(RACES), size=count)
     read = age + 5 * rng.standard_normal(count)
     p_female = np.where(right, gender, 1 - gender) * 0.8 + 0.1
-    return answer_table(age, read, gender, p_female, race).assign(**columns)
+    return predictions_table(age, read, gender, p_female, race).assign(**columns)
 
 
 def too_old(faces, race, years):

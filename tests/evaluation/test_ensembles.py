@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table, run_with
+from made_runs import run_with
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import compare_ensembles, ensemble_predictions, seed_ensembles
+from agegender_lib.runs import predictions_table
 
 FACES = 400
 
@@ -16,7 +17,7 @@ def predictions(error, p_wrong=0.2):
     gender = np.arange(FACES) % 2
     wrong = np.broadcast_to(p_wrong, FACES)
     read = 40 + np.broadcast_to(error, FACES)
-    return answer_table(np.full(FACES, 40), read, gender, np.where(gender == 1, 1 - wrong, wrong))
+    return predictions_table(np.full(FACES, 40), read, gender, np.where(gender == 1, 1 - wrong, wrong))
 
 
 def noise(seed, size=3.0):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from answer_tables import answer_table
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
@@ -11,6 +10,7 @@ from agegender_lib.evaluation import (
     label_error_scores,
     top_label_errors,
 )
+from agegender_lib.runs import predictions_table
 
 
 def predictor(count=2000, seed=0, bias=0.0, separation=3.0):
@@ -20,7 +20,7 @@ def predictor(count=2000, seed=0, bias=0.0, separation=3.0):
     gender = rng.integers(2, size=count)
     logit = separation * (2 * gender - 1) + rng.normal(0, 0.8, count)
     read = age + bias + rng.normal(0, 1, count) * (1 + 0.1 * age)
-    return answer_table(age, read, gender, 1 / (1 + np.exp(-logit)))
+    return predictions_table(age, read, gender, 1 / (1 + np.exp(-logit)))
 
 
 def flipped(predictions, count=20, seed=5):

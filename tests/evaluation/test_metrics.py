@@ -6,7 +6,6 @@ from math import comb, sqrt
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 from scipy.stats import norm
 from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, roc_auc_score
 
@@ -23,6 +22,7 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.evaluation.statistics import bootstrap as bootstrapping
 from agegender_lib.evaluation.statistics.bootstrap import auc_of, mean_of, median_of
+from agegender_lib.runs import predictions_table
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 
@@ -31,7 +31,9 @@ def answers(rng, count=200, spread=5.0, separation=2.0, **columns):
     age, gender = rng.integers(1, 90, count), rng.integers(2, size=count)
     score = (gender - 0.5) * separation + rng.standard_normal(count)
     columns = {"race": rng.integers(len(RACES), size=count)} | columns
-    return answer_table(age, age + spread * rng.standard_normal(count), gender, norm.cdf(score), **columns)
+    return predictions_table(
+        age, age + spread * rng.standard_normal(count), gender, norm.cdf(score), **columns
+    )
 
 
 def by_metric(result):
@@ -40,7 +42,7 @@ def by_metric(result):
 
 def test_metrics_of_four_faces_are_those_counted_by_hand():
     # Errors 2, 0, 5 and 10 years; of the women-men pairs three are in order and one is tied.
-    faces = answer_table(
+    faces = predictions_table(
         [10, 20, 30, 40], [12, 20, 25, 50], gender=[0, 0, 1, 1], p_female=[0.2, 0.5, 0.5, 0.9]
     )
     found = by_metric(evaluate(faces))
@@ -63,7 +65,7 @@ def test_metrics_of_four_faces_are_those_counted_by_hand():
 
 def test_every_age_band_counts_alike_in_the_balanced_error():
     # Errors 1, 1, 1, 1 in the twenties, 9 and 11 from 80 upwards: the bands' means are 1 and 10.
-    faces = answer_table([20, 22, 25, 29, 80, 101], [21, 21, 26, 28, 71, 112])
+    faces = predictions_table([20, 22, 25, 29, 80, 101], [21, 21, 26, 28, 71, 112])
     found = by_metric(evaluate(faces, resamples=400))
     assert found.loc["age_balanced_mae", "value"] == pytest.approx(5.5)
     assert found.loc["age_mae", "value"] == pytest.approx(4)
@@ -160,7 +162,7 @@ def test_where_nothing_is_planted_nothing_is_found():
 
 def test_mcnemar_counts_faces_that_only_one_model_reads():
     gender = np.array([1] * 20)
-    a = answer_table([30] * 20, [30] * 20, gender, p_female=[0.9] * 6 + [0.2] * 14)
+    a = predictions_table([30] * 20, [30] * 20, gender, p_female=[0.9] * 6 + [0.2] * 14)
     # Of the six that a reads b loses one, of the others it wins nine.
     b = a.assign(p_female=[0.1] + [0.8] * 14 + [0.3] * 5)
     found = by_metric(paired_comparison(a, b)).loc["gender_accuracy"]
@@ -233,7 +235,7 @@ def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
     age = rng.integers(20, 60, 500)
     read = age + np.where(race == 2, 4.0, 0.0) + rng.standard_normal(500)
     wrong = (race == 3) & (np.arange(500) % 10 < 5)  # 50 of the 100 Indian faces
-    faces = answer_table(age, read, gender=0, p_female=np.where(wrong, 0.7, 0.2), race=race)
+    faces = predictions_table(age, read, gender=0, p_female=np.where(wrong, 0.7, 0.2), race=race)
     found = metrics_by_group(faces, "race").set_index("race")
     assert list(found.index) == list(RACES) and not found["low_support"].any()
     assert (found["count"] == 100).all()
@@ -247,7 +249,7 @@ def test_a_planted_bias_is_found_in_its_group_and_nowhere_else():
 def test_the_running_median_follows_what_is_typical():
     # Five faces of each age from 0 to 40, all read two years too old, and one face far from all others.
     ages = [*np.arange(41).repeat(5), 100]
-    found = running_median(answer_table(ages, np.add(ages, 2))).set_index("age")
+    found = running_median(predictions_table(ages, np.add(ages, 2))).set_index("age")
     assert list(found.index[:41]) == list(range(41)) and 100 not in found.index
     # Eleven ages lie within five years; a tenth of 55 answers is one age and a bit at either end.
     middle = found.loc[20]
@@ -255,11 +257,11 @@ def test_the_running_median_follows_what_is_typical():
     assert found.loc[0, "median"] == 4.5 and found.loc[0, "count"] == 30  # ages 0 to 5
     # 42 and 41 years still have 20 faces near, 44 (39 to 40) has not.
     assert found.index.max() == 41 + 5 - 4
-    assert running_median(answer_table(ages, ages), width=0).empty
+    assert running_median(predictions_table(ages, ages), width=0).empty
 
 
 def test_constant_answers_are_the_median_and_the_commoner_gender_of_training():
-    train = answer_table([1, 2, 3, 50, 60], [0] * 5, gender=[1, 1, 0, 1, 0], split="train")
+    train = predictions_table([1, 2, 3, 50, 60], [0] * 5, gender=[1, 1, 0, 1, 0], split="train")
     validation = answers(np.random.default_rng(30), 50)
     given = constant_predictions(train, validation)
     assert (given["age_predicted"] == 3).all() and (given["p_female"] == 0.6).all()

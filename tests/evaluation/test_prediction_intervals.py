@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 from scipy.stats import norm, spearmanr
 
 from agegender_lib.errors import InputError
@@ -15,6 +14,7 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.evaluation.uncertainty.age_distributions import standard_deviation
 from agegender_lib.evaluation.uncertainty.prediction_intervals import conformal_quantile
+from agegender_lib.runs import predictions_table
 
 AGES = np.arange(117)
 
@@ -38,7 +38,9 @@ def faces(factor=1.0, count=2000, seed=0, spreads=(3.0, 9.0), informative=True):
     values, means = normal(middle, factor * told)
     files = [f"{n}.jpg" for n in range(count)]
     age = np.clip(np.rint(rng.normal(middle, spread)), 0, 116).astype(int)
-    return answer_table(age, means), pd.DataFrame(values, index=pd.Index(files, name="file"), columns=AGES)
+    return predictions_table(age, means), pd.DataFrame(
+        values, index=pd.Index(files, name="file"), columns=AGES
+    )
 
 
 def over_all(table, interval):

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
@@ -18,6 +17,7 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.plots.saliency import overlay
 from agegender_lib.plots.style import TEXT_WIDTH_CM
+from agegender_lib.runs import predictions_table
 from tests.plots.test_plots import check_layout, drawn
 
 MASKS = region_masks()
@@ -30,7 +30,7 @@ def predictions(n=400, seed=0, ages=None):
     gender = np.arange(len(ages)) % 2
     said = np.where(rng.random(len(ages)) < 0.1, 1 - gender, gender)
     read = ages * (1 + rng.uniform(-0.1, 0.1, len(ages))) + rng.uniform(0, 0.1, len(ages))
-    return answer_table(ages, read, gender, np.where(said == 1, 0.8, 0.2))
+    return predictions_table(ages, read, gender, np.where(said == 1, 0.8, 0.2))
 
 
 BOTH = {"ModelA": predictions(seed=1), "ModelB": predictions(seed=2).sample(frac=1, random_state=0)}

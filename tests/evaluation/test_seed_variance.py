@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from answer_tables import answer_table, run_with
+from made_runs import run_with
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import evaluate, seed_variance
+from agegender_lib.runs import predictions_table
 
 IMAGES = 300
 
@@ -17,7 +18,7 @@ def training(seed, shift=0.0, noise=6.0, model="model_a", **settings):
     # an error of one sign, so that a shift moves the mean absolute error by itself
     read = age + 30 + noise * rng.standard_normal(IMAGES) + shift
     p_female = np.where(rng.random(IMAGES) < 0.9, gender, 1 - gender) * 0.8 + 0.1
-    predictions = answer_table(age, read, gender, p_female)
+    predictions = predictions_table(age, read, gender, p_female)
     config = {"training": {"model": model, "seed": seed, **settings}, "data": {"name": "faces"}}
     return run_with(predictions, f"{model}-{seed}", config)
 

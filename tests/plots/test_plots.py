@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from answer_tables import answer_table
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -32,6 +31,7 @@ from agegender_lib.evaluation import (
     running_median,
 )
 from agegender_lib.plots.style import COLOURS, RENDERED_MARK, TEXT_WIDTH_CM, look_of, mark_rendered, settle
+from agegender_lib.runs import predictions_table
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 CM = 2.54
@@ -54,7 +54,7 @@ def predictions(seed=0, count=400):
     ages = rng.gamma(3, 11, count).astype(int).clip(1, 116)
     gender, race = rng.integers(2, size=count), rng.integers(5, size=count)
     read = (ages + 6 * rng.standard_normal(count)).clip(0)
-    return answer_table(ages, read, gender, rng.random(count), race)
+    return predictions_table(ages, read, gender, rng.random(count), race)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from answer_tables import answer_table, run_with
+from made_runs import run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
@@ -19,6 +19,7 @@ from agegender_lib.evaluation import (
 )
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.reporting.report_folder import ReportFolder
+from agegender_lib.runs import predictions_table
 from agegender_lib.training import configure, train
 from agegender_lib.training.ablations import read_study, run_study
 
@@ -170,7 +171,7 @@ def run_of(read, p_female, groups=None):
     """A finished run with these answers to 40 faces of 30 years, every other one labelled female."""
     count = len(read)
     group = -1 if groups is None else groups
-    predictions = answer_table(
+    predictions = predictions_table(
         np.full(count, 30), read, np.arange(count) % 2, p_female, duplicate_group=group
     )
     error = (predictions["age_predicted"] - 30).abs().mean()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 SIDE = 128
-OVERSAMPLING = 2  # everything is painted at twice the size, then reduced: smooth edges
+OVERSAMPLING = 2  #: everything is painted at twice the size, then reduced: smooth edges
 WHITE = (255, 255, 255)
 _CIRCLE = np.exp(0.2j * np.pi * np.arange(10)).view(float).reshape(10, 2)
 _CUBIC = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2  # Catmull-Rom

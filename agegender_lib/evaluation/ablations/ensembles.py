@@ -14,7 +14,13 @@ _PREDICTED = ["age_predicted", "p_female"]
 
 
 def ensemble_predictions(predictions: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of several models' predictions of the same images, each in any order of rows."""
+    """The mean of several models' predictions of the same images, each in any order of rows.
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> a, b = predictions_table([30], [28], p_female=0.4), predictions_table([30], [33], p_female=0.8)
+    >>> ensemble_predictions([a, b])[["age_predicted", "p_female"]].round(2).values.tolist()
+    [[30.5, 0.6]]
+    """
     first = predictions[0].set_index("file")
     others = [table.set_index("file") for table in predictions[1:]]
     for other in others:

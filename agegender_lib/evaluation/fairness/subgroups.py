@@ -12,11 +12,11 @@ from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 
-# Below this age a picture hardly shows the gender.
+#: Below this age a picture hardly shows the gender.
 GENDER_FROM = 3
 _UNDER_3 = (f"below {GENDER_FROM}", f"{GENDER_FROM} and older")
 GROUPINGS = ("age_band", "gender", "race", "under_3")
-# Below this many images an interval says little, and tables and figures set the group apart.
+#: Below this many images an interval says little, and tables and figures set the group apart.
 LOW_SUPPORT = 30
 # So many images make a running median.
 _FEWEST = 20
@@ -51,7 +51,12 @@ def metrics_by_group(
 
 
 def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
-    """The group of people that each image belongs to: a column of names, ordered categoricals, per grouping ``by``."""
+    """The group of people that each image belongs to: a column of names, ordered categoricals, per grouping ``by``.
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> group_labels(predictions_table([2, 35], [4, 30], gender=[0, 1]), ["age_band", "gender"]).values.tolist()
+    [['0-2', 'male'], ['30-39', 'female']]
+    """
     by = [by] if isinstance(by, str) else list(by)
     if not by or not {*by} <= {*GROUPINGS}:
         raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
@@ -68,7 +73,13 @@ def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataF
 
 
 def largest_errors(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
-    """The ``k`` images with the largest absolute age error, worst first, with ``age_error`` (years, signed)."""
+    """The ``k`` images with the largest absolute age error, worst first, with ``age_error`` (years, signed).
+
+    >>> from agegender_lib.runs import predictions_table
+    >>> largest_errors(predictions_table([20, 30, 40], [22, 39, 41]), k=1)[["age", "age_predicted"]]
+       age  age_predicted
+    1   30           39.0
+    """
     check_predictions(predictions, one_split=False)
     table = predictions.assign(age_error=scores(predictions)["age_bias"])
     return table.sort_values("age_error", key=np.abs, ascending=False, kind="stable").head(k)

@@ -23,7 +23,7 @@ from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs.tables import check_predictions
 
-# Floor of the age's mean absolute error as a share of the mean difference of two labels.
+#: Floor of the age's mean absolute error as a share of the mean difference of two labels.
 AGE_SHARES = {
     "age_mae_floor": 1 / np.sqrt(2),
     "age_mae_floor_laplace": 2 / 3,

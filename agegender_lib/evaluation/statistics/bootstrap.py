@@ -21,7 +21,11 @@ CHUNK = 2_000_000
 
 
 def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
-    """The statistic "mean of ``values``", or of those ``among`` (bool [images]) marks; NaN where none is drawn."""
+    """The statistic "mean of ``values``", or of those ``among`` (bool [images]) marks; NaN where none is drawn.
+
+    >>> mean_of([10, 20, 30])(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 3.0]]))  # a sample and one of its resamples
+    array([20., 30.])
+    """
     values = np.asarray(values, dtype=np.float64)
     if among is None:
         return lambda weights: weights @ values / weights.sum(axis=1)
@@ -70,7 +74,11 @@ def auc_of(positive: np.ndarray, score: np.ndarray) -> Statistic:
 
 
 def units_of(duplicate_group: np.ndarray) -> np.ndarray:
-    """Which unit each image belongs to, 0 to units - 1: its duplicate group, or itself where that is -1; int [n]."""
+    """Which unit each image belongs to, 0 to units - 1: its duplicate group, or itself where that is -1; int [n].
+
+    >>> units_of(np.array([-1, 5, -1, 5]))
+    array([1, 0, 2, 0])
+    """
     group = np.asarray(duplicate_group)
     group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
     return np.unique(group, return_inverse=True)[1]
@@ -99,7 +107,12 @@ def bootstrap(
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
-    """95 % percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined."""
+    """95 % percentile interval of bootstrap draws, ignoring undefined ones; (NaN, NaN) when all are undefined.
+
+    >>> low, high = interval(np.arange(101.0))
+    >>> f"{low:.1f} to {high:.1f}"
+    '2.5 to 97.5'
+    """
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         return np.nan, np.nan
@@ -108,7 +121,11 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
 
 
 def bootstrap_p(draws: np.ndarray) -> float:
-    """Two-sided p value: twice the share of resamples on the other side of zero, never exactly 0."""
+    """Two-sided p value: twice the share of resamples on the other side of zero, never exactly 0.
+
+    >>> bootstrap_p(np.array([-1.0, 1.0, 2.0, 3.0]))
+    0.8
+    """
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
 

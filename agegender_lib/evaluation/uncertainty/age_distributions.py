@@ -40,6 +40,9 @@ def quantiles(values: np.ndarray, ages: np.ndarray, shares: np.ndarray) -> np.nd
     """The ages below which the given shares of each distribution lie, in years; float64 [n, shares].
 
     The probability of a year is taken as spread evenly from half a year before it to half a year after it.
+
+    >>> quantiles(np.array([[0.2, 0.6, 0.2]]), ages=np.array([20, 21, 22]), shares=np.array([0.5]))
+    array([[21.]])
     """
     edges = np.append(ages - 0.5, ages[-1] + 0.5)
     below = np.concatenate([np.zeros((len(values), 1)), values.cumsum(axis=1)], axis=1)
@@ -47,7 +50,11 @@ def quantiles(values: np.ndarray, ages: np.ndarray, shares: np.ndarray) -> np.nd
 
 
 def standard_deviation(values: np.ndarray, ages: np.ndarray) -> np.ndarray:
-    """The standard deviation of each distribution, in years; float64 [n]."""
+    """The standard deviation of each distribution, in years; float64 [n].
+
+    >>> standard_deviation(np.array([[0.5, 0, 0.5]]), ages=np.array([20, 21, 22]))
+    array([1.])
+    """
     means = values @ ages
     return np.sqrt(np.clip(values @ ages**2 - means**2, 0, None))
 

@@ -14,9 +14,9 @@ from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)
 PREDICTED = "predicted"
-# cqr_m: each interval is widened or narrowed by one factor from its median outwards (Kivaranovic et al. 2020, arXiv
-# 1905.10634); absolute_residual: the predicted age plus and minus the same years for everybody (split conformal
-# prediction; Vovk et al. 2005), which needs no distribution.
+#: cqr_m: each interval is widened or narrowed by one factor from its median outwards (Kivaranovic et al. 2020, arXiv
+#: 1905.10634); absolute_residual: the predicted age plus and minus the same years for everybody (split conformal
+#: prediction; Vovk et al. 2005), which needs no distribution.
 CQR_M, ABSOLUTE_RESIDUAL = CORRECTIONS = ("cqr_m", "absolute_residual")
 
 
@@ -102,6 +102,9 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
 
     The ceil((n + 1) level)-th smallest score, infinite where there are too few (Romano et al. 2019, arXiv 1905.03222,
     theorem 1).
+
+    >>> conformal_quantile(np.array([1.0, 2.0, 3.0, 4.0]), level=0.5)
+    3.0
     """
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else np.inf

@@ -10,7 +10,7 @@ from agegender_lib.evaluation.tables import scores
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned, standard_deviation
 from agegender_lib.runs.tables import check_predictions
 
-# Below a tenth of the faces a curve is noise.
+#: Below a tenth of the faces a curve is noise.
 COVERAGES = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
 
 

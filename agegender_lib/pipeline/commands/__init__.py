@@ -15,5 +15,5 @@ from agegender_lib.pipeline.commands import (
     train,
 )
 
-# in the order of the help: from faces to the report
+#: in the order of the help: from faces to the report
 COMMANDS = (data, train, study, search, evaluate, predict, app, convert, report)

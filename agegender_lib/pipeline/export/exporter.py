@@ -24,8 +24,8 @@ from agegender_lib.pipeline.export.numbers import Numbers
 HERE = Path(__file__).parent
 TEXTS = (*"title subtitle short_title author affiliation date abstract data_note notice".split(),)
 SETTINGS = ("bibliography", "results")
-# Jupyter's habits (lists and headings straight after text) added, pandoc's surprises (~x~, tables of dashes) left out;
-# without divs and spans all HTML shows up as raw, where it can be refused
+#: Jupyter's habits (lists and headings straight after text) added, pandoc's surprises (~x~, tables of dashes) left out;
+#: without divs and spans all HTML shows up as raw, where it can be refused
 READER = "markdown" + "".join(
     """
     +lists_without_preceding_blankline-blank_before_header-blank_before_blockquote+autolink_bare_uris-auto_identifiers

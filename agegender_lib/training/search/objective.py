@@ -15,7 +15,7 @@ from agegender_lib.training.search.space import Space
 from agegender_lib.training.search.study import retry
 from agegender_lib.training.train import train
 
-# Years of age error that a percentage point of gender error is worth.
+#: Years of age error that a percentage point of gender error is worth.
 YEARS_PER_POINT = 0.2
 VALUE_MEANING = f"age MAE + {YEARS_PER_POINT} years per point of gender error"
 

@@ -13,7 +13,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
 from agegender_lib.training.search.space import Space
 
-# A worker that says nothing for so many of its intervals is taken for dead.
+#: A worker that says nothing for so many of its intervals is taken for dead.
 SILENT_INTERVALS = 4
 
 
