@@ -58,3 +58,13 @@ def test_no_module_imports_a_later_room():
 )
 def test_a_wrong_import_would_be_found(room, code):
     assert too_high(room, code)
+
+
+def test_a_test_file_is_named_for_its_module():
+    rooms = {path.parent.name for path in TESTS.glob("*/test_*.py")} & set(FLOOR)
+    for path in (path for room in rooms for path in (TESTS / room).glob("test_*.py")):
+        modules = (LIBRARY / path.parent.name).rglob("*")  # a package, too: search
+        # of the whole room: what holds for every figure
+        names = {module.stem for module in modules if module.suffix == ".py" or module.is_dir()} | {"plots"}
+        name = path.stem.removeprefix("test_")
+        assert any(name == other or name.startswith(f"{other}_") for other in names), path
