@@ -12,6 +12,7 @@ surprising_labels, most_surprising, wrong_genders, planted_errors, age_surprise,
 seed_spread, image_sd, compare_averages, average_seeds, heads_averaged
 attention_check, attention_regions, attention_faces, attention_figure
 summarise, compare_all, share_within_5, read_trainings, training_table, recipe_trainings, find_trainings, HARM
+compare_choices, choice_differences, error_by_faces, learning_curves, share right, says what is so, by chance"
 """.strip()
     .replace("\n", " ")
     .split(", ")

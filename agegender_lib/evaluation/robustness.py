@@ -102,7 +102,7 @@ def _measured(predictions: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.nd
     wide = measured["age_mae"]
     if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
         raise InputError(
-            "The predictions are not of the same faces, clean and at every strength of a corruption: compute again."
+            "These are not predictions of the same faces, clean and at every strength: compute them again."
         )
     groups = predictions.drop_duplicates("file").set_index("file")["duplicate_group"]
     return measured, groups[wide.index].to_numpy()

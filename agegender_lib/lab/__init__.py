@@ -3,5 +3,5 @@
 from agegender_lib.lab.explorer import Explorer, contact_sheet
 from agegender_lib.lab.face_table import Filter, face_table, select
 from agegender_lib.lab.photo_page import PhotoPage
-from agegender_lib.lab.trainings import learning_curves, list_runs
+from agegender_lib.lab.trainings import list_runs, training_curves
 from agegender_lib.runs import find_runs

@@ -42,7 +42,7 @@ def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     )
 
 
-def learning_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
+def training_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
     """The curves of trainings, as far as they are, laid over each other: see ``plots.overlaid_curves``.
 
     Without ``run_folders`` those of the three newest of :func:`list_runs`.

@@ -7,7 +7,7 @@ from agegender_lib.plots.calibration import (
     reliability_diagrams,
     risk_coverage_curves,
 )
-from agegender_lib.plots.curves import epoch_times, learning_curves, overlaid_curves
+from agegender_lib.plots.curves import epoch_times, overlaid_curves, training_curves
 from agegender_lib.plots.distributions import labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, error_gallery, face_grid
 from agegender_lib.plots.gradient_conflict import gradient_conflict, split_depth
@@ -22,5 +22,5 @@ from agegender_lib.plots.predictions import (
 )
 from agegender_lib.plots.robustness import corrupted_faces, robustness_curves
 from agegender_lib.plots.saliency import saliency_gallery, saliency_maps, saliency_regions
-from agegender_lib.plots.studies import choice_differences, error_by_faces, fold_scores
+from agegender_lib.plots.studies import ablation_forest, fold_scores, training_size_curve
 from agegender_lib.plots.style import save_figure

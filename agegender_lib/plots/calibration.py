@@ -27,9 +27,8 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for (ax, below), (name, table) in zip(axes.T, tables.items(), strict=True):
         colour, marker = looks[name]
         ax.plot([0, 1], [0, 1], **style.DASHED)
-        ax.vlines(
-            table["predicted"], table["chance_low"], table["chance_high"], color=style.COLOURS["faint"], alpha=0.6, lw=5
-        )  # fmt: skip
+        ends = table["consistency_low"], table["consistency_high"]
+        ax.vlines(table["predicted"], *ends, color=style.COLOURS["faint"], alpha=0.6, lw=5)
         ax.vlines(table["predicted"], table["observed_low"], table["observed_high"], color=colour, lw=1)
         ax.plot(table["predicted"], table["observed"], marker, color=colour, ms=4)
         ax.set(title=name, xlim=(-0.02, 1.02), ylim=(-0.04, 1.04))
@@ -39,16 +38,14 @@ def reliability_diagrams(tables: Mapping[str, pd.DataFrame]) -> Figure:
         )  # fmt: skip
         below.grid(axis="x", visible=False)
         below.xaxis.set_major_locator(MultipleLocator(0.25))
-    figure.supxlabel("P(female) as predicted", size=8.5, weight="normal")
-    axes[0, 0].set_ylabel("share of women")
+    figure.supxlabel("mean predicted P(female)", size=8.5, weight="normal")
+    axes[0, 0].set_ylabel("fraction of positives (female)")
     axes[1, 0].set_ylabel("faces")
     style.percent_axis(axes[0, 0].yaxis)
     neutral = style.COLOURS["neutral"]
     handles = [
-        Line2D([], [], **style.DASHED, label="says what is so"),
-        Line2D(
-            [], [], color=style.COLOURS["faint"], alpha=0.6, lw=5, label=f"{style.percent(0.95)} by chance"
-        ),
+        Line2D([], [], **style.DASHED, label="perfectly calibrated"),
+        Line2D([], [], color=style.COLOURS["faint"], alpha=0.6, lw=5, label="95 % consistency band"),
         Line2D([], [], color=neutral, marker="o", ms=4, lw=1, label="measured"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=3 if len(tables) > 1 else 1)
@@ -75,8 +72,8 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 style.whisker(ax, style.ends_of(row, measure), y, looks[name], before, **_DOT)
     for number, level in enumerate(levels):
         axes[0].plot([level, level], [number - 0.45, number + 0.45], **style.DASHED)
-    axes[0].set(title="How often it holds the age", xlabel="share of faces")
-    axes[1].set(title="How wide it is", xlabel="mean width (years)")
+    axes[0].set(title="Empirical coverage", xlabel="fraction of faces")
+    axes[1].set(title="Mean interval width", xlabel="years")
     axes[1].set_xlim(left=0)
     style.percent_axis(axes[0].xaxis)
     style.name_rows(axes, [f"{style.percent(level)} intervals" for level in levels])
@@ -108,7 +105,7 @@ def coverage_by_age(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 colour = style.COLOURS["faint"] if row.low_support else looks[name][0]
                 look, y = (colour, looks[name][1]), bands.index(row.group) + offset
                 style.whisker(ax, style.ends_of(row, "coverage"), y, look, **_DOT)
-        ax.set(title=title, xlabel=f"{style.percent(_LEVEL)} intervals that hold the age")
+        ax.set(title=title, xlabel=f"empirical coverage of {style.percent(_LEVEL)} intervals")
     style.percent_axis(axes[0].xaxis)
     style.name_rows(axes, bands)
     axes[0].set_ylabel("age band (years)")

@@ -25,9 +25,9 @@ from agegender_lib.plots.style import (
 # Column, title, y label, and whether the best epoch is the lowest.
 _PANELS = (
     ("gender_loss", "Gender: loss", "loss", True),
-    ("gender_accuracy", "Gender: accuracy", "share right", False),
+    ("gender_accuracy", "Gender: accuracy", "accuracy", False),
     ("age_loss", "Age: loss", "loss", True),
-    ("age_mae", "Age: mean absolute error", "years", True),
+    ("age_mae", "Age: MAE", "MAE (years)", True),
 )
 # Okabe and Ito's (2008) colours that stand out on white, and what else tells lines apart when they are used up.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
@@ -38,7 +38,7 @@ _NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 
 
 @styled
-def learning_curves(history: pd.DataFrame, title: str = "") -> Figure:
+def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
     """The four learning curves the coursework asks for, training and validation.
 
     A dashed line marks where a new training stage begins; a ring marks the best validation epoch. A few extreme values

@@ -13,8 +13,8 @@ from agegender_lib.plots.style import COLOURS, name_rows, new_figure, nothing_ye
 # From pale to dark, so that training's course shows in grey print too.
 _PHASES = {"start": ("#9CC3DD", "o"), "middle": ("#3D8FC4", "s"), "end": ("#00395A", "D")}
 _MEASURES = (
-    ("age_mae", "Age error", "mean absolute (years); ← better"),
-    ("gender_accuracy", "Gender accuracy", "share right; better →"),
+    ("age_mae", "Age error", "MAE (years); ← better"),
+    ("gender_accuracy", "Gender accuracy", "accuracy; better →"),
 )
 
 
@@ -68,13 +68,13 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
     """Age error and gender accuracy against where the two branches split, from the input down to the heads.
 
-    Each of ``evaluation.run_table`` is a ring, in the order of its choices, and each of
-    ``evaluation.compare_choices`` a dot, the mean, with its 95 % interval; what is not trained yet is left out.
+    Each of ``evaluation.run_table`` is a ring, in the order of its variants, and each of
+    ``evaluation.compare_variants`` a dot, the mean, with its 95 % interval; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
-    if done["choice"].nunique() < 2:
+    if done["variant"].nunique() < 2:
         return nothing_yet("Networks that split at different depths are not trained on these faces yet.")
-    places = list(dict.fromkeys(trainings["choice"]))
+    places = list(dict.fromkeys(trainings["variant"]))
     figure = new_figure(height_cm=2.4 + 0.75 * len(places))
     axes = figure.subplots(1, 2, sharey=True)
     seeds = sorted(trainings["seed"].unique())
@@ -83,13 +83,13 @@ def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None)
     ring = {"mfc": "none", "mec": COLOURS["neutral"], "mew": 0.8, "ms": 3.2}
     for ax, (measure, title, unit) in zip(axes, _MEASURES, strict=True):
         for row in trainings.dropna(subset=[measure]).itertuples():
-            y = places.index(row.choice) + shifts[row.seed]
+            y = places.index(row.variant) + shifts[row.seed]
             ax.plot(getattr(row, measure), y, "o", **ring)
         ax.plot([], [], "o", label="a training", **ring)
         if comparison is not None:
             rows = comparison.dropna(subset=[measure])
-            rows = rows[rows["choice"].isin(places)]
-            y = rows["choice"].map(places.index) - 0.08
+            rows = rows[rows["variant"].isin(places)]
+            y = rows["variant"].map(places.index) - 0.08
             ax.hlines(y, rows[f"{measure}_low"], rows[f"{measure}_high"], color=COLOURS["ModelA"], lw=1.5)
             ax.plot(rows[measure], y, "-o", color=COLOURS["ModelA"], lw=0.6, label="mean, 95 % interval")
         ax.set(title=title, xlabel=unit)

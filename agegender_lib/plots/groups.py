@@ -15,12 +15,12 @@ from agegender_lib.plots import style
 
 # Measure: its words, its unit, its colours (darker is worse; for the bias both ways), and how a cell writes it.
 _MAPS = {
-    "age_mae": ("Age: error", "mean absolute (years)", "Blues", "{:.1f}"),
-    "age_bias": ("Age: bias", "predicted − true (years)", "PuOr_r", "{:+.1f}"),
-    "gender_accuracy": ("Gender: accuracy", "right (%)", "Blues_r", "{:.0f}"),
+    "age_mae": ("Age", "MAE (years)", "Blues", "{:.1f}"),
+    "age_bias": ("Age", "bias, predicted − true (years)", "PuOr_r", "{:+.1f}"),
+    "gender_accuracy": ("Gender", "accuracy (%)", "Blues_r", "{:.0f}"),
 }
 _GAPS = {
-    "age_mae": ("Age: error", "gap (years)"),
+    "age_mae": ("Age: MAE", "gap (years)"),
     "age_bias": ("Age: bias", "gap (years)"),
     "gender_accuracy": ("Gender", "gap in accuracy"),
     "gender_accuracy_from_3": ("Gender, 3+", "gap in accuracy"),
@@ -98,8 +98,8 @@ def group_gaps(table: pd.DataFrame) -> Figure:
     for ax in axes[2:]:
         style.percent_axis(ax.xaxis)
     style.name_rows(axes, [name.replace("_", " ").replace(" x ", " × ") for name in groupings])
-    ages_kept = Line2D([], [], color="#333333", lw=0.9, label="chance, ages kept")
-    style.legend(figure, looks, Patch(color="#D9DDE1", label="chance"), ages_kept)
+    ages_kept = Line2D([], [], color="#333333", lw=0.9, label="95 % null, within age groups")
+    style.legend(figure, looks, Patch(color="#D9DDE1", label="95 % null"), ages_kept)
     return figure
 
 

@@ -48,7 +48,7 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
     colour, floor = style.COLOURS["wrong"], noise.loc["age_mae_floor"]
     least, most = (noise.loc[f"age_mae_floor_{end}", "value"] for end in ("least", "most"))
     ax.plot([least, most], [0, 0], "|", color=colour, ms=11, mew=1.1)
-    rows = [((floor["value"], floor["low"], floor["high"]), (colour, "D"), "perfect\nreader")]
+    rows = [((floor["value"], floor["low"], floor["high"]), (colour, "D"), "noise floor\n(perfect reader)")]
     for row in on_duplicates.itertuples():
         marker, words = _MODEL[row.faces]
         rows.append((style.ends_of(row, "age_mae"), (style.COLOURS["neutral"], marker), words))
@@ -57,7 +57,7 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
         ax.annotate(
             f"{ends[0]:.2f}", (ends[0], y), xytext=(0, 7), textcoords="offset points", ha="center", size=8
         )
-    ax.set(title="Age error left at best, and made", xlabel="mean absolute (years)")
+    ax.set(title="Noise floor and error of a model", xlabel="MAE (years)")
     ax.set_xlim(left=0)
     style.name_rows([ax], [row[-1] for row in rows])
     ax.tick_params(axis="y", length=0)

@@ -12,8 +12,8 @@ from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, new_figure, percen
 
 _COLUMNS = 3
 _WORDS = {
-    "age_mae": "age: mean absolute error (years, logarithmic)",
-    "gender_accuracy": "gender: share right",
+    "age_mae": "age: MAE (years, logarithmic)",
+    "gender_accuracy": "gender: accuracy",
 }
 # The strip, in centimetres: two blocks side by side, five faces each.
 _BETWEEN_BLOCKS, _GAP, _TITLE, _LABEL, _BELOW = 0.5, 0.07, 0.42, 0.36, 0.12

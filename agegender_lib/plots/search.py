@@ -108,7 +108,7 @@ def search_importances(search: "Search") -> Figure:
         raise InputError("the importance of settings needs trials that differ in value: search on")
     figure = new_figure(height_cm=2.5 + 0.55 * len(shares))
     ax = figure.add_subplot(
-        title="Importance of the settings", xlabel="share of the difference between trials"
+        title="Importance of the settings", xlabel="fraction of the difference between trials"
     )
     bars = ax.barh(
         [_short(path) for path in shares["setting"]], shares["importance"], color=COLOURS["ModelA"]

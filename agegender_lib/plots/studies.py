@@ -1,4 +1,4 @@
-"""What changing one thing does: the choices of a study, numbers of faces, and the faces that are held out."""
+"""What changing one thing does: the variants of a study, numbers of faces, and the faces that are held out."""
 
 import numpy as np
 import pandas as pd
@@ -21,42 +21,44 @@ _HIGHEST_CM = 22.5
 
 
 @style.styled
-def choice_differences(comparison: pd.DataFrame) -> Figure:
-    """Each choice's difference from its group's reference, with its 95 % interval, for both tasks.
+def ablation_forest(comparison: pd.DataFrame) -> Figure:
+    """Forest plot of an ablation study: each variant's difference from its factor's baseline, with its 95 % interval.
 
-    Blue is better than the reference and orange worse, where the interval leaves out zero; everything else is grey.
-    ``comparison`` is ``evaluation.compare_choices``.
+    Blue is better than the baseline and orange worse, where the interval leaves out zero; everything else is grey.
+    ``comparison`` is ``evaluation.compare_variants``.
     """
     done = comparison[comparison["seeds"] > 0]
     groups = [
-        rows for _, rows in done.groupby("group", sort=False) if rows["reference"].any() and len(rows) > 1
+        rows for _, rows in done.groupby("factor", sort=False) if rows["baseline"].any() and len(rows) > 1
     ]
     if not groups:
         return style.nothing_yet(
-            "No choice of this study has been trained beside its reference on these faces."
+            "No variant of this study has been trained beside its baseline on these faces."
         )
     rows, y = [], 0.0
     for members in groups:
-        reference = members[members["reference"]].iloc[0]
-        rows.append((y, members["group"].iloc[0], reference, None))
-        for _, choice in members[~members["reference"]].iterrows():
+        baseline = members[members["baseline"]].iloc[0]
+        rows.append((y, members["factor"].iloc[0], baseline, None))
+        for _, variant in members[~members["baseline"]].iterrows():
             y += 1
-            rows.append((y, choice["choice"], reference, choice))
+            rows.append((y, variant["variant"], baseline, variant))
         y += 1.35
     figure = style.new_figure(height_cm=min(2.2 + _ROW_CM * y, _HIGHEST_CM))
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (measure, title, unit, scale, better) in zip(axes, _PANELS, strict=True):
         ax.axvline(0, color="#777777", lw=0.8)
-        for place, _, reference, choice in rows:
-            if choice is None:
-                value = reference[measure] * scale
+        for place, _, baseline, variant in rows:
+            if variant is None:
+                value = baseline[measure] * scale
                 words = f"{value:.2f} years" if scale == 1 else f"{value:.1f}\N{THIN SPACE}%"
                 ax.annotate(
                     words, (1, place), xycoords=("axes fraction", "data"), ha="right", va="center", size=7,
                     color="#666666", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
                 continue
-            value, low, high = (choice[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high"))
+            value, low, high = (
+                variant[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high")
+            )
             decided, better_choice = low > 0 or high < 0, value * better > 0
             colour = style.COLOURS["faint" if not decided else "ModelA" if better_choice else "ModelB"]
             ax.plot([low, high], [place, place], color=colour, lw=1.6, solid_capstyle="round")
@@ -74,22 +76,22 @@ def choice_differences(comparison: pd.DataFrame) -> Figure:
 
 
 @style.styled
-def error_by_faces(trainings: pd.DataFrame) -> Figure:
+def training_size_curve(trainings: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against the number of faces that train, a line per network.
 
-    Of ``evaluation.run_table`` the group is the network and the choice the number of faces. Each training is a
+    Of ``evaluation.run_table`` the factor is the network and the variant the number of faces. Each training is a
     ring, their mean a filled mark on the line; what is not trained yet is left out.
     """
     done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
-    if done.groupby("group")["choice"].nunique().max() in (1, np.nan):
+    if done.groupby("factor")["variant"].nunique().max() in (1, np.nan):
         return style.nothing_yet("No network is trained on several numbers of these faces yet.")
-    done = done.assign(faces=done["choice"].astype(int)).sort_values("faces", kind="stable")
-    looks = style.look_of(list(dict.fromkeys(trainings["group"])))
+    done = done.assign(faces=done["variant"].astype(int)).sort_values("faces", kind="stable")
+    looks = style.look_of(list(dict.fromkeys(trainings["factor"])))
     figure = style.new_figure(height_cm=6.5)
     axes = figure.subplots(1, 2)
-    for ax, (measure, title, _, _, better) in zip(axes, _PANELS, strict=True):
+    for ax, (measure, title, *_) in zip(axes, _PANELS, strict=True):
         for name, (colour, marker) in looks.items():
-            own = done[done["group"] == name]
+            own = done[done["factor"] == name]
             mean = own.groupby("faces")[measure].mean()
             ax.plot(own["faces"], own[measure], marker, mfc="none", mec=colour, mew=0.7, ms=3, alpha=0.7)
             ax.plot(mean.index, mean, "-", marker=marker, color=colour, ms=4.5, lw=1.3, label=name)
@@ -97,8 +99,7 @@ def error_by_faces(trainings: pd.DataFrame) -> Figure:
         places = sorted(done["faces"].unique())
         ax.set_xticks(places, [f"{count:,}" for count in places])
         ax.minorticks_off()
-        unit = "years" if better < 0 else "share right"
-        ax.set(title=title, xlabel="faces that train", ylabel=unit)
+        ax.set(title=title, xlabel="training-set size (faces)", ylabel=style.MEASURES[measure][1])
     style.percent_axis(axes[1].yaxis)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(looks))
     return figure
@@ -142,7 +143,7 @@ def fold_scores(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _label(_, name, reference, choice):
-    if choice is None:
-        return f"{name}: {reference['choice']}"
-    return f"{name} ({choice['seeds']} seeds)" if choice["seeds"] > 1 else name
+def _label(_, name, baseline, variant):
+    if variant is None:
+        return f"{name}: {baseline['variant']}"
+    return f"{name} ({variant['seeds']} seeds)" if variant["seeds"] > 1 else name

@@ -42,9 +42,9 @@ COLOURS = {
 }
 #: Title and unit of the panels that show them.
 MEASURES = {
-    "age_mae": ("Age: error", "mean absolute (years)"),
+    "age_mae": ("Age: error", "MAE (years)"),
     "age_bias": ("Age: bias", "predicted − true (years)"),
-    "gender_accuracy": ("Gender: accuracy", "share right"),
+    "gender_accuracy": ("Gender: accuracy", "accuracy"),
 }
 #: A line that marks what would be perfect or is aimed at.
 DASHED: dict[str, Any] = {"color": "#555555", "lw": 0.9, "ls": (0, (4, 2))}

@@ -1,4 +1,4 @@
-"""Studies: many trainings that differ in one thing each, so that a recipe is found by measuring."""
+"""Ablation studies: many trainings that differ in one factor each, so that a recipe is found by measuring."""
 
 import json
 import math
@@ -29,23 +29,23 @@ _MERGED = ("architecture", "augmentation")
 
 @dataclass(frozen=True)
 class Training:
-    """One training of a study: its ``group`` is the question it belongs to, its ``choice`` the answer it stands for.
+    """One training of an ablation study: the ``factor`` that is varied, and which ``variant`` (level) of it this is.
 
-    The other choices of a group are compared with the one that is its ``reference``.
+    The other variants of a factor are compared with the one that is its ``baseline``.
     """
 
-    group: str
-    choice: str
+    factor: str
+    variant: str
     seed: int
-    reference: bool
+    baseline: bool
     config: TrainingConfig
 
 
 @dataclass(frozen=True)
 class Study:
-    """Questions (a sentence per group), the choices that answer them, and the settings all of them share.
+    """An ablation study: questions (a sentence per factor), variants that answer them, and the settings all share.
 
-    Its trainings are in the order in which they are worth doing: the first seed of every choice, then the second ...
+    Its trainings are in the order in which they are worth doing: the first seed of every variant, then the second ...
     """
 
     name: str
@@ -104,9 +104,9 @@ def run_study(
     Returns
     -------
     DataFrame
-        A row per training: study (its name), group, choice, seed, reference, run (its name), folder (its run folder, or
-        the folder of tables that it is kept in; missing where the training is). Trainings of different groups with the
-        same settings are one run.
+        A row per training: study (its name), factor, variant, seed, baseline, run (its name), folder (its run folder,
+        or the folder of tables that it is kept in; missing where the training is). Trainings of different factors with
+        the same settings are one run.
     """
     names = [training_name(training.config, faces, weights) for training in study.trainings]
     elsewhere = find_kept(kept)
@@ -123,10 +123,10 @@ def run_study(
         keras.utils.clear_session()
     places |= _train(missing, faces, weights, runs)
     rows = [
-        (study.name, training.group, training.choice, training.seed, training.reference, name, places[name])
+        (study.name, training.factor, training.variant, training.seed, training.baseline, name, places[name])
         for name, training in zip(names, study.trainings, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["study", "group", "choice", "seed", "reference", "run", "folder"])
+    return pd.DataFrame(rows, columns=["study", "factor", "variant", "seed", "baseline", "run", "folder"])
 
 
 def _train(missing, faces, weights, runs):
@@ -136,7 +136,7 @@ def _train(missing, faces, weights, runs):
         for number, (name, training) in enumerate(missing.items(), 1):
             if name in done:
                 continue
-            what = f"{training.group}: {training.choice}, seed {training.seed}"
+            what = f"{training.factor}: {training.variant}, seed {training.seed}"
             print(f"{number}/{len(missing)}  {what}", flush=True)
             try:
                 done[name] = train(training.config, faces, weights, runs, wait=wait)

@@ -65,10 +65,10 @@ def test_seeds_are_averaged_choice_by_choice():
     trainings = pd.DataFrame(
         [("g", "many", seed, f"r{seed}") for seed in range(3)]
         + [("g", "one", 1, "alone"), ("g", "one", 2, "not trained")],
-        columns=["group", "choice", "seed", "run"],
+        columns=["factor", "variant", "seed", "run"],
     )
     (row,) = seed_ensembles(trainings, runs).to_dict("records")
-    assert (row["choice"], row["seeds"]) == ("many", 3)
+    assert (row["variant"], row["seeds"]) == ("many", 3)
     assert row["gender_accuracy"] == pytest.approx(0.9)
     assert row["gender_accuracy_ensemble"] == 1
     singles = np.mean([np.abs(noise(seed)).mean() for seed in range(3)])

@@ -61,11 +61,11 @@ def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces,
 
 def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, tmp_path):
     folders = [write_run(tmp_path / f"model_a-{n}", faces, epochs=n, finished=False) for n in (0, 2, 4)]
-    figure = lab.learning_curves(folders)
+    figure = lab.training_curves(folders)
     assert [len(curve) for curve in lines(figure, "validation")[0]] == [2, 4]
     (folders[1] / "part").write_text(history_of(5).to_csv(index=False))
     os.replace(folders[1] / "part", folders[1] / "history.csv")
-    assert [len(curve) for curve in lines(lab.learning_curves(folders), "validation")[0]] == [5, 4]
-    assert "No epoch" in lab.learning_curves(folders[:1]).texts[0].get_text()
+    assert [len(curve) for curve in lines(lab.training_curves(folders), "validation")[0]] == [5, 4]
+    assert "No epoch" in lab.training_curves(folders[:1]).texts[0].get_text()
     with pytest.raises(InputError, match="holds no training"):
-        lab.learning_curves([tmp_path])
+        lab.training_curves([tmp_path])

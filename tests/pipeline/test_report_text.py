@@ -39,7 +39,7 @@ def test_a_study_is_told_by_its_intervals(results):
     def planted(table):
         for task in ("age_mae", "gender_accuracy"):
             table[[f"{task}_difference{end}" for end in ("", "_low", "_high")]] = (0.1, -1.0, 1.0)
-        others = table.index[~table["reference"]]
+        others = table.index[~table["baseline"]]
         for row, values in (
             (others[0], (0.5, 0.2, 0.8)),
             (others[1], (2, 1, 3)),
@@ -53,13 +53,13 @@ def test_a_study_is_told_by_its_intervals(results):
 
     change(results, "recipe", planted)
     table = pd.read_csv(results / "recipe.csv")
-    worst, best = table[~table["reference"]].iloc[1], table[~table["reference"]].iloc[2]
+    worst, best = table[~table["baseline"]].iloc[1], table[~table["baseline"]].iloc[2]
     text = text_of(results, "What each choice is worth")
-    assert f"in {(~table['reference']).sum() - 1} comparisons." in text
+    assert f"in {(~table['baseline']).sum() - 1} comparisons." in text
     assert "2 alternatives raise the age error by an interval without zero and 1 lowers it" in text
-    reference = table[table["reference"]].set_index("group")["choice"]
+    reference = table[table["baseline"]].set_index("factor")["variant"]
     for word, row in (("loss is 2.00", worst), ("gain is 1.50", best)):
-        wanted = f"The largest {word} years ({row['group']}: {row['choice']} instead of {reference[row['group']]})."
+        wanted = f"The largest {word} years ({row['factor']}: {row['variant']} instead of {reference[row['factor']]})."
         assert wanted in text
 
 

@@ -77,7 +77,7 @@ def test_reliability_shows_shares_chance_and_counts():
         np.testing.assert_allclose(measured.get_xydata(), table[["predicted", "observed"]])
         assert upper.get_title(loc="left") == name and measured.get_color() == look_of(tables)[name][0]
         chance, whiskers = upper.collections
-        np.testing.assert_allclose(spans(chance), table[["chance_low", "chance_high"]])
+        np.testing.assert_allclose(spans(chance), table[["consistency_low", "consistency_high"]])
         np.testing.assert_allclose(spans(whiskers), table[["observed_low", "observed_high"]])
         assert [bar.get_height() for bar in lower.patches] == table["count"].tolist()
 

@@ -145,7 +145,7 @@ DRAW = {
     "augmentation_grid": lambda: plots.augmentation_grid(pictures(2), np.stack([pictures(3)] * 2) / 255),
     "duplicate_pairs": lambda: plots.duplicate_pairs(pictures(6), pairs_table(), files(6), columns=4),
     "error_gallery": lambda: plots.error_gallery(pictures(400, 8), largest_errors(predictions(), 7), files(400)),
-    "learning_curves": lambda: plots.learning_curves(history(56), "ModelA"),
+    "training_curves": lambda: plots.training_curves(history(56), "ModelA"),
     "epoch_times": lambda: plots.epoch_times(history(2, 18), "ModelB"),
     "true_vs_predicted": lambda: plots.true_vs_predicted({"ModelA": predictions(1), "ModelB": predictions(2)}),
     "confusion_matrices": lambda: plots.confusion_matrices({"ModelB": counts(461, 55, 46, 438)}),
@@ -279,7 +279,7 @@ def rings(ax):
 
 def test_learning_curves_show_all_four_quantities_and_their_best_epoch():
     table = history(56, seed=3)
-    axes = plots.learning_curves(table, "ModelB").axes
+    axes = plots.training_curves(table, "ModelB").axes
     best_is = {
         "gender_loss": "idxmin",
         "gender_accuracy": "idxmax",
@@ -301,16 +301,16 @@ def test_epochs_that_are_no_numbers_do_not_count_as_best():
     table = history(10)
     table.loc[[4, 9], "val_age_mae"] = np.nan
     table.loc[2, "val_age_mae"] = 0.5
-    assert rings(plots.learning_curves(table).axes[3]) == [(3, 0.5)]
+    assert rings(plots.training_curves(table).axes[3]) == [(3, 0.5)]
     table["val_age_mae"] = np.nan
-    assert rings(plots.learning_curves(table).axes[3]) == []
+    assert rings(plots.training_curves(table).axes[3]) == []
 
 
 def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
     table = history(40)
     table.loc[[2, 6], "val_age_loss"] = 40.0, 123456.0
     table.loc[11, "gender_loss"] = 77.0
-    gender, accuracy, age, error = plots.learning_curves(table, "ModelA").axes
+    gender, accuracy, age, error = plots.training_curves(table, "ModelA").axes
     assert age.get_ylim()[1] < 5 and gender.get_ylim()[1] < 5
     for ax, epochs, colour in ((age, [3, 7], COLOURS["ModelA"]), (gender, [12], COLOURS["train"])):
         cut = {
@@ -330,7 +330,7 @@ def vertical_lines(ax):
     ]
 
 
-@pytest.mark.parametrize("draw", [plots.learning_curves, plots.epoch_times])
+@pytest.mark.parametrize("draw", [plots.training_curves, plots.epoch_times])
 def test_a_line_stands_where_a_stage_begins(draw):
     for ax in draw(history(2, 5, 3)).axes:
         assert vertical_lines(ax) == [2.5, 7.5]

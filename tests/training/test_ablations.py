@@ -12,7 +12,7 @@ from made_runs import run_with
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import (
-    compare_choices,
+    compare_variants,
     read_run,
     read_runs,
     run_table,
@@ -55,7 +55,7 @@ def written(path, **content):
 
 def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
     study = read_study(written(tmp_path / "s.yaml"))
-    assert [(t.group, t.choice, t.seed, t.reference) for t in study.trainings] == [
+    assert [(t.factor, t.variant, t.seed, t.baseline) for t in study.trainings] == [
         ("pooling", "max", 1, True),
         ("pooling", "average", 1, False),
         ("decay", "some", 1, True),
@@ -101,7 +101,7 @@ def test_the_studies_of_the_project_can_be_read(name):
     study = read_study(name)
     # a choice that repeats its group's reference would be compared with itself
     for group in study.questions:
-        members = [t for t in study.trainings if t.group == group and t.seed == study.trainings[0].seed]
+        members = [t for t in study.trainings if t.factor == group and t.seed == study.trainings[0].seed]
         configs = [replace(t.config, gradient_batches=0) for t in members]
         assert len(members) > 1 and all(configs[0] != other for other in configs[1:]), group
     assert all(study.questions.values())
@@ -156,7 +156,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
     assert others["folder"].isna().all()
     missing = run_table(others, read_runs(others))
-    assert list(missing["choice"]) == list(trainings["choice"]) and missing["age_mae"].isna().all()
+    assert list(missing["variant"]) == list(trainings["variant"]) and missing["age_mae"].isna().all()
 
 
 def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_path):
@@ -197,18 +197,18 @@ def planted():
         "n1": run_of(first + rng.permutation(np.repeat([-0.5, 0.5], 20)), wrong),
     }
     rows = [
-        ("group", "reference", 1, True, "r1"),
-        ("group", "reference", 2, True, "r2"),
-        ("group", "better", 1, False, "b1"),
-        ("group", "better", 2, False, "b2"),
-        ("group", "noise", 1, False, "n1"),
-        ("group", "untrained", 1, False, "u1"),
+        ("factor", "baseline", 1, True, "r1"),
+        ("factor", "baseline", 2, True, "r2"),
+        ("factor", "better", 1, False, "b1"),
+        ("factor", "better", 2, False, "b2"),
+        ("factor", "noise", 1, False, "n1"),
+        ("factor", "untrained", 1, False, "u1"),
     ]
-    return pd.DataFrame(rows, columns=["group", "choice", "seed", "reference", "run"]), runs
+    return pd.DataFrame(rows, columns=["factor", "variant", "seed", "baseline", "run"]), runs
 
 
 def test_a_planted_effect_is_found_and_noise_is_not(planted):
-    found = compare_choices(*planted).set_index("choice")
+    found = compare_variants(*planted).set_index("variant")
     better = found.loc["better"]
     # the same year on every face: nothing is left to chance
     for end in ("", "_low", "_high"):
@@ -220,15 +220,15 @@ def test_a_planted_effect_is_found_and_noise_is_not(planted):
     noise = found.loc["noise"]
     assert noise["age_mae_difference_low"] < 0 < noise["age_mae_difference_high"]
     assert noise["gender_accuracy_difference"] == 0 and noise["gender_accuracy_difference_p"] == 1
-    assert found.loc["reference"].filter(like="difference").isna().all()
+    assert found.loc["baseline"].filter(like="difference").isna().all()
 
 
 def test_seeds_are_averaged_and_their_spread_is_told(planted):
     trainings, runs = planted
-    found = compare_choices(trainings, runs).set_index("choice")
+    found = compare_variants(trainings, runs).set_index("variant")
     each = [runs[name].metrics["validation"]["age_mae"] for name in ("r1", "r2")]
-    assert found.loc["reference", "age_mae"] == pytest.approx(np.mean(each))
-    assert found.loc["reference", "age_mae_sd"] == pytest.approx(np.std(each, ddof=1))
+    assert found.loc["baseline", "age_mae"] == pytest.approx(np.mean(each))
+    assert found.loc["baseline", "age_mae_sd"] == pytest.approx(np.std(each, ddof=1))
     assert list(found["seeds"]) == [2, 2, 1, 0] and np.isnan(found.loc["noise", "age_mae_sd"])
     # "noise" has the first seed only, and is compared with the reference's first seed only
     gap = runs["n1"].metrics["validation"]["age_mae"] - each[0]
@@ -240,14 +240,14 @@ def test_choices_of_other_images_are_not_compared(planted):
     trainings, runs = planted
     other = runs["b1"].predictions.assign(file=lambda table: "x" + table["file"])
     with pytest.raises(InputError, match="different images"):
-        compare_choices(trainings, runs | {"b1": replace(runs["b1"], predictions=other)})
+        compare_variants(trainings, runs | {"b1": replace(runs["b1"], predictions=other)})
 
 
 def test_the_figure_shows_differences_where_they_are(planted):
-    figure = plots.choice_differences(compare_choices(*planted))
+    figure = plots.ablation_forest(compare_variants(*planted))
     age, gender = figure.axes
     labels = [text.get_text() for text in age.get_yticklabels()]
-    assert labels == ["group: reference", "better (2 seeds)", "noise"]
+    assert labels == ["factor: baseline", "better (2 seeds)", "noise"]
     dots = {
         float(line.get_ydata()[0]): line for ax in (age,) for line in ax.lines if line.get_marker() == "o"
     }
@@ -328,7 +328,7 @@ def sized():
     reached = {("ModelF", "4000"): 4.5, ("ModelF", "250"): 5.5, ("ModelA", "4000"): 5.0}
     reached |= {("ModelA", "1000"): 6.5, ("ModelA", "250"): 9.0}
     rows = [
-        {"group": group, "choice": choice, "seed": seed, "age_mae": age + seed, "gender_accuracy": 0.9}
+        {"factor": group, "variant": choice, "seed": seed, "age_mae": age + seed, "gender_accuracy": 0.9}
         for (group, choice), age in reached.items()
         for seed in (1, 2)
     ]
@@ -336,7 +336,7 @@ def sized():
 
 
 def test_the_error_is_drawn_against_the_number_of_faces():
-    figure = plots.error_by_faces(sized())
+    figure = plots.training_size_curve(sized())
     lines = {line.get_label(): line for line in figure.axes[0].lines if line.get_linestyle() == "-"}
     assert lines["ModelA"].get_xdata().tolist() == [250, 1000, 4000]
     assert lines["ModelA"].get_ydata().tolist() == [10.5, 8.0, 6.5]

@@ -219,14 +219,14 @@ def test_a_figure_shows_the_cosines_of_every_run_and_group():
 def test_the_split_is_drawn_per_training_and_with_its_mean():
     places = ["at the input", "after block 1", "at the heads"]
     rows = [(place, seed, 7 - i + seed / 10, 0.8) for i, place in enumerate(places) for seed in (1, 2)]
-    trainings = pd.DataFrame(rows, columns=["choice", "seed", "age_mae", "gender_accuracy"])
-    means = trainings.groupby("choice", sort=False)[["age_mae", "gender_accuracy"]].mean().reset_index()
+    trainings = pd.DataFrame(rows, columns=["variant", "seed", "age_mae", "gender_accuracy"])
+    means = trainings.groupby("variant", sort=False)[["age_mae", "gender_accuracy"]].mean().reset_index()
     for measure in ("age_mae", "gender_accuracy"):
         means[f"{measure}_low"], means[f"{measure}_high"] = means[measure] - 0.3, means[measure] + 0.3
     ax = plots.split_depth(trainings, means).axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == places
     dots = {(x[0], round(y[0])) for x, y in (line.get_data() for line in ax.lines) if len(x) == 1}
-    assert dots == {(row.age_mae, places.index(row.choice)) for row in trainings.itertuples()}
+    assert dots == {(row.age_mae, places.index(row.variant)) for row in trainings.itertuples()}
     mean = next(line for line in ax.lines if "mean" in str(line.get_label()))
     assert list(mean.get_xdata()) == list(means["age_mae"])
     ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]

@@ -49,22 +49,22 @@ def compare_ensembles(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def seed_ensembles(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
-    """What an ensemble of seeds gains on a single run, for every choice of a study.
+    """What an ensemble of seeds gains on a single run, for every variant of a study.
 
     Returns
     -------
     DataFrame
-        A row per group and choice with at least two seeds: group, choice, seeds; ``age_mae`` (years) and
+        A row per factor and variant with at least two seeds: factor, variant, seeds; ``age_mae`` (years) and
         ``gender_accuracy`` (0 to 1), means of the single runs; ``age_mae_ensemble`` and
         ``gender_accuracy_ensemble``.
     """
     rows = []
-    for (group, choice), members in trainings.groupby(["group", "choice"], sort=False):
+    for (factor, variant), members in trainings.groupby(["factor", "variant"], sort=False):
         tables = [runs[name].validation for name in members["run"] if name in runs]
         if len(tables) < 2:
             continue
         alone = np.mean([scores(table)[[*MEASURES]].mean() for table in tables], axis=0)
         together = scores(ensemble_predictions(tables))[[*MEASURES]].mean()
-        rows.append((group, choice, len(tables), *np.ravel([*zip(alone, together, strict=True)])))
+        rows.append((factor, variant, len(tables), *np.ravel([*zip(alone, together, strict=True)])))
     columns = [f"{measure}{end}" for measure in MEASURES for end in ("", "_ensemble")]
-    return pd.DataFrame(rows, columns=["group", "choice", "seeds", *columns])
+    return pd.DataFrame(rows, columns=["factor", "variant", "seeds", *columns])

@@ -1,4 +1,4 @@
-"""What a study's trainings say: each choice against its group's reference, on the same images and seeds."""
+"""Ablation studies: each variant against its factor's baseline, on the same images and seeds."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def run_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        group, choice, seed, run, age_mae (years), gender_accuracy (0 to 1), both of the validation images;
+        factor, variant, seed, run, age_mae (years), gender_accuracy (0 to 1), both of the validation images;
         train_age_mae, train_gender_accuracy; epochs, seconds_per_epoch, parameters. Missing where not trained.
     """
     costs, rows = ["epochs", "seconds_per_epoch", "parameters"], {}
@@ -37,50 +37,51 @@ def run_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
         rows[name] |= {cost: run.metrics[cost] for cost in costs}
     columns = [*MEASURES, *(f"train_{measure}" for measure in MEASURES), *costs]
     reached = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return trainings[["group", "choice", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
+    return trainings[["factor", "variant", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
 
 
-def compare_choices(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
-    """Each choice of each group, and how it differs from the group's reference.
+def compare_variants(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
+    """Each variant of each factor, and how it differs from the factor's baseline.
 
     An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
-    duplicates together. Differences use the seeds that both choices have, so that chance in the weights, the order
+    duplicates together. Differences use the seeds that both variants have, so that chance in the weights, the order
     and the augmentation is shared as far as it can be. The spread over seeds is a second source of error that these
     intervals leave out; it stands beside them.
 
     Returns
     -------
     DataFrame
-        A row per group and choice: group, choice, reference, seeds, and for both measures ``<measure>``,
+        A row per factor and variant: factor, variant, baseline, seeds, and for both measures ``<measure>``,
         ``<measure>_low``, ``<measure>_high`` (95 %), ``<measure>_sd`` (over seeds, missing for one), and, but for the
-        reference, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and shares of 1. A choice
+        baseline, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and shares of 1. A variant
         without a finished training has 0 seeds.
     """
     rows = []
-    for group, members in trainings.groupby("group", sort=False):
+    for factor, members in trainings.groupby("factor", sort=False):
         tables = {
-            choice: {
+            variant: {
                 row.seed: runs[row.run].validation.set_index("file")
-                for row in choices.itertuples()
+                for row in variants.itertuples()
                 if row.run in runs
             }
-            for choice, choices in members.groupby("choice", sort=False)
+            for variant, variants in members.groupby("variant", sort=False)
         }
-        reference = members.loc[members["reference"], "choice"].iloc[0]
+        baseline = members.loc[members["baseline"], "variant"].iloc[0]
         first, *others = [table for by_seed in tables.values() for table in by_seed.values()] or [None]
         for other in others:
             check_same_images(first, other)
-        for choice, by_seed in tables.items():
-            row = {"group": group, "choice": choice, "reference": choice == reference, "seeds": len(by_seed)}
+        for variant, by_seed in tables.items():
+            row = {"factor": factor, "variant": variant, "baseline": variant == baseline}
+            row["seeds"] = len(by_seed)
             if by_seed:
                 row |= _reached(by_seed, resamples)
-            shared = sorted(by_seed.keys() & tables[reference].keys())
-            if choice != reference and shared:
-                row |= _difference(by_seed, tables[reference], shared, resamples)
+            shared = sorted(by_seed.keys() & tables[baseline].keys())
+            if variant != baseline and shared:
+                row |= _difference(by_seed, tables[baseline], shared, resamples)
             rows.append(row)
     ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
     columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
-    return pd.DataFrame(rows).reindex(columns=["group", "choice", "reference", "seeds", *columns])
+    return pd.DataFrame(rows).reindex(columns=["factor", "variant", "baseline", "seeds", *columns])
 
 
 def _values(by_seed, seeds):
@@ -102,10 +103,10 @@ def _reached(by_seed, resamples):
     return found
 
 
-def _difference(by_seed, reference, seeds, resamples):
+def _difference(by_seed, baseline, seeds, resamples):
     first = by_seed[seeds[0]].index
     values, groups = _values(by_seed, seeds)
-    others, _ = _values({s: table.loc[first] for s, table in reference.items()}, seeds)
+    others, _ = _values({s: table.loc[first] for s, table in baseline.items()}, seeds)
     gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
     found = {}
     for name, gap in estimates(gaps, groups, resamples).items():

@@ -32,7 +32,7 @@ def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000
     DataFrame
         A row per bin, one of ``bins`` equally wide intervals of P(female), that has faces: ``low, high`` (its edges),
         ``count``; ``predicted`` (mean P(female)) and ``observed`` (share of women), with ``observed_low`` and
-        ``observed_high`` (95 % bootstrap); ``chance_low`` and ``chance_high``: where 95 % of the shares would be if the
+        ``observed_high`` (95 % bootstrap); ``consistency_low`` and ``_high``: where 95 % of the shares would be if the
         probabilities were right (consistency bars: Bröcker and Smith 2007).
     """
     score, women = _scored(predictions, "p_female")
@@ -45,7 +45,7 @@ def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000
         own = place == number
         row = {"low": edges[number], "high": edges[number + 1], "count": int(own.sum())}
         row |= {"predicted": score[own].mean()} | share.columns("observed")
-        row["chance_low"], row["chance_high"] = interval(chance[:, own].mean(axis=1))
+        row["consistency_low"], row["consistency_high"] = interval(chance[:, own].mean(axis=1))
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -1,4 +1,4 @@
-"""``study``: train the choices of a study and compare them."""
+"""``study``: train the variants of a study and compare them."""
 
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: _SubParsersAction) -> None:
-    command = new_command(commands, "study", run, "train the choices of a study and compare them")
+    command = new_command(commands, "study", run, "train the variants of a study and compare them")
     command.add_argument(
         "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
     )
@@ -21,8 +21,8 @@ def add(commands: _SubParsersAction) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Train every choice of a study that is not trained yet, one after the other, and print how each differs from its
-    reference, or, of folds, what cross-validation says. The same command again goes on with a study that was
+    """Train every variant of a study that is not trained yet, one after the other, and print how each differs from its
+    baseline, or, of folds, what cross-validation says. The same command again goes on with a study that was
     stopped.
     """
     import pandas as pd
@@ -36,18 +36,18 @@ def run(options: Namespace) -> None:
     faces = load_dataset(options.data)
     trainings = run_study(wanted, faces, weights=options.weights)
     runs = evaluation.read_runs(trainings)
-    folded = {training.group for training in wanted.trainings if training.config.fold}
+    folded = {training.factor for training in wanted.trainings if training.config.fold}
     tables = []
-    for group, question in wanted.questions.items():
-        print(f"\n{group}. {question}")
-        own = trainings[trainings["group"] == group]
-        if group in folded:
-            # choices that hold out other faces each cannot be compared face by face
+    for factor, question in wanted.questions.items():
+        print(f"\n{factor}. {question}")
+        own = trainings[trainings["factor"] == factor]
+        if factor in folded:
+            # variants that hold out other faces each cannot be compared face by face
             found = evaluation.cross_validation_table([runs[name] for name in own["run"].unique()])
             print_table(found.round(4))
-            found.insert(0, "group", group)
+            found.insert(0, "factor", factor)
         else:
-            found = evaluation.compare_choices(own, runs)
+            found = evaluation.compare_variants(own, runs)
             print_table(_brief(found))
         tables.append(found)
     if options.csv:
@@ -56,7 +56,7 @@ def run(options: Namespace) -> None:
 
 def _brief(found: "pd.DataFrame") -> "pd.DataFrame":
     """A study's comparison as it fits into a terminal: years, and points of accuracy."""
-    brief = found[["choice", "seeds"]].copy()
+    brief = found[["variant", "seeds"]].copy()
     for measure, scale, digits, unit in (("age_mae", 1, 2, "age"), ("gender_accuracy", 100, 1, "gender")):
         brief[unit] = (found[measure] * scale).round(digits)
         for end, name in (("", "against"), ("_low", "from"), ("_high", "to")):
