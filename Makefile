@@ -42,6 +42,7 @@ test: $(VENV)/installed-test lint  ## all tests, with what requirements-test.txt
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb report/*.ipynb
 
 lab: setup  ## open JupyterLab on the notebooks

@@ -114,7 +114,8 @@ def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             elif member.size > LARGEST_FILE:
                 yield member.name, _TOO_LARGE
             else:
-                yield member.name, archive.extractfile(member).read()
+                content = archive.extractfile(member)
+                yield member.name, content.read() if content else b""
         # tarfile takes a damaged header in the middle for the end, which would lose the rest in silence
         archive.fileobj.seek(archive.offset)
         if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):

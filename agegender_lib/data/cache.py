@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,7 @@ def save_entry(
     work: Path,
     table: pd.DataFrame,
     rejected: pd.DataFrame,
-    meta: dict[str, str | bool],
+    meta: dict[str, Any],
 ) -> FaceSet:
     """Complete the entry whose images.npy already lies in ``work``, move it into place and open it."""
     entry = cache / f"{meta['name']}-{meta['fingerprint'][:12]}"

@@ -47,9 +47,8 @@ def decode_face(data: bytes) -> tuple[np.ndarray, bool]:
     except Exception as error:  # damaged data surfaces from PIL as many kinds of exception
         raise NotAFace(f"truncated or damaged JPEG ({error})") from None
     rendered = image.info.get("comment") == COMMENT
-    if image.size != (SIZE, SIZE):
-        image = _like_the_coursework(image)
-    return np.asarray(image), rendered
+    right_size = image if image.size == (SIZE, SIZE) else _like_the_coursework(image)
+    return np.asarray(right_size), rendered
 
 
 def count_scans(data: bytes) -> int:

@@ -84,8 +84,8 @@ def _at_home(path: str | Path) -> Path:
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
     with work_folder(cache) as work:
-        if faces := find_entry(cache, key):  # of another process that was at it already
-            return faces
+        if imported := find_entry(cache, key):  # by another process meanwhile
+            return imported
         arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
         with (
             open(arrived, "wb") as pixels,

@@ -114,7 +114,8 @@ def _draw_groups(
 ) -> tuple[list[int], list[list[int]]]:
     """Rows of the groups held out, about a ``fraction`` of all, and the other groups; lowers ``wanted``."""
     allowed = round(fraction * sum(map(len, groups)))
-    held_out, spare = [], []
+    held_out: list[int] = []
+    spare: list[list[int]] = []
     for rows in groups:
         need = np.bincount(stratum[rows], minlength=len(wanted))
         if len(held_out) + len(rows) <= allowed and (need <= wanted).all():

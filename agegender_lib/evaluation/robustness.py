@@ -1,6 +1,7 @@
 """Robustness: how much worse a model gets on corrupted faces, and from which severity on that shows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def robustness_table(predictions: pd.DataFrame, resamples: int = 2000) -> pd.Dat
         ``gender_accuracy_change``, each with its 95 % interval as ``_low`` and ``_high``.
     """
     measured, group = _measured(predictions)
-    columns = {}
+    columns: dict[tuple[str, Any], pd.Series] = {}
     for measure, wide in measured.items():
         columns |= {(measure, setting): values for setting, values in wide.items()}
         columns |= {(f"{measure}_change", setting): values for setting, values in _changes(wide).items()}

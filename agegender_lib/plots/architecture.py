@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
-def _box(row: tuple, width: float) -> _Box:
+def _box(row: Any, width: float) -> _Box:
     parameters = f"{int(row.parameters):,}" if row.parameters else ""
     if parameters and getattr(row, "trainable", None) == 0:
         parameters += ", fixed"

@@ -1,6 +1,7 @@
 """How sure models are: calibration, prediction intervals, selective prediction."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from matplotlib.ticker import MultipleLocator
 from agegender_lib.plots import style
 
 _LEVEL = 0.8
-_DOT = {"width": 1.2, "ms": 4, "mew": 1.1}
+_DOT: dict[str, Any] = {"width": 1.2, "ms": 4, "mew": 1.1}
 _AGES = {"age": "By labelled age", "age_predicted": "By predicted age"}
 
 

@@ -1,7 +1,8 @@
 """Pictures of faces: samples, augmentation, duplicates, and the ones a model gets most wrong."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def error_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) 
     return figure
 
 
-def _answer(row: tuple) -> tuple[str, str, bool]:
+def _answer(row: Any) -> tuple[str, str, bool]:
     """What a model said of one face: age, gender and how sure it was of it, and whether that was right."""
     read = int(row.p_female >= 0.5)
     # Never "100 %": no model is that sure of a face it gets wrong.
@@ -132,7 +133,7 @@ def _look_up(images: np.ndarray, files: Sequence[str], wanted: pd.Series) -> lis
     return [images[position[file]] for file in wanted]
 
 
-def _same_length(images: np.ndarray, others: Sequence, what: str) -> None:
+def _same_length(images: np.ndarray, others: Sized, what: str) -> None:
     if len(images) == 0 or len(images) != len(others):
         raise InputError(
             f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one."

@@ -1,6 +1,7 @@
 """A photograph with its faces numbered, and each face with what was read from it."""
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -88,18 +89,18 @@ def photo_faces(photo: Photo, saliency: np.ndarray | None = None) -> Figure:
     return figure
 
 
-def _age(face: tuple) -> str:
+def _age(face: Any) -> str:
     """``34 years (27 to 42)``; the 80 % interval is left out where there is none."""
     span = "" if math.isnan(face.age_low) else f" ({face.age_low:.0f} to {face.age_high:.0f})"
     return f"{face.age:.0f} years{span}"
 
 
-def _gender(face: tuple) -> str:
+def _gender(face: Any) -> str:
     # never 0 or 1: no model is that sure of a face it gets wrong
     return f"P(female) {min(max(face.p_female, 0.01), 0.99):.2f}"
 
 
-def _label(ax: Axes, lines: list[str], face: tuple, size: tuple[int, int], taken: list[Bbox]) -> Bbox:
+def _label(ax: Axes, lines: list[str], face: Any, size: tuple[int, int], taken: list[Bbox]) -> Bbox:
     """Text above a box, below it or in it, wherever it hides no earlier text and does not leave the photo."""
     width, height = size
     pixel = ax.figure.get_figheight() * 2.54 / height

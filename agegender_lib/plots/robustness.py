@@ -76,11 +76,11 @@ def corrupted_faces(image: np.ndarray, examples: Mapping[str, np.ndarray]) -> Fi
     total = rows * row_cm
     figure = new_figure(height_cm=total)
     figure.set_layout_engine("none")
-    for number, (title, faces) in enumerate(blocks):
+    for number, (title, labelled) in enumerate(blocks):
         row, column = divmod(number, 2)
         left, top = column * (width + _BETWEEN_BLOCKS), total - row * row_cm
         figure.text(left / TEXT_WIDTH_CM, (top - 0.08) / total, title, va="top", size=8.5, weight="bold")
-        for place, (label, face) in enumerate(faces):
+        for place, (label, face) in enumerate(labelled):
             x, y = left + place * (side + _GAP), top - row_cm + _BELOW
             box = (x / TEXT_WIDTH_CM, y / total, side / TEXT_WIDTH_CM, side / total)
             ax = figure.add_axes(box)

@@ -72,8 +72,8 @@ def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
 def _texts(place: Path, names: list[str]) -> tuple[pd.DataFrame, ...]:
     """Settings, histories and predictions as text, so that numbers are kept digit by digit."""
     if (place / RUNS).is_file():
-        tables = (_read_text(place / file) for file in (RUNS, HISTORIES, PREDICTIONS))
-        return tuple(table[table["run"].isin(names)] for table in tables)
+        kept = (_read_text(place / file) for file in (RUNS, HISTORIES, PREDICTIONS))
+        return tuple(table[table["run"].isin(names)] for table in kept)
     content = {part: json.loads((place / f"{part}.json").read_text(encoding="utf-8")) for part in _PARTS}
     predictions = _read_text(place / "predictions.csv")
     tables = (
@@ -99,7 +99,7 @@ def _read_text(path: Path) -> pd.DataFrame:
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested mappings as cells by dotted path."""
-    cells = {}
+    cells: dict[str, str] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value:
             cells |= _flat(value, f"{prefix}{key}.")

@@ -118,7 +118,7 @@ def run_study(
         if train_missing and places[name] is None:
             missing.setdefault(name, training)
     for training in missing.values():
-        # an argument that a architecture refuses shows in building only: better before the first hour than after it
+        # an argument that the network refuses shows in building only: better before the first hour than after it
         check_stages(build_network(training.config), training.config)
         keras.utils.clear_session()
     places |= _train(missing, faces, weights, runs)

@@ -89,7 +89,7 @@ def estimated_label_errors(predictions: pd.DataFrame, resamples: int = 500) -> p
     for code, name in enumerate(GENDERS):
         own = against & (gender == code)
         rows.append((name, (gender == code).sum(), own.sum(), (own & child).sum(), *found[name][:3]))
-    both = interval(sum(each.draws for each in found.values()))
+    both = interval(np.sum([each.draws for each in found.values()], axis=0))
     rows.append(("both", *np.sum([row[1:5] for row in rows], axis=0), *both))
     table = pd.DataFrame(rows, columns=columns[:-1]).astype(dict.fromkeys(columns[1:4], int))
     return table.assign(share=table["estimated_errors"] / table["faces"])

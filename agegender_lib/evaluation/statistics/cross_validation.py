@@ -62,7 +62,7 @@ def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.Dat
     if table.empty:
         return pd.DataFrame(columns=columns)
     parts = {f"fold {number}": rows for number, rows in table.groupby("fold")} | {ALL: table}
-    single = [run for run in runs if _fold(run)[0] is None]
+    single = [run for run in runs if not _fold(run)[0]]
     if len(single) > 1:
         raise InputError(f"{len(single)} runs have no fold: give one single split at most.")
     if single:
@@ -100,11 +100,11 @@ def fold_variance(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(single_difference=found["single"] - found["mean"])
 
 
-def _fold(run: Run) -> tuple[int, int] | tuple[None, None]:
-    """Which of how many folds a run held out; (None, None) for a single split."""
+def _fold(run: Run) -> tuple[int, int]:
+    """Which of how many folds a run held out; (0, 0) for a single split."""
     fold = run.config["training"].get("fold")
     if fold is None:
-        return None, None
+        return 0, 0
     number, folds = map(int, fold.split("/"))
     return number, folds
 
@@ -127,7 +127,7 @@ def _check_alike(first: Run, run: Run) -> None:
 
 
 def _reached(rows: pd.DataFrame, resamples: int) -> dict[str, float]:
-    reached = {}
+    reached: dict[str, float] = {}
     for name, found in estimates(scores(rows)[[*MEASURES]], rows["duplicate_group"], resamples).items():
         reached |= found.columns(name) | {f"{name}_se": float(found.draws.std(ddof=1))}
     return reached
