@@ -94,10 +94,12 @@ def _validation_count(validation_size: int | float, faces: int) -> int:
     elif number and isinstance(validation_size, numbers.Integral):
         count = int(validation_size)
     else:
-        raise InputError(f"validation is {validation_size!r}; give a count or a fraction between 0 and 1")
+        raise InputError(
+            f"validation_size is {validation_size!r}; give a count or a fraction between 0 and 1"
+        )
     if not 0 < count < faces:
         raise InputError(
-            f"validation {validation_size} asks for {count} of {faces} faces, but both sides need at least one"
+            f"validation_size {validation_size} asks for {count} of {faces} faces, but both sides need at least one"
         )
     return count
 

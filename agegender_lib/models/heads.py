@@ -71,7 +71,7 @@ def _frozen(kernel, name, **choices):
     )
 
 
-def test_time_augmented(model: keras.Model) -> keras.Model:
+def add_test_time_augmentation(model: keras.Model) -> keras.Model:
     """A model that answers with the mean of a face's and its mirror image's answers, at twice the time.
 
     It has the same input and outputs and shares ``model``'s weights. The mirror is built from Permute and a frozen 1 x

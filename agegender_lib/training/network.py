@@ -122,7 +122,7 @@ def in_float32(network: keras.Model, config: TrainingConfig) -> keras.Model:
 def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
     exact = in_float32(network, config)
-    return models.test_time_augmented(exact) if config.test_time_augmentation else exact
+    return models.add_test_time_augmentation(exact) if config.test_time_augmentation else exact
 
 
 @contextmanager

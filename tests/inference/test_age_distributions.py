@@ -13,7 +13,13 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.inference import age_distribution, age_distributions
-from agegender_lib.models import build_model_a, ensemble_average, load_model, predict, test_time_augmented
+from agegender_lib.models import (
+    add_test_time_augmentation,
+    build_model_a,
+    ensemble_average,
+    load_model,
+    predict,
+)
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, save_model
 
@@ -58,7 +64,7 @@ def test_a_plain_model_gives_its_softmax():
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_members_and_mirror_images_are_mixed_also_from_a_file(suffix, tmp_path):
     members = [small(seed) for seed in (1, 2)]
-    whole = ensemble_average([test_time_augmented(member) for member in members])
+    whole = ensemble_average([add_test_time_augmentation(member) for member in members])
     round_weights(whole, 9)
     save_model(whole, tmp_path / f"model{suffix}")
     found = check(load_model(tmp_path / f"model{suffix}"))
@@ -74,7 +80,7 @@ def test_an_ordinal_head_has_a_distribution_too():
     survival = np.asarray(keras.Model(model.inputs[0], model.get_layer("age_ordinal_so_far").output)(FLOATS))
     # P(older than k) again
     np.testing.assert_allclose(1 - values.cumsum(axis=1)[:, :-1], survival, atol=1e-5)
-    check(test_time_augmented(model))
+    check(add_test_time_augmentation(model))
 
 
 def test_a_regression_has_none_nor_has_a_mixture_with_one():
@@ -89,7 +95,7 @@ def run(tmp_path):
     files = [f"{n}.jpg" for n in range(6)]
     table = pd.DataFrame({"file": files, "age": 30, "gender": 0, "race": 1, "duplicate_group": -1})
     faces = FaceSet(table, FACES, table[:0], "f" * 64, "tiny", True)
-    model = test_time_augmented(small())
+    model = add_test_time_augmentation(small())
     save_model(model, tmp_path / "model.keras")
     predictions = pd.concat(
         [table.assign(split=["validation"] * 4 + ["train"] * 2), predict(model, FACES)], axis=1
@@ -115,7 +121,7 @@ def test_files_that_do_not_belong_together_are_refused(run):
     folder, faces, _ = run
     with pytest.raises(InputError, match="other faces"):
         age_distributions(folder, replace(faces, fingerprint="0" * 64))
-    save_model(test_time_augmented(small(seed=5)), folder / "other.keras")
+    save_model(add_test_time_augmentation(small(seed=5)), folder / "other.keras")
     (folder / "model.keras").rename(folder / "kept.keras")
     (folder / "other.keras").rename(folder / "model.keras")
     with pytest.raises(InputError, match=r"years from the ages in predictions\.csv"):

@@ -7,7 +7,7 @@ from keras import layers
 
 from agegender_lib.errors import InputError
 from agegender_lib.inference import grad_cam, grad_cams, randomised
-from agegender_lib.models import build_model_a, ensemble_average, test_time_augmented
+from agegender_lib.models import add_test_time_augmentation, build_model_a, ensemble_average
 from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import age_output, gender_output
 from agegender_lib.models.preprocessing import resized
@@ -96,7 +96,7 @@ def test_the_map_is_where_the_only_thing_seen_is(box):
 
 
 def test_what_mirrored_networks_see_is_mirrored_back():
-    plain, averaged = detector(), test_time_augmented(detector())
+    plain, averaged = detector(), add_test_time_augmentation(detector())
     images = patched((LEFT, GREEN))
     for task in ("age", "gender"):
         expected = grad_cam(plain, images, task)
@@ -146,7 +146,7 @@ def test_random_weights_are_new_but_for_what_only_computes():
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([np.full(weight.shape, 1.7) for weight in layer.get_weights()])
     model = ensemble_average(
-        [test_time_augmented(member), test_time_augmented(keras.models.clone_model(member))]
+        [add_test_time_augmentation(member), add_test_time_augmentation(keras.models.clone_model(member))]
     )
     images = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8) / np.float32(255)
     one, again, other = randomised(model, 1), randomised(model, 1), randomised(model, 2)

@@ -12,11 +12,11 @@ from tiny_faces import picture
 
 from agegender_lib.models import (
     BACKBONES,
+    add_test_time_augmentation,
     build_model_a,
     build_model_b,
     convert,
     ensemble_average,
-    test_time_augmented,
 )
 from agegender_lib.models.flat import portable_config
 from agegender_lib.models.saving import save_model
@@ -32,14 +32,16 @@ def small(seed=0, **choices):
 
 
 def members():
-    return ensemble_average([test_time_augmented(small(seed)) for seed in (1, 2)])
+    return ensemble_average([add_test_time_augmentation(small(seed)) for seed in (1, 2)])
 
 
 MODELS = {
     "members": members,
-    "ordinal": lambda: test_time_augmented(small(age_head="ordinal", input_scaling="image", pooling="both")),
+    "ordinal": lambda: add_test_time_augmentation(
+        small(age_head="ordinal", input_scaling="image", pooling="both")
+    ),
     "original": lambda: lived_in(build_model_a("original", filters=(2, 3), dense=6), FACES),
-    "two sizes": lambda: test_time_augmented(
+    "two sizes": lambda: add_test_time_augmentation(
         lived_in(build_model_b("mobilenet_vggface2", "none", dense=8, image_size=[64, 128]), FACES)
     ),
 }
@@ -77,12 +79,12 @@ def test_a_file_holds_nothing_that_keras_3_0_does_not_know(saved):
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_is_described_in_keras_3_0_s_words(name):
-    config = portable_config(test_time_augmented(build_model_b(name, "none", image_size=96)))
+    config = portable_config(add_test_time_augmentation(build_model_b(name, "none", image_size=96)))
     assert unknown(config) == []
     names = [layer["name"] for layer in config["layers"]]
     assert len(set(names)) == len(names)
     # whatever else this process has built: the same model, the same words
-    assert portable_config(test_time_augmented(build_model_b(name, "none", image_size=96))) == config
+    assert portable_config(add_test_time_augmentation(build_model_b(name, "none", image_size=96))) == config
 
 
 def test_keras_2_opens_an_h5_file_and_answers_the_same(saved):
@@ -111,7 +113,7 @@ def test_onnx_and_tflite_answer_the_same_for_any_number_of_faces(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     litert = pytest.importorskip("ai_edge_litert.interpreter")
-    model = test_time_augmented(small())
+    model = add_test_time_augmentation(small())
     for name in ("model.onnx", "model.tflite"):
         convert(model, tmp_path / name)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -7,7 +7,7 @@ from model_tools import answers
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import build_model_a, build_model_b, load_model, test_time_augmented
+from agegender_lib.models import add_test_time_augmentation, build_model_a, build_model_b, load_model
 from agegender_lib.models.published_weights import published_file, published_identity, seen_by_published
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs import read_run
@@ -33,7 +33,7 @@ def test_under_its_own_heads_the_backbone_answers_as_the_published_model(builder
         if layer.weights and not isinstance(layer, keras.Model):
             name = f"each_{layer.name}" if f"each_{layer.name}" in names else layer.name
             layer.set_weights(published.get_layer(name).get_weights())
-    for found, value in zip(answers(test_time_augmented(network), images), wanted, strict=True):
+    for found, value in zip(answers(add_test_time_augmentation(network), images), wanted, strict=True):
         assert found == pytest.approx(value, rel=1e-4, abs=1e-4)
 
 

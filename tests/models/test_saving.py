@@ -10,11 +10,11 @@ from model_tools import CONTRACT, answers, check_contract, kinds, line, lived_in
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import (
+    add_test_time_augmentation,
     build_model_a,
     input_and_feature_map_size,
     load_model,
     predict,
-    test_time_augmented,
 )
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import round_weights, rounded, save_model
@@ -47,7 +47,7 @@ def marked(networks, faces, tmp_path_factory):
     expected = {}
     for name, network in networks.items():
         # what is delivered averages flips; the other shows the plain network
-        network = test_time_augmented(network) if name == "a" else network
+        network = add_test_time_augmentation(network) if name == "a" else network
         for file in (file for file in FILES if file.startswith(f"{name}.")):
             save_model(network, folder / file)
         expected[name] = answers(network, faces)
@@ -61,7 +61,7 @@ def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked)
 
 
 def test_flip_averaging_answers_alike_for_a_face_and_its_mirror_image(networks, faces):
-    plain, averaged = networks["a"], test_time_augmented(networks["a"])
+    plain, averaged = networks["a"], add_test_time_augmentation(networks["a"])
     mirrored = faces[:, :, ::-1]
     for one, other, both in zip(
         answers(plain, faces), answers(plain, mirrored), answers(averaged, faces), strict=True

@@ -121,9 +121,9 @@ def test_a_report_refuses_weights_that_do_not_fit_before_it_trains(agegender, tm
 def test_a_converted_model_answers_the_same(agegender, tmp_path):
     import keras
 
-    from agegender_lib.models import build_model_a, test_time_augmented
+    from agegender_lib.models import add_test_time_augmentation, build_model_a
 
-    model = test_time_augmented(build_model_a(widths=(8,), stem=8, image_size=32))
+    model = add_test_time_augmentation(build_model_a(widths=(8,), stem=8, image_size=32))
     model.save(tmp_path / "one.keras")
     assert agegender("convert", tmp_path / "one.keras", tmp_path / "two.h5")[0] == 0
     assert agegender("convert", tmp_path / "two.h5", tmp_path / "three.keras")[0] == 0

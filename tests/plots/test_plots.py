@@ -617,7 +617,9 @@ BUILD = {
         "original", split_after=2, features="global", pooling="average", age_head="distribution"
     ),
     "ModelB of VGG16": lambda models: models.build_model_b("vgg16", weights="none"),
-    "ModelA, flips averaged": lambda models: models.test_time_augmented(models.build_model_a("original")),
+    "ModelA, flips averaged": lambda models: models.add_test_time_augmentation(
+        models.build_model_a("original")
+    ),
 }
 
 

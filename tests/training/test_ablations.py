@@ -270,7 +270,7 @@ def test_a_model_of_members_answers_with_their_mean(members, few):
     run = read_run(folder)
     parts = [read_run(runs / name) for name in run.metrics["members"]]
     assert [part.config["training"]["seed"] for part in parts] == [3, 4]
-    assert {part.config["training"]["members"] for part in parts} == {1}
+    assert {part.config["training"]["ensemble_size"] for part in parts} == {1}
     answers = [part.predictions[["age_predicted", "p_female"]].to_numpy() for part in parts]
     assert np.abs(answers[0] - answers[1]).max(axis=0).min() > 1e-3
     together = run.predictions[["age_predicted", "p_female"]].to_numpy()
