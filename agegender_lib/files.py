@@ -156,4 +156,4 @@ def read_yaml(path: Path, what: str) -> Any:
         Exception
     ) as error:  # PyYAML checks no values: 1:2:x and a number of 5,000 digits fail in Python itself
         problem = " ".join(str(error).split())[:300]
-        raise InputError(f"the {what} {path} cannot be read ({problem}): mend it") from None
+        raise InputError(f"the {what} {path} cannot be read ({problem}): fix it") from None

@@ -39,11 +39,11 @@ def _without_greetings() -> Iterator[None]:
 
 
 def _cure() -> str | None:
-    """What the user can mend where Keras does not start; None where nobody set anything up."""
+    """What the user can fix where Keras does not start; None where nobody set anything up."""
     settings = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
     if backend := os.environ.get("KERAS_BACKEND"):
         return f"KERAS_BACKEND is {backend!r}, install it or take the variable away"
-    return f"mend or remove {settings}" if settings.is_file() else None
+    return f"fix or remove {settings}" if settings.is_file() else None
 
 
 try:

@@ -4,23 +4,21 @@ import re
 
 from agegender_lib import folders
 
-FORMER = (
-    """
-abstention, surest_of, age_coverage, age_spread, halvings, silent at random, best possible
-errors_by, errors_per_group, group_keys, crossings, crossing_races, worst_gallery, by_chance, p_ages
-surprising_labels, most_surprising, wrong_genders, planted_errors, age_surprise, fold_spread, folds_spread, sd_images
-seed_spread, image_sd, compare_averages, average_seeds, heads_averaged
-attention_check, attention_regions, attention_faces, attention_figure
-summarise, compare_all, share_within_5, read_trainings, training_table, recipe_trainings, find_trainings, HARM
-compare_choices, choice_differences, error_by_faces, learning_curves, share right, says what is so, by chance"
-""".strip()
-    .replace("\n", " ")
-    .split(", ")
-)
+FORMER = """
+abstention, surest_of, age_coverage, age_spread, halvings, silent at random, best possible,
+errors_by, errors_per_group, group_keys, crossings, crossing_races, worst_gallery, by_chance, p_ages,
+surprising_labels, most_surprising, wrong_genders, planted_errors, age_surprise, fold_spread, folds_spread, sd_images,
+seed_spread, image_sd, compare_averages, average_seeds, heads_averaged,
+attention_check, attention_regions, attention_faces, attention_figure,
+summarise, compare_all, share_within_5, read_trainings, training_table, recipe_trainings, find_trainings, HARM,
+compare_choices, choice_differences, error_by_faces, learning_curves, share right,
+says what is so, commoner gender, mend, spoilt, errs by, too sure
+"""
 
 
 def test_no_former_name_is_left():
-    word = re.compile(rf"\b(?:{'|'.join(FORMER)})\b")
+    names = [name.strip() for name in FORMER.split(",")]
+    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
     places = ("agegender_lib/**/*.py", "agegender_lib/**/*.md", "notebooks/*.ipynb", "report/report.ipynb")
     for path in (path for place in places for path in folders.ROOT.glob(place)):
         found = {match.group() for match in word.finditer(path.read_text(encoding="utf-8"))}

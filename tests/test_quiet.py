@@ -53,7 +53,7 @@ def test_networks_are_built_as_if_nothing_were_set_up(tmp_path):
         ("{}", {"KERAS_BACKEND": "theano"}, ["KERAS_BACKEND is 'theano'"]),
     ],
 )
-def test_where_keras_cannot_start_one_sentence_says_what_to_mend(settings, variables, named, tmp_path):
+def test_where_keras_cannot_start_one_sentence_says_what_to_fix(settings, variables, named, tmp_path):
     faces = write_folder(tmp_path / "faces", FACES)
     command = ["-m", "agegender_lib", "train", "model_a", "--data", str(faces), "--runs", str(tmp_path)]
     done = python(command, tmp_path / "keras", settings, AGEGENDER_WORK=str(tmp_path / "work"), **variables)

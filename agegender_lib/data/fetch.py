@@ -21,7 +21,7 @@ def fetch(url: str, path: str | Path, sha256: str) -> Path:
     try:
         pooch.retrieve(url, f"sha256:{sha256}", path.name, path.parent, downloader=downloader)
     except KeyboardInterrupt as stop:
-        stop.args = (f"the download of {path.name} was interrupted; the same command begins it anew",)
+        stop.args = (f"the download of {path.name} was interrupted; the same command starts it again",)
         raise
     except OSError as error:  # requests' errors are among them
         answer = getattr(error, "response", None)

@@ -1,4 +1,4 @@
-"""The table everybody looks at first, and what any model must beat: constant answers, and the original report."""
+"""The table everybody looks at first, and what any model must beat: the constant baseline, and the original report."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from agegender_lib.evaluation.metrics import evaluate
 from agegender_lib.runs import Run
 
 #: What one gets without looking at the picture.
-BASELINE = "median age, commoner gender"
+BASELINE = "median age, majority gender"
 
 
 def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
-    """The table everybody looks at first: a row per model, the original report's and the constant answers below.
+    """The table everybody looks at first: a row per model, the original report's and the constant baseline below.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
     tables = {(name, "this work"): evaluate(run.validation) for name, run in runs.items()}
     tables |= {(name, "original report"): table for name, table in original_report().groupby("model")}
     first = next(iter(runs.values()))
-    tables["Constant answer", BASELINE] = baselines(first.train, first.validation)
+    tables["Constant baseline", BASELINE] = baselines(first.train, first.validation)
     rows = []
     for (name, source), table in tables.items():
         row = {"model": name, "source": source}
@@ -36,7 +36,7 @@ def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
 
 
 def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    """``validation`` answered without looking: the median age and the share of women of ``train`` for every image.
+    """``validation`` predicted without looking: the median age and the share of women of ``train`` for every image.
 
     The share, read at 0.5 as every P(female) is, names the majority gender.
 
@@ -51,7 +51,7 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
 
 
 def baselines(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of the constant answers, in the form of ``metrics.evaluate``."""
+    """Metrics of the constant baseline, in the form of ``metrics.evaluate``."""
     return evaluate(constant_predictions(train, validation))
 
 

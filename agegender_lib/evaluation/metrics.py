@@ -25,8 +25,8 @@ def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         faces) are in years. ``age_cs5`` (absolute age error of at most 5 years, the literature's CS@5),
         ``gender_accuracy``, ``gender_balanced_accuracy`` (mean of both genders' recall), ``gender_precision`` and
         ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
-        1950; 0 is best) are in 0 to 1. A metric of gender is NaN where the images or the answers lack what it needs:
-        AUC and balanced accuracy both genders, recall a woman, precision an answer "female".
+        1950; 0 is best) are in 0 to 1. A metric of gender is NaN where images or predictions lack what it needs:
+        AUC and balanced accuracy both genders, recall a woman, precision a prediction "female".
 
     >>> from agegender_lib.runs import predictions_table
     >>> predictions = predictions_table([20, 30, 40, 50], [22, 30, 41, 45], [0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
@@ -36,29 +36,29 @@ def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     1  age_median_error    1.5  0.0   5.0  4
     """
     check_predictions(predictions)
-    age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
+    age, predicted = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     gender, p_female = predictions["gender"].to_numpy(), predictions["p_female"].to_numpy()
     error, _, right = scores(predictions).to_numpy().T
-    answer, square = predicted_gender(predictions), (p_female - gender) ** 2
+    named, square = predicted_gender(predictions), (p_female - gender) ** 2
     women, men, both = gender == 1, gender == 0, len(np.unique(gender)) == 2
     mean_square = mean_of(error**2)
     recall, specificity = mean_of(right, among=women), mean_of(right, among=men)
     # metric: its value, and its value on every resample
     found: dict[str, tuple[float, Statistic]] = {
-        "age_mae": (metrics.mean_absolute_error(age, read), mean_of(error)),
-        "age_median_error": (metrics.median_absolute_error(age, read), median_of(error)),
-        "age_rmse": (metrics.root_mean_squared_error(age, read), lambda weights: np.sqrt(mean_square(weights))),
+        "age_mae": (metrics.mean_absolute_error(age, predicted), mean_of(error)),
+        "age_median_error": (metrics.median_absolute_error(age, predicted), median_of(error)),
+        "age_rmse": (metrics.root_mean_squared_error(age, predicted), lambda weights: np.sqrt(mean_square(weights))),
         "age_balanced_mae": _balanced(error, age_band(age).codes),
         "age_cs5": (np.mean(error <= 5), mean_of(error <= 5)),
-        "gender_accuracy": (metrics.accuracy_score(gender, answer), mean_of(right)),
+        "gender_accuracy": (metrics.accuracy_score(gender, named), mean_of(right)),
         "gender_balanced_accuracy": (
-            metrics.balanced_accuracy_score(gender, answer) if both else np.nan,
+            metrics.balanced_accuracy_score(gender, named) if both else np.nan,
             lambda weights: (recall(weights) + specificity(weights)) / 2,
         ),
         "gender_precision": (
-            metrics.precision_score(gender, answer, zero_division=np.nan), mean_of(women, among=answer == 1)
+            metrics.precision_score(gender, named, zero_division=np.nan), mean_of(women, among=named == 1)
         ),
-        "gender_recall": (metrics.recall_score(gender, answer, zero_division=np.nan), recall),
+        "gender_recall": (metrics.recall_score(gender, named, zero_division=np.nan), recall),
         "gender_auc": (metrics.roc_auc_score(gender, p_female) if both else np.nan, auc_of(women, p_female)),
         "gender_brier": (metrics.brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip

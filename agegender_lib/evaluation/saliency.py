@@ -1,7 +1,7 @@
 """Where models look: what Grad-CAM maps of many faces have in common, and whether random weights would show it as well.
 
 A saliency map is float [h, w] from 0; ``maps`` holds, for every (model, task), those of the faces of ``sampled``, as
-``inference.grad_cams`` returns them, and ``random_maps`` the same of networks whose weights were drawn anew
+``inference.grad_cams`` returns them, and ``random_maps`` the same of networks whose weights were re-initialised
 (``inference.randomised``), once for each seed.
 """
 
@@ -52,7 +52,7 @@ def sample_faces(
 def saliency_examples(
     predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame, count: int = 6
 ) -> pd.DataFrame:
-    """Single faces to show: half that all models answer best, half that they answer worst, of an age band one each.
+    """Single faces to show: half that all models predict best, half that they predict worst, of an age band one each.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def saliency_examples(
 def relative_maps(maps: Maps) -> dict[tuple[str, str], np.ndarray]:
     """Every map divided by its own mean: 1 is a pixel's fair share, whatever the model's units.
 
-    An empty map (nothing speaks for the answer) has no shares and becomes NaN.
+    An empty map (nothing speaks for the prediction) has no shares and becomes NaN.
     """
     found = {}
     for key, each in maps.items():

@@ -74,7 +74,7 @@ def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
     found = said[["split", "age_predicted", "p_female"]].assign(
         age_error=scored["age_bias"], gender_wrong=scored["gender_accuracy"] == 0
     )
-    # of a face that the network has learnt by heart, an answer near the label says nothing about the label
+    # of a face that the network has memorised, a prediction near the label says nothing about the label
     held_out = label_error_scores(run.validation).set_index("file")
     found = found.join(held_out[["age_error_score", "gender_error_score"]])
     distributions = read_distributions(folder)

@@ -32,14 +32,14 @@ def load_model(path: str | Path) -> keras.Model:
     Raises
     ------
     InputError
-        If the file is missing, is no Keras model, holds weights that are no numbers, or does not keep
+        If the file is missing, is not a Keras model, holds non-finite weights, or does not keep
         the contract: input [n, 128, 128, 3], outputs ``gender_output`` and ``age_output`` of one unit each.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no model at {path}: train one, or give the path of a .keras or .h5 file")
     if path.suffix not in (".keras", ".h5"):
-        raise InputError(f"{path} is no model file: give one that ends in .keras or .h5")
+        raise InputError(f"{path} is not a model file: give one that ends in .keras or .h5")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its loader stumbles over
@@ -51,7 +51,7 @@ def load_model(path: str | Path) -> keras.Model:
             f"{CONTRACT[0]} and outputs {CONTRACT[1]} of shapes {CONTRACT[2]}"
         )
     if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in model.weights):
-        raise InputError(f"{path} holds weights that are no numbers: it is damaged, or its training failed")
+        raise InputError(f"{path} holds non-finite weights: it is damaged, or its training failed")
     return with_one_input(model)
 
 

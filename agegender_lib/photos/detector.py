@@ -7,7 +7,7 @@ from PIL import Image
 
 #: Pixels of the longer side at which a photo is searched. The least face that is found has 20 pixels there.
 SEARCHED_SIDE = 1024
-#: Confidence of the detector's last stage below which a find is no face.
+#: Confidence of the detector's last stage below which a find is not a face.
 CONFIDENCE = 0.9
 _LEAST_SIDE = 64
 

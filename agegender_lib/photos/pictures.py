@@ -36,7 +36,7 @@ def open_picture(source: Source) -> np.ndarray:
     Raises
     ------
     InputError
-        If it cannot be read, is no picture of ``FORMATS``, is cut short, too large or too small.
+        If it cannot be read, is not a picture of ``FORMATS``, is cut short, too large or too small.
     """
     name, image, content = _opened(source)
     width, height = image.size
@@ -48,7 +48,7 @@ def open_picture(source: Source) -> np.ndarray:
     if is_jpeg and (scans := count_scans(content)) * width * height > MOST_SCANNED:
         raise InputError(
             f"{name} is a JPEG of {scans:,} scans over {width:,} x {height:,} pixels, which would take minutes to "
-            "decode: save it anew"
+            "decode: save it again"
         )
     try:
         if is_jpeg:  # decoded at a half, a quarter, an eighth of its size at once
@@ -59,7 +59,7 @@ def open_picture(source: Source) -> np.ndarray:
         image.getexif()[ExifTags.Base.Orientation] = orientation
         image = ImageOps.exif_transpose(image)
     except Exception as error:  # damaged data surfaces from PIL as many kinds of exception
-        raise InputError(f"{name} is damaged or cut short ({error}): save it anew") from None
+        raise InputError(f"{name} is damaged or cut short ({error}): save it again") from None
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
@@ -84,7 +84,7 @@ def _opened(source: Source) -> tuple[str, Image.Image, bytes]:
         raise InputError(f"{name} has more than {most}: make it smaller") from None
     except Exception:
         kinds = "JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or AVIF"
-        raise InputError(f"{name} is no picture that can be read: give a {kinds} file") from None
+        raise InputError(f"{name} is not a picture that can be read: give a {kinds} file") from None
 
 
 def _content(path: Path) -> tuple[str, bytes]:
@@ -93,7 +93,7 @@ def _content(path: Path) -> tuple[str, bytes]:
     try:
         if path.is_file():  # a pipe would be waited for, and a device may never end
             return name, path.read_bytes()
-        what = "is no file" if path.exists() else "does not exist"
+        what = "is not a file" if path.exists() else "does not exist"
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
     raise InputError(f"{name} {what}: give a picture file")

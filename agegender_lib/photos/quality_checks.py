@@ -13,8 +13,8 @@ from agegender_lib.photos.alignment import SIDE, TEMPLATE, inverse, similarity
 #: Pixels of the photo along the crop's side below which the crop is enlarged too much: the mean absolute age error was
 #: 4.1 years at 128 and at 64 pixels, 4.2 at 48, 4.4 at 40, 4.8 at 32 and 5.5 at 24.
 SMALL = 40.0
-#: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF errs by 5.0 years on the
-#: validation faces below it and by 4.3 on the others.
+#: Variance of the Laplacian below which a crop is blurred: the 5th percentile. ModelF has an MAE of 5.0 years on the
+#: validation faces below it and of 4.3 on the others.
 BLURRED = 26.1
 #: Where the nose lies across the face, in eye distances from its usual place: the 98th percentile. Such faces are
 #: rare in the data, not known to be read worse.

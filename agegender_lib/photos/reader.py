@@ -83,7 +83,7 @@ class PhotoReader:
         Raises
         ------
         InputError
-            If it is no picture that can be read, or, with ``framed``, no square.
+            If it is not a picture that can be read, or, with ``framed``, not a square.
         """
         return self._answered([self._framed(source, framed)])[0]
 

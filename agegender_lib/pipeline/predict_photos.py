@@ -132,7 +132,7 @@ def _annotate(found, file: Path) -> None:
     from agegender_lib.files import replacing
     from agegender_lib.photos.pictures import LONGEST_SIDE
 
-    figure = plots.photo(found, answers=True)
+    figure = plots.photo(found, predictions=True)
     try:
         with replacing(file) as temporary:
             # small photos are enlarged, or their letters could not be read; a narrow one would become miles long

@@ -41,12 +41,12 @@ def is_rendered(results: Path) -> bool:
 
 
 def with_headline(readme: str, results: Path) -> str:
-    """The README's text with its headline table made anew."""
+    """The README's text with its headline table updated."""
     return with_table(readme, BEGIN, END, headline_markdown(results))
 
 
 def with_table(readme: str, begin: str, end: str, table: str) -> str:
-    """The README's text with the table between two of its lines made anew."""
+    """The README's text with the table between two of its lines replaced."""
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.S)
     if not pattern.search(readme):
         raise InputError(f"README.md lacks the lines {begin} and {end}: put them where the table belongs")

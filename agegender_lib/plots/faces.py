@@ -105,14 +105,14 @@ def error_gallery(images: np.ndarray, rows: pd.DataFrame, files: Sequence[str]) 
     figure, axes = _grid(len(rows), _WORST_COLUMNS, lines=2)
     for ax, row, image in zip(axes, rows.itertuples(), found, strict=True):
         ax.imshow(image)
-        age, gender, right = _answer(row)
+        age, gender, right = _predicted(row)
         _caption(ax, gender, size=7.5, colour="black" if right else COLOURS["wrong"])
         _caption(ax, age, above=1)
     return figure
 
 
-def _answer(row: Any) -> tuple[str, str, bool]:
-    """What a model said of one face: age, gender and how sure it was of it, and whether that was right."""
+def _predicted(row: Any) -> tuple[str, str, bool]:
+    """What a model predicts of one face: age, gender and how sure it was of it, and whether that was right."""
     read = int(row.p_female >= 0.5)
     # Never "100 %": no model is that sure of a face it gets wrong.
     sure = min(row.p_female if read else 1 - row.p_female, 0.99)

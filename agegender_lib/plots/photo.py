@@ -21,14 +21,16 @@ _LABEL_SIZE, _LABEL_CM = 7.5, 0.31
 # how much wider bold letters are
 _BOLD = 1.15
 _BOX, _UNDER = "#FFD23F", "#1A1A1A"
-_MAP_EXPLAINED = "Beside each face: where the model finds its answer, from dark (nowhere) to bright (most)."
+_MAP_EXPLAINED = (
+    "Beside each face: where the model finds its prediction, from dark (nowhere) to bright (most)."
+)
 
 
 @styled
-def photo(photo: Photo, answers: bool = False) -> Figure:
+def photo(photo: Photo, predictions: bool = False) -> Figure:
     """The photograph with a numbered box around each face, the largest first.
 
-    A photograph without faces is drawn as it is, and says so. With ``answers``, age, 80 % interval, P(female) and
+    A photograph without faces is drawn as it is, and says so. With ``predictions``, age, 80 % interval, P(female) and
     warnings stand beside the numbers.
     """
     height, width = photo.pixels.shape[:2]
@@ -48,7 +50,7 @@ def photo(photo: Photo, answers: bool = False) -> Figure:
                 )
             )  # fmt: skip
         more = [_gender(face), *filter(None, [face.warnings])]
-        said = [f"{number}:  {_age(face)}", *more] if answers else [str(number)]
+        said = [f"{number}:  {_age(face)}", *more] if predictions else [str(number)]
         taken.append(_label(ax, said, face, (width, height), taken))
     if photo.faces.empty:
         _sign(ax, NO_FACE, (0.5, 0.02), ax.transAxes, "bottom", "center")

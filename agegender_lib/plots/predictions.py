@@ -1,4 +1,4 @@
-"""What models answer: against the truth, by group of people, and beside each other."""
+"""Predictions: against the truth, by group of people, and beside each other."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ from agegender_lib.plots import style
 def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
     """Predicted against true age, a panel per model: every face a dot, the identity, and what is typical.
 
-    The line is the running median of ``evaluation.running_median``, the band holds the middle 80 % of the answers.
+    The line is the running median of ``evaluation.running_median``, the band holds the middle 80 % of the predictions.
     """
     count = len(predictions)
     width, height = {1: (0.62, 9.5), 2: (1, 8.2)}.get(count, (1, 2.3 + 13.5 / count))

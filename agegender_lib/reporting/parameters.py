@@ -22,7 +22,7 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
     try:
         cells = nbformat.read(notebook, as_version=4).cells
     except (OSError, ValueError) as error:
-        raise InputError(f"the notebook {notebook} cannot be read ({error}): mend it") from error
+        raise InputError(f"the notebook {notebook} cannot be read ({error}): fix it") from error
     tagged = [cell.source for cell in cells if TAG in cell.metadata.get("tags", ())]
     if len(tagged) != 1:
         raise InputError(

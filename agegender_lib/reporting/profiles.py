@@ -69,7 +69,7 @@ def read_profile(profile: str | Path = QUICK) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When there is no such profile, it is no YAML mapping, no notebook has one of its parameters, or a value is of
+        When there is no such profile, it is not a YAML mapping, no notebook has one of its parameters, or a value is of
         another kind than the notebooks'.
     """
     path = yaml_file(profile, folders.PROFILES)

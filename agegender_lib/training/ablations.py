@@ -69,7 +69,7 @@ def read_study(path: str | Path, **settings: Any) -> Study:
     path = yaml_file(path, folders.STUDIES)
     content = read_yaml(path, "study")
     if not isinstance(content, dict):
-        raise InputError(f"the study {path} is no mapping of model, base and groups: write it that way")
+        raise InputError(f"the study {path} is not a mapping of model, base and groups: write it that way")
     try:
         return _study(path.stem, content, settings)
     except InputError as error:

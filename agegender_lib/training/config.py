@@ -209,7 +209,7 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
                 raise InputError(f"{model}: {key} is {value!r}: give a mapping of its arguments")
             if key == "architecture" and "weights" in value:
                 raise InputError(
-                    f"{model}: pre-trained weights are no part of the architecture: give --weights instead"
+                    f"{model}: pre-trained weights are not part of the architecture: give --weights instead"
                 )
             value = {**values[key], **value}
         if key == "stages":
@@ -252,7 +252,7 @@ _STAGE_NUMBERS = {
 
 
 def check_number(key: str, value: Any, least: float, most: float | None = None, whole: bool = False) -> None:
-    """Refuse what is no number, or none of these; ``key`` names it."""
+    """Refuse what is not a number, or none of these; ``key`` names it."""
     kinds = int if whole else (int, float)
     # a comparison with NaN is false
     if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= (most or math.inf):

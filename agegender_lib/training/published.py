@@ -78,7 +78,7 @@ def find_published(
         kept = read_json(folder / CONFIG)
         try:
             same = TrainingConfig.from_dict(kept["training"]) == config
-        except InputError:  # of settings that are no more
+        except InputError:  # of settings that no longer exist
             continue
         if same and wanted["weights"] in ("pretrained", kept["weights"]) and model_file(folder):
             return folder

@@ -260,7 +260,7 @@ def test_the_running_median_follows_what_is_typical():
     assert running_median(predictions_table(ages, ages), width=0).empty
 
 
-def test_constant_answers_are_the_median_and_the_commoner_gender_of_training():
+def test_the_constant_baseline_is_the_median_and_the_majority_gender_of_training():
     train = predictions_table([1, 2, 3, 50, 60], [0] * 5, gender=[1, 1, 0, 1, 0], split="train")
     validation = answers(np.random.default_rng(30), 50)
     given = constant_predictions(train, validation)

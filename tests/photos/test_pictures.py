@@ -64,10 +64,10 @@ def test_paths_bytes_images_and_arrays_are_the_same(tmp_path):
 def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "t.jpg").write_text("text")
     cases = {
-        "no picture": b"text",
-        r"t\.jpg is no picture": tmp_path / "t.jpg",
+        "not a picture": b"text",
+        r"t\.jpg is not a picture": tmp_path / "t.jpg",
         "does not exist": tmp_path / "none.jpg",
-        "is no file": tmp_path,
+        "is not a file": tmp_path,
         "damaged or cut short": truncated(),
         r"damaged or cut short.*": saved(picture(1, 300), "PNG")[:-2000],
         "more than 89 million pixels": bomb(30000),

@@ -184,7 +184,7 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
         1.0,
         "turned",
     )
-    said = "\n".join(text.get_text() for text in plots.photo(photo, answers=True).axes[0].texts)
+    said = "\n".join(text.get_text() for text in plots.photo(photo, predictions=True).axes[0].texts)
     faces = plots.photo_faces(photo, reader.saliency(photo))
     beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)
     for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):

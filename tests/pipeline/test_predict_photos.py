@@ -119,7 +119,11 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(predict, tmp_path):
     (tmp_path / "empty").mkdir()
     wide = jpeg(picture(1).crop((0, 0, 128, 64)))
     write_folder(tmp_path, {"t.jpg": b"text", "x.jpg": bomb(), "wide.jpg": wide, "ok.jpg": jpeg(1)})
-    for name, words in {"t.jpg": "no picture", "wide.jpg": "128 x 64", "empty": "holds no picture"}.items():
+    for name, words in {
+        "t.jpg": "not a picture",
+        "wide.jpg": "128 x 64",
+        "empty": "holds no picture",
+    }.items():
         sentence = refusal(predict(tmp_path / name, "--framed"))
         assert name in sentence and words in sentence
     assert "none of 2 files" in refusal(predict(tmp_path / "t.jpg", tmp_path / "x.jpg"))

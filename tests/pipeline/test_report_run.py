@@ -211,7 +211,7 @@ def test_the_numbers_are_those_of_the_runs(work):
     assert headline.loc[("ModelA", "this work"), "age_mae"] == metrics.loc[("ModelA", "age_mae"), "value"]
     assert headline.loc[("ModelB", "original report"), "gender_accuracy"] == 0.903
     train = read_run(work / "report" / "results" / "runs" / "model_a").train
-    constant = headline.loc[("Constant answer", "median age, commoner gender")]
+    constant = headline.loc[("Constant baseline", "median age, majority gender")]
     run = read_run(work / "report" / "results" / "runs" / "model_a")
     median_error = np.abs(run.validation["age"] - train["age"].median()).mean()
     assert constant["age_mae"] == pytest.approx(median_error, rel=1e-5)
@@ -242,7 +242,7 @@ def test_the_pdf_is_whole(work):
     ):  # fmt: skip
         assert title in text
     a = table(work, "headline").iloc[0]
-    assert f"errs by {a['age_mae']:.2f} years on average" in text
+    assert f"(MAE) of {a['age_mae']:.2f} years" in text
     assert f"{100 * a['gender_accuracy']:.1f}" in text
     assert "started from random weights, as asked" in text
     assert "Figure 12" in text and "Table 1" in text and "{{" not in text and "??" not in text

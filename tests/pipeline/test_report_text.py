@@ -68,14 +68,14 @@ def test_missing_trainings_are_told_and_missing_studies_left_out(results):
         first = table["run"] == table["run"].iloc[0]
         return table.assign(age_mae=table["age_mae"].mask(first))
 
-    assert "trainings are done" not in text_of(results, "What each choice is worth")
+    assert "runs are done" not in text_of(results, "What each choice is worth")
     change(results, "claims_runs", lost)
     count = pd.read_csv(results / "claims_runs.csv")["run"].nunique()
     change(results, "heads", lambda table: table.assign(age_mae_difference=None))
     (results / "equal_data.csv").unlink()
     (results / "gradients.json").write_text(json.dumps({"cosine": None}))
     text = text_of(results, "What each choice is worth")
-    assert f"own network ({count - 1} of {count} trainings are done)." in text
+    assert f"own network ({count - 1} of {count} runs are done)." in text
     assert "Heads on a frozen" not in text and "fig-heads" not in text
     assert "at equal numbers of faces" not in text and "How many faces" in text
     assert "mean cosine" not in text and "fig-conflict" not in text
@@ -96,8 +96,8 @@ def test_one_group_alone_is_no_least_and_most(results):
     change(results, "age_bands", lambda table: table.assign(low_support=table.index != own[3], age_mae=4.25))
     change(results, "races", lambda table: table[table["race"] == "Asian"])
     text = text_of(results, "Summary and discussion")
-    assert "images ModelA errs by 4.25 years in the only one, " in text
-    assert "errs least" not in text and "By labelled race" not in text
+    assert "images ModelA's MAE is 4.25 years in the only one, " in text
+    assert "is lowest at" not in text and "By labelled race" not in text
 
 
 @pytest.mark.parametrize("young", [3.0, -3.0])

@@ -152,7 +152,7 @@ GOOD = {"mixup": {"low": 0, "high": 1}}
         ({"batchsize": {"choices": [3]}}, {}, "did you mean 'batch_size'"),
         ({"optimizer": {"choices": ["adam", "sgd"]}}, {}, "optimizer = 'sgd': .*choose one of adamw"),
         ({"stages.1.learning_rate": {"low": 0, "high": 1}}, {}, "no 1 in stages, which has 1 entries"),
-        ({"stage.0.learning_rate": {"low": 0, "high": 1}}, {}, "no stage in base: mend stage.0.learning_rate"),
+        ({"stage.0.learning_rate": {"low": 0, "high": 1}}, {}, "no stage in base: fix stage.0.learning_rate"),
         ({"architecture.drop": {"low": 0, "high": 1}}, {}, "architecture.drop = 0.0: model_a cannot be built .*drop"),
         ({"augmentation.spin": {"low": 0, "high": 1}}, {}, "augmentation .* is not understood: .*spin"),
         ({"architecture": {"choices": [{}]}, "architecture.dense": {"choices": [8]}}, {}, "lies inside architecture"),

@@ -545,7 +545,7 @@ def test_settings_survive_the_run_folder():
         ({"stages": []}, "at least one stage"),
         ({"stages": [dict(epochs=0, learning_rate=1)]}, "epochs of a stage is 0: give a whole number of at least 1"),
         ({"stages": [dict(epochs=1, learning_rate="fast")]}, "learning_rate of a stage is 'fast': give a number"),
-        ({"architecture": {"weights": "imagenet"}}, "weights are no part of the architecture: give --weights"),
+        ({"architecture": {"weights": "imagenet"}}, "weights are not part of the architecture: give --weights"),
         ({"augmentation": ["flip"]}, "augmentation is .* give a mapping"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd': choose one of adamw, adam"),
         ({"test_time_augmentation": "no"}, "test_time_augmentation is 'no': choose one of True, False"),

@@ -85,7 +85,7 @@ def compare_variants(trainings: pd.DataFrame, runs: dict[str, Run], resamples: i
 
 
 def _values(by_seed, seeds):
-    """Absolute error and right answer, float [seeds, images] each, and the images' duplicate groups."""
+    """Absolute error and correctness, float [seeds, images] each, and the images' duplicate groups."""
     first = by_seed[seeds[0]]
     tables = [scores(by_seed[seed].loc[first.index]) for seed in seeds]
     values = {name: np.stack([table[name].to_numpy() for table in tables]) for name in MEASURES}

@@ -86,7 +86,7 @@ def largest_errors(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
 
 
 def running_median(predictions: pd.DataFrame, width: int = 5) -> pd.DataFrame:
-    """What the model typically answers at each true age: the middle of its answers within ``width`` years.
+    """What the model typically predicts at each true age: the middle of its predictions within ``width`` years.
 
     ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``, for the
     true ages with at least 20 images at most ``width`` years away.

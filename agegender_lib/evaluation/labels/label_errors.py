@@ -155,7 +155,7 @@ def _wrong(p_female: np.ndarray, gender: np.ndarray, code: int) -> Statistic:
 
 
 def _typical(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Of the faces nearest in predicted age: the median and the typical size of label minus answer, in years."""
+    """Of the faces nearest in predicted age: the median and the typical size of label minus prediction, in years."""
     read = predictions["age_predicted"].to_numpy()
     away = predictions["age"].to_numpy() - read
     order = np.argsort(read, kind="stable")

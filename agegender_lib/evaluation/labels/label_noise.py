@@ -1,8 +1,8 @@
-"""What even a perfect reader of faces would get wrong, from photographs that were labelled twice.
+"""Noise floor: what even a perfect reader of faces would get wrong, from photographs that were labelled twice.
 
 Near-duplicates are one photograph stored twice, so that no time passes between their two labels: where these differ, at
 least one is wrong. Two assumptions turn their differences into a floor: the labels a and b of a photograph are
-independent readings with the same distribution, and a perfect reader answers with what is best for that distribution.
+independent readings with the same distribution, and a perfect reader predicts what is best for that distribution.
 
 *Age.* The reader's error E|a - m|, m being the median of the photograph's labels, lies between a half and the whole of
 E|a - b|, whatever the distribution (the triangle inequality, and m being the best constant answer). It is a half where

@@ -186,7 +186,7 @@ def shuffled_blocks(
     shuffles: int = 2000,
     seed: int = 0,
 ) -> Iterator[np.ndarray]:
-    """The labels dealt anew many times; near-duplicates are one observation and swap theirs together.
+    """The labels shuffled many times; near-duplicates are one observation and swap theirs together.
 
     What may be exchanged under the null hypothesis is a whole duplicate group with another of its size; with
     ``strata``, of the same size and the same strata (Winkler et al. 2015, "multi-level block permutation").

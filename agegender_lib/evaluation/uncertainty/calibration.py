@@ -1,4 +1,4 @@
-"""Whether the probabilities of the gender mean what they say, what chance alone would show, and what mends them."""
+"""Calibration of P(female): reliability, expected calibration error, what chance alone shows, temperature scaling."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ _LEAST = 5e-6
 
 
 def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000) -> pd.DataFrame:
-    """How many are women among faces of about equal P(female).
+    """Reliability diagram: how many are women among faces of about equal P(female).
 
     Returns
     -------
@@ -53,7 +53,7 @@ def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000
 def expected_calibration_error(
     predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", resamples: int = 2000
 ) -> dict[str, float]:
-    """Mean distance between what a model says and what is so, over :func:`reliability`'s bins weighted by faces.
+    """Mean distance between confidence and observed frequency, over :func:`reliability`'s bins weighted by faces.
 
     With few faces per bin it is above zero for a perfect model too, so it is to be compared with ``chance``. (Naeini
     et al. 2015; Guo et al. 2017, arXiv 1706.04599, eq. 3; on its bias, Bröcker 2012, Roelofs et al. 2022.)
@@ -67,7 +67,7 @@ def expected_calibration_error(
     Returns
     -------
     dict
-        ``value`` (0 to 1); ``low, high``: 95 % interval of the value that endlessly many faces would give, by the basic
+        ``value`` (0 to 1); ``low, high``: 95 % interval of the value for infinitely many faces, by the basic
         bootstrap (Davison and Hinkley 1997, eq. 5.6), which takes out the noise that resampling adds, widened to hold
         the value, and to begin at 0 where chance explains the value (with a thousand simulated faces it held the true
         error in 83 to 93 of 100 sets, plain percentiles in 0 to 89); ``chance``: the mean of a calibrated model with
@@ -96,15 +96,15 @@ def expected_calibration_error(
 
 
 def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
-    """How far one model's probabilities are off, before and after a temperature corrects them.
+    """How miscalibrated one model's probabilities are, before and after a temperature corrects them.
 
     Returns
     -------
     DataFrame
         A row per measure: ``measure, value, low, high, chance, chance_high, p``, as :func:`expected_calibration_error`
         gives them; ``chance`` and what follows only for the first two. ``ece`` (of P(female)), ``ece_confidence``,
-        ``overconfidence`` (mean confidence less accuracy; positive: too sure), ``brier`` (mean squared distance of
-        P(female) from the label), ``temperature`` (above 1: too sure), and those of the corrected probabilities,
+        ``overconfidence`` (mean confidence minus accuracy), ``brier`` (mean squared distance of
+        P(female) from the label), ``temperature`` (above 1: overconfident), and those of the corrected probabilities,
         ``..._scaled``, each corrected without its own fold's labels.
     """
     scaled = temperature_scaled(predictions)
@@ -122,7 +122,7 @@ def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.
 def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The temperature T for which sigmoid(logit(p) / T) fits the labels best (least negative log-likelihood).
 
-    Above 1 the probabilities were too sure, below 1 not sure enough (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+    Above 1 the probabilities were overconfident, below 1 underconfident (Guo et al. 2017, section 4.2).
     ``weights``, float [n], say how often each image counts.
     """
     logits = logit(np.clip(p_female, _LEAST, 1 - _LEAST))
@@ -172,7 +172,7 @@ def _rows(found, ending):
 
 
 def _scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the model says, and whether it is so; float64 [n] each."""
+    """The confidence, and whether it was right; float64 [n] each."""
     check_predictions(predictions)
     p_female, female = predictions["p_female"].to_numpy(np.float64), predictions["gender"].to_numpy()
     if of == "p_female":
@@ -187,7 +187,7 @@ def _bins(score, of, bins):
 
 
 def _simulated(predictions, of, count):
-    """Whether what the model says would be so, were its probabilities right; float64 [count, n].
+    """Outcomes drawn from the predicted probabilities, as if these were right; float64 [count, n].
 
     One number decides for all pictures of a person, so that duplicates agree as they do in the data.
     """

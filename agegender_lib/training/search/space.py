@@ -180,11 +180,11 @@ def _key(place, part, path, where, known):
     if isinstance(place, list):
         if not part.isdecimal() or int(part) >= len(place):
             raise InputError(
-                f"there is no {part} in {where}, which has {len(place)} entries counted from 0: mend {path}"
+                f"there is no {part} in {where}, which has {len(place)} entries counted from 0: fix {path}"
             )
         return int(part)
     if not isinstance(place, dict) or not known:
-        raise InputError(f"there is no {part} in {where}: mend {path}, or give {where} what it lacks")
+        raise InputError(f"there is no {part} in {where}: fix {path}, or give {where} what it lacks")
     return part
 
 
