@@ -120,7 +120,7 @@ def _without_advice() -> Iterator[None]:
         absl.logging.set_verbosity(before)
 
 
-def round_weights(model: keras.Model, bits: int) -> None:
+def quantise_weights(model: keras.Model, bits: int) -> None:
     """Round every float32 weight to ``bits`` (2 to 24) significant bits, to nearest, in place.
 
     float32 has 24. The zeros that are left at the end of each number are what compresses. The relative change

@@ -20,14 +20,14 @@ from agegender_lib.reporting.made_from import faces_used, parameters_now, parame
 from agegender_lib.runs import (
     CONFIG,
     TABLES,
-    answers_of,
     check_run,
+    kept_predictions,
     model_name,
     read_json,
     read_run,
     trained_runs,
 )
-from agegender_lib.runs.kept import keep_trainings
+from agegender_lib.runs.kept import keep_runs
 
 if TYPE_CHECKING:
     from agegender_lib.training.search import Search
@@ -117,7 +117,7 @@ class ReportFolder:
         """Keep the predictions of altered faces beside the tables of the trainings that :meth:`save_run` kept."""
         for run in self.runs().values():
             place = self._results(Path("runs", read_json(run / CONFIG)["training"]["model"]))
-            for path in answers_of(run):
+            for path in kept_predictions(run):
                 copy_file(path, place / path.name)
 
     def runs(self) -> dict[str, Path]:
@@ -140,7 +140,7 @@ class ReportFolder:
         """
         for study, found in trainings.dropna(subset=["folder"]).groupby("study"):
             places = dict(zip(found["run"], found["folder"], strict=True))
-            keep_trainings(places, self._results(Path("ablations", study)))
+            keep_runs(places, self._results(Path("ablations", study)))
 
     def save_search(self, search: "Search") -> None:
         """Keep the tables of a search in `results/search/`."""

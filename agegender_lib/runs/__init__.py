@@ -35,10 +35,10 @@ from agegender_lib.runs.folder import (
     PREDICTIONS,
     PROVENANCE,
     TABLES,
-    answers_of,
     check_run,
     check_same_faces,
     finished,
+    kept_predictions,
     read_json,
 )
 from agegender_lib.runs.run import Run, read_run

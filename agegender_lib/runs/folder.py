@@ -20,7 +20,7 @@ TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
 
 
-def answers_of(folder: str | Path) -> list[Path]:
+def kept_predictions(folder: str | Path) -> list[Path]:
     """The predictions of altered faces that a run folder keeps, because they take many minutes."""
     return [path for pattern in _ANSWERS for path in sorted(Path(folder).glob(pattern))]
 

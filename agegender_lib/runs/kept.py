@@ -19,7 +19,7 @@ RUNS, HISTORIES, PREDICTIONS = "runs.csv", "histories.csv", "predictions.csv.gz"
 _PARTS = ("config", "metrics", "provenance")
 
 
-def keep_trainings(trainings: Mapping[str, Path], folder: Path) -> None:
+def keep_runs(trainings: Mapping[str, Path], folder: Path) -> None:
     """Write finished trainings, by name in run folders or in folders of such tables, as three tables in ``folder``.
 
     ``runs.csv`` has every value of a run folder's JSON files, in columns such as ``config.training.seed``; lists are

@@ -16,6 +16,7 @@ PRESENT = {
     "side": "image_size",
     "training_faces": "train_size",
     "validation": "validation_size",
+    "weight_bits": "significand_bits",
 }
 _FORMER = {present: former for former, present in PRESENT.items()}
 

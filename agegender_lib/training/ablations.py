@@ -28,7 +28,7 @@ _MERGED = ("architecture", "augmentation")
 
 
 @dataclass(frozen=True)
-class Training:
+class AblationRun:
     """One training of an ablation study: the ``factor`` that is varied, and which ``variant`` (level) of it this is.
 
     The other variants of a factor are compared with the one that is its ``baseline``.
@@ -42,18 +42,18 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Study:
+class AblationStudy:
     """An ablation study: questions (a sentence per factor), variants that answer them, and the settings all share.
 
-    Its trainings are in the order in which they are worth doing: the first seed of every variant, then the second ...
+    Its runs are in the order in which they are worth doing: the first seed of every variant, then the second ...
     """
 
     name: str
     questions: dict[str, str]
-    trainings: tuple[Training, ...]
+    runs: tuple[AblationRun, ...]
 
 
-def read_study(path: str | Path, **settings: Any) -> Study:
+def read_study(path: str | Path, **settings: Any) -> AblationStudy:
     """A study from a YAML file.
 
     Parameters
@@ -77,7 +77,7 @@ def read_study(path: str | Path, **settings: Any) -> Study:
 
 
 def run_study(
-    study: Study,
+    study: AblationStudy,
     faces: FaceSet,
     runs: Path = RUNS,
     kept: Path = KEPT,
@@ -90,12 +90,12 @@ def run_study(
 
     Parameters
     ----------
-    study : Study
+    study : AblationStudy
     faces : FaceSet
     runs : Path
         Folder of the study's run folders.
     kept : Path
-        Folder with trainings that were done elsewhere, see :func:`keep_trainings`: they are not trained again.
+        Folder with trainings that were done elsewhere, see :func:`keep_runs`: they are not trained again.
     train_missing : bool
         False leaves out what is not there.
     weights : str or Path
@@ -108,13 +108,13 @@ def run_study(
         or the folder of tables that it is kept in; missing where the training is). Trainings of different factors with
         the same settings are one run.
     """
-    names = [training_name(training.config, faces, weights) for training in study.trainings]
+    names = [training_name(training.config, faces, weights) for training in study.runs]
     elsewhere = find_kept(kept)
     places = {
         name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names
     }
-    missing: dict[str, Training] = {}
-    for name, training in zip(names, study.trainings, strict=True):
+    missing: dict[str, AblationRun] = {}
+    for name, training in zip(names, study.runs, strict=True):
         if train_missing and places[name] is None:
             missing.setdefault(name, training)
     for training in missing.values():
@@ -124,7 +124,7 @@ def run_study(
     places |= _train(missing, faces, weights, runs)
     rows = [
         (study.name, training.factor, training.variant, training.seed, training.baseline, name, places[name])
-        for name, training in zip(names, study.trainings, strict=True)
+        for name, training in zip(names, study.runs, strict=True)
     ]
     return pd.DataFrame(rows, columns=["study", "factor", "variant", "seed", "baseline", "run", "folder"])
 
@@ -154,7 +154,7 @@ def _study(name, content, settings):
     if not isinstance(groups, list) or not groups:
         raise InputError("it has no groups: give a list of questions with their choices")
     shared = _laid(content.get("base") or {}, settings)
-    by_seed: list[list[Training]] = []
+    by_seed: list[list[AblationRun]] = []
     questions = {}
     for group in groups:
         label, choices, seeds = _checked(group, content.get("seeds", [1]))
@@ -166,8 +166,8 @@ def _study(name, content, settings):
             by_seed += [[] for _ in range(place + 1 - len(by_seed))]
             for number, (choice, changes) in enumerate(choices.items()):
                 config = configure(own_model, **_laid(base, changes or {}), seed=seed)
-                by_seed[place].append(Training(label, str(choice), seed, number == 0, config))
-    return Study(name, questions, tuple(training for row in by_seed for training in row))
+                by_seed[place].append(AblationRun(label, str(choice), seed, number == 0, config))
+    return AblationStudy(name, questions, tuple(training for row in by_seed for training in row))
 
 
 def _checked(group, seeds):

@@ -12,7 +12,7 @@ from agegender_lib.files import replacing
 from agegender_lib.training.config import TrainingConfig
 
 
-class State:
+class TrainingState:
     """Where a training is: epochs done, their history, weights and the optimizer's memory.
 
     Everything of one moment is in one file, so no kill can leave two files of different moments. ``history`` has a row
@@ -39,7 +39,7 @@ class State:
         return self.history[-1]["stage"] if self.history else 0
 
     @classmethod
-    def read(cls, path: Path) -> "State":
+    def read(cls, path: Path) -> "TrainingState":
         """The state in ``path``, or a fresh one where there is no such file."""
         state = cls(path)
         if state.path.exists():
@@ -73,7 +73,7 @@ class State:
         _assign("optimizer", optimizer.variables, self.arrays)
 
 
-class KeepState(keras.callbacks.Callback):
+class Checkpoint(keras.callbacks.Callback):
     """After each epoch: its row of history, the best weights, the checkpoint, and early stopping.
 
     The variables of all of ``graph`` are kept, even where only its heads train on features; ``state.best`` has the
@@ -84,7 +84,7 @@ class KeepState(keras.callbacks.Callback):
 
     def __init__(
         self,
-        state: State,
+        state: TrainingState,
         config: TrainingConfig,
         stage: int,
         graph: keras.Model,
@@ -111,14 +111,14 @@ class KeepState(keras.callbacks.Callback):
         self.state.history.append(row | self.measure())
         self.state.write(self.graph, self.model.optimizer)
         self.on_row(self.state.history[-1])
-        if stalled(self.state.history, self.config, self.number):
+        if patience_exhausted(self.state.history, self.config, self.number):
             self.model.stop_training = True
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
 
 
-def stalled(history: list[dict], config: TrainingConfig, stage: int) -> bool:
+def patience_exhausted(history: list[dict], config: TrainingConfig, stage: int) -> bool:
     """Whether early stopping ends this stage after the given history."""
     if config.patience is None or stage < len(config.stages):
         return False

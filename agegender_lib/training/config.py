@@ -93,7 +93,7 @@ class TrainingConfig:
         The saved model averages trainings with the seeds ``seed``, ``seed + 1``, ..., each in a run folder of its own.
     precision : {"float32", "mixed_bfloat16", "auto"}
         Of the training arithmetic; what is saved is float32. See :func:`fast_precision` for "auto".
-    weight_bits : int or None
+    significand_bits : int or None
         Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
     gradient_batches : int
         At the end of every epoch, measure on so many batches of training faces whether the tasks' gradients agree, see
@@ -124,7 +124,7 @@ class TrainingConfig:
     test_time_augmentation: bool = True
     ensemble_size: int = 1
     precision: str = "float32"
-    weight_bits: int | None = None
+    significand_bits: int | None = None
     gradient_batches: int = 0
 
     @property
@@ -171,7 +171,7 @@ DEFAULTS = {
         ema_momentum=0.99,
         patience=8,
         precision="auto",
-        weight_bits=9,
+        significand_bits=9,
     ),
     "model_f": TrainingConfig(
         "model_f",
@@ -181,7 +181,7 @@ DEFAULTS = {
         batch_size=32,
         ema_momentum=0.99,
         precision="auto",
-        weight_bits=10,
+        significand_bits=10,
     ),
 }
 
@@ -240,9 +240,9 @@ _NUMBERS: dict[str, tuple[float, float | None, bool]] = {
     "train_size": (1, None, True),
     "ema_momentum": (0, 1, False),
     "patience": (1, None, True),
-    "weight_bits": (2, 24, True),
+    "significand_bits": (2, 24, True),
 }
-_OPTIONAL = ("train_size", "ema_momentum", "patience", "weight_bits")
+_OPTIONAL = ("train_size", "ema_momentum", "patience", "significand_bits")
 _STAGE_NUMBERS = {
     "epochs": (1, None, True),
     "learning_rate": (0, None, False),

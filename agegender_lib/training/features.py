@@ -91,7 +91,7 @@ def heads_graph(network: keras.Model) -> keras.Model:
     return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
 
 
-def answers_from_features(network: keras.Model, faces: FaceSet, test_time_augmentation: bool) -> pd.DataFrame:
+def predict_from_features(network: keras.Model, faces: FaceSet, test_time_augmentation: bool) -> pd.DataFrame:
     """What :func:`agegender_lib.models.predict` gives, at the cost of the heads where the features are kept already.
 
     ``network`` is a ModelB with outputs gender and age, in float32.

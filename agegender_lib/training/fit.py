@@ -11,13 +11,13 @@ from agegender_lib.files import write_csv
 from agegender_lib.models import set_trainable
 from agegender_lib.runs import HISTORY
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.checkpoint import KeepState, State, stalled
+from agegender_lib.training.checkpoint import Checkpoint, TrainingState, patience_exhausted
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.features import FeatureBatches, backbone_features, heads_graph
 from agegender_lib.training.gradients import measure_of
 from agegender_lib.training.losses import targets
 from agegender_lib.training.network import compile_for
-from agegender_lib.training.optimizers import depth_rates
+from agegender_lib.training.optimizers import layer_rates
 from agegender_lib.training.progress import Progress
 
 
@@ -27,7 +27,7 @@ def fit(
     config: TrainingConfig,
     faces: FaceSet,
     split: pd.Series,
-    state: State,
+    state: TrainingState,
     folder: Path,
     on_epoch: Callable[[dict], None] | None = None,
 ) -> None:
@@ -54,7 +54,7 @@ def fit(
             features = backbone_features(network, faces)
             learner = heads_graph(graph.get_layer("network"))
             parts = _batches(FeatureBatches, features, faces, split, graph, config)
-        rates = depth_rates(network, stage.layer_decay)
+        rates = layer_rates(network, stage.layer_decay)
         compile_for(learner, config, stage, len(parts["train"]), rates)
         if state.arrays and state.stage == number:
             state.restore_optimizer(learner.optimizer)
@@ -68,12 +68,12 @@ def fit(
             if on_epoch:
                 on_epoch(row)
 
-        if state.epoch < end and not stalled(state.history, config, number):
+        if state.epoch < end and not patience_exhausted(state.history, config, number):
             measure = dict if stage.cached_features else measure_of(graph, config, parts["train"])
-            keep = KeepState(state, config, number, graph, network, finished, measure)
+            keep = Checkpoint(state, config, number, graph, network, finished, measure)
             callbacks = [keep, progress]
             if config.ema_momentum is not None:
-                # the state is kept before the averaged weights are swapped out again, see KeepState.on_test_end
+                # the state is kept before the averaged weights are swapped out again, see Checkpoint.on_test_end
                 callbacks.append(keras.callbacks.SwapEMAWeights())
             _learn(learner, parts, max(start, state.epoch), end, callbacks)
         learner.optimizer.finalize_variable_values(learner.trainable_variables)

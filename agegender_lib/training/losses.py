@@ -21,8 +21,8 @@ def age_distributions(ages: np.ndarray, sigma: tuple[float, float]) -> np.ndarra
     return (density / density.sum(axis=1, keepdims=True)).astype("float32")
 
 
-def ordinal_answers(ages: np.ndarray) -> np.ndarray:
-    """Answers to "older than k years?", k = 0 to 115, for the ordinal head, float32 [n, 116].
+def levels_from_labels(ages: np.ndarray) -> np.ndarray:
+    """Ordinal levels, answers to "older than k years?", k = 0 to 115, for the ordinal head, float32 [n, 116].
 
     1 yes, 0 no, and -1 where the question is not asked because the answer for k - 1 was no.
     """
@@ -30,14 +30,14 @@ def ordinal_answers(ages: np.ndarray) -> np.ndarray:
     return np.where(ages > years, 1.0, np.where(ages == years, 0.0, -1.0)).astype("float32")
 
 
-def corn_loss(answers, logits):
+def corn_loss(levels, logits):
     """Cross-entropy of the questions that are asked (CORN: Shi, Cao & Raschka 2023, arXiv 2111.08851, eq. 6).
 
-    float32 [n]; ``answers`` are those of :func:`ordinal_answers`. The sum over a face's questions: unlike CORN's mean
+    float32 [n]; ``levels`` are :func:`levels_from_labels`. The sum over a face's questions: unlike CORN's mean
     over all questions of a batch, it weighs every face's questions the same whatever the others' ages.
     """
-    asked = ops.cast(answers >= 0, logits.dtype)
-    losses = ops.relu(logits) - logits * answers + ops.softplus(-ops.abs(logits))
+    asked = ops.cast(levels >= 0, logits.dtype)
+    losses = ops.relu(logits) - logits * levels + ops.softplus(-ops.abs(logits))
     return ops.sum(asked * losses, axis=-1)
 
 
@@ -50,7 +50,7 @@ def targets(table, config: TrainingConfig, outputs: Collection[str]) -> dict[str
     if "age_distribution" in outputs:
         arrays["age_distribution"] = age_distributions(table["age"].to_numpy(), config.age_sigma)
     if "age_ordinal" in outputs:
-        arrays["age_ordinal"] = ordinal_answers(table["age"].to_numpy())
+        arrays["age_ordinal"] = levels_from_labels(table["age"].to_numpy())
     return arrays
 
 

@@ -10,7 +10,7 @@ from agegender_lib import models
 from agegender_lib.errors import InputError
 from agegender_lib.training.config import Stage, TrainingConfig
 from agegender_lib.training.losses import compile_arguments
-from agegender_lib.training.optimizers import build_optimizer, depth_rates
+from agegender_lib.training.optimizers import build_optimizer, layer_rates
 
 BUILDERS = {
     "model_a": models.build_model_a,
@@ -85,7 +85,7 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
 def check_stages(network: keras.Model, config: TrainingConfig) -> None:
     """Refuse a stage that this network cannot do, before hours of training lead to it."""
     for stage in config.stages:
-        if stage.layer_decay != 1 and (config.optimizer == "muon" or not depth_rates(network, 0.5)):
+        if stage.layer_decay != 1 and (config.optimizer == "muon" or not layer_rates(network, 0.5)):
             raise InputError(
                 f"{config.model} with {config.optimizer}: layer_decay is {stage.layer_decay}, but rates by depth "
                 "are for a backbone and for adamw or adam: leave it at 1"

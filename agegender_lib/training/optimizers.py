@@ -13,7 +13,7 @@ def build_optimizer(
     """A fresh optimizer whose learning rate warms up and falls along a cosine over the stage.
 
     Biases and normalisation are left out of the weight decay. Weights are averaged over time where ``config``
-    has an ``ema_momentum``. ``rates`` are those of :func:`depth_rates`; not for Muon.
+    has an ``ema_momentum``. ``rates`` are those of :func:`layer_rates`; not for Muon.
     """
     total = max(1, stage.epochs * steps_per_epoch)
     warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
@@ -25,17 +25,17 @@ def build_optimizer(
     )
     averaging = {"use_ema": config.ema_momentum is not None, "ema_momentum": config.ema_momentum or 0.99}
     if config.optimizer == "adam":
-        return DepthAdam(schedule, rates=rates, **averaging)
+        return LayerwiseAdam(schedule, rates=rates, **averaging)
     decay = config.weight_decay
     if config.optimizer == "muon":
         optimizer = KernelMuon(schedule, weight_decay=decay, adam_weight_decay=decay, **averaging)
     else:
-        optimizer = DepthAdamW(schedule, weight_decay=decay, rates=rates, **averaging)
+        optimizer = LayerwiseAdamW(schedule, weight_decay=decay, rates=rates, **averaging)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
-def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
+def layer_rates(network: keras.Model, decay: float) -> dict[str, float]:
     """Factors of the learning rate by path of a backbone's variables: smaller the nearer to the input.
 
     ``decay`` is of the backbone's top stage against the heads, and of each stage against the one above it. Empty
@@ -53,7 +53,7 @@ def depth_rates(network: keras.Model, decay: float) -> dict[str, float]:
     }
 
 
-class _Depth:
+class _Layerwise:
     """Variables in groups, each with its own multiple of the learning rate; for a Keras optimizer."""
 
     def __init__(self, *args, rates: dict[str, float] | None = None, **kwargs):
@@ -78,11 +78,11 @@ class _Depth:
                 variable.assign(variable - variable * decay * rate * self.rates.get(variable.path, 1.0))
 
 
-class DepthAdam(_Depth, keras.optimizers.Adam):
+class LayerwiseAdam(_Layerwise, keras.optimizers.Adam):
     """Adam with rates by depth."""
 
 
-class DepthAdamW(_Depth, keras.optimizers.AdamW):
+class LayerwiseAdamW(_Layerwise, keras.optimizers.AdamW):
     """AdamW with rates by depth."""
 
 

@@ -19,8 +19,8 @@ from agegender_lib.runs import (
     MODEL,
     PREDICTIONS,
     TABLES,
-    answers_of,
     finished,
+    kept_predictions,
     model_file,
     published_runs,
     read_json,
@@ -100,7 +100,7 @@ def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Pat
             copy_file(source.with_suffix(".h5"), folder / "model.h5")
         else:
             save_model(model, folder / "model.h5")
-        for path in answers_of(published):
+        for path in kept_predictions(published):
             copy_file(path, folder / path.name)
         for name in (*(name for name in TABLES if name != METRICS), METRICS):
             copy_file(published / name, folder / name)

@@ -18,11 +18,11 @@ from agegender_lib.data import FaceSet, split_faces, split_fold, subsample_train
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import ensemble_average, load_model, predict
-from agegender_lib.models.saving import round_weights, save_model
+from agegender_lib.models.saving import quantise_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
-from agegender_lib.training.checkpoint import State
+from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.config import TrainingConfig
-from agegender_lib.training.features import answers_from_features
+from agegender_lib.training.features import predict_from_features
 from agegender_lib.training.fit import fit
 from agegender_lib.training.gradients import check_gradients
 from agegender_lib.training.identity import identity_of, name_of, origin_of, refuse_another
@@ -110,20 +110,20 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         if _finished(folder, identity, faces):
             return
         _claim(folder, identity)
-        state = State.read(_checkpoint(folder))
+        state = TrainingState.read(_checkpoint(folder))
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
         answers = None
-        if config.weight_bits is None and all(stage.cached_features for stage in config.stages):
-            answers = answers_from_features(in_float32(network, config), faces, config.test_time_augmentation)
+        if config.significand_bits is None and all(stage.cached_features for stage in config.stages):
+            answers = predict_from_features(in_float32(network, config), faces, config.test_time_augmentation)
         _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
         state.path.unlink(missing_ok=True)
 
 
 def _train_members(config, faces, weights, folder, identity, split, on_epoch, wait):
     """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
-    single = replace(config, ensemble_size=1, weight_bits=None)
+    single = replace(config, ensemble_size=1, significand_bits=None)
     members = [replace(single, seed=config.seed + number) for number in range(config.ensemble_size)]
     with _alone(folder, wait):
         if _finished(folder, identity, faces):
@@ -143,9 +143,9 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
 
 
 def _save(model, config, folder):
-    if config.weight_bits is not None:
+    if config.significand_bits is not None:
         save_model(model, folder / "exact.keras")
-        round_weights(model, config.weight_bits)
+        quantise_weights(model, config.significand_bits)
     save_model(model, folder / "model.h5")
     save_model(model, folder / MODEL)
 

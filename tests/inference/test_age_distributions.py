@@ -21,7 +21,7 @@ from agegender_lib.models import (
     predict,
 )
 from agegender_lib.models.heads import AGES
-from agegender_lib.models.saving import round_weights, save_model
+from agegender_lib.models.saving import quantise_weights, save_model
 
 FACES = np.stack([np.asarray(picture(seed)) for seed in range(6)])
 FLOATS = FACES.astype("float32") / 255
@@ -65,7 +65,7 @@ def test_a_plain_model_gives_its_softmax():
 def test_members_and_mirror_images_are_mixed_also_from_a_file(suffix, tmp_path):
     members = [small(seed) for seed in (1, 2)]
     whole = ensemble_average([add_test_time_augmentation(member) for member in members])
-    round_weights(whole, 9)
+    quantise_weights(whole, 9)
     save_model(whole, tmp_path / f"model{suffix}")
     found = check(load_model(tmp_path / f"model{suffix}"))
     parts = [own(member, images) for member in members for images in (FLOATS, FLOATS[:, :, ::-1])]

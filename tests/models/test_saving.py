@@ -17,7 +17,7 @@ from agegender_lib.models import (
     predict,
 )
 from agegender_lib.models.heads import AGES
-from agegender_lib.models.saving import round_weights, rounded, save_model
+from agegender_lib.models.saving import quantise_weights, rounded, save_model
 
 SMALL = dict(widths=(16, 16), stem=16)
 
@@ -195,7 +195,7 @@ def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
     model = lived_in(build_model_a(widths=(32, 64, 128)), faces)
     model.save(tmp_path / "plain.keras")
     exact = answers(model, faces)
-    round_weights(model, 9)
+    quantise_weights(model, 9)
     save_model(model, tmp_path / "rounded.keras")
     save_model(model, tmp_path / "rounded.h5")
     size = {path.name: path.stat().st_size for path in tmp_path.iterdir()}

@@ -42,14 +42,14 @@ TINY = {
             {"epochs": 1, "learning_rate": 0.0003, "warmup_epochs": 0},
         ],
         "ema_momentum": 0.5,
-        "weight_bits": None,
+        "significand_bits": None,
         "batch_size": 60,
     },
     "model_f": {
         "architecture": {"image_size": 64},
         "stages": [{"epochs": 2, "learning_rate": 0.003, "trainable": "heads", "cached_features": True}],
         "ema_momentum": 0.5,
-        "weight_bits": None,
+        "significand_bits": None,
         "batch_size": 20,
     },
     "weights": "none",
@@ -277,7 +277,7 @@ def test_the_quick_studies_can_be_built(name):
 
     configs = {
         repr((t.config.model, t.config.architecture, t.config.stages)): t.config
-        for t in read_study(name).trainings
+        for t in read_study(name).runs
     }
     for config in configs.values():
         check_stages(build_network(config), config)

@@ -36,7 +36,7 @@ model_b: &tuned
            {epochs: 2, learning_rate: 0.0003}]
   batch_size: 20
   ema_momentum: 0.5
-  weight_bits: null
+  significand_bits: null
   architecture: {backbone: mobilenet_vggface2, image_size: 32}
 model_f: *tuned
 """

@@ -44,7 +44,7 @@ def profile(path):
 
 
 def study(path):
-    assert read_study(path).trainings
+    assert read_study(path).runs
 
 
 def space(path):

@@ -14,7 +14,7 @@ from kill_points import kill_points
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
 from agegender_lib.training import Stage, ablations, configure, features, train
-from agegender_lib.training.ablations import Study, Training
+from agegender_lib.training.ablations import AblationRun, AblationStudy
 
 trainings = import_module("agegender_lib.training.train")  # not the function, which goes by the same name
 
@@ -118,7 +118,7 @@ def test_two_trainings_of_the_same_folder_are_one_too_many(few, tmp_path, quick)
 
 
 def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monkeypatch, capsys):
-    choices = [Training("size", str(seed), seed, seed == 1, small(seed=seed)) for seed in (1, 2, 3)]
+    choices = [AblationRun("size", str(seed), seed, seed == 1, small(seed=seed)) for seed in (1, 2, 3)]
     asked = []
 
     def training(config, faces, weights, runs, wait):
@@ -132,7 +132,7 @@ def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monke
     monkeypatch.setattr(ablations, "check_stages", lambda *_: None)
     monkeypatch.setattr(ablations, "build_network", lambda *_: None)
     table = ablations.run_study(
-        Study("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs", tmp_path / "kept"
+        AblationStudy("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs", tmp_path / "kept"
     )
     assert asked == [(1, False), (2, False), (3, False), (1, True)]
     assert [folder.name for folder in table["folder"]] == ["1", "2", "3"]

@@ -10,7 +10,7 @@ import pytest
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.runs import read_run
-from agegender_lib.runs.kept import HISTORIES, PREDICTIONS, RUNS, find_kept, keep_trainings, read_kept
+from agegender_lib.runs.kept import HISTORIES, PREDICTIONS, RUNS, find_kept, keep_runs, read_kept
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 # texts that would be read as something else, and numbers that are not to change their kind
@@ -49,7 +49,7 @@ def trainings(tmp_path):
 
 
 def test_what_is_kept_comes_back_as_it_was(trainings, tmp_path):
-    keep_trainings(trainings, tmp_path / "kept" / "s")
+    keep_runs(trainings, tmp_path / "kept" / "s")
     kept = read_kept(tmp_path / "kept" / "s", ["m-3", "m-1", "m-2"])
     assert list(kept) == ["m-3", "m-1", "m-2"]
     for name, run in kept.items():
@@ -65,11 +65,11 @@ def test_what_is_kept_comes_back_as_it_was(trainings, tmp_path):
 
 
 def test_the_same_trainings_are_the_same_bytes_wherever_they_are_found(trainings, tmp_path):
-    keep_trainings(trainings, tmp_path / "a")
-    keep_trainings({name: tmp_path / "a" for name in reversed(trainings)}, tmp_path / "b")
-    keep_trainings({**trainings, "m-2": tmp_path / "b"}, tmp_path / "c")
-    keep_trainings({"m-1": tmp_path / "a"}, tmp_path / "d")
-    keep_trainings({"m-1": trainings["m-1"]}, tmp_path / "e")
+    keep_runs(trainings, tmp_path / "a")
+    keep_runs({name: tmp_path / "a" for name in reversed(trainings)}, tmp_path / "b")
+    keep_runs({**trainings, "m-2": tmp_path / "b"}, tmp_path / "c")
+    keep_runs({"m-1": tmp_path / "a"}, tmp_path / "d")
+    keep_runs({"m-1": trainings["m-1"]}, tmp_path / "e")
     for one, other in ("ab", "ac", "de"):
         for file in (RUNS, HISTORIES, PREDICTIONS):
             assert (tmp_path / one / file).read_bytes() == (tmp_path / other / file).read_bytes()
@@ -79,13 +79,13 @@ def test_the_same_trainings_are_the_same_bytes_wherever_they_are_found(trainings
 
 def test_damaged_tables_are_told_by_name(trainings, tmp_path):
     def damaged(file, content):
-        keep_trainings(trainings, tmp_path / "s")
+        keep_runs(trainings, tmp_path / "s")
         (tmp_path / "s" / file).write_bytes(content)
         with pytest.raises(InputError) as error:
             read_kept(tmp_path / "s", trainings)
         return str(error.value)
 
-    keep_trainings(trainings, tmp_path / "s")
+    keep_runs(trainings, tmp_path / "s")
     whole = {file: (tmp_path / "s" / file).read_bytes() for file in (RUNS, HISTORIES, PREDICTIONS)}
     assert PREDICTIONS in damaged(PREDICTIONS, whole[PREDICTIONS][:-20])
     assert "p_female" in damaged(PREDICTIONS, gzip.compress(b"run,file\nm-1,a\n"))
@@ -93,5 +93,5 @@ def test_damaged_tables_are_told_by_name(trainings, tmp_path):
     assert "m-2" in damaged(RUNS, whole[RUNS].replace(b"m-2", b"m-5"))
     assert RUNS in damaged(RUNS, b"")
     with pytest.raises(InputError, match="m-9"):
-        keep_trainings(trainings, tmp_path / "s")
+        keep_runs(trainings, tmp_path / "s")
         read_kept(tmp_path / "s", ["m-9"])

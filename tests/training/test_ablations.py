@@ -55,7 +55,7 @@ def written(path, **content):
 
 def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
     study = read_study(written(tmp_path / "s.yaml"))
-    assert [(t.factor, t.variant, t.seed, t.baseline) for t in study.trainings] == [
+    assert [(t.factor, t.variant, t.seed, t.baseline) for t in study.runs] == [
         ("pooling", "max", 1, True),
         ("pooling", "average", 1, False),
         ("decay", "some", 1, True),
@@ -64,7 +64,7 @@ def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
         ("decay", "none", 2, False),
     ]
     assert study.questions == {"pooling": "Which?", "decay": ""}
-    reference, average, _, none, *_ = (training.config for training in study.trainings)
+    reference, average, _, none, *_ = (training.config for training in study.runs)
     assert reference == configure("model_a", **BASE)
     assert average == configure(
         "model_a", **{**BASE, "architecture": {**BASE["architecture"], "pooling": "average"}}
@@ -101,7 +101,7 @@ def test_the_studies_of_the_project_can_be_read(name):
     study = read_study(name)
     # a choice that repeats its group's reference would be compared with itself
     for group in study.questions:
-        members = [t for t in study.trainings if t.factor == group and t.seed == study.trainings[0].seed]
+        members = [t for t in study.runs if t.factor == group and t.seed == study.runs[0].seed]
         configs = [replace(t.config, gradient_batches=0) for t in members]
         assert len(members) > 1 and all(configs[0] != other for other in configs[1:]), group
     assert all(study.questions.values())
@@ -119,7 +119,7 @@ def test_equal_settings_are_trained_once(trained, few):
     runs = {path.name for path in (folder / "runs").iterdir()}
     # "max" and "some" with seed 1 are one training
     assert len(trainings) == 6 and trainings["run"].nunique() == 5 and set(trainings["run"]) == runs
-    for row, training in zip(trainings.itertuples(), study.trainings, strict=True):
+    for row, training in zip(trainings.itertuples(), study.runs, strict=True):
         run = read_run(row.folder)
         assert run.config["training"]["seed"] == row.seed == training.seed
         assert run.config["training"]["weight_decay"] == training.config.weight_decay
@@ -297,7 +297,7 @@ def test_a_member_that_is_there_is_not_trained_again(members, few, tmp_path, mon
 def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     _, weights = tiny_b
     base = {"stages": BASE["stages"], "validation_size": 20, "batch_size": 8, "precision": "float32"}
-    fine = {"architecture": {"backbone": "tiny", "dense": 8}, "weight_bits": None}
+    fine = {"architecture": {"backbone": "tiny", "dense": 8}, "significand_bits": None}
     groups = [
         {
             "name": "ModelB",
@@ -312,7 +312,7 @@ def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
         },
     ]
     study = read_study(written(tmp_path / "s.yaml", base=base, groups=groups))
-    assert [training.config.model for training in study.trainings] == ["model_b", "model_b", "model_a"]
+    assert [training.config.model for training in study.runs] == ["model_b", "model_b", "model_a"]
     trainings = run_study(study, few, tmp_path / "runs", tmp_path / "kept", weights=weights)
     runs = read_runs(trainings)
     origins = [runs[name].metrics["weights_origin"] for name in trainings["run"]]

@@ -16,11 +16,11 @@ from agegender_lib.training import Stage, build_network, fit, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.features import (
     POOLED,
-    answers_from_features,
     backbone_features,
+    predict_from_features,
 )
 from agegender_lib.training.network import compile_for, training_graph
-from agegender_lib.training.optimizers import depth_rates
+from agegender_lib.training.optimizers import layer_rates
 
 
 def upto(network, layer):
@@ -78,20 +78,20 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
 
 def heads_on_features(config, **settings):
     heads = Stage(2, 0.01, trainable="heads", cached_features=True)
-    return replace(config, stages=(heads, Stage(1, 0.001)), weight_bits=None, **settings)
+    return replace(config, stages=(heads, Stage(1, 0.001)), significand_bits=None, **settings)
 
 
 def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path, monkeypatch):
     config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
     config = replace(config, stages=config.stages[:1], patience=None, test_time_augmentation=False)
-    seen, real = [], fit.KeepState.on_epoch_end
+    seen, real = [], fit.Checkpoint.on_epoch_end
 
     def watch(self, epoch, logs=None):
         real(self, epoch, logs)
         layers = {layer.name: layer for layer in self.network._flatten_layers()}
         seen.append({name: layers[name].get_weights() for name in ("conv1", "age_dense", "gender_dense")})
 
-    monkeypatch.setattr(fit.KeepState, "on_epoch_end", watch)
+    monkeypatch.setattr(fit.Checkpoint, "on_epoch_end", watch)
     folder = train(config, few, weights, runs=tmp_path, name="heads")
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
@@ -113,8 +113,8 @@ def test_a_file_that_answers_unlike_its_features_finishes_no_training(
     config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
     monkeypatch.setattr(
         sys.modules[train.__module__],
-        "answers_from_features",
-        lambda *given: answers_from_features(*given) + 0.02,
+        "predict_from_features",
+        lambda *given: predict_from_features(*given) + 0.02,
     )
     with pytest.raises(RuntimeError, match=r"model\.keras does not answer as the features did"):
         train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")
@@ -135,7 +135,7 @@ def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
     network = build_network(config, in_two_stages[1])
     graph, stage = training_graph(network, config), Stage(2, 0.01, warmup_epochs=0, layer_decay=0.1)
     set_trainable(network, "all")
-    compile_for(graph, config, stage, 10, depth_rates(network, stage.layer_decay))
+    compile_for(graph, config, stage, 10, layer_rates(network, stage.layer_decay))
     for variable in graph.trainable_variables:
         variable.assign(keras.ops.ones_like(variable))
     graph.optimizer.apply([keras.ops.ones_like(v) for v in graph.trainable_variables])

@@ -10,7 +10,7 @@ from agegender_lib import plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosine, read_run
 from agegender_lib.training import configure, train
-from agegender_lib.training.checkpoint import State
+from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.gradients import (
     GradientConflict,
     check_gradients,
@@ -95,7 +95,7 @@ def test_the_cosine_is_that_of_gradients_by_hand():
 
 def arrays_of(run, monkeypatch, **settings):
     """Every variable of the graph and of its optimizer after each epoch of a training."""
-    kept, write = [], State.write
+    kept, write = [], TrainingState.write
 
     def watch(self, graph, optimizer):
         write(self, graph, optimizer)
@@ -104,7 +104,7 @@ def arrays_of(run, monkeypatch, **settings):
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr(State, "write", watch)
+        patch.setattr(TrainingState, "write", watch)
         run(**settings)
     return kept
 

@@ -10,7 +10,7 @@ import pytest
 from agegender_lib.errors import InputError
 from agegender_lib.training import build_network, configure, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.losses import age_distributions, corn_loss, ordinal_answers, targets
+from agegender_lib.training.losses import age_distributions, corn_loss, levels_from_labels, targets
 from agegender_lib.training.network import compile_for, training_graph
 
 SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
@@ -44,12 +44,12 @@ def literal_loss(age, logits):
 
 def test_questions_are_asked_until_the_first_no():
     ages = np.arange(117)
-    answers = ordinal_answers(ages)
+    answers = levels_from_labels(ages)
     assert answers.shape == (117, 116) and answers.dtype == np.float32
     assert answers.tolist() == [literal_answers(age) for age in ages]
     # a newborn is asked one question, the oldest all of them; whole labels of any kind will do
     assert [(row >= 0).sum() for row in answers[[0, 1, 115, 116]]] == [1, 2, 116, 116]
-    assert np.array_equal(ordinal_answers(pd.Series([3, 80], dtype="int16")), answers[[3, 80]])
+    assert np.array_equal(levels_from_labels(pd.Series([3, 80], dtype="int16")), answers[[3, 80]])
 
 
 AGES = np.array([0, 1, 26, 77, 115, 116])
@@ -60,15 +60,15 @@ def logits(seed=0):
 
 
 def test_the_ordinal_loss_is_that_of_the_questions_asked():
-    found = np.asarray(corn_loss(ordinal_answers(AGES), keras.ops.convert_to_tensor(logits())))
+    found = np.asarray(corn_loss(levels_from_labels(AGES), keras.ops.convert_to_tensor(logits())))
     wanted = [literal_loss(age, row) for age, row in zip(AGES, logits().astype("float64"), strict=True)]
     assert found.shape == (6,) and found == pytest.approx(wanted, rel=1e-4)
     # what is not asked costs nothing, whatever would have been answered
-    other = np.where(ordinal_answers(AGES) < 0, 50.0, logits()).astype("float32")
+    other = np.where(levels_from_labels(AGES) < 0, 50.0, logits()).astype("float32")
     assert not np.array_equal(other, logits())
-    assert np.asarray(corn_loss(ordinal_answers(AGES), keras.ops.convert_to_tensor(other))) == pytest.approx(
-        found, rel=1e-5
-    )
+    assert np.asarray(
+        corn_loss(levels_from_labels(AGES), keras.ops.convert_to_tensor(other))
+    ) == pytest.approx(found, rel=1e-5)
 
 
 def test_an_ordinal_head_trains_towards_its_answers(drawn):

@@ -16,7 +16,7 @@ from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
 from agegender_lib.plots.style import ReportFigure
 from agegender_lib.reporting.report_folder import ReportFolder
-from agegender_lib.training.search import read_space, search_or_kept, tables
+from agegender_lib.training.search import read_space, search_or_stored, tables
 from agegender_lib.training.search.study import about, agree, database_file, open_study
 from agegender_lib.training.search.tables import found_by
 
@@ -93,7 +93,7 @@ def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space,
     found = found_by(searched(5, pruned=1))
     ReportFolder(tmp_path / "a", drawn).save_search(found)
     kept = tmp_path / "a" / "results" / "search"
-    again = search_or_kept(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
+    again = search_or_stored(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
     for name in ("trials", "epochs", "importances"):
         pd.testing.assert_frame_equal(
             getattr(again, name), getattr(found, name), rtol=1e-5, check_dtype=False
@@ -116,7 +116,7 @@ def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(
     wider.write_text(SPACE.replace("0.1", "0.2"))
 
     def shown(faces=drawn, space=space, train_missing=False):
-        return len(search_or_kept(faces, space, 4, train_missing, tmp_path, kept).trials)
+        return len(search_or_stored(faces, space, 4, train_missing, tmp_path, kept).trials)
 
     assert shown() == 5 and shown(train_missing=True) == 5
     others = replace(drawn, fingerprint="0" * 64)

@@ -19,7 +19,7 @@ from agegender_lib.models.heads import AGES
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.checkpoint import State
+from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.losses import age_distributions, targets
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.progress import Progress
@@ -288,14 +288,14 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
     given = {layer.name: layer.get_weights() for layer in given.layers if layer.weights}
-    epochs, write = [], State.write
+    epochs, write = [], TrainingState.write
 
     def watch(self, graph, optimizer):
         write(self, graph, optimizer)
         epochs.append(arrays_of(graph))
 
     with monkeypatch.context() as patch:
-        patch.setattr(State, "write", watch)
+        patch.setattr(TrainingState, "write", watch)
         straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
     assert len(epochs) == 3
     # a stage of the heads leaves the backbone alone, and no stage touches its normalisation
@@ -375,13 +375,13 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
         ema_momentum=0.6,
         test_time_augmentation=False,
     )
-    steps, write = [], State.write
+    steps, write = [], TrainingState.write
 
     def watch(self, graph, optimizer):
         write(self, graph, optimizer)
         steps.append({variable.path: read(variable) for variable in graph.trainable_variables})
 
-    monkeypatch.setattr(State, "write", watch)
+    monkeypatch.setattr(TrainingState, "write", watch)
     run = read_run(train(config, few, runs=tmp_path, name="run"))
     assert len(steps) == 4
     averages = steps[0]
@@ -403,7 +403,7 @@ def checkpoint_of(config, path):
     """A checkpoint as a training with these settings writes it."""
     graph = training_graph(build_network(config), config)
     compile_for(graph, config, config.stages[0], 1)
-    state = State(path)
+    state = TrainingState(path)
     state.history = [{"epoch": 1, "stage": 1, "val_loss": 1.0, "seconds": 1.0}]
     state.best = [np.arange(3.0), np.ones((2, 2))]
     state.write(graph, graph.optimizer)
@@ -419,12 +419,12 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
     for broken in (b"", whole[: len(whole) // 2], (tmp_path / "no_history.npz").read_bytes()):
         path.write_bytes(broken)
         with pytest.raises(InputError, match=r"checkpoint\.npz cannot be read .* delete it to start over"):
-            State.read(path)
+            TrainingState.read(path)
     # a training says so as well, and leaves the file to its owner
     with pytest.raises(InputError, match="cannot be read"):
         train(tiny(), few, runs=tmp_path, name="run")
     assert path.read_bytes() == broken
-    assert State.read(tmp_path / "none.npz").epoch == 0
+    assert TrainingState.read(tmp_path / "none.npz").epoch == 0
 
 
 def cross_entropy(labels, p, smoothing=0.0):
@@ -553,7 +553,7 @@ def test_settings_survive_the_run_folder():
         ({"gender_weight": -2}, "gender_weight is -2: give a number of at least 0"),
         ({"age_weight": float("nan")}, "age_weight is nan"),
         ({"label_smoothing": 1.5}, "label_smoothing is 1.5: give a number from 0 to 1"),
-        ({"weight_bits": 25}, "weight_bits is 25: give a whole number from 2 to 24"),
+        ({"significand_bits": 25}, "significand_bits is 25: give a whole number from 2 to 24"),
         ({"age_sigma": 3}, "age_sigma is 3: give two numbers"),
         ({"age_sigma": [0, 0.1]}, "age_sigma at birth is 0"),
     ],

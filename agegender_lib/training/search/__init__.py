@@ -3,4 +3,4 @@
 from agegender_lib.training.search.objective import VALUE_MEANING
 from agegender_lib.training.search.run import load_search, run_search, search_table
 from agegender_lib.training.search.space import SPACE, read_space, space_file
-from agegender_lib.training.search.tables import Search, search_or_kept
+from agegender_lib.training.search.tables import Search, search_or_stored

@@ -37,7 +37,7 @@ class Search:
     importances: pd.DataFrame
 
 
-def search_or_kept(
+def search_or_stored(
     faces: FaceSet,
     space: str | Path,
     trials: int,
