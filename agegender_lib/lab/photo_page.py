@@ -44,18 +44,18 @@ class PhotoPage(InWords):
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
         self.example = widgets.Button(description="Show an example", icon="picture-o")
         cropped = "It is one face, already cropped like UTKFace's"
-        self.framed = widgets.Checkbox(description=cropped, indent=False, value=False)
+        self.aligned = widgets.Checkbox(description=cropped, indent=False, value=False)
         self.forget = widgets.Button(description="Forget it", icon="trash")
         self.status = widgets.HTML()
         self.answer = widgets.VBox()
-        choose = widgets.Box([self.upload, self.example, self.framed])
+        choose = widgets.Box([self.upload, self.example, self.aligned])
         introduction = widgets.HTML(styles("photo_page.css") + _introduction())
         super().__init__([introduction, choose, self.status, self.answer])
         named = {"page": self, "choose": choose, "status": self.status, "photo-answer": self.answer}
         for name, widget in named.items():
             widget.add_class(f"agegender-{name}")
         self.upload.observe(self._uploaded, names="value")
-        self.example.on_click(lambda _: self.show(_example(), framed=False))
+        self.example.on_click(lambda _: self.show(_example(), aligned=False))
         self.forget.on_click(lambda _: self._say(""))
 
     @functools.cached_property
@@ -63,17 +63,17 @@ class PhotoPage(InWords):
         """Made when it is needed first: detector and model take some seconds to load."""
         return photos.PhotoReader(model=self._model)
 
-    def show(self, source: Any, framed: bool | None = None) -> None:
+    def show(self, source: Any, aligned: bool | None = None) -> None:
         """Read a photo (path, bytes or PIL image) and show the answer, or say why there is none.
 
-        ``framed`` says that it is one face framed like UTKFace's; what the visitor ticked if left out.
+        ``aligned`` says that it is one face aligned like UTKFace's; what the visitor ticked if left out.
         """
-        framed = self.framed.value if framed is None else framed
+        aligned = self.aligned.value if aligned is None else aligned
         first = "" if "reader" in vars(self) else " The first time takes some ten seconds."
         self._say(f'<p role="status">Reading the photo …{first}</p>')
         self._choosing(False)
         try:
-            photo = self.reader.read(source, framed=framed)
+            photo = self.reader.read(source, aligned=aligned)
             self.answer.children = self._answer(photo)
             self.status.value = _found(len(photo.faces))
         except InputError as error:
@@ -124,7 +124,7 @@ class PhotoPage(InWords):
         self.status.value = words
 
     def _choosing(self, possible: bool) -> None:
-        for widget in (self.upload, self.example, self.framed):
+        for widget in (self.upload, self.example, self.aligned):
             widget.disabled = not possible
 
 
@@ -140,7 +140,7 @@ def _introduction() -> str:
         "<h2>Your own photo</h2><p>Faces are found in the photo, and a network trained on UTKFace says of each how old "
         "it looks and how an annotator would have labelled its gender. It is wrong by years on average.</p>"
         '<div class="note"><p><b>What the numbers must not be used for.</b> '
-        f"{html.escape(photos.EXCLUDED_USES)}</p></div>"
+        f"{html.escape(photos.OUT_OF_SCOPE_USES)}</p></div>"
         '<p class="quiet">No photo is kept: it is read by the computer that serves this page, written to no disk, sent '
         f"nowhere else, and forgotten when you choose another or close the page. At most {LIMIT_MB:g} MB.</p>"
     )

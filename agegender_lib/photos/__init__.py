@@ -1,13 +1,13 @@
 """Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
 
 from agegender_lib.photos.detector import FaceDetector, Found
-from agegender_lib.photos.end_to_end import detour_summary, held_out_detour
+from agegender_lib.photos.end_to_end import end_to_end_predictions, end_to_end_summary
 from agegender_lib.photos.intervals import write_corrections
 from agegender_lib.photos.pictures import SUFFIXES, open_picture
 from agegender_lib.photos.reader import DEFAULT_MODEL, Photo, PhotoReader
 
 #: What the numbers must not be used for: said wherever they are shown, and in the model card.
-EXCLUDED_USES = (
+OUT_OF_SCOPE_USES = (
     "No decision about anyone: no age checks, no access control, no hiring, no policing, no advertising by age or "
     "gender. No identification and no surveillance. No inference of gender identity: the models know two labels and "
     "nothing of how a person lives or wants to be called. No commercial use: the data do not allow it."

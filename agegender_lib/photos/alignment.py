@@ -42,7 +42,7 @@ def inverse(transform: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ transform[:, 2]])
 
 
-def frame(landmarks: np.ndarray) -> np.ndarray:
+def aligning_transform(landmarks: np.ndarray) -> np.ndarray:
     """Where UTKFace's frame lies around a face with these landmarks: from pixels of the photo to those of the crop.
 
     A landmark counts by the inverse of its variance in UTKFace's frame: a mouth that smiles or a nose of a turned face
@@ -62,7 +62,7 @@ def crop(pixels: np.ndarray, transform: np.ndarray, size: tuple[int, int] = (SID
     """The face in UTKFace's frame; what lies outside the photo is black, as it is in UTKFace.
 
     The photo is sampled (bicubic) about as finely as it is, and then shrunk to its size with antialiasing, as the
-    coursework's files were from UTKFace's. ``transform`` leads from the photo to the crop, see :func:`frame`.
+    coursework's files were from UTKFace's. ``transform`` is as :func:`aligning_transform` returns it.
     """
     back = inverse(transform)
     finer = max(1, math.ceil(math.hypot(*back[:, 0]) - 1e-6))

@@ -1,4 +1,4 @@
-"""What the way through a photograph costs: faces put into larger pictures, found again and read."""
+"""End-to-end test: faces put into larger pictures, detected, aligned and predicted again."""
 
 import math
 from itertools import pairwise
@@ -42,34 +42,36 @@ def place_face(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     return np.clip(background * (1 - cover / 255) + face, 0, 255).round().astype(np.uint8), placed
 
 
-def held_out_detour(run_folder: str | Path, faces: FaceSet, count: int) -> pd.DataFrame:
+def end_to_end_predictions(run_folder: str | Path, faces: FaceSet, count: int) -> pd.DataFrame:
     """Read some of a run's validation faces as they are and from photographs that they were put into.
 
-    For which ones see ``runs.drawn_rows``. A later call reads ``detour_<count>.csv.gz`` in the run folder.
+    For which ones see ``runs.drawn_rows``. A later call reads ``end_to_end_<count>.csv.gz`` in the run folder.
 
     Returns
     -------
     DataFrame
         A row per face: ``file, age, gender, duplicate_group``; ``scale`` (pixels of the photo per pixel of the face),
-        ``rotation`` (degrees, clockwise); ``age_crop, p_female_crop`` of the face as it is; ``found`` (bool: a face
-        whose box holds the placed one's centre), ``others`` (finds elsewhere) and, NaN where not found, ``age_photo,
-        p_female_photo`` and ``shift`` (pixels of 128: the root mean square by which the frame's corners lie off).
+        ``rotation`` (degrees, clockwise); ``age_crop, p_female_crop`` of the face as it is; ``detected`` (bool: a box
+        holds the placed face's centre), ``false_positives`` (elsewhere) and, NaN where not detected, ``age_photo,
+        p_female_photo`` and ``alignment_error`` (pixels of 128: root mean square by which the crop's corners lie off).
     """
-    kept = Path(run_folder) / f"detour_{count}.csv.gz"
+    kept = Path(run_folder) / f"end_to_end_{count}.csv.gz"
     if not kept.is_file():
-        _, rows = drawn_rows(run_folder, faces, count, 0, "detour")
-        write_csv(kept, walk(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f")
+        _, rows = drawn_rows(run_folder, faces, count, 0, "detour")  # its former name: the same faces
+        write_csv(
+            kept, predict_composited(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f"
+        )
     # the same digits at the first call as at every later one
     return pd.read_csv(kept, dtype={"file": str})
 
 
-def walk(faces: FaceSet, rows: np.ndarray, reader: PhotoReader) -> pd.DataFrame:
-    """The table of :func:`held_out_detour` for these rows of the faces."""
+def predict_composited(faces: FaceSet, rows: np.ndarray, reader: PhotoReader) -> pd.DataFrame:
+    """The table of :func:`end_to_end_predictions` for these rows of the faces."""
     table = []
     for number in tqdm(rows, desc="photographs", unit="face", disable=None, mininterval=1):
         image = np.asarray(faces.images[number])
         canvas, placed = place_face(image, np.random.default_rng([0, number]))
-        crop_read, photo = reader.read(image, framed=True).faces.iloc[0], reader.read(canvas)
+        crop_read, photo = reader.read(image, aligned=True).faces.iloc[0], reader.read(canvas)
         row = faces.table.iloc[number][["file", "age", "gender", "duplicate_group"]].to_dict()
         row |= {"scale": math.hypot(*placed[:, 0]), "rotation": math.degrees(math.atan2(*placed[::-1, 0]))}
         row |= {"age_crop": crop_read["age"], "p_female_crop": crop_read["p_female"]}
@@ -77,26 +79,26 @@ def walk(faces: FaceSet, rows: np.ndarray, reader: PhotoReader) -> pd.DataFrame:
         boxes, back = photo.faces, inverse(placed)
         right, down = x - boxes["left"], y - boxes["top"]
         holds = right.between(0, boxes["width"]) & down.between(0, boxes["height"])
-        row |= {"found": holds.any(), "others": len(boxes) - holds.any()}
-        row |= dict.fromkeys(("age_photo", "p_female_photo", "shift"), np.nan)
+        row |= {"detected": holds.any(), "false_positives": len(boxes) - holds.any()}
+        row |= dict.fromkeys(("age_photo", "p_female_photo", "alignment_error"), np.nan)
         for which in np.flatnonzero(holds)[:1]:
             apart = photo.frames[which] @ back[:, :2].T + back[:, 2] - corners(np.eye(2, 3))
             row |= {"age_photo": boxes["age"][which], "p_female_photo": boxes["p_female"][which]}
-            row["shift"] = np.sqrt((apart**2).sum(axis=1).mean())
+            row["alignment_error"] = np.sqrt((apart**2).sum(axis=1).mean())
         table.append(row)
     return pd.DataFrame(table)
 
 
-def detour_summary(table: pd.DataFrame) -> pd.DataFrame:
+def end_to_end_summary(table: pd.DataFrame) -> pd.DataFrame:
     """What the way through a photograph costs, over all faces and by size and rotation.
 
     Returns
     -------
     DataFrame
-        A row per group, the first one "all": ``group, n, found`` (share), ``others`` (finds that are no face, per
-        photo) and, of the faces that were found, ``mae_crop, mae_photo`` (years), ``difference, difference_low,
+        A row per group, the first one "all": ``group, n, detection_rate``, ``false_positives`` (per photo)
+        and, of the faces that were detected, ``mae_crop, mae_photo`` (years), ``difference, difference_low,
         difference_high`` (photo less crop, years, with its 95 % interval), ``gender_crop, gender_photo`` (accuracies),
-        ``shift`` (median, pixels of 128).
+        ``alignment_error`` (median, pixels of 128).
     """
     groups = {"all": table["scale"] > 0}
     for low, high in pairwise((0.5, 0.75, 1.0, 1.5, 2.5)):
@@ -105,8 +107,9 @@ def detour_summary(table: pd.DataFrame) -> pd.DataFrame:
         groups[f"rotation {low} to {high} degrees"] = table["rotation"].abs().between(low, high, "left")
     costs = []
     for name, own in groups.items():
-        group, seen = table[own], table[own & table["found"]]
-        cost = {"group": name, "n": len(group), **group[["found", "others"]].mean()}
+        group, seen = table[own], table[own & table["detected"]]
+        cost = {"group": name, "n": len(group), "detection_rate": group["detected"].mean()}
+        cost["false_positives"] = group["false_positives"].mean()
         errors = {way: (seen[f"age_{way}"] - seen["age"]).abs() for way in ("crop", "photo")}
         cost |= {f"mae_{way}": error.mean() for way, error in errors.items()}
         cost |= dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
@@ -115,5 +118,5 @@ def detour_summary(table: pd.DataFrame) -> pd.DataFrame:
             cost |= estimates(more, seen["duplicate_group"].to_numpy())["difference"].columns("difference")
         for way in errors:
             cost[f"gender_{way}"] = ((seen[f"p_female_{way}"] >= 0.5) == seen["gender"]).mean()
-        costs.append(cost | {"shift": seen["shift"].median()})
+        costs.append(cost | {"alignment_error": seen["alignment_error"].median()})
     return pd.DataFrame(costs)[lambda costs: costs["n"] > 0]

@@ -27,7 +27,7 @@ _USUAL_ACROSS, _USUAL_DOWN = -0.008, 0.578
 _INNER = slice(16, 112)
 
 
-def warnings_of(
+def quality_warnings(
     crop: np.ndarray, landmarks: np.ndarray | None, transform: np.ndarray, size: tuple[int, int]
 ) -> list[str]:
     """What speaks against trusting the answer for a face: of "small", "blurred", "turned", "cut off".

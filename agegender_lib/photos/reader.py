@@ -13,11 +13,11 @@ from tqdm import tqdm
 from agegender_lib import folders
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
-from agegender_lib.photos.alignment import SIDE, corners, crop, frame
+from agegender_lib.photos.alignment import SIDE, aligning_transform, corners, crop
 from agegender_lib.photos.detector import FaceDetector
 from agegender_lib.photos.intervals import corrections_file, intervals, read_corrections
 from agegender_lib.photos.pictures import Source, open_picture
-from agegender_lib.photos.quality_checks import warnings_of
+from agegender_lib.photos.quality_checks import quality_warnings
 
 DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
 #: Photos whose faces are read together.
@@ -34,9 +34,9 @@ class Photo:
     #: RGB, uint8 [h, w, 3], upright as the camera said, shrunk to a longer side of 2,048 pixels where it has more.
     pixels: np.ndarray
     #: A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
-    #: detector, 0 to 1; NaN where nothing was detected because the picture was framed already), ``age, age_low,
+    #: detector, 0 to 1; NaN where nothing was detected because the picture was aligned already), ``age, age_low,
     #: age_high`` (years; the 80 % interval, NaN where the model has none), ``p_female`` (0 to 1), ``warnings`` (of
-    #: ``warnings.warnings_of``, joined by "; ", or ""). No row where no face is found.
+    #: ``quality_checks.quality_warnings``, joined by "; ", or ""). No row where no face is found.
     faces: pd.DataFrame
     #: The faces in UTKFace's frame, uint8 [n, 128, 128, 3]; black where that reaches beyond the photo.
     crops: np.ndarray
@@ -74,21 +74,21 @@ class PhotoReader:
         self._network = with_age_distribution(self.model) or self.model
         self.interval_note = self._note(Path(model))
 
-    def read(self, source: Source, framed: bool = False) -> Photo:
+    def read(self, source: Source, aligned: bool = False) -> Photo:
         """Find the faces of a picture, see ``pictures.open_picture``, and read them.
 
-        With ``framed`` it is one face framed like UTKFace's already, a square of any size: nothing is detected, and it
-        is not said whether the face is turned.
+        With ``aligned`` it is one face aligned like UTKFace's, a square of any size: nothing is detected, and it is
+        not said whether the face is turned.
 
         Raises
         ------
         InputError
-            If it is not a picture that can be read, or, with ``framed``, not a square.
+            If it is not a picture that can be read, or, with ``aligned``, not a square.
         """
-        return self._answered([self._framed(source, framed)])[0]
+        return self._answered([self._detected(source, aligned)])[0]
 
     def read_all(
-        self, sources: Iterable[Source], framed: bool = False, progress: bool = False
+        self, sources: Iterable[Source], aligned: bool = False, progress: bool = False
     ) -> Iterator[tuple[Source, Photo | InputError]]:
         """:meth:`read` of many, the faces of several photos in one batch, one after the other as they are done.
 
@@ -100,7 +100,7 @@ class PhotoReader:
             found: list[Photo | InputError] = []
             for source in batch:
                 try:
-                    found.append(self._framed(source, framed))
+                    found.append(self._detected(source, aligned))
                 except InputError as error:
                     found.append(error)
             photos = iter(self._answered([one for one in found if isinstance(one, Photo)]))
@@ -136,16 +136,16 @@ class PhotoReader:
             return f"80 % intervals as the model itself gives them: {corrections_file(model)} does not correct them."
         return f"No intervals: the model gives none, and {corrections_file(model)} holds none for it."
 
-    def _framed(self, source: Source, framed: bool) -> Photo:
+    def _detected(self, source: Source, aligned: bool) -> Photo:
         """The photo with its faces, of which nothing is read yet."""
         pixels = open_picture(source)
         size = height, width = pixels.shape[:2]
-        if framed:
+        if aligned:
             if abs(width - height) > 1:
                 name = printable(str(source)) if isinstance(source, (str, Path)) else "the picture"
                 raise InputError(
                     f"{name} has {width} x {height} pixels and UTKFace's frame is a square: crop it, or let "
-                    "faces be found (leave out --framed)"
+                    "faces be found (leave out --aligned)"
                 )
             boxes, confidence = np.array([[0.0, 0.0, width, height]]), np.array([np.nan])
             transforms = np.array([[[SIDE / width, 0, 0], [0, SIDE / height, 0]]])
@@ -156,10 +156,11 @@ class PhotoReader:
                 self._detector = FaceDetector()
             found = self._detector.find(pixels)
             boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
-            transforms = [frame(points) for points in landmarks]
+            transforms = [aligning_transform(points) for points in landmarks]
             crops = np.array([crop(pixels, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
         words = [
-            "; ".join(warnings_of(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)
+            "; ".join(quality_warnings(*face, size))
+            for face in zip(crops, landmarks, transforms, strict=True)
         ]
         frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
         first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]

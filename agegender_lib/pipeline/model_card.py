@@ -10,7 +10,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.fairness.subgroups import group_labels
 from agegender_lib.files import replacing
-from agegender_lib.photos import EXCLUDED_USES
+from agegender_lib.photos import OUT_OF_SCOPE_USES
 from agegender_lib.pipeline.export.formats import written
 from agegender_lib.pipeline.export.numbers import MISSING, Numbers
 from agegender_lib.pipeline.readme import OPENS_IN, table_in
@@ -39,7 +39,7 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
         "models": models,
         "opens_in": table_in((folders.ROOT / "README.md").read_text(encoding="utf-8"), *OPENS_IN),
         "facts": lambda model: _facts(numbers, f"model_{_letter(model)}"),
-        "excluded_uses": textwrap.fill(EXCLUDED_USES, 120),
+        "out_of_scope_uses": textwrap.fill(OUT_OF_SCOPE_USES, 120),
         "head": _head,
         "interval": _interval,
         "counts": lambda: _counts(Path(results) / "runs" / f"model_{_letter(models[0])}"),

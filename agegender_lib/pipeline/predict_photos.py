@@ -21,12 +21,12 @@ def predict_photos(options: Namespace) -> None:
     for path in (options.csv, options.json):
         if path and Path(path).is_dir():
             raise InputError(f"{path} is a folder: give the name of a file in it")
-    from agegender_lib.photos import EXCLUDED_USES, Photo, PhotoReader
+    from agegender_lib.photos import OUT_OF_SCOPE_USES, Photo, PhotoReader
 
     reader = PhotoReader(options.model)
     names = _annotated_names(files) if options.annotate else {}
     read: list[tuple[Path, pd.DataFrame | InputError]] = []
-    for file, found in reader.read_all(files, options.framed, progress=len(files) > 1):
+    for file, found in reader.read_all(files, options.aligned, progress=len(files) > 1):
         if options.annotate and isinstance(found, Photo):
             _annotate(found, Path(options.annotate) / names[file])
         # thousands of photos do not stay in memory, what is known of their faces does
@@ -34,7 +34,7 @@ def predict_photos(options: Namespace) -> None:
     _write(read, reader.interval_note, options)
     # what a program reads on standard output is JSON and nothing else
     said = sys.stderr if options.json == "-" else sys.stdout
-    print(reader.interval_note, EXCLUDED_USES, sep="\n", file=said)
+    print(reader.interval_note, OUT_OF_SCOPE_USES, sep="\n", file=said)
     failed = [error for _, error in read if isinstance(error, InputError)]
     if len(failed) == len(read) == 1:
         raise failed[0]
@@ -51,9 +51,13 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
         if isinstance(table, pd.DataFrame)
     ]
     if options.json:
-        from agegender_lib.photos import EXCLUDED_USES
+        from agegender_lib.photos import OUT_OF_SCOPE_USES
 
-        content = {"intervals": interval_note, "excluded_uses": EXCLUDED_USES, "photos": _entries(read)}
+        content = {
+            "intervals": interval_note,
+            "out_of_scope_uses": OUT_OF_SCOPE_USES,
+            "photos": _entries(read),
+        }
         if options.json == "-":
             print(json.dumps(content, indent=2, ensure_ascii=False))
         else:

@@ -22,7 +22,7 @@ metrics.json
     ``seconds_per_epoch``, ``parameters``, ``file_bytes``, ``precision``, ``weights_origin``.
 
 Made when asked for, see ``inference`` and ``photos``: ``age_distributions.npz``, ``robustness_*.csv.gz``,
-``detour_*.csv.gz``.
+``end_to_end_*.csv.gz``.
 """
 
 from agegender_lib.runs.find import MADE_FROM, find_runs, model_file, model_name, published_runs, trained_runs

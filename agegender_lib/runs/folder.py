@@ -13,7 +13,7 @@ PREDICTIONS = "predictions.csv"  #: a row per face, of the saved model
 METRICS = "metrics.json"  #: written last
 MODEL = "model.keras"
 DISTRIBUTIONS = "age_distributions.npz"  #: of the held-out faces, where somebody asked for them
-_ANSWERS = ("robustness_*.csv.gz", "detour_*.csv.gz")
+_ANSWERS = ("robustness_*.csv.gz", "end_to_end_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 

@@ -8,6 +8,7 @@ from agegender_lib.errors import InputError
 PRESENT = {
     "builder": "architecture",
     "depth_decay": "layer_decay",
+    "detour_faces": "end_to_end_faces",
     "early_stopping": "patience",
     "flip_averaging": "test_time_augmentation",
     "members": "ensemble_size",

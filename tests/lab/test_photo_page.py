@@ -25,8 +25,8 @@ class Reader:
     def __init__(self, *faces):
         self.faces, self.sources, self.asked, self.corrected = faces, [], [], True
 
-    def read(self, source, framed=False):
-        self.sources.append((type(source), framed))
+    def read(self, source, aligned=False):
+        self.sources.append((type(source), aligned))
         try:
             pixels = np.asarray(Image.open(io.BytesIO(source)).convert("RGB"))
         except OSError as error:
@@ -80,7 +80,7 @@ def test_a_photo_is_answered_face_by_face():
 
 def test_what_the_numbers_must_not_be_used_for_is_there_before_any_answer():
     page = page_with(YOUNG)
-    assert photos.EXCLUDED_USES.split(".")[0] in page.children[0].value
+    assert photos.OUT_OF_SCOPE_USES.split(".")[0] in page.children[0].value
     assert "No photo is kept" in page.children[0].value and "At most 10 MB" in page.children[0].value
     assert not page.answer.children and not page.status.value
 

@@ -74,7 +74,7 @@ def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(browser, site):
         # before any answer, and without scrolling: what it must not be used for
         box = page.locator(".agegender-page .note").bounding_box()
         assert box["y"] + box["height"] < PHONE["height"]
-        assert photos.EXCLUDED_USES in page.inner_text(".agegender-page .note")
+        assert photos.OUT_OF_SCOPE_USES in page.inner_text(".agegender-page .note")
         assert "No photo is kept" in page.inner_text(".agegender-page")
         assert (
             not page.locator("text=PhotoPage(").count()

@@ -5,7 +5,7 @@ import pytest
 from similarities import known, moved
 
 from agegender_lib.data.drawing.face import draw_face
-from agegender_lib.photos.alignment import TEMPLATE, corners, crop, frame, inverse, similarity
+from agegender_lib.photos.alignment import TEMPLATE, aligning_transform, corners, crop, inverse, similarity
 from agegender_lib.photos.end_to_end import place_face
 from agegender_lib.photos.quality_checks import outside
 
@@ -29,7 +29,7 @@ def test_a_face_in_its_frame_is_left_as_it_is():
 def test_a_face_put_into_a_photo_comes_back(seed):
     canvas, placed = place_face(FACE, np.random.default_rng(seed))
     assert canvas[:3, :3].min() > 5 and canvas[-3:, -3:].min() > 5  # a background, not black
-    transform = frame(moved(TEMPLATE, placed))
+    transform = aligning_transform(moved(TEMPLATE, placed))
     found = crop(canvas, transform)
     inner = slice(6, -6)  # the face's edge fades into the background
     apart = np.abs(found.astype(int) - FACE)[inner, inner].mean()

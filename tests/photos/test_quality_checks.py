@@ -5,7 +5,7 @@ from PIL import Image
 from similarities import known, moved
 
 from agegender_lib.photos.alignment import SIDE, TEMPLATE, inverse
-from agegender_lib.photos.quality_checks import CUT_OFF, SMALL, sharpness, warnings_of
+from agegender_lib.photos.quality_checks import CUT_OFF, SMALL, quality_warnings, sharpness
 
 
 def sharp(seed=0):
@@ -18,22 +18,22 @@ def test_each_flaw_raises_its_own_warning():
     transform, size = known(1, 10, (-300, -300)), (2000, 2000)
     landmarks = moved(TEMPLATE, inverse(transform))
     soft = np.asarray(Image.fromarray(sharp()).resize((20, 20)).resize((128, 128), Image.Resampling.BICUBIC))
-    assert warnings_of(soft, landmarks, transform, size) == ["blurred"]
+    assert quality_warnings(soft, landmarks, transform, size) == ["blurred"]
 
     upscaled = known(SIDE / (SMALL - 1), 10, (-3000, -3000))
-    assert warnings_of(soft, moved(TEMPLATE, inverse(upscaled)), upscaled, size) == ["small"]
+    assert quality_warnings(soft, moved(TEMPLATE, inverse(upscaled)), upscaled, size) == ["small"]
     larger = known(SIDE / (SMALL + 1), 10, (-3000, -3000))
-    assert "small" not in warnings_of(soft, moved(TEMPLATE, inverse(larger)), larger, size)
+    assert "small" not in quality_warnings(soft, moved(TEMPLATE, inverse(larger)), larger, size)
 
     for way in ([18, 0], [-18, 0], [0, 13], [0, -13]):
         turned = TEMPLATE.copy()
         turned[2] += way
-        assert warnings_of(sharp(), moved(turned, inverse(transform)), transform, size) == ["turned"]
+        assert quality_warnings(sharp(), moved(turned, inverse(transform)), transform, size) == ["turned"]
 
     half_out = known(1, 0, (SIDE * (CUT_OFF + 0.02), 0))
-    assert warnings_of(sharp(), moved(TEMPLATE, inverse(half_out)), half_out, size) == ["cut off"]
+    assert quality_warnings(sharp(), moved(TEMPLATE, inverse(half_out)), half_out, size) == ["cut off"]
     hardly_out = known(1, 0, (SIDE * (CUT_OFF - 0.02), 0))
-    assert warnings_of(sharp(), moved(TEMPLATE, inverse(hardly_out)), hardly_out, size) == []
+    assert quality_warnings(sharp(), moved(TEMPLATE, inverse(hardly_out)), hardly_out, size) == []
 
 
 def test_sharpness_knows_detail_from_contrast_at_the_edges():

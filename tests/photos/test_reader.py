@@ -94,7 +94,7 @@ def placed(reader):
 
 
 def alone(reader, number):
-    return reader.read(FACES[number], framed=True).faces.iloc[0]
+    return reader.read(FACES[number], aligned=True).faces.iloc[0]
 
 
 def test_the_faces_of_a_photo_get_the_answers_that_their_crops_get(reader, placed):
@@ -161,7 +161,7 @@ def test_the_correction_of_a_run_is_kept_beside_its_model(model_file, faceset, t
     reader = photos.PhotoReader(tmp_path / "given.keras")
     assert "6 held-out faces of drawn" in reader.interval_note
     # with six faces the interval must hold ceil(7 * 0.8) = all six
-    found = pd.concat([reader.read(face, framed=True).faces for face in FACES])
+    found = pd.concat([reader.read(face, aligned=True).faces for face in FACES])
     ages = table["age"].to_numpy()
     assert ((found["age_low"] - 0.01 <= ages) & (ages <= found["age_high"] + 0.01)).all()
 
@@ -206,8 +206,8 @@ def faceset():
     return FaceSet(table, FACES, pd.DataFrame(), "0123", "drawn", rendered=True)
 
 
-def detour_with(reader, placed, monkeypatch, faceset, change):
-    """The detour with a detector that finds each placed face where ``change`` says."""
+def tested_with(reader, placed, monkeypatch, faceset, change):
+    """The test with a detector that finds each placed face where ``change`` says."""
     real = end_to_end.place_face
 
     def place(image, rng):
@@ -216,17 +216,21 @@ def detour_with(reader, placed, monkeypatch, faceset, change):
         return canvas, where
 
     monkeypatch.setattr(end_to_end, "place_face", place)
-    table = end_to_end.walk(faceset, range(6), reader)
+    table = end_to_end.predict_composited(faceset, range(6), reader)
     monkeypatch.undo()
     return table
 
 
 def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeypatch, faceset):
-    table = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
-    assert table["found"].all() and (table["others"] == 0).all() and table["shift"].max() < 1e-6
+    table = tested_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    assert (
+        table["detected"].all()
+        and (table["false_positives"] == 0).all()
+        and table["alignment_error"].max() < 1e-6
+    )
     assert table["scale"].between(0.5, 2.5).all() and table["rotation"].between(-30, 30).all()
     assert table["file"].tolist() == faceset.table["file"].tolist()
-    summary = photos.detour_summary(table)
+    summary = photos.end_to_end_summary(table)
     every = summary.set_index("group").loc["all"]
     assert every["n"] == 6 and every["found"] == 1
     crops, photographs = ((table[f"age_{way}"] - table["age"]).abs().mean() for way in ("crop", "photo"))
@@ -236,7 +240,7 @@ def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeyp
     assert every["gender_crop"] == ((table["p_female_crop"] >= 0.5) == table["gender"]).mean()
     for kind in ("scale", "rotation"):
         assert summary.loc[summary["group"].str.startswith(kind), "n"].sum() == 6
-    again = detour_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    again = tested_with(reader, placed, monkeypatch, faceset, lambda where: [where])
     pd.testing.assert_frame_equal(again, table)
 
 
@@ -271,7 +275,7 @@ def test_the_face_of_a_photograph_comes_into_utkfaces_frame(hopper_reader, detec
     assert np.abs((again.landmarks[0] - 64 - TEMPLATE)[:2]).max() < 4
 
 
-def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path, faceset, monkeypatch):
+def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset, monkeypatch):
     table = faceset.table.assign(split="validation")
     table.loc[table.index[::2], "split"] = "train"
     table.iloc[::-1].to_csv(tmp_path / "predictions.csv", index=False)
@@ -284,13 +288,13 @@ def test_a_trainings_detour_takes_its_held_out_faces_and_is_walked_once(tmp_path
         calls.append(reader)
         return faces.table.iloc[rows].assign(found=True, age_photo=1 / 3)
 
-    monkeypatch.setattr(end_to_end, "walk", walked)
+    monkeypatch.setattr(end_to_end, "predict_composited", walked)
     monkeypatch.setattr(end_to_end, "PhotoReader", lambda path: path)
-    first = photos.held_out_detour(tmp_path, faceset, 2)
+    first = photos.end_to_end_predictions(tmp_path, faceset, 2)
     assert calls == [tmp_path / "model.keras"]
     held_out = set(table.loc[table["split"] == "validation", "file"])
     assert len(first) == 2 and set(first["file"]) <= held_out
-    pd.testing.assert_frame_equal(photos.held_out_detour(tmp_path, faceset, 2), first)
+    pd.testing.assert_frame_equal(photos.end_to_end_predictions(tmp_path, faceset, 2), first)
     assert len(calls) == 1 and first["found"].dtype == bool
-    all_of_them = photos.held_out_detour(tmp_path, faceset, 99)
+    all_of_them = photos.end_to_end_predictions(tmp_path, faceset, 99)
     assert set(all_of_them["file"]) == held_out >= set(first["file"]) and len(calls) == 2

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_faces import bomb, jpeg, picture, truncated, write_folder
 
-from agegender_lib.photos import EXCLUDED_USES
+from agegender_lib.photos import OUT_OF_SCOPE_USES
 from agegender_lib.pipeline import cli
 
 HOPPER = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
@@ -54,11 +54,11 @@ def test_framed_faces_of_files_and_folders_get_what_the_model_says(predict, tiny
     folder = write_folder(tmp_path / "faces", files)
     picture(3, 200).save(tmp_path / "large.png")
     code, out, said = predict(
-        folder, tmp_path / "large.png", folder / "b.jpg", "--framed", "--csv", tmp_path / "o.csv"
+        folder, tmp_path / "large.png", folder / "b.jpg", "--aligned", "--csv", tmp_path / "o.csv"
     )
     left_out = [line for line in said.splitlines() if line.startswith("left out: ")]
     assert left_out == [f"left out: {folder / 'notes.txt'} has no picture's ending"]
-    assert code == 0 and EXCLUDED_USES in out and "80 % intervals" in out
+    assert code == 0 and OUT_OF_SCOPE_USES in out and "80 % intervals" in out
     found = pd.read_csv(tmp_path / "o.csv")
     wanted = [folder / "a.JPG", folder / "b.jpg", folder / "deeper" / "c.jpeg", tmp_path / "large.png"]
     assert found["file"].tolist() == [str(file) for file in wanted] and (found["face"] == 1).all()
@@ -85,15 +85,15 @@ def test_a_photo_is_searched_and_what_cannot_be_read_is_listed(predict, tmp_path
 
 def test_json_holds_every_photo_its_faces_or_the_reason(predict, tmp_path):
     folder = write_folder(tmp_path / "photos", {"a.jpg": jpeg(1), "b.jpg": truncated(), "c.jpg": jpeg(2)})
-    code, out, err = predict(folder, "--framed", "--json")
+    code, out, err = predict(folder, "--aligned", "--json")
     found = json.loads(out)  # and nothing else on standard output
-    assert code == 0 and found["excluded_uses"] == EXCLUDED_USES and EXCLUDED_USES in err
+    assert code == 0 and found["out_of_scope_uses"] == OUT_OF_SCOPE_USES and OUT_OF_SCOPE_USES in err
     a, b, c = found["photos"]
     assert "damaged" in b["error"] and "faces" not in b
     assert a["faces"][0]["confidence"] is None and a["faces"][0]["age"] != c["faces"][0]["age"]
     wanted = "left top width height age age_low age_high p_female warnings".split()
     assert set(a["faces"][0]) >= set(wanted)
-    assert predict(folder, "--framed", "--json", tmp_path / "o.json")[0] == 0
+    assert predict(folder, "--aligned", "--json", tmp_path / "o.json")[0] == 0
     assert json.loads((tmp_path / "o.json").read_text()) == found
 
 
@@ -124,11 +124,11 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(predict, tmp_path):
         "wide.jpg": "128 x 64",
         "empty": "holds no picture",
     }.items():
-        sentence = refusal(predict(tmp_path / name, "--framed"))
+        sentence = refusal(predict(tmp_path / name, "--aligned"))
         assert name in sentence and words in sentence
     assert "none of 2 files" in refusal(predict(tmp_path / "t.jpg", tmp_path / "x.jpg"))
     assert "is a folder" in refusal(predict(tmp_path / "ok.jpg", "--csv", tmp_path / "empty"))
     assert "cannot be written" in refusal(
-        predict(tmp_path / "ok.jpg", "--framed", "--annotate", tmp_path / "t.jpg" / "below")
+        predict(tmp_path / "ok.jpg", "--aligned", "--annotate", tmp_path / "t.jpg" / "below")
     )
     assert "none.keras" in refusal(predict(tmp_path / "ok.jpg", model=tmp_path / "none.keras"))

@@ -58,7 +58,7 @@ TINY = {
     "saliency_faces": 12,
     "random_networks": 1,
     "robustness_faces": 5,
-    "detour_faces": 4,
+    "end_to_end_faces": 4,
 }
 # Studies share trainings with equal settings, so most of these are there already when a later one asks for them.
 SHORT = {

@@ -89,7 +89,7 @@ def check_prediction(model, folder, *options):
     for photo in photos:
         check_sentence(photo.get("error", ""))
         for face in photo.get("faces", ()):
-            assert (0 <= face["p_female"] <= 1 and "framed" not in options) or 0 <= face["age"]
+            assert (0 <= face["p_female"] <= 1 and "aligned" not in options) or 0 <= face["age"]
     if "--annotate" in options:
         drawn = list((folder / "annotated").iterdir())
         assert len(drawn) == sum("faces" in photo for photo in photos)
@@ -106,7 +106,7 @@ def test_framed_faces(model, pictures):
         (Path(folder) / "faces").mkdir()
         for number, data in enumerate(pictures):
             (Path(folder) / "faces" / f"{number}.jpg").write_bytes(data)
-        check_prediction(model, Path(folder), None, "--framed")
+        check_prediction(model, Path(folder), None, "--aligned")
 
 
 photographs = st.dictionaries(

@@ -15,9 +15,9 @@ def add(commands: _SubParsersAction) -> None:
         help="picture (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder of them and of such folders",
     )
     command.add_argument(
-        "--framed",
+        "--aligned",
         action="store_true",
-        help="each picture is one face, a square framed like UTKFace's: nothing is detected",
+        help="each picture is one face, a square aligned like UTKFace's: nothing is detected",
     )
     command.add_argument(
         "--model",
