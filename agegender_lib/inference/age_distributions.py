@@ -20,7 +20,7 @@ from agegender_lib.runs import DISTRIBUTIONS, MODEL, held_out_rows, read_distrib
 _TOLERANCE = 0.05
 
 
-def age_distribution(model: keras.Model) -> keras.Model | None:
+def age_distribution_model(model: keras.Model) -> keras.Model | None:
     """A model that answers with the age distribution behind ``model``'s age.
 
     A saved model answers with an expected age and may average several parts: members, mirror images. The distribution
@@ -39,7 +39,7 @@ def age_distribution(model: keras.Model) -> keras.Model | None:
 
 
 def with_age_distribution(model: keras.Model) -> keras.Model | None:
-    """``model`` with :func:`age_distribution` as one more output, the last, at no cost; None where there is none."""
+    """``model`` with :func:`age_distribution_model` as one more output, the last; None where there is none."""
     plain = flat(model)
     ages = [layer for layer in plain.layers if layer.name.endswith("age_output")]
     heads = [layer for layer in ages if isinstance(layer, layers.Dense)]
@@ -70,7 +70,7 @@ def _from_survival(survival):
 
 
 def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | None:
-    """The distributions over ages from which a run's answers to its validation faces are the means.
+    """The distributions over ages of which a run's predictions for its validation faces are the means.
 
     They are kept in the run folder as ``age_distributions.npz``, which a later call reads.
 
@@ -90,7 +90,7 @@ def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | 
     kept = folder / DISTRIBUTIONS
     table = read_distributions(folder)
     if table is None:
-        model = age_distribution(load_model(folder / MODEL))
+        model = age_distribution_model(load_model(folder / MODEL))
         if model is None:
             return None
         (values,) = in_batches(

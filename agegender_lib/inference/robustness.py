@@ -19,7 +19,7 @@ _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 def corrupted_predictions(
     run_folder: str | Path, faces: FaceSet, count: int = 300, seed: int = 0
 ) -> pd.DataFrame:
-    """A run's answers to some of its validation faces, under every corruption at every strength.
+    """A run's predictions of some of its validation faces, under every corruption at every strength.
 
     That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
     ``robustness_<count>_<seed>_<hash of the corruptions>.csv.gz`` in the run folder.
@@ -52,8 +52,10 @@ def corrupted_predictions(
     tables = []
     for name, strength in tqdm(settings, desc="corrupted faces", unit="setting", disable=None, mininterval=1):
         corrupted = images if name == CLEAN else corrupt(images, name, strength, seed)
-        answers = predict(model, corrupted, batch_size=min(100, len(corrupted)))
-        tables.append(pd.concat([labels, answers], axis=1).assign(corruption=name, strength=float(strength)))
+        predictions = predict(model, corrupted, batch_size=min(100, len(corrupted)))
+        tables.append(
+            pd.concat([labels, predictions], axis=1).assign(corruption=name, strength=float(strength))
+        )
     table = pd.concat(tables, ignore_index=True)
     table = table[["corruption", "strength", *_LABELS, "age_predicted", "p_female"]]
     write_csv(kept, table, float_format="%.5f")

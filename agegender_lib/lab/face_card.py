@@ -27,7 +27,7 @@ def face_card(
     """
     picture = widgets.Image(value=encoded(crop, "png"), format="png", layout=widgets.Layout(width=None))
     picture.add_class("agegender-crop")
-    answer = widgets.HTML(answer_html(number, face)).add_class("agegender-answer")
+    prediction = widgets.HTML(prediction_html(number, face)).add_class("agegender-prediction")
     words = widgets.HTML(
         '<div class="quiet">Show the face, or in bright colours where the model looks for age or gender:</div>'
     )
@@ -38,10 +38,10 @@ def face_card(
         picture.value = encoded(crop if task is None else overlay(crop, saliency(task)), "png")
 
     look.observe(show, names="value")
-    return widgets.Box([picture, widgets.VBox([answer, words, look])]).add_class("agegender-card")
+    return widgets.Box([picture, widgets.VBox([prediction, words, look])]).add_class("agegender-card")
 
 
-def answer_html(number: int, face: Mapping[str, Any]) -> str:
+def prediction_html(number: int, face: Mapping[str, Any]) -> str:
     """What the model says of a face: age with its 80 % interval on a scale, P(female), warnings."""
     age, low, high = (float(face[name]) for name in ("age", "age_low", "age_high"))
     known = low <= high  # not so where they are NaN
@@ -56,7 +56,7 @@ def answer_html(number: int, face: Mapping[str, Any]) -> str:
     return (
         f'<div class="age">Face {number}: {age:.0f} years</div><div>{words}</div>'
         f'<div class="scale" role="img" aria-label="age {age:.0f}, {words}"><span class="line"></span>'
-        f'{range_ if known else ""}<span class="answer" style="left: {_place(age)}"></span>{ticks}</div>'
+        f'{range_ if known else ""}<span class="prediction" style="left: {_place(age)}"></span>{ticks}</div>'
         f"<div>P(female) {_percent(float(face['p_female']))}</div>"
         + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
     )

@@ -18,7 +18,7 @@ from agegender_lib.lab.shown import data_uri
 TASKS = ("age", "gender")
 _MOST_COPIES = 8
 NOT_CHOSEN = "Choose a face to see its labels, its near-duplicates and what the models say of it."
-MEANING = "Grad-CAM: what adds to each answer, 1 being an even share. A wrong gender is red."
+MEANING = "Grad-CAM: what adds to each prediction, 1 being an even share. A wrong gender is red."
 NO_RUNS = (
     "No model has read these faces: no finished training of them was found. Execute 02_model_a and "
     "03_model_b with the same data, or name run folders."
@@ -26,7 +26,7 @@ NO_RUNS = (
 
 
 class FaceDetails(widgets.VBox):
-    """One face: its picture and labels, its near-duplicates, every model's answers, and where they look.
+    """One face: its picture and labels, its near-duplicates, every model's predictions, and where they look.
 
     ``on_choose`` gets the row of a near-duplicate that was clicked; ``row`` is that of the face that is shown, if any.
     """
@@ -43,7 +43,7 @@ class FaceDetails(widgets.VBox):
         self._faces, self._table, self._models, self._saliency = faces, table, models, saliency
         self._copies: np.ndarray = np.empty(0, int)
         self.words = widgets.HTML(f"<p>{NOT_CHOSEN}</p>")
-        self.answers = widgets.HTML()
+        self.predictions = widgets.HTML()
         self.copies_words = widgets.HTML()
         self.copies = Gallery(_MOST_COPIES, lambda number: on_choose(int(self._copies[number])))
         tip = "Grad-CAM of every model, for age and gender"
@@ -63,9 +63,9 @@ class FaceDetails(widgets.VBox):
         self.row = row
         face = self._table.iloc[row]
         self.words.value = self._labels(face)
-        self.answers.value = answers_table(face, self._models)
+        self.predictions.value = predictions_html(face, self._models)
         self._show_copies(face)
-        parts = [self.words, self.answers]
+        parts = [self.words, self.predictions]
         if len(self._copies):
             parts += [self.copies_words, self.copies]
         if self._saliency.files:
@@ -127,9 +127,9 @@ class FaceDetails(widgets.VBox):
     def _draw(self) -> None:
         image, face = np.asarray(self._faces.images[self.row]), self._table.iloc[self.row]
         maps = self._saliency.maps(image)
-        answers = pd.DataFrame([_answer(face, name) for name in self._saliency.files])
+        predictions = pd.DataFrame([_prediction(face, name) for name in self._saliency.files])
         for task, shown in self.saliency_images.items():
-            shown.value = saliency_figure(image, answers, maps, task, self._faces.rendered)._repr_png_()
+            shown.value = saliency_figure(image, predictions, maps, task, self._faces.rendered)._repr_png_()
         if self.saliency_images["age"] not in self.children:
             self.children = [*self.children, *self.saliency_images.values()]
 
@@ -139,12 +139,12 @@ def captions(rows: pd.DataFrame) -> list[str]:
     return [f"{age} y, {GENDERS[gender]}" for age, gender in zip(rows["age"], rows["gender"], strict=True)]
 
 
-def _answer(face: pd.Series, name: str) -> dict:
+def _prediction(face: pd.Series, name: str) -> dict:
     said = {column: face[of(column, name)] for column in ("age_predicted", "p_female")}
     return {"model": name, "age": face["age"], "gender": face["gender"], **said}
 
 
-def answers_table(face: pd.Series, models: list[str]) -> str:
+def predictions_html(face: pd.Series, models: list[str]) -> str:
     """What each model says of a face, a row of ``face_table``, and how far from its labels, as HTML."""
     if not models:
         return "<p>No model has read this face.</p>"
@@ -178,7 +178,7 @@ def _side(split: str, names: list[str], models: int) -> str:
         return f"A {SPLITS[split]} face: {who} never learnt from it."
     if split == "train":
         return (
-            f"A {SPLITS[split]} face: {who} learnt from it, so an answer near the label says little about other faces. "
+            f"A {SPLITS[split]} face: {who} learnt from it, so predictions near the label say little of other faces. "
             "Intervals are kept of validation faces only."
         )
     return f"A face that {who} neither learnt from nor was judged by."

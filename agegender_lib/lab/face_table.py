@@ -24,7 +24,7 @@ DUPLICATES = {
     "conflicts": "near-duplicates with other labels",
 }
 SPLITS = {"all": "all", "validation": "validation", "train": "training"}
-GENDER_ANSWERS = {"all": "all", "right": "right", "wrong": "wrong"}
+GENDER_PREDICTIONS = {"all": "all", "right": "right", "wrong": "wrong"}
 ORDERS = {
     "file": "file name",
     "age": "age",
@@ -33,7 +33,7 @@ ORDERS = {
     "age_error_score": "age label error score, highest first",
     "gender_error_score": "gender label error score, highest first",
 }
-#: The orders that need a model's answers.
+#: The orders that need a model's predictions.
 ORDERS_OF_ANSWERS = ("age_error", "age_error_score", "gender_error_score")
 
 
@@ -63,11 +63,11 @@ def face_table(faces: FaceSet, runs: Mapping[str, str | Path] | None = None) -> 
     groups = faces.table.groupby("duplicate_group")
     differ = groups[["age", "gender"]].transform("nunique").gt(1).any(axis=1)
     table = faces.table.assign(conflict=differ & (faces.table["duplicate_group"] >= 0)).reset_index(drop=True)
-    parts = [_answers(faces, name, Path(folder)) for name, folder in (runs or {}).items()]
+    parts = [_predictions(faces, name, Path(folder)) for name, folder in (runs or {}).items()]
     return pd.concat([table, *parts], axis=1)
 
 
-def _answers(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
+def _predictions(faces: FaceSet, name: str, folder: Path) -> pd.DataFrame:
     run = read_run(check_same_faces(folder, faces))
     said = run.predictions.set_index("file")
     scored = scores(said)
@@ -105,15 +105,15 @@ class Filter:
     #: Smallest and largest error of the model's age, years, whatever its sign; None: any, also none.
     errors: tuple[float, float] | None = None
     #: "all", "right" or "wrong", of the model.
-    gender_answer: str = "all"
-    #: One of ``ORDERS``; faces that tie, or have no answer, follow by file name.
+    gender_prediction: str = "all"
+    #: One of ``ORDERS``; faces that tie, or have no prediction, follow by file name.
     order: str = "file"
 
     def __post_init__(self):
         choices = {
             "duplicates": DUPLICATES,
             "split": SPLITS,
-            "gender_answer": GENDER_ANSWERS,
+            "gender_prediction": GENDER_PREDICTIONS,
             "order": ORDERS,
         }
         for name, allowed in choices.items():
@@ -141,10 +141,10 @@ def select(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
         keep &= _column(table, "split", wanted) == wanted.split
     if wanted.errors is not None:
         keep &= _column(table, "age_error", wanted).abs().between(*wanted.errors)
-    if wanted.gender_answer != "all":
+    if wanted.gender_prediction != "all":
         answered = _column(table, "p_female", wanted).notna()
         wrong = _column(table, "gender_wrong", wanted)
-        keep &= answered & (wrong if wanted.gender_answer == "wrong" else ~wrong)
+        keep &= answered & (wrong if wanted.gender_prediction == "wrong" else ~wrong)
     rows = np.flatnonzero(keep)
     # the table may be in any order, but faces that tie are always shown in the same one
     rows = rows[np.argsort(table["file"].to_numpy()[rows], kind="stable")]
@@ -167,7 +167,7 @@ def _column(table: pd.DataFrame, column: str, wanted: Filter) -> pd.Series:
     if name not in table:
         known = [text.removeprefix(of("split", "")) for text in table if text.startswith(of("split", ""))]
         raise InputError(
-            f"the filter needs the answers of a model and names {wanted.model!r}: "
+            f"the filter needs the predictions of a model and names {wanted.model!r}: "
             f"{'give one of ' + ', '.join(known) if known else 'these faces have been read by none yet'}"
         )
     return table[name]

@@ -9,7 +9,7 @@ import pandas as pd
 from agegender_lib.data import GENDERS, RACES
 from agegender_lib.lab.face_table import (
     DUPLICATES,
-    GENDER_ANSWERS,
+    GENDER_PREDICTIONS,
     ORDERS,
     ORDERS_OF_ANSWERS,
     SPLITS,
@@ -21,7 +21,7 @@ _WIDE = {"description_width": "initial"}
 
 
 class FilterControls(widgets.VBox):
-    """Sliders, ticks and lists for every part of a ``Filter``; without models, what needs their answers is left out.
+    """Sliders, ticks and lists for every part of a ``Filter``; without models, what needs them is left out.
 
     ``on_change`` gets the new ``Filter`` whenever a user changes something.
     """
@@ -37,26 +37,26 @@ class FilterControls(widgets.VBox):
         self.duplicates = _list(DUPLICATES, "duplicates")
         orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_ANSWERS}
         self.order = _list(orders, "order")
-        self.model = widgets.Dropdown(options=list(models), description="answers of", style=_WIDE)
+        self.model = widgets.Dropdown(options=list(models), description="predictions of", style=_WIDE)
         self.split = _list(SPLITS, "split")
         largest = max((_largest(table, name) for name in models), default=1)
         self.errors = widgets.FloatRangeSlider(
             value=(0, largest), min=0, max=largest, step=0.5, readout_format=".1f", description="age error (years)",
             continuous_update=False, style=_WIDE,
         )  # fmt: skip
-        self.gender_answer = _list(GENDER_ANSWERS, "gender answer")
+        self.gender_prediction = _list(GENDER_PREDICTIONS, "predicted gender")
         self.reset = widgets.Button(description="Reset", icon="undo", tooltip="Show all faces again")
         self.reset.on_click(lambda _: self._reset())
         self._controls = [
             self.ages, *self.genders, *self.races, self.duplicates, self.order, self.model, self.split, self.errors,
-            self.gender_answer,
+            self.gender_prediction,
         ]  # fmt: skip
         self._first = [control.value for control in self._controls]
         for control in self._controls:
             control.observe(lambda _: self._tell(), "value")
         rows = [
             [self.ages, _choices("gender", self.genders), _choices("race", self.races), self.duplicates],
-            [self.model, self.split, self.errors, self.gender_answer] if models else [],
+            [self.model, self.split, self.errors, self.gender_prediction] if models else [],
             [self.order, self.reset],
         ]
         boxes = [widgets.HBox(row).add_class("agegender-filters") for row in rows if row]
@@ -75,7 +75,7 @@ class FilterControls(widgets.VBox):
             model=self.model.value or "",
             split=self.split.value,
             errors=None if everything else (low, high),
-            gender_answer=self.gender_answer.value,
+            gender_prediction=self.gender_prediction.value,
             order=self.order.value,
         )
 

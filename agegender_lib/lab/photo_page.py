@@ -47,11 +47,11 @@ class PhotoPage(InWords):
         self.aligned = widgets.Checkbox(description=cropped, indent=False, value=False)
         self.forget = widgets.Button(description="Forget it", icon="trash")
         self.status = widgets.HTML()
-        self.answer = widgets.VBox()
+        self.prediction = widgets.VBox()
         choose = widgets.Box([self.upload, self.example, self.aligned])
         introduction = widgets.HTML(styles("photo_page.css") + _introduction())
-        super().__init__([introduction, choose, self.status, self.answer])
-        named = {"page": self, "choose": choose, "status": self.status, "photo-answer": self.answer}
+        super().__init__([introduction, choose, self.status, self.prediction])
+        named = {"page": self, "choose": choose, "status": self.status, "photo-prediction": self.prediction}
         for name, widget in named.items():
             widget.add_class(f"agegender-{name}")
         self.upload.observe(self._uploaded, names="value")
@@ -64,7 +64,7 @@ class PhotoPage(InWords):
         return photos.PhotoReader(model=self._model)
 
     def show(self, source: Any, aligned: bool | None = None) -> None:
-        """Read a photo (path, bytes or PIL image) and show the answer, or say why there is none.
+        """Read a photo (path, bytes or PIL image) and show the prediction, or say why there is none.
 
         ``aligned`` says that it is one face aligned like UTKFace's; what the visitor ticked if left out.
         """
@@ -74,7 +74,7 @@ class PhotoPage(InWords):
         self._choosing(False)
         try:
             photo = self.reader.read(source, aligned=aligned)
-            self.answer.children = self._answer(photo)
+            self.prediction.children = self._prediction(photo)
             self.status.value = _found(len(photo.faces))
         except InputError as error:
             words = str(error)
@@ -99,7 +99,7 @@ class PhotoPage(InWords):
         else:
             self.show(content)
 
-    def _answer(self, photo: Any) -> list[widgets.Widget]:
+    def _prediction(self, photo: Any) -> list[widgets.Widget]:
         maps = functools.cache(lambda task: self.reader.saliency(photo, task=task))
         drawn = io.BytesIO()
         plots.photo(photo).savefig(drawn, format="jpeg", dpi=_DPI, pil_kwargs={"quality": 88})
@@ -117,10 +117,10 @@ class PhotoPage(InWords):
         return [picture, *cards, *[widgets.HTML(f"<p>{note}</p>") for note in notes], self.forget]
 
     def _say(self, words: str) -> None:
-        for shown in self.answer.children:
+        for shown in self.prediction.children:
             if shown is not self.forget:
                 _close(shown)
-        self.answer.children = ()
+        self.prediction.children = ()
         self.status.value = words
 
     def _choosing(self, possible: bool) -> None:

@@ -48,11 +48,11 @@ class SaliencyMaps:
 
 
 def saliency_figure(
-    image: np.ndarray, answers: pd.DataFrame, maps: Maps, task: str, rendered: bool
+    image: np.ndarray, predictions: pd.DataFrame, maps: Maps, task: str, rendered: bool
 ) -> Figure:
-    """One task's maps of one face beside it, under what each model says: a row of ``answers`` each."""
+    """One task's maps of one face beside it, under what each model says: a row of ``predictions`` each."""
     shown = {key: each for key, each in maps.items() if key[1] == task}
-    figure = plots.saliency_gallery(image[None], answers.assign(face=0), shown)
+    figure = plots.saliency_gallery(image[None], predictions.assign(face=0), shown)
     if rendered:
         mark_rendered(figure)
     return figure

@@ -49,8 +49,8 @@ def age_output(features, kind: str = "distribution"):
         # the product of the answers is the exponential of the sum of their logarithms, each minus a softplus:
         # Keras 2 has no log-sigmoid
         steps = len(AGES) - 1
-        answers = layers.Dense(steps, dtype="float32", name="age_ordinal")(features)
-        opposite = layers.Rescaling(-1.0, dtype="float32", name="age_ordinal_opposite")(answers)
+        logits = layers.Dense(steps, dtype="float32", name="age_ordinal")(features)
+        opposite = layers.Rescaling(-1.0, dtype="float32", name="age_ordinal_opposite")(logits)
         logs = layers.Activation("softplus", dtype="float32", name="age_ordinal_log")(opposite)
         so_far = -np.triu(np.ones((steps, steps)))
         survival = _frozen(so_far, "age_ordinal_so_far", activation="exponential")(logs)
@@ -93,7 +93,7 @@ def add_test_time_augmentation(model: keras.Model) -> keras.Model:
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
     gender, age = model(image)
     gender_mirrored, age_mirrored = model(mirrored)
-    outputs = _mean_answers([(gender, age), (gender_mirrored, age_mirrored)])
+    outputs = _mean_outputs([(gender, age), (gender_mirrored, age_mirrored)])
     return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")
 
 
@@ -110,12 +110,12 @@ def ensemble_average(members: Sequence[keras.Model]) -> keras.Model:
         for number, member in enumerate(members, start=1)
     ]
     return keras.Model(
-        image, _mean_answers([member(image) for member in named]), name=f"{members[0].name}_of_{len(members)}"
+        image, _mean_outputs([member(image) for member in named]), name=f"{members[0].name}_of_{len(members)}"
     )
 
 
-def _mean_answers(answers):
-    genders, ages = zip(*answers, strict=True)
+def _mean_outputs(outputs):
+    genders, ages = zip(*outputs, strict=True)
     return [
         layers.Average(name="gender_output")(list(genders)),
         layers.Average(name="age_output")(list(ages)),

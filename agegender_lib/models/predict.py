@@ -49,7 +49,7 @@ def as_floats(images: np.ndarray) -> np.ndarray:
 
 
 def in_batches(
-    answer: Callable[[np.ndarray], Sequence],
+    function: Callable[[np.ndarray], Sequence],
     images: np.ndarray,
     batch_size: int = 100,
     rows: np.ndarray | None = None,
@@ -58,15 +58,15 @@ def in_batches(
     """What a function of ``batch_size`` images says of many, asked with full batches only: its graph is traced once.
 
     The last batch is filled up with zeros. ``rows`` are those of :func:`predict`, ``doing`` is what a bar on standard
-    error says. Returns the function's answers, a row per image.
+    error says. Returns its outputs, a row per image.
     """
     count, parts = len(images) if rows is None else len(rows), []
-    # without any image the zeros alone are asked about: their answers have the right shapes
+    # without any image the zeros alone are asked about: their outputs have the right shapes
     starts = range(0, max(count, 1), batch_size)
     for start in tqdm(starts, desc=doing, unit="batch", disable=None if doing else True, mininterval=1):
         chosen = slice(start, start + batch_size)
         batch = np.asarray(images[chosen if rows is None else rows[chosen]])
         padding = np.zeros((batch_size - len(batch), *batch.shape[1:]), batch.dtype)
-        answers = answer(np.concatenate([batch, padding]))
-        parts.append([np.asarray(one)[: len(batch)] for one in answers])
+        outputs = function(np.concatenate([batch, padding]))
+        parts.append([np.asarray(one)[: len(batch)] for one in outputs])
     return [np.concatenate(each) for each in zip(*parts, strict=True)]

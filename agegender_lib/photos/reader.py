@@ -24,7 +24,7 @@ DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
 _PHOTOS = 16
 # A few sizes of batches only, so that the graph is traced a few times only.
 _BATCHES = (1, 8, 64)
-_BOX, _ANSWERS = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
+_BOX, _PREDICTED = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PhotoReader:
         InputError
             If it is not a picture that can be read, or, with ``aligned``, not a square.
         """
-        return self._answered([self._detected(source, aligned)])[0]
+        return self._predicted([self._detected(source, aligned)])[0]
 
     def read_all(
         self, sources: Iterable[Source], aligned: bool = False, progress: bool = False
@@ -103,12 +103,12 @@ class PhotoReader:
                     found.append(self._detected(source, aligned))
                 except InputError as error:
                     found.append(error)
-            photos = iter(self._answered([one for one in found if isinstance(one, Photo)]))
+            photos = iter(self._predicted([one for one in found if isinstance(one, Photo)]))
             for source, one in zip(batch, found, strict=True):
                 yield source, next(photos) if isinstance(one, Photo) else one
 
     def saliency(self, photo: Photo, task: str = "age") -> np.ndarray:
-        """Where on each face the model finds its answer to "age" or "gender", by Grad-CAM; see ``inference.grad_cam``.
+        """Grad-CAM of each face: where the model finds its "age" or "gender"; see ``inference.grad_cam``.
 
         float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
         photo; the first face of all takes some seconds.
@@ -171,7 +171,7 @@ class PhotoReader:
         )
         return Photo(pixels, faces, crops, frames, self._correction is not None)
 
-    def _answered(self, photos: list[Photo]) -> list[Photo]:
+    def _predicted(self, photos: list[Photo]) -> list[Photo]:
         """The photos with what the model says of their faces, all of which it sees together."""
         from agegender_lib.models.predict import as_floats, in_batches
 
@@ -181,10 +181,10 @@ class PhotoReader:
             lambda batch: self._network.predict_on_batch(as_floats(batch)), crops, size
         )
         low, high = intervals(age[:, 0], distribution[0] if distribution else None, self._correction)
-        answers = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
+        predictions = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
         ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
         found = []
-        for photo, own in zip(photos, np.split(answers, ends), strict=False):
-            faces = photo.faces.assign(**dict(zip(_ANSWERS, own.T, strict=True)))
-            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_ANSWERS, "warnings"]]))
+        for photo, own in zip(photos, np.split(predictions, ends), strict=False):
+            faces = photo.faces.assign(**dict(zip(_PREDICTED, own.T, strict=True)))
+            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_PREDICTED, "warnings"]]))
         return found

@@ -104,9 +104,9 @@ def predict_from_features(network: keras.Model, faces: FaceSet, test_time_augmen
     step = _ROWS // sides.shape[1]
     for start in range(0, len(sides), step):
         part = sides[start : start + step]
-        answers = heads.predict_on_batch(part.reshape(-1, part.shape[-1]))
-        for kept, answer in zip((gender, age), answers, strict=True):
-            kept.append(np.asarray(answer).reshape(part.shape[:2]).mean(axis=1))
+        outputs = heads.predict_on_batch(part.reshape(-1, part.shape[-1]))
+        for kept, output in zip((gender, age), outputs, strict=True):
+            kept.append(np.asarray(output).reshape(part.shape[:2]).mean(axis=1))
     return pd.DataFrame({"age_predicted": np.concatenate(age), "p_female": np.concatenate(gender)})
 
 

@@ -94,7 +94,7 @@ def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Pat
         shutil.rmtree(folder, ignore_errors=True)
         source = model_file(published)
         model = load_model(source)
-        _check_answers(model, source, published, faces)
+        _check_predictions(model, source, published, faces)
         copy_file(source, folder / MODEL)
         if source.with_suffix(".h5").is_file():
             copy_file(source.with_suffix(".h5"), folder / "model.h5")
@@ -107,7 +107,7 @@ def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Pat
     return folder
 
 
-def _check_answers(model, source, published, faces):
+def _check_predictions(model, source, published, faces):
     told = pd.read_csv(published / PREDICTIONS, nrows=_COMPARED)
     said = predict(model, faces.images[: len(told)])
     years, p_female = (np.abs(said[c] - told[c]).max() for c in ("age_predicted", "p_female"))

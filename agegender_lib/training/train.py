@@ -114,10 +114,12 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         _save(network_to_save(network, config), config, folder)
-        answers = None
+        predicted = None
         if config.significand_bits is None and all(stage.cached_features for stage in config.stages):
-            answers = predict_from_features(in_float32(network, config), faces, config.test_time_augmentation)
-        _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, answers)
+            predicted = predict_from_features(
+                in_float32(network, config), faces, config.test_time_augmentation
+            )
+        _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, predicted)
         state.path.unlink(missing_ok=True)
 
 
@@ -150,7 +152,7 @@ def _save(model, config, folder):
     save_model(model, folder / MODEL)
 
 
-def _conclude(folder, faces, split, history, facts, answers=None):
+def _conclude(folder, faces, split, history, facts, predicted=None):
     """Predictions and metrics of the file that was saved, not of the network in memory.
 
     Answers that are known from features are not computed again, but the file has to agree on some.
@@ -158,15 +160,15 @@ def _conclude(folder, faces, split, history, facts, answers=None):
     model = load_model(folder / MODEL)
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
     predict(model, faces.images[:1])  # traces the graph, which the time of an answer leaves out
-    asked = faces.images if answers is None else faces.images[:100]
+    asked = faces.images if predicted is None else faces.images[:100]
     begun = time.perf_counter()
     answered = predict(model, asked, progress=True)
     images_per_second = len(answered) / (time.perf_counter() - begun)
-    if answers is None:
-        answers = answered
-    elif not np.allclose(answered, answers[: len(answered)], rtol=1e-3, atol=1e-3):
+    if predicted is None:
+        predicted = answered
+    elif not np.allclose(answered, predicted[: len(answered)], rtol=1e-3, atol=1e-3):
         raise RuntimeError(f"{folder / MODEL} does not answer as the features did that its heads learnt on")
-    predictions = pd.concat([labels, answers], axis=1)
+    predictions = pd.concat([labels, predicted], axis=1)
     predictions.insert(1, "split", split)
     write_csv(folder / PREDICTIONS, predictions, float_format="%.5f")
     write_csv(folder / HISTORY, history)

@@ -41,7 +41,7 @@ def table(faces, runs):
     return face_table(faces, runs)
 
 
-def test_answers_stand_beside_the_faces_they_are_of(faces, table):
+def test_predictions_stand_beside_the_faces_they_are_of(faces, table):
     assert list(table["file"]) == list(faces.table["file"]) and len(table) == 40
     number = np.arange(40)
     wanted = np.where(number % 2 == 0, 1, -1) * number / 4
@@ -74,7 +74,7 @@ def test_answers_stand_beside_the_faces_they_are_of(faces, table):
         (Filter(model="ModelA", split="validation", ages=(10, 19)), [0, 3, 6]),
         (Filter(model="ModelA", errors=(9.5, 99)), [38, 39]),
         (Filter(model="ModelF", errors=(0, 99), ages=(15, 18)), [6, 8]),
-        (Filter(model="ModelA", gender_answer="wrong"), range(0, 40, 5)),
+        (Filter(model="ModelA", gender_prediction="wrong"), range(0, 40, 5)),
         (Filter(model="ModelA", order="age_error", ages=(40, 60)), [*range(39, 29, -1)]),
     ],
 )
@@ -196,17 +196,17 @@ def cells(html):
 def test_details_say_what_every_model_reads(shown, table):
     shown.choose(15)
     low, high = table["age_low ModelA"][15], table["age_high ModelA"][15]
-    said = cells(shown.details.answers.value)
+    said = cells(shown.details.predictions.value)
     assert said[5:10] == ["ModelA", f"21.2 ({low:.0f} to {high:.0f})", "−3.8 years", "male, wrong", "0.100"]
     assert said[10:15] == ["ModelF", "16.2", "−8.8 years", "male, wrong", "0.100"]
-    assert "A validation face: these models never learnt from it." in shown.details.answers.value
+    assert "A validation face: these models never learnt from it." in shown.details.predictions.value
     shown.choose(16)
-    said = cells(shown.details.answers.value)
+    said = cells(shown.details.predictions.value)
     assert said[5:10] == ["ModelA", "30.0", "+4.0 years", "male, right", "0.100"]
-    assert "A training face: these models learnt from it" in shown.details.answers.value
+    assert "A training face: these models learnt from it" in shown.details.predictions.value
     shown.choose(7)
-    assert "has not read this face" in shown.details.answers.value
-    assert "A training face: ModelA learnt from it" in shown.details.answers.value
+    assert "has not read this face" in shown.details.predictions.value
+    assert "A training face: ModelA learnt from it" in shown.details.predictions.value
 
 
 def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(faces):
@@ -217,5 +217,5 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
     assert not any("error_score" in key for key in dict(shown.filters.order.options).values())
     assert shown.filters.errors not in [w for box in shown.filters.children for w in box.children]
     shown.choose(2)
-    assert "No model has read this face" in shown.details.answers.value
+    assert "No model has read this face" in shown.details.predictions.value
     assert shown.details.look not in [w for c in shown.details.children for w in getattr(c, "children", ())]

@@ -57,7 +57,7 @@ def page_with(*faces):
 
 
 def cards(page):
-    return [child for child in page.answer.children if "agegender-card" in child._dom_classes]
+    return [child for child in page.prediction.children if "agegender-card" in child._dom_classes]
 
 
 def test_a_photo_is_answered_face_by_face():
@@ -74,15 +74,15 @@ def test_a_photo_is_answered_face_by_face():
     assert "72 years" in second and "55 to 83 years" in second and "below 1&nbsp;%" in second
     assert "Take care: small; blurred." in second
     assert page.reader.sources == [(bytes, False)]
-    picture = Image.open(io.BytesIO(page.answer.children[0].value))
+    picture = Image.open(io.BytesIO(page.prediction.children[0].value))
     assert picture.format == "JPEG" and max(picture.size) < 1200
 
 
-def test_what_the_numbers_must_not_be_used_for_is_there_before_any_answer():
+def test_what_the_numbers_must_not_be_used_for_is_there_before_any_prediction():
     page = page_with(YOUNG)
     assert photos.OUT_OF_SCOPE_USES.split(".")[0] in page.children[0].value
     assert "No photo is kept" in page.children[0].value and "At most 10 MB" in page.children[0].value
-    assert not page.answer.children and not page.status.value
+    assert not page.prediction.children and not page.status.value
 
 
 def test_where_it_looks_is_computed_once_and_only_when_asked():
@@ -130,13 +130,13 @@ def test_no_widget_holds_the_file_and_none_anything_when_it_is_forgotten():
     pictures = [widget for widget in shown if isinstance(widget, ImageWidget)]
     assert len(pictures) == 3 and all(widget.comm for widget in pictures)
     page.forget.click()
-    assert page.answer.children == () and page.status.value == ""
+    assert page.prediction.children == () and page.status.value == ""
     assert not any(widget.comm for widget in pictures)
     # and the next photo closes what the last one showed
     choose(page, content)
-    first = page.answer.children[0]
+    first = page.prediction.children[0]
     choose(page, a_photo(seed=8))
-    assert first.comm is None and page.answer.children[0].comm is not None
+    assert first.comm is None and page.prediction.children[0].comm is not None
 
 
 def inside(widget):
