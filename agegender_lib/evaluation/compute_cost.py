@@ -10,7 +10,7 @@ from agegender_lib.runs import Run
 
 
 def training_costs(runs: Mapping[str, Run]) -> pd.DataFrame:
-    """Size, time, results and fluctuation of several trainings, side by side.
+    """Size, time, results and fluctuation of several runs, side by side.
 
     Returns
     -------

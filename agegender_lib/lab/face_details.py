@@ -18,7 +18,7 @@ from agegender_lib.lab.shown import data_uri
 TASKS = ("age", "gender")
 _MOST_COPIES = 8
 NOT_CHOSEN = "Choose a face to see its labels, its near-duplicates and what the models say of it."
-MEANING = "Grad-CAM: what adds to each prediction, 1 being an even share. A wrong gender is red."
+MEANING = "Grad-CAM: what adds to each prediction, 1 being uniform. A wrong gender is red."
 NO_RUNS = (
     "No model has read these faces: no finished training of them was found. Execute 02_model_a and "
     "03_model_b with the same data, or name run folders."
@@ -178,7 +178,7 @@ def _side(split: str, names: list[str], models: int) -> str:
         return f"A {SPLITS[split]} face: {who} never learnt from it."
     if split == "train":
         return (
-            f"A {SPLITS[split]} face: {who} learnt from it, so predictions near the label say little of other faces. "
+            f"A {SPLITS[split]} face: {who} learnt from it: a prediction near the label says little about other faces. "
             "Intervals are kept of validation faces only."
         )
     return f"A face that {who} neither learnt from nor was judged by."

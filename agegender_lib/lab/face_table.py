@@ -34,7 +34,7 @@ ORDERS = {
     "gender_error_score": "gender label error score, highest first",
 }
 #: The orders that need a model's predictions.
-ORDERS_OF_ANSWERS = ("age_error", "age_error_score", "gender_error_score")
+ORDERS_OF_PREDICTIONS = ("age_error", "age_error_score", "gender_error_score")
 
 
 def of(column: str, model: str) -> str:

@@ -11,7 +11,7 @@ from agegender_lib.lab.face_table import (
     DUPLICATES,
     GENDER_PREDICTIONS,
     ORDERS,
-    ORDERS_OF_ANSWERS,
+    ORDERS_OF_PREDICTIONS,
     SPLITS,
     Filter,
     of,
@@ -35,7 +35,7 @@ class FilterControls(widgets.VBox):
         )  # fmt: skip
         self.genders, self.races = ([_tick(name) for name in names] for names in (GENDERS, RACES))
         self.duplicates = _list(DUPLICATES, "duplicates")
-        orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_ANSWERS}
+        orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_PREDICTIONS}
         self.order = _list(orders, "order")
         self.model = widgets.Dropdown(options=list(models), description="predictions of", style=_WIDE)
         self.split = _list(SPLITS, "split")

@@ -1,4 +1,4 @@
-"""How trainings went, epoch by epoch: one by itself, or several laid over each other."""
+"""How runs went, epoch by epoch: one by itself, or several laid over each other."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,7 +39,7 @@ _NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 
 @styled
 def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
-    """The four learning curves the coursework asks for, training and validation.
+    """The four training curves (learning curves) that the coursework asks for, training and validation.
 
     A dashed line marks where a new training stage begins; a ring marks the best validation epoch. A few extreme values
     would flatten everything else: they are cut off, with a triangle at the edge for each.
@@ -97,14 +97,14 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
 
 @styled
 def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """The four learning curves of several trainings: validation strong, training thin and pale.
+    """The four training curves of several runs: validation strong, training thin and pale.
 
-    A ring marks each training's best validation epoch. A few extreme values would flatten everything else: they are cut
-    off, and the panel says so. ``histories`` holds each training's ``history.csv``, by name.
+    A ring marks each run's best validation epoch. A few extreme values would flatten everything else: they are cut
+    off, and the panel says so. ``histories`` holds each run's ``history.csv``, by name.
     """
     if not 0 < len(histories) <= _MOST:
         raise InputError(
-            f"{len(histories)} learning curves are to be laid over each other: give 1 to {_MOST}"
+            f"{len(histories)} training curves are to be laid over each other: give 1 to {_MOST}"
         )
     names = list(histories)
     in_line = max(1, min(3, int(TEXT_WIDTH_CM / (max(text_cm(name, 8) for name in names) + _HANDLE_CM))))

@@ -65,24 +65,24 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 
 
 @styled
-def split_depth(trainings: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
+def split_depth(study: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
     """Age error and gender accuracy against where the two branches split, from the input down to the heads.
 
     Each of ``evaluation.run_table`` is a ring, in the order of its variants, and each of
     ``evaluation.compare_variants`` a dot, the mean, with its 95 % interval; what is not trained yet is left out.
     """
-    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
+    done = study.dropna(subset=["age_mae"]) if "age_mae" in study else study[:0]
     if done["variant"].nunique() < 2:
         return nothing_yet("Networks that split at different depths are not trained on these faces yet.")
-    places = list(dict.fromkeys(trainings["variant"]))
+    places = list(dict.fromkeys(study["variant"]))
     figure = new_figure(height_cm=2.4 + 0.75 * len(places))
     axes = figure.subplots(1, 2, sharey=True)
-    seeds = sorted(trainings["seed"].unique())
+    seeds = sorted(study["seed"].unique())
     # seeds of one place stand below its mean, always in the same order
     shifts = dict(zip(seeds, np.linspace(0.13, 0.3, len(seeds)), strict=True))
     ring = {"mfc": "none", "mec": COLOURS["neutral"], "mew": 0.8, "ms": 3.2}
     for ax, (measure, title, unit) in zip(axes, _MEASURES, strict=True):
-        for row in trainings.dropna(subset=[measure]).itertuples():
+        for row in study.dropna(subset=[measure]).itertuples():
             y = places.index(row.variant) + shifts[row.seed]
             ax.plot(getattr(row, measure), y, "o", **ring)
         ax.plot([], [], "o", label="a training", **ring)

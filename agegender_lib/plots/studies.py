@@ -76,17 +76,17 @@ def ablation_forest(comparison: pd.DataFrame) -> Figure:
 
 
 @style.styled
-def training_size_curve(trainings: pd.DataFrame) -> Figure:
+def training_size_curve(study: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against the number of faces that train, a line per network.
 
     Of ``evaluation.run_table`` the factor is the network and the variant the number of faces. Each training is a
     ring, their mean a filled mark on the line; what is not trained yet is left out.
     """
-    done = trainings.dropna(subset=["age_mae"]) if "age_mae" in trainings else trainings[:0]
+    done = study.dropna(subset=["age_mae"]) if "age_mae" in study else study[:0]
     if done.groupby("factor")["variant"].nunique().max() in (1, np.nan):
         return style.nothing_yet("No network is trained on several numbers of these faces yet.")
     done = done.assign(faces=done["variant"].astype(int)).sort_values("faces", kind="stable")
-    looks = style.look_of(list(dict.fromkeys(trainings["factor"])))
+    looks = style.look_of(list(dict.fromkeys(study["factor"])))
     figure = style.new_figure(height_cm=6.5)
     axes = figure.subplots(1, 2)
     for ax, (measure, title, *_) in zip(axes, _PANELS, strict=True):

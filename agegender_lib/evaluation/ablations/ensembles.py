@@ -48,7 +48,7 @@ def compare_ensembles(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return table.reset_index(["members", "best"]).reset_index(drop=True)
 
 
-def seed_ensembles(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
+def seed_ensembles(study: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
     """What an ensemble of seeds gains on a single run, for every variant of a study.
 
     Returns
@@ -59,7 +59,7 @@ def seed_ensembles(trainings: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataF
         ``gender_accuracy_ensemble``.
     """
     rows = []
-    for (factor, variant), members in trainings.groupby(["factor", "variant"], sort=False):
+    for (factor, variant), members in study.groupby(["factor", "variant"], sort=False):
         tables = [runs[name].validation for name in members["run"] if name in runs]
         if len(tables) < 2:
             continue

@@ -11,9 +11,9 @@ from agegender_lib.runs import Run, read_run
 from agegender_lib.runs.kept import RUNS, read_kept
 
 
-def read_runs(trainings: pd.DataFrame) -> dict[str, Run]:
+def read_runs(study: pd.DataFrame) -> dict[str, Run]:
     """The runs of a study, as `training.run_study` returns it, by run name; what is not trained is left out."""
-    found = trainings.dropna(subset=["folder"]).drop_duplicates("run")
+    found = study.dropna(subset=["folder"]).drop_duplicates("run")
     runs: dict[str, Run] = {}
     for folder, rows in found.groupby("folder"):
         kept = (Path(folder) / RUNS).is_file()
@@ -21,7 +21,7 @@ def read_runs(trainings: pd.DataFrame) -> dict[str, Run]:
     return {name: runs[name] for name in found["run"]}
 
 
-def run_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
+def run_table(study: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     """A row per training: what it reached, and what it cost.
 
     Returns
@@ -37,10 +37,10 @@ def run_table(trainings: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
         rows[name] |= {cost: run.metrics[cost] for cost in costs}
     columns = [*MEASURES, *(f"train_{measure}" for measure in MEASURES), *costs]
     reached = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return trainings[["factor", "variant", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
+    return study[["factor", "variant", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
 
 
-def compare_variants(trainings: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
+def compare_variants(study: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
     """Each variant of each factor, and how it differs from the factor's baseline.
 
     An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
@@ -57,7 +57,7 @@ def compare_variants(trainings: pd.DataFrame, runs: dict[str, Run], resamples: i
         without a finished training has 0 seeds.
     """
     rows = []
-    for factor, members in trainings.groupby("factor", sort=False):
+    for factor, members in study.groupby("factor", sort=False):
         tables = {
             variant: {
                 row.seed: runs[row.run].validation.set_index("file")

@@ -18,7 +18,7 @@ _ENDS = ("", "_low", "_high", "_se")
 def out_of_fold_predictions(runs: Iterable[Run]) -> pd.DataFrame:
     """Every face exactly once, as predicted by the network that did not train on it.
 
-    ``runs`` are trainings with the setting ``fold``, one per fold; others, such as a single split's, are passed over.
+    ``runs`` are those with the setting ``fold``, one per fold; others, such as a single split's, are passed over.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def out_of_fold_predictions(runs: Iterable[Run]) -> pd.DataFrame:
     numbers, folds = [_fold(run)[0] for run in runs], _fold(runs[0])[1]
     if numbers != list(range(1, folds + 1)):
         raise InputError(
-            f"Of {folds} folds there are the numbers {', '.join(map(str, numbers))}: give one training of each."
+            f"Of {folds} folds there are the numbers {', '.join(map(str, numbers))}: give one run of each."
         )
     table = pd.concat([run.validation.assign(fold=_fold(run)[0]) for run in runs], ignore_index=True)
     images = runs[0].provenance["data"].get("images", len(table))

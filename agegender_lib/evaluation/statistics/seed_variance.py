@@ -16,13 +16,13 @@ POOLED = "all settings"
 
 
 def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
-    """How much a metric varies between trainings that differ in their seed alone, and between samples of images.
+    """How much a metric varies between runs that differ in their seed alone, and between samples of images.
 
     A bootstrap over validation images knows nothing of how a training's first weights, order of images and
     augmentation fell; repeating the training with other seeds does (Bouthillier et al. 2021). Both spreads are given
     as a standard deviation, and so can be compared.
 
-    ``runs`` are finished trainings of one study; those that no other equals in all but the seed are left out.
+    ``runs`` are finished ones of one study; those that no other equals in all but the seed are left out.
 
     Returns
     -------
@@ -34,8 +34,8 @@ def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFram
 
         A few seeds tell little of a spread, so every model with several settings has rows "all settings", in which
         ``seed_sd`` is pooled (root of the mean variance). ``seed_sd_low`` and ``seed_sd_high`` are its 95 % interval
-        where values are normal and, of pooled ones, spread alike under all settings: pool trainings that resemble
-        each other. No rows where no training was repeated.
+        where values are normal and, of pooled ones, spread alike under all settings: pool runs that resemble
+        each other. No rows where no run was repeated.
     """
     settings: dict[str, list[str]] = {}
     for name, run in runs.items():

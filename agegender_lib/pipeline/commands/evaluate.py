@@ -1,4 +1,4 @@
-"""``evaluate``: metrics of finished trainings."""
+"""``evaluate``: metrics of finished runs."""
 
 from argparse import Namespace, _SubParsersAction
 
@@ -6,7 +6,7 @@ from agegender_lib.pipeline.commands.shared import new_command, print_metrics, p
 
 
 def add(commands: _SubParsersAction) -> None:
-    command = new_command(commands, "evaluate", run, "metrics of finished trainings, with 95 %% intervals")
+    command = new_command(commands, "evaluate", run, "metrics of finished runs, with 95 %% intervals")
     command.add_argument(
         "runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"
     )

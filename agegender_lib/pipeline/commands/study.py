@@ -34,13 +34,13 @@ def run(options: Namespace) -> None:
 
     wanted = read_study(options.study)
     faces = load_dataset(options.data)
-    trainings = run_study(wanted, faces, weights=options.weights)
-    runs = evaluation.read_runs(trainings)
-    folded = {training.factor for training in wanted.runs if training.config.fold}
+    study = run_study(wanted, faces, weights=options.weights)
+    runs = evaluation.read_runs(study)
+    folded = {training.factor for training in wanted.trainings if training.config.fold}
     tables = []
     for factor, question in wanted.questions.items():
         print(f"\n{factor}. {question}")
-        own = trainings[trainings["factor"] == factor]
+        own = study[study["factor"] == factor]
         if factor in folded:
             # variants that hold out other faces each cannot be compared face by face
             found = evaluation.cross_validation_table([runs[name] for name in own["run"].unique()])

@@ -51,7 +51,7 @@ def test_trainings_are_found_with_the_newest_first_and_as_far_as_they_are(faces,
     (tmp_path / "other" / "config.json").write_text("[]")
     found = lab.list_runs([tmp_path, tmp_path / "gone", old])
     assert found["folder"].tolist() == [new, begun, old]
-    assert found["training"].tolist() == ["ModelF 2, made", "ModelA 3, made", "ModelA 1, made"]
+    assert found["run"].tolist() == ["ModelF 2, made", "ModelA 3, made", "ModelA 1, made"]
     assert found["epochs"].tolist() == ["2 of 9", "0 of 10", "3 of 10"]
     assert found["state"].iloc[1:].tolist() == ["no epoch is finished yet", "finished"]
     best = found[["age_mae", "gender_accuracy"]]
@@ -67,5 +67,5 @@ def test_the_curves_of_the_trainings_named_are_drawn_as_far_as_they_are(faces, t
     os.replace(folders[1] / "part", folders[1] / "history.csv")
     assert [len(curve) for curve in lines(lab.training_curves(folders), "validation")[0]] == [5, 4]
     assert "No epoch" in lab.training_curves(folders[:1]).texts[0].get_text()
-    with pytest.raises(InputError, match="holds no training"):
+    with pytest.raises(InputError, match="is not a run folder"):
         lab.training_curves([tmp_path])

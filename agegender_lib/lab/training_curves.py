@@ -1,4 +1,4 @@
-"""The trainings on disk, also those that are just running, and their learning curves laid over each other."""
+"""The runs on disk, also those that are just running, and their training curves laid over each other."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ _FIRST = 3  # drawn where none are named
 
 
 def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
-    """How far trainings are, and the best they have reached; the newest first.
+    """How far runs are, and the best they have reached; the newest first.
 
     They are looked for in run folders and folders of run folders, which need not be there yet; in ``runs/`` and the
     committed report's where none is named.
@@ -25,7 +25,7 @@ def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per training: training (the model, what tells it apart from others, and its data), epochs ("3 of 10"),
+        A row per run: run (the model, what tells it apart from others, and its data), epochs ("3 of 10"),
         age_mae (years) and gender_accuracy (the best epoch's, of validation faces; NaN where there is none yet), state
         ("finished", when the last epoch was, or why it cannot be read) and folder (Path).
     """
@@ -35,15 +35,13 @@ def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
         row = _training(config.parent)
         if row:
             found[config.parent.resolve()] = row
-    columns = ["time", "training", "epochs", "age_mae", "gender_accuracy", "state", "folder"]
+    columns = ["time", "run", "epochs", "age_mae", "gender_accuracy", "state", "folder"]
     table = pd.DataFrame(list(found.values()), columns=columns)
-    return table.sort_values(["time", "training"], ascending=[False, True], ignore_index=True).drop(
-        columns="time"
-    )
+    return table.sort_values(["time", "run"], ascending=[False, True], ignore_index=True).drop(columns="time")
 
 
 def training_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
-    """The curves of trainings, as far as they are, laid over each other: see ``plots.overlaid_curves``.
+    """The curves of runs, as far as they are, laid over each other: see ``plots.overlaid_curves``.
 
     Without ``run_folders`` those of the three newest of :func:`list_runs`.
     """
@@ -52,9 +50,9 @@ def training_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
     for folder in run_folders:
         row = _training(folder)
         if not row:
-            raise InputError(f"{folder} holds no training: give run folders, such as runs/model_a-...")
+            raise InputError(f"{folder} is not a run folder: give run folders, such as runs/model_a-...")
         if (folder / HISTORY).is_file():
-            histories[row["training"]] = read_table(folder / HISTORY, HISTORY_COLUMNS)
+            histories[row["run"]] = read_table(folder / HISTORY, HISTORY_COLUMNS)
     return plots.overlaid_curves(histories) if histories else nothing_yet("No epoch is finished yet.")
 
 
@@ -64,7 +62,7 @@ def _training(folder: Path) -> dict | None:
         config = read_json(folder / CONFIG)
         epochs = sum(stage["epochs"] for stage in config["training"]["stages"])
         which = "as reported" if folder.parent.parent.name == "results" else folder.name.rpartition("-")[2]
-        row = {"training": f"{model_name(folder)} {which}, {config['data']['name']}", "folder": folder}
+        row = {"run": f"{model_name(folder)} {which}, {config['data']['name']}", "folder": folder}
         time = max(path.stat().st_mtime for path in (folder / CONFIG, folder / HISTORY) if path.exists())
     except (InputError, OSError, KeyError, TypeError):
         return None
