@@ -14,7 +14,7 @@ from agegender_lib.models import load_model
 from agegender_lib.models.flat import flat, walk
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.predict import as_floats, in_batches
-from agegender_lib.runs import DISTRIBUTIONS, MODEL, held_out_rows, read_distributions
+from agegender_lib.runs import DISTRIBUTIONS, MODEL, read_distributions, validation_rows
 
 # Years between an age kept in predictions.csv and the distribution's mean: rounding and another machine's arithmetic.
 _TOLERANCE = 0.05
@@ -86,7 +86,7 @@ def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | 
         If the folder lacks a file, the run was made with other faces, or its files do not belong together.
     """
     folder = Path(run_folder)
-    held_out, rows = held_out_rows(folder, faces)
+    held_out, rows = validation_rows(folder, faces)
     kept = folder / DISTRIBUTIONS
     table = read_distributions(folder)
     if table is None:

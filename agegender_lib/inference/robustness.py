@@ -11,7 +11,7 @@ from agegender_lib.data import CORRUPTIONS, REGIONS, FaceSet, corrupt
 from agegender_lib.data.corruptions import CLEAN
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
-from agegender_lib.runs import MODEL, drawn_rows
+from agegender_lib.runs import MODEL, sampled_validation_rows
 
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
@@ -30,7 +30,7 @@ def corrupted_predictions(
     faces : FaceSet
         Those that the run was made with.
     count : int
-        How many validation faces, see ``runs.drawn_rows``.
+        How many validation faces, see ``runs.sampled_validation_rows``.
     seed : int
         Of the draw and of the noise.
 
@@ -44,7 +44,7 @@ def corrupted_predictions(
     kept = folder / f"robustness_{count}_{seed}_{_version()}.csv.gz"
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
-    held_out, place = drawn_rows(folder, faces, count, seed, "robustness")
+    held_out, place = sampled_validation_rows(folder, faces, count, seed, "robustness")
     labels, images = held_out[_LABELS], np.asarray(faces.images[place])
     model = load_model(folder / MODEL)
     settings = [(CLEAN, 0.0)]

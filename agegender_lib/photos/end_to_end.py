@@ -13,7 +13,7 @@ from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.files import write_csv
 from agegender_lib.photos.alignment import SIDE, corners, crop, inverse
 from agegender_lib.photos.reader import PhotoReader
-from agegender_lib.runs import MODEL, drawn_rows
+from agegender_lib.runs import MODEL, sampled_validation_rows
 
 #: Width and height of the photos; pixels of them per pixel of a face, even in the logarithm; degrees, even.
 SIZES, SCALES, ROTATION = ((640, 480), (480, 640), (800, 600)), (0.5, 2.5), 30.0
@@ -45,7 +45,7 @@ def place_face(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 def end_to_end_predictions(run_folder: str | Path, faces: FaceSet, count: int) -> pd.DataFrame:
     """Read some of a run's validation faces as they are and from photographs that they were put into.
 
-    For which ones see ``runs.drawn_rows``. A later call reads ``end_to_end_<count>.csv.gz`` in the run folder.
+    See ``runs.sampled_validation_rows`` for which. A later call reads ``end_to_end_<count>.csv.gz`` in the run folder.
 
     Returns
     -------
@@ -57,7 +57,9 @@ def end_to_end_predictions(run_folder: str | Path, faces: FaceSet, count: int) -
     """
     kept = Path(run_folder) / f"end_to_end_{count}.csv.gz"
     if not kept.is_file():
-        _, rows = drawn_rows(run_folder, faces, count, 0, "detour")  # its former name: the same faces
+        _, rows = sampled_validation_rows(
+            run_folder, faces, count, 0, "detour"
+        )  # its former name: the same faces
         write_csv(
             kept, predict_composited(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f"
         )

@@ -43,4 +43,4 @@ from agegender_lib.runs.folder import (
 )
 from agegender_lib.runs.run import Run, read_run
 from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, predictions_table
-from agegender_lib.runs.validation_rows import drawn_rows, held_out_rows, read_distributions
+from agegender_lib.runs.validation_rows import read_distributions, sampled_validation_rows, validation_rows

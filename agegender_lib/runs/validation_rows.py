@@ -11,7 +11,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.runs.folder import DISTRIBUTIONS, PREDICTIONS, check_same_faces, existing
 
 
-def held_out_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
+def validation_rows(run_folder: str | Path, faces: FaceSet) -> tuple[pd.DataFrame, np.ndarray]:
     """A run's validation rows of predictions.csv, and the rows of ``faces.images`` with their pixels, int64 [n]."""
     folder = check_same_faces(run_folder, faces)
     predictions = pd.read_csv(existing(folder / PREDICTIONS), dtype={"file": str, "split": str})
@@ -32,16 +32,16 @@ def read_distributions(folder: str | Path) -> pd.DataFrame | None:
         raise InputError(f"{path} cannot be read ({error}): delete it to compute it again") from error
 
 
-def drawn_rows(
+def sampled_validation_rows(
     run_folder: str | Path, faces: FaceSet, count: int, seed: int, purpose: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Some of :func:`held_out_rows`, drawn by a hash of seed, purpose and file name; all where there are fewer.
+    """Some of :func:`validation_rows`, drawn by a hash of seed, purpose and file name; all where there are fewer.
 
     The faces of a smaller count are among those of a larger one, and all runs of one split get the same.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InputError(f"{purpose} was asked for with {count!r} faces: give a whole number from 1")
-    held_out, place = held_out_rows(run_folder, faces)
+    held_out, place = validation_rows(run_folder, faces)
     draw = held_out["file"].map(lambda file: hashlib.sha256(f"{seed}:{purpose}:{file}".encode()).hexdigest())
     rows = draw.sort_values().index[:count]
     return held_out.loc[rows].reset_index(drop=True), place[rows]

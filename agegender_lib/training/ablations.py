@@ -18,7 +18,7 @@ from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
 from agegender_lib.runs.settings import with_present_names
 from agegender_lib.training.config import TrainingConfig, configure
-from agegender_lib.training.identity import training_name
+from agegender_lib.training.identity import run_name
 from agegender_lib.training.network import build_network, check_stages
 from agegender_lib.training.train import train
 
@@ -108,7 +108,7 @@ def run_study(
         or the folder of tables that it is kept in; missing where the training is). Trainings of different factors with
         the same settings are one run.
     """
-    names = [training_name(training.config, faces, weights) for training in study.runs]
+    names = [run_name(training.config, faces, weights) for training in study.runs]
     elsewhere = find_kept(kept)
     places = {
         name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names

@@ -54,7 +54,7 @@ def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:
     return f"{config.model}-{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
-def training_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
+def run_name(config: TrainingConfig, faces: FaceSet, weights: str | Path = "none") -> str:
     """The run folder's name that :func:`train` gives by default."""
     return name_of(config, identity_of(config, faces, weights))
 

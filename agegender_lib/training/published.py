@@ -26,7 +26,7 @@ from agegender_lib.runs import (
     read_json,
 )
 from agegender_lib.training.config import TrainingConfig
-from agegender_lib.training.identity import identity_of, name_of, training_name
+from agegender_lib.training.identity import identity_of, name_of, run_name
 from agegender_lib.training.train import train
 
 # What a model has to say again of the first faces before it is taken for the one that the tables describe.
@@ -55,7 +55,7 @@ def train_or_restore(
         The report folder that publishes trainings. An InputError when its model does not answer as its predictions say.
     """
     published = None if retrain else find_published(config, faces, weights, report)
-    if published is None or finished(Path(runs) / training_name(config, faces, weights)):
+    if published is None or finished(Path(runs) / run_name(config, faces, weights)):
         return train(config, faces, weights, runs)
     folder = _restored(published, config, faces, Path(runs))
     origin = read_json(published / METRICS)["weights_origin"]

@@ -21,7 +21,7 @@ from agegender_lib.evaluation import (
 from agegender_lib.pipeline.cli import main
 from agegender_lib.runs.kept import find_kept, read_kept
 from agegender_lib.training import TrainingConfig, configure, train
-from agegender_lib.training.identity import training_name
+from agegender_lib.training.identity import run_name
 from agegender_lib.training.train import split_as_configured
 
 TINY = {
@@ -46,8 +46,8 @@ def test_the_setting_changes_no_name_until_it_is_used(few):
     # what an older run folder keeps lacks the setting
     kept = {key: value for key, value in asdict(plain).items() if key != "fold"}
     assert TrainingConfig.from_dict(kept) == plain
-    names = {training_name(configure("model_a", **TINY, fold=fold), few) for fold in (None, "1/5", "2/5")}
-    assert len(names) == 3 and training_name(plain, few) in names
+    names = {run_name(configure("model_a", **TINY, fold=fold), few) for fold in (None, "1/5", "2/5")}
+    assert len(names) == 3 and run_name(plain, few) in names
 
 
 def test_published_trainings_are_found_by_the_names_they_were_given(few):
@@ -58,7 +58,7 @@ def test_published_trainings_are_found_by_the_names_they_were_given(few):
         for name, run in read_kept(folder, names).items():
             faces = replace(few, fingerprint=run.config["data"]["fingerprint"])
             config = TrainingConfig.from_dict(run.config["training"])
-            assert training_name(config, faces, run.config["weights"]) == name
+            assert run_name(config, faces, run.config["weights"]) == name
 
 
 @pytest.mark.parametrize("fold", ["0/5", "6/5", "1/1", 0.2, "a/b"])

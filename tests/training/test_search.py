@@ -21,7 +21,7 @@ from agegender_lib.files import write_csv
 from agegender_lib.lock import alone
 from agegender_lib.pipeline import cli
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.identity import training_name
+from agegender_lib.training.identity import run_name
 from agegender_lib.training.search import load_search, run_search, search_table
 from agegender_lib.training.search import objective as objective_module
 from agegender_lib.training.search import run as search
@@ -92,7 +92,7 @@ class FakeTraining:
         self.begun, self.disturb = [], lambda config, epoch: None
 
     def __call__(self, config, faces, weights, runs, on_epoch, wait):
-        folder = Path(runs) / training_name(config, faces, weights)
+        folder = Path(runs) / run_name(config, faces, weights)
         folder.mkdir(parents=True, exist_ok=True)
         with alone(folder.with_name(f".{folder.name}.lock"), folder.name, wait):
             path = folder / "history.csv"
@@ -179,7 +179,7 @@ def test_a_search_finishes_so_many_trials_and_tabulates_them(few, tmp_path, fake
     assert (table["seconds"] == 12).all() and table["resumes"].isna().all() and (table["note"] == "").all()
     for row in table.to_dict("records"):
         config = space.configure({key: row[key] for key in (WEIGHT, "optimizer")})
-        assert row["run"] == training_name(config, few) and (tmp_path / row["run"]).is_dir()
+        assert row["run"] == run_name(config, few) and (tmp_path / row["run"]).is_dir()
     kept = pd.read_csv(tmp_path / "search" / "model_a.csv", keep_default_na=False)
     assert list(kept.columns) == list(table.columns) and list(kept["run"]) == list(table["run"])
     assert study.user_attrs["rendered"] and study.user_attrs["data"] == few.name

@@ -10,7 +10,7 @@ import pandas as pd
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.runs import HISTORY
-from agegender_lib.training.identity import training_name
+from agegender_lib.training.identity import run_name
 from agegender_lib.training.search.space import Space
 from agegender_lib.training.search.study import retry
 from agegender_lib.training.train import train
@@ -60,7 +60,7 @@ class Objective:
     def _value(self, trial):
         values = self.space.suggest(trial)
         config = self.space.configure(values)
-        run = training_name(config, self.faces, self.weights)
+        run = run_name(config, self.faces, self.weights)
         trial.set_user_attr("run", run)
         print(f"trial {trial.number}: " + ", ".join(f"{k} {v}" for k, v in values.items()), flush=True)
         # what a killed worker had finished is reported again, but not judged again

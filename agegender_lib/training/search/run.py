@@ -16,7 +16,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.training.config import check_number
-from agegender_lib.training.identity import training_name
+from agegender_lib.training.identity import run_name
 from agegender_lib.training.search.objective import Objective
 from agegender_lib.training.search.space import SPACE, Space, read_space, rounded
 from agegender_lib.training.search.study import (
@@ -82,7 +82,7 @@ def run_search(
         check_number(key, value, least, whole=True)
     # what cannot be trained is found here, before there is a study
     base = space.configure({})
-    training_name(base, faces, weights)
+    run_name(base, faces, weights)
     split_as_configured(base, faces.table)
     runs, name = Path(runs), study or space.model
     objective = Objective(space, faces, weights, runs, f"{socket.gethostname()}-{os.getpid()}")
