@@ -60,16 +60,16 @@ def read_study(path: str | Path, **settings: Any) -> AblationStudy:
     ----------
     path : str or Path
         A file, or the name of one in `notebooks/studies/`, with ``model``, ``base`` (settings of
-        :func:`configure` that all trainings share) and ``groups``: a list of mappings with ``name``, ``question``,
-        ``choices`` (label to settings; the first is the reference), and, where they differ from the study's,
+        :func:`configure` that all runs share) and ``factors``: a list of mappings with ``name``, ``question``,
+        ``variants`` (label to settings; the first is the baseline), and, where they differ from the study's,
         ``model``, ``base`` and ``seeds``. An InputError says what in it cannot be used.
     **settings
-        Laid over the base of every group, such as ``validation``.
+        Laid over the base of every factor, such as ``validation_size``.
     """
     path = yaml_file(path, folders.STUDIES)
     content = read_yaml(path, "study")
     if not isinstance(content, dict):
-        raise InputError(f"the study {path} is not a mapping of model, base and groups: write it that way")
+        raise InputError(f"the study {path} is not a mapping of model, base and factors: write it that way")
     try:
         return _study(path.stem, content, settings)
     except InputError as error:
@@ -147,45 +147,53 @@ def _train(missing, faces, weights, runs):
 
 
 def _study(name, content, settings):
-    unknown = set(content) - {"model", "base", "seeds", "groups"}
+    content = _with_present_keys(content)
+    unknown = set(content) - {"model", "base", "seeds", "factors"}
     if unknown:
-        raise InputError(f"{sorted(unknown)[0]!r} is none of model, base, seeds, groups")
-    model, groups = content.get("model", "model_a"), content.get("groups")
-    if not isinstance(groups, list) or not groups:
-        raise InputError("it has no groups: give a list of questions with their choices")
+        raise InputError(f"{sorted(unknown)[0]!r} is none of model, base, seeds, factors")
+    model, factors = content.get("model", "model_a"), content.get("factors")
+    if not isinstance(factors, list) or not factors:
+        raise InputError("it has no factors: give a list of questions with their variants")
     shared = _laid(content.get("base") or {}, settings)
     by_seed: list[list[AblationRun]] = []
     questions = {}
-    for group in groups:
-        label, choices, seeds = _checked(group, content.get("seeds", [1]))
+    for factor in map(_with_present_keys, factors):
+        label, variants, seeds = _checked(factor, content.get("seeds", [1]))
         if label in questions:
-            raise InputError(f"two groups are named {label!r}: give each its own name")
-        questions[label] = str(group.get("question", ""))
-        base, own_model = _laid(shared, group.get("base") or {}), group.get("model", model)
+            raise InputError(f"two factors are named {label!r}: give each its own name")
+        questions[label] = str(factor.get("question", ""))
+        base, own_model = _laid(shared, factor.get("base") or {}), factor.get("model", model)
         for place, seed in enumerate(seeds):
             by_seed += [[] for _ in range(place + 1 - len(by_seed))]
-            for number, (choice, changes) in enumerate(choices.items()):
+            for number, (variant, changes) in enumerate(variants.items()):
                 config = configure(own_model, **_laid(base, changes or {}), seed=seed)
-                by_seed[place].append(AblationRun(label, str(choice), seed, number == 0, config))
+                by_seed[place].append(AblationRun(label, str(variant), seed, number == 0, config))
     return AblationStudy(name, questions, tuple(training for row in by_seed for training in row))
 
 
-def _checked(group, seeds):
-    if not isinstance(group, dict) or "name" not in group:
-        raise InputError(f"a group is {json.dumps(group)[:80]}: give a mapping with name and choices")
-    label = str(group["name"])
-    unknown = set(group) - {"name", "question", "choices", "model", "base", "seeds"}
+def _checked(factor, seeds):
+    if not isinstance(factor, dict) or "name" not in factor:
+        raise InputError(f"a factor is {json.dumps(factor)[:80]}: give a mapping with name and variants")
+    label = str(factor["name"])
+    unknown = set(factor) - {"name", "question", "variants", "model", "base", "seeds"}
     if unknown:
         raise InputError(
-            f"group {label!r}: {sorted(unknown)[0]!r} is none of name, question, choices, model, base, seeds"
+            f"factor {label!r}: {sorted(unknown)[0]!r} is none of name, question, variants, model, base, seeds"
         )
-    choices, seeds = group.get("choices"), group.get("seeds", seeds)
-    if not isinstance(choices, dict) or not choices:
-        raise InputError(f"group {label!r} has no choices: give a mapping of labels to settings")
+    variants, seeds = factor.get("variants"), factor.get("seeds", seeds)
+    if not isinstance(variants, dict) or not variants:
+        raise InputError(f"factor {label!r} has no variants: give a mapping of labels to settings")
     whole = isinstance(seeds, list) and seeds and all(type(seed) is int for seed in seeds)
     if not whole or len(set(seeds)) < len(seeds):
-        raise InputError(f"group {label!r}: seeds is {seeds!r}: give a list of different whole numbers")
-    return label, choices, seeds
+        raise InputError(f"factor {label!r}: seeds is {seeds!r}: give a list of different whole numbers")
+    return label, variants, seeds
+
+
+def _with_present_keys(part):
+    """A study, or a factor of it, under the present names of their keys."""
+    if not isinstance(part, dict):
+        return part
+    return {{"groups": "factors", "choices": "variants"}.get(key, key): value for key, value in part.items()}
 
 
 def _laid(base, changes):

@@ -99,13 +99,13 @@ def written(folder, name, content):
     return str(path)
 
 
-def a_study(base, name, choices):
-    group = {"name": name, "question": "Which?", "choices": choices}
+def a_study(base, name, variants):
+    factor = {"name": name, "question": "Which?", "variants": variants}
     return {
         "model": "model_a",
         "base": base,
         "seeds": [1, 2] if name == "heads" else [1],  # two where their spread is looked at
-        "groups": [group],
+        "factors": [factor],
     }
 
 

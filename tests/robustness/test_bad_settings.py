@@ -27,8 +27,8 @@ NASTY = [
         "model_a: &a {b: *a}", "validation: 2001-13-01", "validation: .nan", "validation: !!int x", "? [a]\n: b",
         "<<: 1", "null: 1", "model_a: {null: 2}", "model_a: {stages: {}}", "model_a: {architecture: {1: 2}}",
         "model_a: {architecture: {weights: x}}", "model_a: {fold: 1/0}", "model_a: {optimizer: []}", "data: []",
-        "weights: []", "recipe_study: {a: b}", "search_trials: 1e3", "groups: [{name: a, choices: {b: {1: 2}}}]",
-        "groups: [{name: [a], choices: {b: 5}}]", "model: [1]\ngroups: [{name: a, choices: {b: {}}}]",
+        "weights: []", "recipe_study: {a: b}", "search_trials: 1e3", "factors: [{name: a, variants: {b: {1: 2}}}]",
+        "factors: [{name: [a], variants: {b: 5}}]", "model: [1]\ngroups: [{name: a, choices: {b: {}}}]",
         "model: model_a\nbase: {}\nparameters: {1: {choices: [1]}}",
         "model: model_a\nbase: {}\nparameters: {'seed.x': {choices: [1]}}",
     )

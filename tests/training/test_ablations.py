@@ -38,18 +38,18 @@ BASE = {
     "ensemble_size": 1,
     "precision": "float32",
 }
-GROUPS = [
+FACTORS = [
     {
         "name": "pooling",
         "question": "Which?",
-        "choices": {"max": {}, "average": {"architecture": {"pooling": "average"}}},
+        "variants": {"max": {}, "average": {"architecture": {"pooling": "average"}}},
     },
-    {"name": "decay", "seeds": [1, 2], "choices": {"some": None, "none": {"weight_decay": 0}}},
+    {"name": "decay", "seeds": [1, 2], "variants": {"some": None, "none": {"weight_decay": 0}}},
 ]
 
 
 def written(path, **content):
-    path.write_text(yaml.safe_dump({"base": BASE, "groups": GROUPS, **content}, sort_keys=False))
+    path.write_text(yaml.safe_dump({"base": BASE, "factors": FACTORS, **content}, sort_keys=False))
     return path
 
 
@@ -75,17 +75,17 @@ def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ({"groups": []}, "no groups"),
-        ({"group": []}, "'group' is none of model, base, seeds, groups"),
+        ({"factors": []}, "no factors"),
+        ({"factor": []}, "'factor' is none of model, base, seeds, factors"),
         ({"model": "model_c"}, "'model_c' is unknown"),
         ({"base": {"batch": 3}}, "'batch' is no setting of model_a"),
-        ({"groups": [{"name": "a"}]}, "group 'a' has no choices"),
-        ({"groups": [{"choices": {"x": {}}}]}, "give a mapping with name and choices"),
-        ({"groups": [{"name": "a", "choices": {"x": {}}, "seed": 1}]}, "group 'a': 'seed' is none of"),
-        ({"groups": [{"name": "a", "choices": {"x": {"dropout": 1}}}]}, "'dropout' is no setting"),
-        ({"groups": [{"name": "a", "choices": {"x": 3}}]}, "settings are 3: give a mapping"),
-        ({"groups": [{"name": "a", "choices": {"x": {}}, "seeds": [1, 1]}]}, r"seeds is \[1, 1\]"),
-        ({"groups": [GROUPS[0], GROUPS[0]]}, "two groups are named 'pooling'"),
+        ({"factors": [{"name": "a"}]}, "factor 'a' has no variants"),
+        ({"factors": [{"variants": {"x": {}}}]}, "give a mapping with name and variants"),
+        ({"factors": [{"name": "a", "variants": {"x": {}}, "seed": 1}]}, "factor 'a': 'seed' is none of"),
+        ({"factors": [{"name": "a", "variants": {"x": {"dropout": 1}}}]}, "'dropout' is no setting"),
+        ({"factors": [{"name": "a", "variants": {"x": 3}}]}, "settings are 3: give a mapping"),
+        ({"factors": [{"name": "a", "variants": {"x": {}}, "seeds": [1, 1]}]}, r"seeds is \[1, 1\]"),
+        ({"factors": [FACTORS[0], FACTORS[0]]}, "two factors are named 'pooling'"),
     ],
 )
 def test_a_study_that_cannot_be_understood_is_refused(tmp_path, content, message):
@@ -99,7 +99,7 @@ def test_a_study_that_cannot_be_understood_is_refused(tmp_path, content, message
 )
 def test_the_studies_of_the_project_can_be_read(name):
     study = read_study(name)
-    # a choice that repeats its group's reference would be compared with itself
+    # a variant that repeats its factor's baseline would be compared with itself
     for group in study.questions:
         members = [t for t in study.runs if t.factor == group and t.seed == study.runs[0].seed]
         configs = [replace(t.config, gradient_batches=0) for t in members]
@@ -160,8 +160,11 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
 
 
 def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_path):
-    groups = [GROUPS[0], {"name": "bad", "choices": {"a": {}, "b": {"architecture": {"pooling": "median"}}}}]
-    study = read_study(written(tmp_path / "s.yaml", groups=groups))
+    factors = [
+        FACTORS[0],
+        {"name": "bad", "variants": {"a": {}, "b": {"architecture": {"pooling": "median"}}}},
+    ]
+    study = read_study(written(tmp_path / "s.yaml", factors=factors))
     with pytest.raises(InputError, match="median"):
         run_study(study, few, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
@@ -236,7 +239,7 @@ def test_seeds_are_averaged_and_their_spread_is_told(planted):
     assert np.isnan(found.loc["untrained", "age_mae"])
 
 
-def test_choices_of_other_images_are_not_compared(planted):
+def test_variants_of_other_images_are_not_compared(planted):
     trainings, runs = planted
     other = runs["b1"].predictions.assign(file=lambda table: "x" + table["file"])
     with pytest.raises(InputError, match="different images"):
@@ -298,20 +301,20 @@ def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     _, weights = tiny_b
     base = {"stages": BASE["stages"], "validation_size": 20, "batch_size": 8, "precision": "float32"}
     fine = {"architecture": {"backbone": "tiny", "dense": 8}, "significand_bits": None}
-    groups = [
+    factors = [
         {
             "name": "ModelB",
             "model": "model_b",
             "base": fine,
-            "choices": {"40": {}, "16": {"train_size": 16}},
+            "variants": {"40": {}, "16": {"train_size": 16}},
         },
         {
             "name": "ModelA",
             "base": {"architecture": BASE["architecture"]},
-            "choices": {"40": {"ensemble_size": 1}},
+            "variants": {"40": {"ensemble_size": 1}},
         },
     ]
-    study = read_study(written(tmp_path / "s.yaml", base=base, groups=groups))
+    study = read_study(written(tmp_path / "s.yaml", base=base, factors=factors))
     assert [training.config.model for training in study.runs] == ["model_b", "model_b", "model_a"]
     trainings = run_study(study, few, tmp_path / "runs", tmp_path / "kept", weights=weights)
     runs = read_runs(trainings)
