@@ -33,7 +33,7 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 report: setup  ## run all notebooks, export the PDF   [DATA=... PROFILE=coursework RETRAIN=1 WEIGHTS=... WEIGHTS_F=...]
 	$(BIN)/python -m agegender_lib report $(OPTIONS)
 
-pdf: setup  ## set the PDF anew from the figures and numbers in report/
+pdf: setup  ## typeset the PDF again from the figures and numbers in report/
 	$(BIN)/python -m agegender_lib report --pdf-only
 
 test: $(VENV)/installed-test lint  ## all tests, with what requirements-test.txt pins

@@ -16,7 +16,7 @@ import yaml
 
 from agegender_lib.errors import InputError
 
-#: What names of files begin with that are not whole yet.
+#: Prefix of unfinished files.
 WRITING = ".writing-"
 
 

@@ -88,8 +88,10 @@ CORRUPTIONS = {
     "darker": Corruption("Darker", "× brightness", 1, (0.75, 0.5, 0.3, 0.18, 0.1), _brightness),
     "brighter": Corruption("Brighter", "× brightness", 1, (1.25, 1.6, 2, 2.8, 4), _brightness),
     "rotation": Corruption("Rotation", "degrees", 0, (5, 12, 25, 45, 90), _rotation),
-    "eyes": Corruption("Eyes covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("eyes")),
-    "mouth": Corruption("Mouth covered", "share of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("mouth")),
+    "eyes": Corruption("Eyes covered", "fraction of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("eyes")),
+    "mouth": Corruption(
+        "Mouth covered", "fraction of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("mouth")
+    ),
 }
 
 

@@ -27,7 +27,7 @@ _SMALL = 4096  # bytes of an array that are not worth compressing
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """A model file as the marker loads it, or a clear refusal; code inside a file is never run (Keras safe mode).
+    """A model file as plain Keras loads it, or a clear refusal; code inside a file is never run (Keras safe mode).
 
     Raises
     ------

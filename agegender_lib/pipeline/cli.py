@@ -16,7 +16,7 @@ INTERRUPTED = "interrupted; the same command goes on where it stopped"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns its exit code: 0 done, 1 a fault of ours, 2 bad input or no room, 130 interrupted (SIGINT), 143 asked to end
+    Returns its exit code: 0 done, 1 an internal error, 2 bad input or no room, 130 interrupted (SIGINT), 143 ended
     (SIGTERM).
     """
     # oneDNN's and XLA's greetings are no news; errors still show
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"agegender: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        # who was at something that goes on in another way has said how
+        # the command has already said how to resume
         print(f"\nagegender: {str(stop) or INTERRUPTED}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
     except OSError as error:

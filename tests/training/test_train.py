@@ -67,7 +67,7 @@ def learnt(drawn, tmp_path_factory):
     return config, runs, read_run(train(config, drawn, runs=runs, name="learnt"))
 
 
-def test_it_beats_the_answers_that_do_not_look(learnt):
+def test_a_trained_model_beats_the_constant_baseline(learnt):
     run = learnt[2]
     assert len(run.validation) == 150
     constant = constant_predictions(run.train, run.validation)

@@ -23,7 +23,7 @@ def run(options: Namespace) -> None:
     if not file.parent.is_dir():
         raise InputError(f"{file} cannot be written: give a name in a folder that is there")
     if file.exists():
-        raise InputError(f"{file} is there already: give another name, or remove it")
+        raise InputError(f"{file} already exists: give another name, or remove it")
     from agegender_lib.models import convert, load_model
 
     years, p_female = convert(load_model(options.model), file)

@@ -28,7 +28,7 @@ def add(commands: _SubParsersAction) -> None:
     command.add_argument(
         "--pdf-only",
         action="store_true",
-        help="only set the PDF anew from the figures and numbers already there",
+        help="only typeset the PDF again from the figures and numbers already there",
     )
 
 
