@@ -206,7 +206,8 @@ def print_speeds(source):
         files = {model: Path(folder, f"{model}.keras") for model in ("original", "ModelA")}
         for model, file in files.items():  # random weights take the same time
             config = training.configure("model_a", **SETTINGS[model])
-            network.network_to_save(training.build_network(config), config).save(file)
+            exact = network.in_float32(training.build_network(config), config)
+            network.network_to_save(exact, config).save(file)
         files["report/models"] = folders.MODELS / "age_gender_A.keras"
         trainings = in_turn(training_variants(faces, rows, Path(folder)), SECONDS)
         times, _ = asked("one_image", SECONDS, *files.values(), **ONE_THREAD)

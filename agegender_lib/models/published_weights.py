@@ -1,8 +1,11 @@
 """The published models as a start: their backbones, without their heads, for one's own faces."""
 
+import io
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 
+import h5py
 import keras
 import pandas as pd
 
@@ -10,7 +13,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of
 from agegender_lib.models.flat import weights_in_flat
-from agegender_lib.models.saving import load_model
+from agegender_lib.models.saving import WEIGHTS
 from agegender_lib.runs import read_run
 
 #: The published model that has a backbone.
@@ -54,8 +57,17 @@ def put_published(base: keras.Model, backbone: str) -> str:
 
 @lru_cache(maxsize=1)
 def _layer_weights(path: Path, sha256: str) -> dict[str, list]:
-    """The weights of a model file by layer; a study begins many trainings from one file."""
-    return {layer.name: layer.get_weights() for layer in load_model(path).layers}
+    """The weights of a model file by layer, without building the model; a study begins many trainings from one file."""
+    try:
+        with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS))) as file:
+            stored = [layer["vars"] for layer in file["layers"].values()]
+            return {
+                str(kept.attrs["name"]): [kept[str(number)][()] for number in range(len(kept))]
+                for kept in stored
+                if len(kept)
+            }
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a published model: restore it, or choose other weights") from error
 
 
 def seen_by_published(backbone: str, files: pd.Series, held_out: pd.Series) -> str:

@@ -22,7 +22,8 @@ from agegender_lib.models.weights import reason
 
 #: Input and outputs of every model of this project.
 CONTRACT = (None, 128, 128, 3), ["gender_output", "age_output"], [(None, 1), (None, 1)]
-_WEIGHTS = "model.weights.h5"
+#: In a .keras file, the HDF5 file that holds its weights.
+WEIGHTS = "model.weights.h5"
 _SMALL = 4096  # bytes of an array that are not worth compressing
 
 
@@ -55,20 +56,18 @@ def load_model(path: str | Path) -> keras.Model:
     return with_one_input(model)
 
 
-def save_model(model: keras.Model, path: str | Path) -> None:
-    """Save a whole model as ``.keras`` or ``.h5``, atomically, and smaller than Keras does.
+def save_model(model: keras.Model, *paths: str | Path) -> None:
+    """Save a whole model as ``.keras`` or ``.h5`` or both, atomically, and smaller than Keras does.
 
     Weights are compressed by HDF5 itself, which every reader undoes; a deflated archive would keep old Keras 3, which
     jumps about in it, busy for minutes.
     """
-    path, plain = Path(path), rebuilt(model)
-    config = portable_config(model)
-    with replacing(path) as temporary, _without_advice():
-        plain.save(temporary)
-        if path.suffix == ".h5":
-            _rewrite_h5(temporary, config)
-        else:
-            _rewrite_archive(temporary, config)
+    plain, config = rebuilt(model), portable_config(model)
+    for path in map(Path, paths):
+        with replacing(path) as temporary, _without_advice():
+            plain.save(temporary)
+            rewrite = _rewrite_h5 if path.suffix == ".h5" else _rewrite_archive
+            rewrite(temporary, config)
 
 
 def _rewrite_h5(path: Path, config: dict) -> None:
@@ -88,12 +87,12 @@ def _rewrite_archive(path: Path, config: dict) -> None:
     described = {key: described[key] for key in ("module", "class_name", "registered_name")}
     parts["config.json"] = json.dumps({**described, "config": config}).encode()
     packed = io.BytesIO()
-    with h5py.File(io.BytesIO(parts[_WEIGHTS]), "r") as stored, h5py.File(packed, "w") as file:
+    with h5py.File(io.BytesIO(parts[WEIGHTS]), "r") as stored, h5py.File(packed, "w") as file:
         _compress(stored, file)
-    parts[_WEIGHTS] = packed.getvalue()
+    parts[WEIGHTS] = packed.getvalue()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
-            archive.writestr(name, content, zipfile.ZIP_STORED if name == _WEIGHTS else zipfile.ZIP_DEFLATED)
+            archive.writestr(name, content, zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED)
 
 
 def _compress(stored: h5py.Group, packed: h5py.Group) -> None:

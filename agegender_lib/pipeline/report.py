@@ -90,7 +90,8 @@ def make_report(
     values["retrain"] = retrain
     keys = chapter_keys(values, faces.fingerprint)
     if done_before(folders.BUILD / STAGING, keys) != keys:
-        _check_early(values, faces)
+        # what a newcomer gets is in order, and he waits for nothing
+        _check_early(values, faces, build=profile != QUICK or weights is not None or weights_f is not None)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)
         return Report(_made(values, keys, output, name), name, faces.rendered)
@@ -166,8 +167,8 @@ def _alone(folder):
     return alone(folder / ".report.lock", f"a report in {folder}")
 
 
-def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
-    """Refuse what would otherwise be refused after an hour of training."""
+def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
+    """Refuse what would otherwise be refused after an hour of training; with ``build``, by building the networks."""
     # these import Keras, which takes seconds
     from agegender_lib.training import build_network, configure
     from agegender_lib.training.config import DEFAULTS
@@ -177,7 +178,7 @@ def _check_early(values: dict[str, Any], faces: FaceSet) -> None:
         config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation_size)
         weights = values.get(WEIGHTS_OF.get(model), "none")
-        if values["retrain"] or find_published(config, faces, weights) is None:
+        if build and (values["retrain"] or find_published(config, faces, weights) is None):
             # weights that cannot be had, or do not fit, are found here
             build_network(config, weights)
 

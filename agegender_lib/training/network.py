@@ -112,16 +112,17 @@ def compile_for(
 
 
 def in_float32(network: keras.Model, config: TrainingConfig) -> keras.Model:
-    """The trained network in the arithmetic in which it is saved."""
+    """The trained network in the arithmetic in which it is saved; the network itself where it learned in that."""
+    if (fast_precision() if config.precision == "auto" else config.precision) == "float32":
+        return network
     with precision("float32"):
         exact = build_network(config)
     exact.set_weights(network.get_weights())
     return exact
 
 
-def network_to_save(network: keras.Model, config: TrainingConfig) -> keras.Model:
-    """The trained network as it is saved: float32, its flips averaged, without training-only outputs."""
-    exact = in_float32(network, config)
+def network_to_save(exact: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained network, see :func:`in_float32`, as it is saved: with test-time augmentation where asked for."""
     return models.add_test_time_augmentation(exact) if config.test_time_augmentation else exact
 
 

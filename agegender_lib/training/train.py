@@ -113,12 +113,11 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         state = TrainingState.read(_checkpoint(folder))
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
         fit(graph, network, config, faces, split, state, folder, on_epoch)
-        _save(network_to_save(network, config), config, folder)
+        exact = in_float32(network, config)
+        _save(network_to_save(exact, config), config, folder)
         predicted = None
         if config.significand_bits is None and all(stage.cached_features for stage in config.stages):
-            predicted = predict_from_features(
-                in_float32(network, config), faces, config.test_time_augmentation
-            )
+            predicted = predict_from_features(exact, faces, config.test_time_augmentation)
         _conclude(folder, faces, split, pd.DataFrame(state.history), state.facts, predicted)
         state.path.unlink(missing_ok=True)
 
@@ -148,8 +147,7 @@ def _save(model, config, folder):
     if config.significand_bits is not None:
         save_model(model, folder / "exact.keras")
         quantise_weights(model, config.significand_bits)
-    save_model(model, folder / "model.h5")
-    save_model(model, folder / MODEL)
+    save_model(model, folder / "model.h5", folder / MODEL)
 
 
 def _conclude(folder, faces, split, history, facts, predicted=None):

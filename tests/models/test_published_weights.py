@@ -7,7 +7,13 @@ from model_tools import answers
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import add_test_time_augmentation, build_model_a, build_model_b, load_model
+from agegender_lib.models import (
+    add_test_time_augmentation,
+    build_model_a,
+    build_model_b,
+    load_model,
+    published_weights,
+)
 from agegender_lib.models.published_weights import published_file, published_identity, seen_by_published
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs import read_run
@@ -50,13 +56,26 @@ def elsewhere(tmp_path, monkeypatch):
         ("vgg16", False, "no published model is built on vgg16"),
         ("mobilenet_vggface2", False, "there is no published model"),
         ("mobilenet_vggface2", True, "has no layer shared_conv1 of shapes"),
+        ("mobilenet_vggface2", b"PK", "age_gender_F.keras is not a published model: restore it"),
     ],
 )
 def test_what_cannot_be_a_start_is_refused(backbone, another, says, elsewhere):
-    if another:
+    if isinstance(another, bytes):
+        (elsewhere / "age_gender_F.keras").write_bytes(another)
+    elif another:
         save_model(build_model_a(widths=[8, 8], stem=8, image_size=48), elsewhere / "age_gender_F.keras")
     with pytest.raises(InputError, match=says):
         build_model_b(backbone, "published")
+
+
+def test_heads_begin_alike_whatever_the_process_has_read_before():
+    published_weights._layer_weights.cache_clear()
+    starts = []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        network = build_model_b("mobilenet_vggface2", "published", image_size=64)
+        starts.append([weight.numpy() for weight in network.weights])
+    assert all(np.array_equal(one, other) for one, other in zip(*starts, strict=True))
 
 
 def test_another_published_file_is_another_training(few, elsewhere):
