@@ -20,8 +20,8 @@ from agegender_lib.runs import DISTRIBUTIONS, MODEL, read_distributions, validat
 _TOLERANCE = 0.05
 
 
-def age_distribution_model(model: keras.Model) -> keras.Model | None:
-    """A model that answers with the age distribution behind ``model``'s age.
+def with_age_distribution(model: keras.Model) -> keras.Model | None:
+    """``model`` with the age distribution behind its age as one more output, the last.
 
     A saved model answers with an expected age and may average several parts: members, mirror images. The distribution
     is the mixture of its parts' distributions with equal weights, whose mean is exactly the age the model gives, and
@@ -31,15 +31,9 @@ def age_distribution_model(model: keras.Model) -> keras.Model | None:
     Returns
     -------
     keras.Model or None
-        Same input; output float32 [n, ages]: the probabilities of the ages 0, 1, ... years, which sum to 1. None where
-        an age does not come from a distribution, but from a regression head.
+        Its last output, float32 [n, ages], holds the probabilities of the ages 0, 1, ... years, which sum to 1. None
+        where an age does not come from a distribution, but from a regression head.
     """
-    both = with_age_distribution(model)
-    return None if both is None else keras.Model(both.input, both.outputs[-1], name="age_distribution")
-
-
-def with_age_distribution(model: keras.Model) -> keras.Model | None:
-    """``model`` with :func:`age_distribution_model` as one more output, the last; None where there is none."""
     plain = flat(model)
     ages = [layer for layer in plain.layers if layer.name.endswith("age_output")]
     heads = [layer for layer in ages if isinstance(layer, layers.Dense)]
@@ -90,11 +84,11 @@ def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | 
     kept = folder / DISTRIBUTIONS
     table = read_distributions(folder)
     if table is None:
-        model = age_distribution_model(load_model(folder / MODEL))
+        model = with_age_distribution(load_model(folder / MODEL))
         if model is None:
             return None
         (values,) = in_batches(
-            lambda batch: [model.predict_on_batch(as_floats(batch))],
+            lambda batch: model.predict_on_batch(as_floats(batch))[-1:],
             faces.images,
             rows=rows,
             doing="age distributions",

@@ -12,7 +12,7 @@ from tiny_faces import picture
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.inference import age_distribution_model, age_distributions
+from agegender_lib.inference import age_distributions, with_age_distribution
 from agegender_lib.models import (
     add_test_time_augmentation,
     build_model_a,
@@ -47,7 +47,7 @@ def own(model, images):
 
 def check(model, images=FLOATS):
     """The distribution of a model, after checking that its mean is the model's age."""
-    values = np.asarray(age_distribution_model(model)(images))
+    values = np.asarray(with_age_distribution(model)(images)[-1])
     assert values.shape == (len(images), 117) and values.dtype == np.float32
     assert values.min() >= -1e-6 and values.sum(axis=1) == pytest.approx(1, abs=1e-5)
     age = answers(model, images)[1][:, 0]
@@ -84,9 +84,9 @@ def test_an_ordinal_head_has_a_distribution_too():
 
 
 def test_a_regression_has_none_nor_has_a_mixture_with_one():
-    assert age_distribution_model(small(age_head="regression")) is None
+    assert with_age_distribution(small(age_head="regression")) is None
     mixed = ensemble_average([small(), small(age_head="regression")])
-    assert age_distribution_model(mixed) is None
+    assert with_age_distribution(mixed) is None
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_held_out_faces_get_their_distributions_once(run):
         range(117)
     )
     np.testing.assert_allclose(
-        found, np.asarray(age_distribution_model(model)(FLOATS[[3, 0, 2, 1]])), atol=1e-5
+        found, np.asarray(with_age_distribution(model)(FLOATS[[3, 0, 2, 1]])[-1]), atol=1e-5
     )
     # from then on without the model
     (folder / "model.keras").unlink()
