@@ -57,7 +57,7 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
         ax.annotate(
             f"{ends[0]:.2f}", (ends[0], y), xytext=(0, 7), textcoords="offset points", ha="center", size=8
         )
-    ax.set(title="Noise floor and error of a model", xlabel="MAE (years)")
+    ax.set(title="Noise floor and MAE", xlabel="MAE (years)")
     ax.set_xlim(left=0)
     style.name_rows([ax], [row[-1] for row in rows])
     ax.tick_params(axis="y", length=0)
