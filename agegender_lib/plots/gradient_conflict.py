@@ -85,7 +85,7 @@ def split_depth(study: pd.DataFrame, comparison: pd.DataFrame | None = None) -> 
         for row in study.dropna(subset=[measure]).itertuples():
             y = places.index(row.variant) + shifts[row.seed]
             ax.plot(getattr(row, measure), y, "o", **ring)
-        ax.plot([], [], "o", label="a training", **ring)
+        ax.plot([], [], "o", label="a run", **ring)
         if comparison is not None:
             rows = comparison.dropna(subset=[measure])
             rows = rows[rows["variant"].isin(places)]

@@ -20,7 +20,7 @@ from agegender_lib.runs import predictions_table
 
 
 def answers(temperature=1.0, count=2000, seed=0):
-    """Predictions whose probabilities are too sure by ``temperature``."""
+    """Predictions that are overconfident by ``temperature``."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, count)
     gender = (rng.random(count) < expit(logits)).astype(int)

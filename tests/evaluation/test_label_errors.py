@@ -32,8 +32,8 @@ def flipped(predictions, count=20, seed=5):
 
 
 def test_twenty_planted_flips_come_first():
-    spoilt, planted = flipped(predictor())
-    first = top_label_errors(label_error_scores(spoilt), "gender", 20)
+    injected, planted = flipped(predictor())
+    first = top_label_errors(label_error_scores(injected), "gender", 20)
     assert set(first["file"]) == planted
     assert first["gender_error_score"].is_monotonic_decreasing
     assert list(first["gender_rank"]) == list(range(1, 21))
@@ -65,8 +65,8 @@ def test_no_wrong_gender_is_found_where_none_was_planted():
 
 @pytest.mark.parametrize("count", [20, 100, 300])
 def test_planted_wrong_genders_are_counted(count):
-    spoilt, _ = flipped(predictor(), count)
-    both = estimated_label_errors(spoilt, resamples=200).set_index("label").loc["both"]
+    injected, _ = flipped(predictor(), count)
+    both = estimated_label_errors(injected, resamples=200).set_index("label").loc["both"]
     assert both["estimated_errors"] == pytest.approx(count, rel=0.2)
     assert both["low"] < count < both["high"]
     assert both["share"] == pytest.approx(both["estimated_errors"] / 2000)

@@ -15,7 +15,7 @@ MODELS = ("ModelA", "ModelB", "ModelF")
 
 @pytest.fixture
 def results(tmp_path):
-    """A copy of the committed results, to be spoilt."""
+    """A copy of the committed results, to be changed."""
     kept = tmp_path / "results"
     shutil.copytree(folders.REPORT / "results", kept, ignore=shutil.ignore_patterns("ablations", "search"))
     return kept

@@ -186,7 +186,7 @@ def run_of(read, p_female, groups=None):
 
 @pytest.fixture
 def planted():
-    """A reference with two seeds; "better" errs by a year less on every face; "noise" has one seed and no effect."""
+    """A baseline with two seeds; "better" is a year nearer on every face; "noise" has one seed and no effect."""
     rng = np.random.default_rng(0)
     gender = np.arange(40) % 2
     first, second = 35 + rng.random(40), 37 + rng.random(40)
