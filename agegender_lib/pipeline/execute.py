@@ -40,7 +40,8 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
             str(notebook),
             str(running),
             chosen,
-            cwd=str(notebook.parent),
+            # papermill's own cwd moves this whole process, in which other notebooks start at the same time
+            resources={"metadata": {"path": str(notebook.parent)}},
             # whatever kernel somebody chose last in JupyterLab or another editor
             kernel_name=NAME,
             language="python",

@@ -1,6 +1,7 @@
 """Notebooks, headless: which parameters reach them, and which Python runs them."""
 
 import json
+import os
 import sys
 
 import nbformat
@@ -90,3 +91,11 @@ def planted(tmp_path, monkeypatch):
 def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
     path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
     assert printed(execute(path, {}, tmp_path / "executed")) == f"{sys.executable}\n"
+
+
+def test_notebooks_that_run_at_the_same_time_run_where_they_lie(tmp_path, monkeypatch):
+    path = notebook(tmp_path, "data = ''", "import os\nprint(os.getcwd())", "python3")
+    here, moved = os.getcwd(), []
+    monkeypatch.setattr(os, "chdir", moved.append)  # moves every thread of this process
+    assert printed(execute(path, {}, tmp_path / "executed")) == f"{tmp_path}\n"
+    assert set(moved) <= {here}
