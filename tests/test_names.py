@@ -12,7 +12,11 @@ seed_spread, image_sd, compare_averages, average_seeds, heads_averaged,
 attention_check, attention_regions, attention_faces, attention_figure,
 summarise, compare_all, share_within_5, read_trainings, training_table, recipe_trainings, find_trainings, HARM,
 compare_choices, choice_differences, error_by_faces, learning_curves, share right,
-gender_answer, answers_table, says what is so, commoner gender, mend, spoilt, errs by, too sure
+gender_answer, answers_table, says what is so, commoner gender, mend, spoilt, errs by, too sure,
+open_faces, fewer_to_train, average_flips, average_members, depth_rates, DepthAdam, KeepState, stalled,
+ordinal_answers, answers_from_features, search_or_kept, round_weights, held_out_detour, detour_summary, framing,
+EXCLUDED_USES, excluded_uses, face_weights, flip_averaging, early_stopping, depth_decay, on_features, rendered_faces,
+training_faces, weight_bits, detour_faces
 """
 
 

@@ -36,7 +36,7 @@ def run(options: Namespace) -> None:
     faces = load_dataset(options.data)
     study = run_study(wanted, faces, weights=options.weights)
     runs = evaluation.read_runs(study)
-    folded = {training.factor for training in wanted.trainings if training.config.fold}
+    folded = {training.factor for training in wanted.runs if training.config.fold}
     tables = []
     for factor, question in wanted.questions.items():
         print(f"\n{factor}. {question}")
