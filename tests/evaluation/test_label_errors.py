@@ -14,7 +14,7 @@ from agegender_lib.runs import predictions_table
 
 
 def predictor(count=2000, seed=0, bias=0.0, separation=3.0):
-    """A decent network's answers to true labels: age errors grow with age, genders hardly overlap."""
+    """A decent network's predictions beside true labels: age errors grow with age, genders hardly overlap."""
     rng = np.random.default_rng(seed)
     age = rng.gamma(3, 11, count).astype(int).clip(1, 100)
     gender = rng.integers(2, size=count)
@@ -31,15 +31,15 @@ def flipped(predictions, count=20, seed=5):
     return predictions.assign(gender=gender), set(predictions["file"].iloc[rows])
 
 
-def test_twenty_planted_flips_come_first():
-    injected, planted = flipped(predictor())
-    first = top_label_errors(label_error_scores(injected), "gender", 20)
-    assert set(first["file"]) == planted
+def test_twenty_injected_flips_come_first():
+    noisy, injected = flipped(predictor())
+    first = top_label_errors(label_error_scores(noisy), "gender", 20)
+    assert set(first["file"]) == injected
     assert first["gender_error_score"].is_monotonic_decreasing
     assert list(first["gender_rank"]) == list(range(1, 21))
 
 
-def test_planted_ages_come_first_at_every_age():
+def test_injected_ages_come_first_at_every_age():
     """Twelve years are a lot for a child and little for the old: the ranking goes by what is typical."""
     clean = predictor()
     age = clean["age"].to_numpy().copy()
@@ -57,16 +57,16 @@ def test_planted_ages_come_first_at_every_age():
     assert len(set(worst["file"]) & set(clean["file"].iloc[[*children, *old]])) >= 26
 
 
-def test_no_wrong_gender_is_found_where_none_was_planted():
+def test_no_wrong_gender_is_found_where_none_was_injected():
     found = estimated_label_errors(predictor(), resamples=200).set_index("label")
     assert found.loc["both", "estimated_errors"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
     assert found["faces"].to_list()[2] == 2000
 
 
 @pytest.mark.parametrize("count", [20, 100, 300])
-def test_planted_wrong_genders_are_counted(count):
-    injected, _ = flipped(predictor(), count)
-    both = estimated_label_errors(injected, resamples=200).set_index("label").loc["both"]
+def test_injected_wrong_genders_are_counted(count):
+    noisy, _ = flipped(predictor(), count)
+    both = estimated_label_errors(noisy, resamples=200).set_index("label").loc["both"]
     assert both["estimated_errors"] == pytest.approx(count, rel=0.2)
     assert both["low"] < count < both["high"]
     assert both["share"] == pytest.approx(both["estimated_errors"] / 2000)
