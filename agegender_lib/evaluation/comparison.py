@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import combinations
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import bootstrap_p, estimates
@@ -38,6 +37,8 @@ def paired_comparison(
     check_predictions(predictions_b)
     a, b = predictions_a.set_index("file"), predictions_b.set_index("file")
     check_same_images(a, b)
+    from scipy.stats import binomtest  # takes half a second to import, and a photo is read without it
+
     b = b.loc[a.index]
     if (a[["age", "gender"]] != b[["age", "gender"]]).any(axis=None):
         raise InputError(

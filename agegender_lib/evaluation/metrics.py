@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics
 
 from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS
@@ -35,6 +34,8 @@ def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     0           age_mae    2.0  0.5   4.0  4
     1  age_median_error    1.5  0.0   5.0  4
     """
+    from sklearn import metrics  # takes a second to import, and a photo is read without it
+
     check_predictions(predictions)
     age, predicted = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     gender, p_female = predictions["gender"].to_numpy(), predictions["p_female"].to_numpy()
@@ -86,6 +87,8 @@ def confusion_matrix(predictions: pd.DataFrame) -> pd.DataFrame:
            [0, 2]])
     """
     check_predictions(predictions)
+    from sklearn import metrics
+
     counts = metrics.confusion_matrix(
         predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS))
     )

@@ -9,7 +9,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
-from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.files import write_csv
 from agegender_lib.photos.alignment import SIDE, corners, crop, inverse
 from agegender_lib.photos.reader import PhotoReader
@@ -102,6 +101,9 @@ def end_to_end_summary(table: pd.DataFrame) -> pd.DataFrame:
         difference_high`` (photo less crop, years, with its 95 % interval), ``gender_crop, gender_photo`` (accuracies),
         ``alignment_error`` (median, pixels of 128).
     """
+    # a photograph is read without the second that statistics take to import
+    from agegender_lib.evaluation.statistics.bootstrap import estimates
+
     groups = {"all": table["scale"] > 0}
     for low, high in pairwise((0.5, 0.75, 1.0, 1.5, 2.5)):
         groups[f"scale {low:g} to {high:g}"] = table["scale"].between(low, high, "left")

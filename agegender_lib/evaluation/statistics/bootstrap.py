@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
 from agegender_lib.errors import InputError
 
@@ -165,6 +164,8 @@ def estimates(
 
 def grouped_folds(duplicate_group: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """The fold, 0 to ``folds`` - 1, that each image is drawn into; int [images]."""
+    from sklearn.model_selection import GroupKFold  # takes a second to import, and a photo is read without it
+
     units = units_of(duplicate_group)
     different = len(np.unique(units))
     if different < folds:

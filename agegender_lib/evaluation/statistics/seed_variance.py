@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.special import gammaincinv, ndtri
 
 from agegender_lib.evaluation.metrics import evaluate
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL
@@ -75,7 +75,7 @@ def _spread(repeated, names, resamples):
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
     table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})
-    table["half_width"], table["sampling_sd"] = half_width, half_width / norm.ppf((1 + LEVEL) / 2)
+    table["half_width"], table["sampling_sd"] = half_width, half_width / ndtri((1 + LEVEL) / 2)
     return table.assign(seeds=len(names), freedom=len(names) - 1).reset_index()
 
 
@@ -92,5 +92,5 @@ def _pooled(rows):
 
 def _interval(spread, freedom):
     """The interval of a normal standard deviation, from the chi-squared distribution."""
-    low, high = (chi2.ppf((1 + side * LEVEL) / 2, freedom) for side in (1, -1))
+    low, high = (2 * gammaincinv(freedom / 2, (1 + side * LEVEL) / 2) for side in (1, -1))
     return spread * np.sqrt(freedom / low), spread * np.sqrt(freedom / high)
