@@ -8,7 +8,6 @@ from agegender_lib.evaluation.ablations.ensembles import (
 from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
 from agegender_lib.evaluation.ablations.studies import compare_variants, read_runs, run_table
 from agegender_lib.evaluation.baselines import (
-    baselines,
     beside_original,
     constant_predictions,
     headline,

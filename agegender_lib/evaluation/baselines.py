@@ -24,7 +24,7 @@ def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
     tables = {(name, "this work"): evaluate(run.validation) for name, run in runs.items()}
     tables |= {(name, "original report"): table for name, table in original_report().groupby("model")}
     first = next(iter(runs.values()))
-    tables["Constant baseline", BASELINE] = baselines(first.train, first.validation)
+    tables["Constant baseline", BASELINE] = evaluate(constant_predictions(first.train, first.validation))
     rows = []
     for (name, source), table in tables.items():
         row = {"model": name, "source": source}
@@ -48,11 +48,6 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     return validation.assign(
         age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean())
     )
-
-
-def baselines(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of the constant baseline, in the form of ``metrics.evaluate``."""
-    return evaluate(constant_predictions(train, validation))
 
 
 def original_report() -> pd.DataFrame:
