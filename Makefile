@@ -46,7 +46,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/nbstripout --verify notebooks/*.ipynb report/*.ipynb
 
 lab: setup  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks "--LabApp.default_url=/lab/tree/START.md?factory=Markdown%20Preview"
+	$(BIN)/jupyter lab notebooks --LabApp.default_url=/lab/tree/START.ipynb
 
 app: setup  ## a web page that reads your own photo, on this machine only
 	$(BIN)/python -m agegender_lib app
