@@ -206,7 +206,7 @@ def faceset():
     return FaceSet(table, FACES, pd.DataFrame(), "0123", "drawn", rendered=True)
 
 
-def tested_with(reader, placed, monkeypatch, faceset, change):
+def end_to_end_with(reader, placed, monkeypatch, faceset, change):
     """The test with a detector that finds each placed face where ``change`` says."""
     real = end_to_end.place_face
 
@@ -222,17 +222,14 @@ def tested_with(reader, placed, monkeypatch, faceset, change):
 
 
 def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeypatch, faceset):
-    table = tested_with(reader, placed, monkeypatch, faceset, lambda where: [where])
-    assert (
-        table["detected"].all()
-        and (table["false_positives"] == 0).all()
-        and table["alignment_error"].max() < 1e-6
-    )
+    table = end_to_end_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    assert table["detected"].all() and (table["false_positives"] == 0).all()
+    assert table["alignment_error"].max() < 1e-6
     assert table["scale"].between(0.5, 2.5).all() and table["rotation"].between(-30, 30).all()
     assert table["file"].tolist() == faceset.table["file"].tolist()
     summary = photos.end_to_end_summary(table)
     every = summary.set_index("group").loc["all"]
-    assert every["n"] == 6 and every["found"] == 1
+    assert every["n"] == 6 and every["detection_rate"] == 1
     crops, photographs = ((table[f"age_{way}"] - table["age"]).abs().mean() for way in ("crop", "photo"))
     assert (every["mae_crop"], every["mae_photo"]) == pytest.approx((crops, photographs))
     assert every["difference"] == pytest.approx(photographs - crops)
@@ -240,7 +237,7 @@ def test_a_perfect_detector_costs_nothing_but_resampling(reader, placed, monkeyp
     assert every["gender_crop"] == ((table["p_female_crop"] >= 0.5) == table["gender"]).mean()
     for kind in ("scale", "rotation"):
         assert summary.loc[summary["group"].str.startswith(kind), "n"].sum() == 6
-    again = tested_with(reader, placed, monkeypatch, faceset, lambda where: [where])
+    again = end_to_end_with(reader, placed, monkeypatch, faceset, lambda where: [where])
     pd.testing.assert_frame_equal(again, table)
 
 
@@ -284,17 +281,17 @@ def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset,
     )
     calls = []
 
-    def walked(faces, rows, reader):
+    def predicted(faces, rows, reader):
         calls.append(reader)
-        return faces.table.iloc[rows].assign(found=True, age_photo=1 / 3)
+        return faces.table.iloc[rows].assign(detected=True, age_photo=1 / 3)
 
-    monkeypatch.setattr(end_to_end, "predict_composited", walked)
+    monkeypatch.setattr(end_to_end, "predict_composited", predicted)
     monkeypatch.setattr(end_to_end, "PhotoReader", lambda path: path)
     first = photos.end_to_end_predictions(tmp_path, faceset, 2)
     assert calls == [tmp_path / "model.keras"]
     held_out = set(table.loc[table["split"] == "validation", "file"])
     assert len(first) == 2 and set(first["file"]) <= held_out
     pd.testing.assert_frame_equal(photos.end_to_end_predictions(tmp_path, faceset, 2), first)
-    assert len(calls) == 1 and first["found"].dtype == bool
+    assert len(calls) == 1 and first["detected"].dtype == bool
     all_of_them = photos.end_to_end_predictions(tmp_path, faceset, 99)
     assert set(all_of_them["file"]) == held_out >= set(first["file"]) and len(calls) == 2
