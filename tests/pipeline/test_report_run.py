@@ -81,7 +81,7 @@ STUDIES = {
     "faces_study": (SHORT, "ModelA", {"180": {}, "60": {"train_size": 60}}),
     "heads_study": (SHORT, "heads", {"Muon": {}, "AdamW": {"optimizer": "adamw"}}),
     "folds_study": (
-        {name: value for name, value in SHORT.items() if name != "validation"},
+        {name: value for name, value in SHORT.items() if name != "validation_size"},
         "ModelA",
         {
             "single split": {"validation_size": HELD_OUT},
@@ -303,7 +303,7 @@ def broken(tmp_path, monkeypatch):
     monkeypatch.setattr(chapters, "notebooks", lambda: [tmp_path / "01_broken.ipynb"])
     faces = SimpleNamespace(rendered=True, fingerprint="f")
     monkeypatch.setattr(pipeline, "_faces_and_profile", lambda data, profile: (faces, "quick"))
-    monkeypatch.setattr(pipeline, "_check_early", lambda values, faces: None)
+    monkeypatch.setattr(pipeline, "_check_early", lambda *_, **__: None)
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
     monkeypatch.setattr(execution.folders, "EXECUTED", tmp_path / "build" / "notebooks")
     return tmp_path

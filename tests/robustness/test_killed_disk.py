@@ -98,7 +98,7 @@ def test_a_training_on_a_full_disk_goes_on_once_there_is_room(tiny_b, few, small
 def test_a_report_that_could_not_be_kept_is_refused_before_anything_else(
     name, closed, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(report, "_check_early", lambda values: pytest.fail("too late"))
+    monkeypatch.setattr(report, "_check_early", lambda *_, **__: pytest.fail("too late"))
     for place in ("BUILD", "RUNS", "CACHE"):
         monkeypatch.setattr(folders, place, (closed if place == name else tmp_path) / place)
     output = (closed if name == "report" else tmp_path) / "report"
