@@ -90,7 +90,7 @@ def make_report(
     values["retrain"] = retrain
     keys = chapter_keys(values, faces.fingerprint)
     if done_before(folders.BUILD / STAGING, keys) != keys:
-        # what a newcomer gets is in order, and he waits for nothing
+        # the quick profile as it is shipped builds: a newcomer does not wait for proof
         _check_early(values, faces, build=profile != QUICK or weights is not None or weights_f is not None)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)

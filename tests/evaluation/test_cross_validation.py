@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from made_runs import run_with
+from made_runs import TINY, run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.data import assign_folds, split_faces
@@ -23,21 +23,6 @@ from agegender_lib.runs.kept import find_kept, read_kept
 from agegender_lib.training import TrainingConfig, configure, train
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.train import split_as_configured
-
-TINY = {
-    "architecture": {
-        "variant": "original",
-        "filters": [4, 4],
-        "split_after": 2,
-        "features": "global",
-        "dense": 8,
-    },
-    "stages": [{"epochs": 1, "learning_rate": 0.01}],
-    "batch_size": 8,
-    "optimizer": "adamw",
-    "ensemble_size": 1,
-    "precision": "float32",
-}
 
 
 def test_the_setting_changes_no_name_until_it_is_used(few):

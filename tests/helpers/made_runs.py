@@ -1,8 +1,24 @@
-"""Runs of networks that nobody trained."""
+"""Runs of networks that nobody trained, and the settings of those that train in a moment."""
 
 import pandas as pd
 
 from agegender_lib.runs import Run
+
+#: Of ModelA.
+TINY = {
+    "architecture": {
+        "variant": "original",
+        "filters": [4, 4],
+        "split_after": 2,
+        "features": "global",
+        "dense": 8,
+    },
+    "stages": [{"epochs": 1, "learning_rate": 0.01}],
+    "batch_size": 8,
+    "optimizer": "adamw",
+    "ensemble_size": 1,
+    "precision": "float32",
+}
 
 
 def run_with(predictions, name="run", config=None, metrics=None):

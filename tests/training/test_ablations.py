@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from made_runs import run_with
+from made_runs import TINY, run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
@@ -23,21 +23,7 @@ from agegender_lib.runs import predictions_table
 from agegender_lib.training import configure, train
 from agegender_lib.training.ablations import read_study, run_study
 
-BASE = {
-    "architecture": {
-        "variant": "original",
-        "filters": [4, 4],
-        "split_after": 2,
-        "features": "global",
-        "dense": 8,
-    },
-    "stages": [{"epochs": 1, "learning_rate": 0.01}],
-    "validation_size": 20,
-    "batch_size": 8,
-    "optimizer": "adamw",
-    "ensemble_size": 1,
-    "precision": "float32",
-}
+BASE = {**TINY, "validation_size": 20}
 FACTORS = [
     {
         "name": "pooling",
