@@ -28,8 +28,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(close)}?"
-    return (
-        f"known are {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}"
-        if names
-        else "there are none"
-    )
+    return f"known are {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}" if names else "there are none"

@@ -152,8 +152,6 @@ def read_yaml(path: Path, what: str) -> Any:
     """The content of a YAML file; ``what`` says in an error what it was to be, such as "study"."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (
-        Exception
-    ) as error:  # PyYAML checks no values: 1:2:x and a number of 5,000 digits fail in Python itself
+    except Exception as error:  # PyYAML checks no values: 1:2:x and a number of 5,000 digits fail in Python itself
         problem = " ".join(str(error).split())[:300]
         raise InputError(f"the {what} {path} cannot be read ({problem}): fix it") from None

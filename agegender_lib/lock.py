@@ -65,11 +65,7 @@ def _acquire(lock: FileLock, what: str, wait: float) -> None:
 
 def _sign(handle: int) -> None:
     """Write who holds it into the lock file, after its first byte: on Windows nobody else can read that one."""
-    held = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "since": datetime.now().isoformat(" ", "seconds"),
-    }
+    held = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now().isoformat(" ", "seconds")}
     with suppress(OSError):  # a full disk: locked all the same, but nameless
         os.ftruncate(handle, 0)
         os.write(handle, b" " + json.dumps(held).encode())

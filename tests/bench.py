@@ -44,11 +44,7 @@ AUGMENTATION = {"rotation_range": 20, "brightness_range": (0.8, 1.2)}
 ONE_THREAD = dict.fromkeys(["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"], "1")
 ONE_THREAD |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 # ModelA as narrow as it can be: an epoch is measured for the faces it passes on, not for its arithmetic.
-NARROW = {
-    "architecture": {"widths": [8, 8], "stem": 8, "image_size": 32},
-    "batch_size": 50,
-    "validation_size": 0.2,
-}
+NARROW = {"architecture": {"widths": [8, 8], "stem": 8, "image_size": 32}, "batch_size": 50, "validation_size": 0.2}
 NARROW |= {"stages": [{"epochs": 1, "learning_rate": 0.002}], "ensemble_size": 1}
 STAGES = ("import", "open again", "list duplicates", "split", "train one epoch", "predict", "evaluate")
 
@@ -132,9 +128,7 @@ def training_variants(faces, rows, folder):
         ours = Batches(faces.images, rows, wanted, size, seed=1)
         found[OURS, model, name] = partial(fit_pace, graph, ours.__getitem__, full, size)
         images, wanted = ours[0]
-        batch = keras.tree.map_structure(
-            keras.ops.convert_to_tensor, (images.astype("float32") / 255, wanted)
-        )
+        batch = keras.tree.map_structure(keras.ops.convert_to_tensor, (images.astype("float32") / 255, wanted))
         found[BARE, model, name] = partial(pace, partial(bare.train_on_batch, *batch), size)
     return found
 
@@ -288,12 +282,8 @@ def main():
         return globals()[sys.argv[1]](*sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="?", choices=["speeds", "scale"], default="speeds")
-    parser.add_argument(
-        "--data", default="", help="faces to train on: a folder or an archive; left out: drawn ones"
-    )
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[1000, 5000, 20_000, 100_000], help="of scale"
-    )
+    parser.add_argument("--data", default="", help="faces to train on: a folder or an archive; left out: drawn ones")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 20_000, 100_000], help="of scale")
     given = parser.parse_args()
     try:
         print_scale(given.sizes) if given.what == "scale" else print_speeds(given.data)

@@ -44,9 +44,7 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # with -n: the workers inherit the environment
         folder = tempfile.mkdtemp(prefix="agegender-network-")
         os.environ["AGEGENDER_NETWORK_NOTES"] = str(Path(folder) / "notes.txt")
-        os.environ["PYTHONPATH"] = os.pathsep.join(
-            [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])])
         runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 
 

@@ -143,14 +143,9 @@ def main() -> None:
         table = measure(np.asarray(faces.images[rows], "float32") / 255, Path(folder))
     print(table.to_string(index=False))
     table["format"] = table["file"].map(lambda name: Path(name).suffix)
-    lines = [
-        "| opens in | files | slowest | age differs by | P(female) differs by |",
-        "|---|---|--:|--:|--:|",
-    ]
+    lines = ["| opens in | files | slowest | age differs by | P(female) differs by |", "|---|---|--:|--:|--:|"]
     for reader, rows in table.groupby("reader", sort=False):
-        formats = ", ".join(
-            f"{one['opens'].sum()} `{form}`" for form, one in rows.groupby("format", sort=False)
-        )
+        formats = ", ".join(f"{one['opens'].sum()} `{form}`" for form, one in rows.groupby("format", sort=False))
         most = rows[["seconds", "years", "p_female"]].max()
         lines.append(
             f"| {reader} | {formats} | {most['seconds']:.0f} s | {most['years']:.6f} years | {most['p_female']:.7f} |"

@@ -30,10 +30,7 @@ def python(code, home, settings, **variables):
     (home / "keras.json").write_text(settings)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
     return subprocess.run(
-        [sys.executable, *code],
-        env={**kept, "KERAS_HOME": str(home), **variables},
-        capture_output=True,
-        text=True,
+        [sys.executable, *code], env={**kept, "KERAS_HOME": str(home), **variables}, capture_output=True, text=True
     )
 
 
@@ -58,7 +55,5 @@ def test_where_keras_cannot_start_one_sentence_says_what_to_fix(settings, variab
     command = ["-m", "agegender_lib", "train", "model_a", "--data", str(faces), "--runs", str(tmp_path)]
     done = python(command, tmp_path / "keras", settings, AGEGENDER_WORK=str(tmp_path / "work"), **variables)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    (sentence,) = [
-        line for line in done.stderr.splitlines() if line.startswith("agegender: Keras cannot start")
-    ]
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("agegender: Keras cannot start")]
     assert all(part in sentence for part in named)

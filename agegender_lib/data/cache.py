@@ -86,12 +86,7 @@ def work_folder(cache: Path) -> Iterator[Path]:
 
 
 def save_entry(
-    cache: Path,
-    key: str,
-    work: Path,
-    table: pd.DataFrame,
-    rejected: pd.DataFrame,
-    meta: dict[str, Any],
+    cache: Path, key: str, work: Path, table: pd.DataFrame, rejected: pd.DataFrame, meta: dict[str, Any]
 ) -> FaceSet:
     """Complete the entry whose images.npy already lies in ``work``, move it into place and open it."""
     entry = cache / f"{meta['name']}-{meta['fingerprint'][:12]}"

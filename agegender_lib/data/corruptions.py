@@ -82,16 +82,12 @@ CORRUPTIONS = {
     "blur": Corruption("Blur", "σ, pixels", 0, (0.75, 1.5, 2.5, 4, 6), _blur),
     "noise": Corruption("Noise", "σ, grey levels", 0, (5, 12, 25, 45, 75), _noise),
     "jpeg": Corruption("JPEG", "quality", 100, (60, 30, 15, 9, 5), _jpeg),
-    "low_resolution": Corruption(
-        "Low resolution", "pixels of side", 128, (64, 40, 24, 16, 10), _low_resolution
-    ),
+    "low_resolution": Corruption("Low resolution", "pixels of side", 128, (64, 40, 24, 16, 10), _low_resolution),
     "darker": Corruption("Darker", "× brightness", 1, (0.75, 0.5, 0.3, 0.18, 0.1), _brightness),
     "brighter": Corruption("Brighter", "× brightness", 1, (1.25, 1.6, 2, 2.8, 4), _brightness),
     "rotation": Corruption("Rotation", "degrees", 0, (5, 12, 25, 45, 90), _rotation),
     "eyes": Corruption("Eyes covered", "fraction of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("eyes")),
-    "mouth": Corruption(
-        "Mouth covered", "fraction of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("mouth")
-    ),
+    "mouth": Corruption("Mouth covered", "fraction of height", 0, (0.2, 0.4, 0.6, 0.8, 1), _covering("mouth")),
 }
 
 
@@ -124,9 +120,7 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
     if name not in CORRUPTIONS:
         raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")
     if images.dtype != np.uint8 or images.shape[1:] != (128, 128, 3):
-        raise InputError(
-            f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]"
-        )
+        raise InputError(f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]")
     corrupted = np.empty_like(images)
     for number, image in enumerate(images):
         corrupted[number] = CORRUPTIONS[name].apply(image, strength, seed)

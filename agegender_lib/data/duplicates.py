@@ -46,9 +46,7 @@ def duplicate_groups(images: np.ndarray) -> np.ndarray:
     links = np.concatenate([one, first]), np.concatenate([other, np.arange(len(images))])
     graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(images), len(images)))
     _, component = connected_components(graph, directed=False)
-    _, appears, component, sizes = np.unique(
-        component, return_index=True, return_inverse=True, return_counts=True
-    )
+    _, appears, component, sizes = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
     several = np.flatnonzero(sizes > 1)
     number = np.full(len(sizes), -1, dtype=np.int64)
     number[several[np.argsort(appears[several])]] = np.arange(len(several))
@@ -90,9 +88,7 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
     return pd.DataFrame(found).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 
 
-def _similar(
-    thumbnails: np.ndarray, among: np.ndarray, threshold: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _similar(thumbnails: np.ndarray, among: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of rows ``among`` thumbnails that correlate at ``threshold`` or more: smaller row, larger, how much.
 
     All of them, without comparing each with each in full. Thumbnails are vectors of length one, so that a correlation
@@ -130,9 +126,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     step = images.shape[1] // THUMBNAIL
     for start in range(0, len(images), _BLOCK):
         grey = images[start : start + _BLOCK].astype(np.float32) @ _GREY
-        cells = (
-            grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
-        )
+        cells = grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
         cells -= cells.mean(axis=1, keepdims=True)
         # An image of one flat colour has nothing to correlate: all of those are taken for the same.
         cells[cells.std(axis=1) < 0.1] = 1.0

@@ -30,12 +30,8 @@ def fetch(url: str, path: str | Path, sha256: str) -> Path:
         elif error.strerror:
             reason = f"{path} cannot be written ({error.strerror}); make room or give another folder"
         else:
-            reason = (
-                f"no connection, or it was cut ({type(error).__name__}); check the network and the address"
-            )
+            reason = f"no connection, or it was cut ({type(error).__name__}); check the network and the address"
         raise InputError(f"{url} could not be downloaded: {reason}") from error
     except ValueError as error:  # of pooch, about the checksum
-        raise InputError(
-            f"{url} sent another file than expected ({error}); try again, or elsewhere"
-        ) from error
+        raise InputError(f"{url} sent another file than expected ({error}); try again, or elsewhere") from error
     return path

@@ -50,9 +50,7 @@ def parse_name(name: str) -> FaceName:
     FaceName(age=26, gender=1, race=2, timestamp='20170116184039763')
     """
     if len(name) > LONGEST_NAME:
-        raise InputError(
-            f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes"
-        )
+        raise InputError(f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes")
     ending = _ENDING.search(name)
     if ending is None:
         raise InputError(f"{name!r} does not end in .jpg or .jpeg, so it is not taken for a face")
@@ -60,9 +58,7 @@ def parse_name(name: str) -> FaceName:
     if len(fields) == 3 and _is_number(fields[2]) and len(fields[2]) > 3:
         raise InputError(f"{name!r}: the race field is missing, expected [age]_[gender]_[race]_[datetime]")
     if len(fields) != 4:
-        raise InputError(
-            f"{name!r} has {len(fields)} fields, expected the four of [age]_[gender]_[race]_[datetime]"
-        )
+        raise InputError(f"{name!r} has {len(fields)} fields, expected the four of [age]_[gender]_[race]_[datetime]")
     age = _code(name, "age", fields[0], OLDEST)
     gender = _code(name, "gender", fields[1], len(GENDERS) - 1)
     race = _code(name, "race", fields[2], len(RACES) - 1)
@@ -100,7 +96,5 @@ def _is_number(text: str) -> bool:
 def _code(name: str, field: str, text: str, largest: int) -> int:
     # The length is checked first: int() refuses thousands of digits with an error of its own.
     if not _is_number(text) or len(text) > 3 or int(text) > largest:
-        raise InputError(
-            f"{name!r}: the {field} field is {text!r}, expected a whole number from 0 to {largest}"
-        )
+        raise InputError(f"{name!r}: the {field} field is {text!r}, expected a whole number from 0 to {largest}")
     return int(text)

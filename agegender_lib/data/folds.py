@@ -36,9 +36,7 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
     """
     whole = isinstance(folds, numbers.Integral) and not isinstance(folds, bool)
     if not whole or not 2 <= folds <= len(table):
-        raise InputError(
-            f"folds is {folds!r}: give a whole number from 2 to the {len(table)} faces there are"
-        )
+        raise InputError(f"folds is {folds!r}: give a whole number from 2 to the {len(table)} faces there are")
     fold = np.full(len(table), folds, dtype=np.int64)
     left = np.arange(len(table))
     smallest, larger = divmod(len(table), folds)

@@ -77,9 +77,7 @@ def _at_home(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise InputError(
-            f"{path} begins in the home of somebody unknown here; write the whole path"
-        ) from None
+        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:
@@ -87,11 +85,7 @@ def _import(source: Path, cache: Path, key: str) -> FaceSet:
         if imported := find_entry(cache, key):  # by another process meanwhile
             return imported
         arrived = work / "arrived"  # pixels as they come; their order in the array is known only at the end
-        with (
-            open(arrived, "wb") as pixels,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-            warnings.catch_warnings(),
-        ):
+        with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata, which nobody reads here
             found, rejected = _read(source, pool, pixels)
         faces, again = _one_per_name(found)

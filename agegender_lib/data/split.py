@@ -78,9 +78,7 @@ def subsample_training(table: pd.DataFrame, split: pd.Series, count: int, seed: 
     """
     training = table["file"][split == "train"]
     if not 0 < count <= len(training):
-        raise InputError(
-            f"{count} training faces are asked for, but there are {len(training)}: give at most that"
-        )
+        raise InputError(f"{count} training faces are asked for, but there are {len(training)}: give at most that")
     draw = training.map(lambda file: hashlib.sha256(f"{seed}:training:{file}".encode()).hexdigest())
     fewer = split.copy()
     fewer[draw.sort_values().index[count:]] = "unused"
@@ -94,9 +92,7 @@ def _validation_count(validation_size: int | float, faces: int) -> int:
     elif number and isinstance(validation_size, numbers.Integral):
         count = int(validation_size)
     else:
-        raise InputError(
-            f"validation_size is {validation_size!r}; give a count or a fraction between 0 and 1"
-        )
+        raise InputError(f"validation_size is {validation_size!r}; give a count or a fraction between 0 and 1")
     if not 0 < count < faces:
         raise InputError(
             f"validation_size {validation_size} asks for {count} of {faces} faces, but both sides need at least one"

@@ -52,8 +52,6 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
 def split_table(faces: FaceSet, split: pd.Series) -> pd.DataFrame:
     """A row per side of the split: split, images, age_median, age_mean (years), female (share), youngest, oldest."""
     grouped = faces.table.assign(split=split).groupby("split", sort=True)
-    table = grouped["age"].agg(
-        images="size", age_median="median", age_mean="mean", youngest="min", oldest="max"
-    )
+    table = grouped["age"].agg(images="size", age_median="median", age_mean="mean", youngest="min", oldest="max")
     table["female"] = grouped["gender"].mean()
     return table.reset_index()

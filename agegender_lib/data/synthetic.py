@@ -67,9 +67,7 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
             row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
             if number % 4 in (1, 2):
                 row["age"] = _other_age(row["age"], rng)
-        taken = datetime(2017, 1, 10, 12) + timedelta(
-            seconds=37 * index, milliseconds=int(rng.integers(37_000))
-        )
+        taken = datetime(2017, 1, 10, 12) + timedelta(seconds=37 * index, milliseconds=int(rng.integers(37_000)))
         name = f"{row['age']}_{row['gender']}_{row['race']}_{taken:%Y%m%d%H%M%S%f}"[:-3]
         rows.append(row | {"file": f"{name}.jpg.chip.jpg"})
     return pd.DataFrame(rows)

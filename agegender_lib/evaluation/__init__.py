@@ -1,18 +1,9 @@
 """Read run folders and predictions; return tidy tables. Draws nothing and knows no Keras."""
 
-from agegender_lib.evaluation.ablations.ensembles import (
-    compare_ensembles,
-    ensemble_predictions,
-    seed_ensembles,
-)
+from agegender_lib.evaluation.ablations.ensembles import compare_ensembles, ensemble_predictions, seed_ensembles
 from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
 from agegender_lib.evaluation.ablations.studies import compare_variants, read_runs, run_table
-from agegender_lib.evaluation.baselines import (
-    beside_original,
-    constant_predictions,
-    headline,
-    original_report,
-)
+from agegender_lib.evaluation.baselines import beside_original, constant_predictions, headline, original_report
 from agegender_lib.evaluation.comparison import paired_comparison, pairwise_comparisons
 from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of

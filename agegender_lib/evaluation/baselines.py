@@ -45,9 +45,7 @@ def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.Da
     >>> constant_predictions(train, validation)["age_predicted"].tolist()
     [30.0]
     """
-    return validation.assign(
-        age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean())
-    )
+    return validation.assign(age_predicted=float(train["age"].median()), p_female=float(train["gender"].mean()))
 
 
 def original_report() -> pd.DataFrame:

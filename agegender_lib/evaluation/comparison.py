@@ -11,9 +11,7 @@ from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
 
 
-def paired_comparison(
-    predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000
-) -> pd.DataFrame:
+def paired_comparison(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Is model b better than model a on the same images? A paired comparison.
 
     Pairing removes what is hard about the images themselves, and so finds differences that two separate
@@ -41,9 +39,7 @@ def paired_comparison(
 
     b = b.loc[a.index]
     if (a[["age", "gender"]] != b[["age", "gender"]]).any(axis=None):
-        raise InputError(
-            "The two predictions tables label the same files differently: train both on the same data."
-        )
+        raise InputError("The two predictions tables label the same files differently: train both on the same data.")
     of_a, of_b = scores(a)[[*MEASURES]], scores(b)[[*MEASURES]]
     found = estimates(of_b - of_a, a["duplicate_group"], resamples)
     less, more = (of_a < of_b).sum(), (of_a > of_b).sum()
@@ -55,10 +51,7 @@ def paired_comparison(
         "age_mae": (p, "paired bootstrap", int(less["age_mae"]), int(more["age_mae"])),
         "gender_accuracy": (float(mcnemar), "exact McNemar", only_a, only_b),
     }
-    rows = [
-        (name, of_a[name].mean(), of_b[name].mean(), *found[name][:3], *tests[name], len(a))
-        for name in MEASURES
-    ]
+    rows = [(name, of_a[name].mean(), of_b[name].mean(), *found[name][:3], *tests[name], len(a)) for name in MEASURES]
     columns = ["metric", "a", "b", "difference", "low", "high", "p", "test", "a_better", "b_better", "n"]
     return pd.DataFrame(rows, columns=columns)
 

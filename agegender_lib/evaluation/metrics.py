@@ -89,9 +89,5 @@ def confusion_matrix(predictions: pd.DataFrame) -> pd.DataFrame:
     check_predictions(predictions)
     from sklearn import metrics
 
-    counts = metrics.confusion_matrix(
-        predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS))
-    )
-    return pd.DataFrame(
-        counts, index=pd.Index(GENDERS, name="true"), columns=pd.Index(GENDERS, name="predicted")
-    )
+    counts = metrics.confusion_matrix(predictions["gender"], predicted_gender(predictions), labels=range(len(GENDERS)))
+    return pd.DataFrame(counts, index=pd.Index(GENDERS, name="true"), columns=pd.Index(GENDERS, name="predicted"))

@@ -22,9 +22,7 @@ Maps = Mapping[tuple[str, str], np.ndarray]
 ALL = "all"
 
 
-def sample_faces(
-    predictions: Mapping[str, pd.DataFrame], files: Sequence[str], count: int = 200
-) -> pd.DataFrame:
+def sample_faces(predictions: Mapping[str, pd.DataFrame], files: Sequence[str], count: int = 200) -> pd.DataFrame:
     """Faces to compute maps of, the same for all models: as many of every age band, where there are as many.
 
     There are ``count`` at most, a tenth of them of each of the ten bands, one at least. ``files`` are those of all
@@ -49,9 +47,7 @@ def sample_faces(
     return table[columns].reset_index(drop=True)
 
 
-def saliency_examples(
-    predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame, count: int = 6
-) -> pd.DataFrame:
+def saliency_examples(predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame, count: int = 6) -> pd.DataFrame:
     """Single faces to show: half that all models predict best, half that they predict worst, of an age band one each.
 
     Returns
@@ -66,9 +62,7 @@ def saliency_examples(
     best = ranked.drop_duplicates("age_band").head(count - count // 2)
     worst = ranked.drop(index=best.index)[::-1].drop_duplicates("age_band").head(count // 2)
     shown = [*best.sort_values("age", kind="stable").index, *worst.sort_values("age", kind="stable").index]
-    said = pd.concat(
-        [table.iloc[shown].assign(face=shown) for table in own], keys=predictions, names=["model"]
-    )
+    said = pd.concat([table.iloc[shown].assign(face=shown) for table in own], keys=predictions, names=["model"])
     table = said.reset_index().set_index("face").loc[shown].reset_index()
     return table[["face", "model", "age", "gender", "age_predicted", "p_female"]]
 

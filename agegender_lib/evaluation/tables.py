@@ -46,6 +46,4 @@ def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     """
     error = (predictions["age_predicted"] - predictions["age"]).astype(np.float64)
     right = predicted_gender(predictions) == predictions["gender"].to_numpy()
-    return pd.DataFrame(
-        {"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right.astype(np.float64)}
-    )
+    return pd.DataFrame({"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right.astype(np.float64)})

@@ -56,9 +56,7 @@ def grad_cams(
 ) -> dict[tuple[str, str], np.ndarray]:
     """:func:`grad_cam` of several models, both tasks of each in one pass: (name, task) to float32 [n, 128, 128]."""
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
-        raise InputError(
-            f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]"
-        )
+        raise InputError(f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]")
     found = {}
     for name, model in networks.items():
         both = in_batches(explainer(model), images, max(1, min(batch_size, len(images))))
@@ -157,16 +155,11 @@ def _contributions(model, mirrored, genders):
             p_female, age, *others = model(pixels, training=False)
             maps, features = others[:count], others[count:]
             # before the sigmoid: where a model is sure, a probability has no gradient left
-            logits = [
-                ops.matmul(x, layer.kernel) + layer.bias for layer, x in zip(genders, features, strict=True)
-            ]
+            logits = [ops.matmul(x, layer.kernel) + layer.bias for layer, x in zip(genders, features, strict=True)]
             answer = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
         return tf.stack(
             [
-                sum(
-                    _weighed(x, tape.gradient(said, x), turned)
-                    for x, turned in zip(maps, mirrored, strict=True)
-                )
+                sum(_weighed(x, tape.gradient(said, x), turned) for x, turned in zip(maps, mirrored, strict=True))
                 for said in (age, answer)
             ]
         )

@@ -16,9 +16,7 @@ from agegender_lib.runs import MODEL, sampled_validation_rows
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
 
-def corrupted_predictions(
-    run_folder: str | Path, faces: FaceSet, count: int = 300, seed: int = 0
-) -> pd.DataFrame:
+def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 300, seed: int = 0) -> pd.DataFrame:
     """A run's predictions of some of its validation faces, under every corruption at every strength.
 
     That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
@@ -53,9 +51,7 @@ def corrupted_predictions(
     for name, strength in tqdm(settings, desc="corrupted faces", unit="setting", disable=None, mininterval=1):
         corrupted = images if name == CLEAN else corrupt(images, name, strength, seed)
         predictions = predict(model, corrupted, batch_size=min(100, len(corrupted)))
-        tables.append(
-            pd.concat([labels, predictions], axis=1).assign(corruption=name, strength=float(strength))
-        )
+        tables.append(pd.concat([labels, predictions], axis=1).assign(corruption=name, strength=float(strength)))
     table = pd.concat(tables, ignore_index=True)
     table = table[["corruption", "strength", *_LABELS, "age_predicted", "p_female"]]
     write_csv(kept, table, float_format="%.5f")

@@ -95,9 +95,7 @@ class Explorer(InWords):
     def _show(self) -> None:
         shown = self._shown
         rows = self.table.iloc[shown]
-        self.gallery.show(
-            [self._faces.images[row] for row in shown], self._captions(rows), list(rows["file"])
-        )
+        self.gallery.show([self._faces.images[row] for row in shown], self._captions(rows), list(rows["file"]))
         self.back.disabled = self.page.value <= 1
         self.next.disabled = self.page.value >= self.page.max
         self._mark()

@@ -45,11 +45,7 @@ def prediction_html(number: int, face: Mapping[str, Any]) -> str:
     """What the model says of a face: age with its 80 % interval on a scale, P(female), warnings."""
     age, low, high = (float(face[name]) for name in ("age", "age_low", "age_high"))
     known = low <= high  # not so where they are NaN
-    words = (
-        f"80&nbsp;% interval {low:.0f} to {high:.0f} years"
-        if known
-        else "no interval is known for this model"
-    )
+    words = f"80&nbsp;% interval {low:.0f} to {high:.0f} years" if known else "no interval is known for this model"
     range_ = f'<span class="range" style="left: {_place(low)}; right: calc(100% - {_place(high)})"></span>'
     ticks = "".join(f'<span class="tick" style="left: {_place(tick)}">{tick}</span>' for tick in _TICKS)
     warnings = str(face["warnings"])

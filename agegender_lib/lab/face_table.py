@@ -110,12 +110,7 @@ class Filter:
     order: str = "file"
 
     def __post_init__(self):
-        choices = {
-            "duplicates": DUPLICATES,
-            "split": SPLITS,
-            "gender_prediction": GENDER_PREDICTIONS,
-            "order": ORDERS,
-        }
+        choices = {"duplicates": DUPLICATES, "split": SPLITS, "gender_prediction": GENDER_PREDICTIONS, "order": ORDERS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}")

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 #: Of a file, in 10^6 bytes. JupyterLab closes the connection at a message of 10 MiB, with nothing said.
 LIMIT_MB = 10
 MOST_CARDS = 12
-UNCORRECTED = (
-    "The intervals are this model's own, not corrected on faces it did not learn from: likely too narrow."
-)
+UNCORRECTED = "The intervals are this model's own, not corrected on faces it did not learn from: likely too narrow."
 _DPI = 110
 
 
@@ -80,9 +78,7 @@ class PhotoPage(InWords):
             words = str(error)
             self._say(_error(words[:1].upper() + words[1:]))
         except BaseException as error:  # told to the visitor here, and to the log by raising it again
-            self._say(
-                _error(f"Something failed on our side ({type(error).__name__}); please try another photo.")
-            )
+            self._say(_error(f"Something failed on our side ({type(error).__name__}); please try another photo."))
             raise
         finally:
             self._choosing(True)

@@ -72,10 +72,7 @@ def _training(folder: Path) -> dict | None:
     except InputError as error:
         return row | {"state": str(error)}
     if history is not None:
-        row |= {
-            "epochs": f"{len(history)} of {epochs}",
-            "state": f"{datetime.fromtimestamp(time):%d %b, %H:%M}",
-        }
+        row |= {"epochs": f"{len(history)} of {epochs}", "state": f"{datetime.fromtimestamp(time):%d %b, %H:%M}"}
         row["age_mae"] = history["val_age_mae"].min()
         row["gender_accuracy"] = history["val_gender_accuracy"].max()
     return row | ({"state": "finished"} if finished(folder) else {})

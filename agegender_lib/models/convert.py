@@ -31,9 +31,7 @@ def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
     path = Path(path)
     if path.suffix not in FORMATS:
         *others, last = FORMATS
-        raise InputError(
-            f"{path} is not a model file: give a name that ends in {', '.join(others)} or {last}"
-        )
+        raise InputError(f"{path} is not a model file: give a name that ends in {', '.join(others)} or {last}")
     write, ask = FORMATS[path.suffix]
     faces = _drawn_faces()
     wanted = [np.asarray(answer) for answer in model.predict_on_batch(faces)]

@@ -126,9 +126,7 @@ class _Graph:
             if layer["class_name"] == "Functional":
                 inputs = [place(history) for history in _histories(said["args"])]
                 inner = [history[0] for history in _list(layer["config"]["input_layers"])]
-                done[name, node] = self._run(
-                    layer["config"], dict(zip(inner, inputs, strict=True)), (*path, name)
-                )
+                done[name, node] = self._run(layer["config"], dict(zip(inner, inputs, strict=True)), (*path, name))
                 return
             # None is a default, and what is said of training is one as well: Resizing, when it was read, says True
             keywords = {

@@ -37,13 +37,11 @@ def age_output(features, kind: str = "distribution"):
     """
     if kind == "regression":
         # the labels' mean as the starting point saves the first epochs, which would only learn this number
-        return layers.Dense(
-            1, dtype="float32", bias_initializer=keras.initializers.Constant(33.0), name="age_output"
-        )(features)
+        return layers.Dense(1, dtype="float32", bias_initializer=keras.initializers.Constant(33.0), name="age_output")(
+            features
+        )
     if kind == "distribution":
-        distribution = layers.Dense(
-            len(AGES), activation="softmax", dtype="float32", name="age_distribution"
-        )(features)
+        distribution = layers.Dense(len(AGES), activation="softmax", dtype="float32", name="age_distribution")(features)
         return _frozen(AGES[:, None], "age_output")(distribution)
     if kind == "ordinal":
         # the product of the answers is the exponential of the sum of their logarithms, each minus a softplus:
@@ -116,7 +114,4 @@ def ensemble_average(members: Sequence[keras.Model]) -> keras.Model:
 
 def _mean_outputs(outputs):
     genders, ages = zip(*outputs, strict=True)
-    return [
-        layers.Average(name="gender_output")(list(genders)),
-        layers.Average(name="age_output")(list(ages)),
-    ]
+    return [layers.Average(name="gender_output")(list(genders)), layers.Average(name="age_output")(list(ages))]

@@ -74,9 +74,7 @@ def _rewrite_h5(path: Path, config: dict) -> None:
     packed = io.BytesIO()
     with h5py.File(path, "r") as stored, h5py.File(packed, "w") as file:
         _compress(stored, file)
-        file.attrs["model_config"] = json.dumps(
-            {"class_name": "Functional", "config": keras_2_config(config)}
-        )
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": keras_2_config(config)})
     path.write_bytes(packed.getvalue())
 
 

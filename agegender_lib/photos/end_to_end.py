@@ -56,12 +56,8 @@ def end_to_end_predictions(run_folder: str | Path, faces: FaceSet, count: int) -
     """
     kept = Path(run_folder) / f"end_to_end_{count}.csv.gz"
     if not kept.is_file():
-        _, rows = sampled_validation_rows(
-            run_folder, faces, count, 0, "detour"
-        )  # its former name: the same faces
-        write_csv(
-            kept, predict_composited(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f"
-        )
+        _, rows = sampled_validation_rows(run_folder, faces, count, 0, "detour")  # its former name: the same faces
+        write_csv(kept, predict_composited(faces, rows, PhotoReader(Path(run_folder) / MODEL)), float_format="%.5f")
     # the same digits at the first call as at every later one
     return pd.read_csv(kept, dtype={"file": str})
 

@@ -15,12 +15,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.uncertainty import prediction_intervals as conformal
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned
-from agegender_lib.evaluation.uncertainty.prediction_intervals import (
-    ABSOLUTE_RESIDUAL,
-    CORRECTIONS,
-    CQR_M,
-    Bounds,
-)
+from agegender_lib.evaluation.uncertainty.prediction_intervals import ABSOLUTE_RESIDUAL, CORRECTIONS, CQR_M, Bounds
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
@@ -72,9 +67,7 @@ def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) ->
         kind, bounds = CQR_M, conformal.central_intervals(*aligned(distributions, predictions), LEVEL)
     change = conformal.conformal_quantile(conformal.nonconformity(kind, bounds, age), LEVEL)
     if not np.isfinite(change):
-        raise InputError(
-            f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least"
-        )
+        raise InputError(f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least")
     return kind, change
 
 
@@ -95,9 +88,7 @@ def read_corrections(model_file: str | Path, model) -> dict | None:
     return found if fits else None
 
 
-def intervals(
-    age: np.ndarray, distributions: np.ndarray | None, found: dict | None
-) -> tuple[np.ndarray, np.ndarray]:
+def intervals(age: np.ndarray, distributions: np.ndarray | None, found: dict | None) -> tuple[np.ndarray, np.ndarray]:
     """The 80 % interval of each age: lower and upper ends in years, float64 [n] each, never beyond the age itself.
 
     NaN where there is neither a distribution, float [n, ages] over 0, 1, ... years, nor a correction.

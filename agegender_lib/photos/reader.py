@@ -158,17 +158,12 @@ class PhotoReader:
             boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
             transforms = [aligning_transform(points) for points in landmarks]
             crops = np.array([crop(pixels, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
-        words = [
-            "; ".join(quality_warnings(*face, size))
-            for face in zip(crops, landmarks, transforms, strict=True)
-        ]
+        words = ["; ".join(quality_warnings(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)]
         frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
         first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
         first, last = (np.clip(ends.round(), 0, [width, height]).astype(int) for ends in (first, last))
         faces = pd.DataFrame(np.column_stack([first, last - first]), columns=_BOX)
-        faces = faces.assign(
-            confidence=np.asarray(confidence, np.float64), warnings=np.array(words, dtype=str)
-        )
+        faces = faces.assign(confidence=np.asarray(confidence, np.float64), warnings=np.array(words, dtype=str))
         return Photo(pixels, faces, crops, frames, self._correction is not None)
 
     def _predicted(self, photos: list[Photo]) -> list[Photo]:

@@ -56,9 +56,7 @@ def serve(model: str | Path = "", port: int = PORT, network: bool = False, brows
     nbformat.write(page_notebook(model=model), path)
     token = secrets.token_urlsafe(16) if network else ""
     # Voila looks for templates below these
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(
-        [str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    )
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])])
     from traitlets.config import Config
     from voila.app import Voila
 
@@ -99,11 +97,7 @@ def settings(ip: str, port: int, token: str, browser: bool) -> dict[str, Any]:
             "show_tracebacks": False,
             "file_allowlist": [],
         },
-        "AsyncMappingKernelManager": {
-            "cull_idle_timeout": IDLE_SECONDS,
-            "cull_interval": 60,
-            "cull_connected": False,
-        },
+        "AsyncMappingKernelManager": {"cull_idle_timeout": IDLE_SECONDS, "cull_interval": 60, "cull_connected": False},
     }
 
 
@@ -113,6 +107,4 @@ def _check_free(ip: str, port: int) -> None:
         try:
             probe.bind((ip, port))
         except OSError as error:
-            raise InputError(
-                f"port {port} cannot be used ({error.strerror}): give another one with --port"
-            ) from None
+            raise InputError(f"port {port} cannot be used ({error.strerror}): give another one with --port") from None

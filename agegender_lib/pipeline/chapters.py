@@ -31,11 +31,7 @@ _PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scik
 
 
 def run_chapters(
-    values: dict[str, Any],
-    keys: dict[str, str],
-    staging: Path,
-    check: Callable[[], None],
-    alone: bool = False,
+    values: dict[str, Any], keys: dict[str, str], staging: Path, check: Callable[[], None], alone: bool = False
 ) -> list[str]:
     """Execute the notebooks whose outcome is not in ``staging`` yet, with these parameters; returns their names.
 

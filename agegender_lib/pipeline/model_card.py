@@ -71,8 +71,7 @@ def _counts(run: Path) -> Iterator[tuple[str, int, int]]:
     tables = read_run(run)
     for grouping in ("age_band", "gender", "race"):
         train, validation = (
-            group_labels(side, grouping)[grouping].value_counts()
-            for side in (tables.train, tables.validation)
+            group_labels(side, grouping)[grouping].value_counts() for side in (tables.train, tables.validation)
         )
         for group in train.index.sort_values():
             yield group, train[group], validation[group]

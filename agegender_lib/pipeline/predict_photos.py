@@ -53,11 +53,7 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
     if options.json:
         from agegender_lib.photos import OUT_OF_SCOPE_USES
 
-        content = {
-            "intervals": interval_note,
-            "out_of_scope_uses": OUT_OF_SCOPE_USES,
-            "photos": _entries(read),
-        }
+        content = {"intervals": interval_note, "out_of_scope_uses": OUT_OF_SCOPE_USES, "photos": _entries(read)}
         if options.json == "-":
             print(json.dumps(content, indent=2, ensure_ascii=False))
         else:
@@ -105,9 +101,7 @@ def _picture_files(given: list[str]) -> list[Path]:
             there = [file for file in sorted(path.rglob("*")) if file.is_file()]
             inside = [file for file in there if file.suffix.lower() in SUFFIXES]
             if not inside:
-                raise InputError(
-                    f"{printable(name)} holds no picture: give a folder with {', '.join(SUFFIXES)} files"
-                )
+                raise InputError(f"{printable(name)} holds no picture: give a folder with {', '.join(SUFFIXES)} files")
             files |= dict.fromkeys(inside)
             for other in sorted(set(there) - set(inside)):
                 print(f"left out: {printable(str(other))} has no picture's ending", file=sys.stderr)

@@ -14,12 +14,7 @@ from agegender_lib.plots.gradient_conflict import gradient_conflict, split_depth
 from agegender_lib.plots.groups import group_gaps, intersectional_groups
 from agegender_lib.plots.label_noise import label_noise
 from agegender_lib.plots.photo import photo, photo_faces
-from agegender_lib.plots.predictions import (
-    compare_models,
-    confusion_matrices,
-    metrics_by_group,
-    true_vs_predicted,
-)
+from agegender_lib.plots.predictions import compare_models, confusion_matrices, metrics_by_group, true_vs_predicted
 from agegender_lib.plots.robustness import corrupted_faces, robustness_curves
 from agegender_lib.plots.saliency import saliency_gallery, saliency_maps, saliency_regions
 from agegender_lib.plots.studies import ablation_forest, fold_scores, training_size_curve

@@ -145,9 +145,7 @@ def _draw(ax: Axes, box: _Box, left: float, top: float, counts: float) -> None:
     ax.text(middle, first, box.shape, size=_SIZE, va="center_baseline", ha="right")
     ax.text(right, first, box.parameters, size=_SIZE, va="center_baseline", ha="right", style="italic")
     for number, line in enumerate(box.lines, start=1):
-        ax.text(
-            left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444"
-        )
+        ax.text(left + _INSET, first + number * _LINE, line, size=_SMALL, va="center_baseline", color="#444444")
 
 
 def _arrow(ax: Axes, x: float, start: float, end: float) -> None:

@@ -79,10 +79,7 @@ def interval_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
     style.percent_axis(axes[0].xaxis)
     style.name_rows(axes, [f"{style.percent(level)} intervals" for level in levels])
     dot = {"color": style.COLOURS["neutral"], "marker": "o", "mew": 1.2, "ls": ""}
-    before, after = (
-        Line2D([], [], mfc="white", label="as predicted", **dot),
-        Line2D([], [], label="corrected", **dot),
-    )
+    before, after = (Line2D([], [], mfc="white", label="as predicted", **dot), Line2D([], [], label="corrected", **dot))
     style.legend(figure, looks, before, after)
     return figure
 

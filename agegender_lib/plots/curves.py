@@ -103,9 +103,7 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     off, and the panel says so. ``histories`` holds each run's ``history.csv``, by name.
     """
     if not 0 < len(histories) <= _MOST:
-        raise InputError(
-            f"{len(histories)} training curves are to be laid over each other: give 1 to {_MOST}"
-        )
+        raise InputError(f"{len(histories)} training curves are to be laid over each other: give 1 to {_MOST}")
     names = list(histories)
     in_line = max(1, min(3, int(TEXT_WIDTH_CM / (max(text_cm(name, 8) for name in names) + _HANDLE_CM))))
     figure = new_figure(height_cm=11.2 + 0.45 * -(-len(names) // in_line))
@@ -204,9 +202,7 @@ def _ring(ax: Axes, epochs: np.ndarray, values: np.ndarray, lowest: bool, colour
     return best
 
 
-def _annotate(
-    ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str, lowest: bool, colour: str
-) -> None:
+def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str, lowest: bool, colour: str) -> None:
     """Ring the best validation epoch; say its value and the last one below the title."""
     best = _ring(ax, epochs, validation, lowest, colour)
     if best is None:

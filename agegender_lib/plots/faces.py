@@ -12,15 +12,7 @@ from matplotlib.patches import Rectangle
 
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import (
-    COLOURS,
-    TEXT_WIDTH_CM,
-    new_figure,
-    nothing_yet,
-    percent,
-    styled,
-    text_cm,
-)
+from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, percent, styled, text_cm
 
 # Space between faces, as a share of a face's width.
 _GAP = 0.05
@@ -66,9 +58,7 @@ def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
 
 
 @styled
-def duplicate_pairs(
-    images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str], columns: int = 3
-) -> Figure:
+def duplicate_pairs(images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str], columns: int = 3) -> Figure:
     """Near-duplicate faces side by side under both labels; pairs whose labels conflict stand in a red frame.
 
     ``pairs`` are as ``data.duplicate_pairs`` lists them, of all faces, uint8 [n, h, w, 3], named ``files``. Where there
@@ -127,22 +117,16 @@ def _look_up(images: np.ndarray, files: Sequence[str], wanted: pd.Series) -> lis
     position = {file: number for number, file in enumerate(files)}
     strangers = [file for file in wanted if file not in position]
     if strangers:
-        raise InputError(
-            f"{strangers[0]!r} is not among the {len(files)} faces: use the data the run was made with."
-        )
+        raise InputError(f"{strangers[0]!r} is not among the {len(files)} faces: use the data the run was made with.")
     return [images[position[file]] for file in wanted]
 
 
 def _same_length(images: np.ndarray, others: Sized, what: str) -> None:
     if len(images) == 0 or len(images) != len(others):
-        raise InputError(
-            f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one."
-        )
+        raise InputError(f"There are {len(images)} faces and {len(others)} {what}: give one to each, at least one.")
 
 
-def _grid(
-    count: int, columns: int, lines: int, aspect: float = 1.0, header: int = 0
-) -> tuple[Figure, list[Axes]]:
+def _grid(count: int, columns: int, lines: int, aspect: float = 1.0, header: int = 0) -> tuple[Figure, list[Axes]]:
     """A figure of bare axes, each as large as its picture of ``aspect`` (width / height).
 
     Room is left for ``lines`` of text above every picture and for ``header`` lines above the first row.
@@ -178,9 +162,7 @@ def _fitting(ax: Axes, texts: Sequence[str], of_width: float = 1.0) -> float:
     return min(_SIZE, 0.94 * _SIZE * room / max(0.1, *(text_cm(text, _SIZE) for text in texts)))
 
 
-def _caption(
-    ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = _SIZE, colour: str = "black"
-) -> None:
+def _caption(ax: Axes, text: str, x: float = 0.5, above: int = 0, size: float = _SIZE, colour: str = "black") -> None:
     """Text over a picture, ``above`` lines up; measured in points, so that it fits pictures of any size."""
     lift = 2 + above * _LINE_CM / 2.54 * 72
     ax.annotate(

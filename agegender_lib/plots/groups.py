@@ -106,8 +106,7 @@ def group_gaps(table: pd.DataFrame) -> Figure:
 def _grid(table: pd.DataFrame, by: list[str], measure: str) -> tuple[np.ndarray, np.ndarray, list, list]:
     """Values and counts [down, across] (NaN and 0 where no image is), and the names of both sides."""
     value, count = (
-        table.pivot_table(index=by[0], columns=by[1], values=values, observed=True)
-        for values in (measure, "count")
+        table.pivot_table(index=by[0], columns=by[1], values=values, observed=True) for values in (measure, "count")
     )
     count = count.fillna(0)
     return value.to_numpy(), count.to_numpy(), list(value.index), list(value.columns)

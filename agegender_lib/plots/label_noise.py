@@ -54,9 +54,7 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
         rows.append((style.ends_of(row, "age_mae"), (style.COLOURS["neutral"], marker), words))
     for y, (ends, look, _) in enumerate(rows):
         style.whisker(ax, ends, y, look, width=2, mew=1)
-        ax.annotate(
-            f"{ends[0]:.2f}", (ends[0], y), xytext=(0, 7), textcoords="offset points", ha="center", size=8
-        )
+        ax.annotate(f"{ends[0]:.2f}", (ends[0], y), xytext=(0, 7), textcoords="offset points", ha="center", size=8)
     ax.set(title="Noise floor and MAE", xlabel="MAE (years)")
     ax.set_xlim(left=0)
     style.name_rows([ax], [row[-1] for row in rows])

@@ -21,9 +21,7 @@ _LABEL_SIZE, _LABEL_CM = 7.5, 0.31
 # how much wider bold letters are
 _BOLD = 1.15
 _BOX, _UNDER = "#FFD23F", "#1A1A1A"
-_MAP_EXPLAINED = (
-    "Beside each face: where the model finds its prediction, from dark (nowhere) to bright (most)."
-)
+_MAP_EXPLAINED = "Beside each face: where the model finds its prediction, from dark (nowhere) to bright (most)."
 
 
 @styled

@@ -89,10 +89,7 @@ def metrics_by_group(tables: Mapping[str, pd.DataFrame]) -> Figure:
     ``tables`` holds each model's ``evaluation.metrics_by_group``, all grouped alike.
     """
     by = [name for name in GROUPINGS if name in next(iter(tables.values()))]
-    named = {
-        name: table.assign(label=table[by].astype(str).agg(", ".join, axis=1))
-        for name, table in tables.items()
-    }
+    named = {name: table.assign(label=table[by].astype(str).agg(", ".join, axis=1)) for name, table in tables.items()}
     groups = pd.concat(named.values()).drop_duplicates("label")
     place = {label: position for position, label in enumerate(groups["label"])}
     looks = style.look_of(tables)

@@ -11,10 +11,7 @@ from agegender_lib.data.corruptions import CORRUPTIONS
 from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, new_figure, percent_axis, styled
 
 _COLUMNS = 3
-_WORDS = {
-    "age_mae": "age: MAE (years, logarithmic)",
-    "gender_accuracy": "gender: accuracy",
-}
+_WORDS = {"age_mae": "age: MAE (years, logarithmic)", "gender_accuracy": "gender: accuracy"}
 # The strip, in centimetres: two blocks side by side, five faces each.
 _BETWEEN_BLOCKS, _GAP, _TITLE, _LABEL, _BELOW = 0.5, 0.07, 0.42, 0.36, 0.12
 

@@ -52,9 +52,7 @@ def saliency_maps(mean_maps: pd.DataFrame, faces: Mapping[str, np.ndarray]) -> F
 
 
 @styled
-def saliency_gallery(
-    images: np.ndarray, examples: pd.DataFrame, maps: Mapping[tuple[str, str], np.ndarray]
-) -> Figure:
+def saliency_gallery(images: np.ndarray, examples: pd.DataFrame, maps: Mapping[tuple[str, str], np.ndarray]) -> Figure:
     """Single faces with every model's map for both tasks, under what it predicts; wrong genders in red.
 
     ``examples`` are ``evaluation.saliency_examples``, ``maps`` the ``evaluation.relative_maps`` of the ``images``,
@@ -95,17 +93,13 @@ def saliency_regions(shares: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, len(tasks), sharey=True, sharex=True, squeeze=False)[0]
     for ax, task in zip(axes, tasks, strict=True):
         for number, (model, (colour, marker)) in enumerate(looks.items()):
-            own = (
-                shares[(shares["task"] == task) & (shares["model"] == model)].set_index("region").loc[regions]
-            )
+            own = shares[(shares["task"] == task) & (shares["model"] == model)].set_index("region").loc[regions]
             y = np.arange(len(regions)) + (number - (len(looks) - 1) / 2) * 0.8 / len(looks)
             ax.hlines(y, own["random_low"], own["random_high"], color=COLOURS["faint"], lw=4.5, label=_RANDOM)
             for place in y[(own["random_high"] > most).to_numpy()]:
                 ax.plot(most, place, ">", color=COLOURS["faint"], ms=7, clip_on=False, zorder=2)
             errors = np.abs(own[["ratio_low", "ratio_high"]].to_numpy().T - own["ratio"].to_numpy())
-            ax.errorbar(
-                own["ratio"], y, xerr=errors, fmt=marker, color=colour, ms=4, lw=1.2, label=model, zorder=3
-            )
+            ax.errorbar(own["ratio"], y, xerr=errors, fmt=marker, color=colour, ms=4, lw=1.2, label=model, zorder=3)
         ax.axvline(1, color=COLOURS["neutral"], lw=0.8, ls="--")
         ax.set(title=task.capitalize(), xlabel="Grad-CAM relative to uniform", xlim=(0, most))
         ax.set_yticks(range(len(regions)), regions)

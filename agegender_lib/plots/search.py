@@ -84,9 +84,7 @@ def search_slices(search: "Search") -> Figure:
             # in their order
             ax.xaxis.update_units([str(choice) for choice in setting["choices"]])
             place = place.astype(str)
-        points = ax.scatter(
-            place, done["value"], c=done["trial"], cmap="Blues", s=16, ec="grey", lw=0.4, zorder=3
-        )
+        points = ax.scatter(place, done["value"], c=done["trial"], cmap="Blues", s=16, ec="grey", lw=0.4, zorder=3)
         ax.set_xlabel(_short(setting["path"]))
         ax.tick_params(labelbottom=True)
         _few_ticks(ax, setting)
@@ -107,15 +105,9 @@ def search_importances(search: "Search") -> Figure:
     if shares.empty:
         raise InputError("the importance of settings needs trials that differ in value: search on")
     figure = new_figure(height_cm=2.5 + 0.55 * len(shares))
-    ax = figure.add_subplot(
-        title="Importance of the settings", xlabel="fraction of the difference between trials"
-    )
-    bars = ax.barh(
-        [_short(path) for path in shares["setting"]], shares["importance"], color=COLOURS["ModelA"]
-    )
-    ax.bar_label(
-        bars, [f"{share:.2f}" if share >= 0.01 else "<0.01" for share in shares["importance"]], padding=3
-    )
+    ax = figure.add_subplot(title="Importance of the settings", xlabel="fraction of the difference between trials")
+    bars = ax.barh([_short(path) for path in shares["setting"]], shares["importance"], color=COLOURS["ModelA"])
+    ax.bar_label(bars, [f"{share:.2f}" if share >= 0.01 else "<0.01" for share in shares["importance"]], padding=3)
     ax.margins(x=0.1)
     ax.grid(axis="y", visible=False)
     return figure

@@ -9,10 +9,7 @@ from matplotlib.patches import Patch
 from agegender_lib.plots import style
 
 # Difference column, title, unit, its size on the axis, and which sign is better.
-_PANELS = (
-    ("age_mae", "Age error", "years", 1, -1),
-    ("gender_accuracy", "Gender accuracy", "points", 100, 1),
-)
+_PANELS = (("age_mae", "Age error", "years", 1, -1), ("gender_accuracy", "Gender accuracy", "points", 100, 1))
 _LOOKS = {"all folds": (style.COLOURS["ModelA"], "s"), "single split": (style.COLOURS["ModelB"], "D")}
 _FOLD = (style.COLOURS["neutral"], "o")
 _ROW_CM = 0.47
@@ -28,13 +25,9 @@ def ablation_forest(comparison: pd.DataFrame) -> Figure:
     ``comparison`` is ``evaluation.compare_variants``.
     """
     done = comparison[comparison["seeds"] > 0]
-    groups = [
-        rows for _, rows in done.groupby("factor", sort=False) if rows["baseline"].any() and len(rows) > 1
-    ]
+    groups = [rows for _, rows in done.groupby("factor", sort=False) if rows["baseline"].any() and len(rows) > 1]
     if not groups:
-        return style.nothing_yet(
-            "No variant of this study has been trained beside its baseline on these faces."
-        )
+        return style.nothing_yet("No variant of this study has been trained beside its baseline on these faces.")
     rows, y = [], 0.0
     for members in groups:
         baseline = members[members["baseline"]].iloc[0]
@@ -56,9 +49,7 @@ def ablation_forest(comparison: pd.DataFrame) -> Figure:
                     color="#666666", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
                 continue
-            value, low, high = (
-                variant[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high")
-            )
+            value, low, high = (variant[f"{measure}_difference{end}"] * scale for end in ("", "_low", "_high"))
             decided, better_choice = low > 0 or high < 0, value * better > 0
             colour = style.COLOURS["faint" if not decided else "ModelA" if better_choice else "ModelB"]
             ax.plot([low, high], [place, place], color=colour, lw=1.6, solid_capstyle="round")
@@ -118,9 +109,7 @@ def fold_scores(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, 2, sharey=True)
     for ax, (measure, title, *_) in zip(axes, _PANELS, strict=True):
         whole = table[table["part"] == "all folds"].iloc[0]
-        ax.axvspan(
-            whole[f"{measure}_low"], whole[f"{measure}_high"], color=style.COLOURS["ModelA"], alpha=0.13, lw=0
-        )
+        ax.axvspan(whole[f"{measure}_low"], whole[f"{measure}_high"], color=style.COLOURS["ModelA"], alpha=0.13, lw=0)
         for y, row in enumerate(table.itertuples()):
             value, low, high = style.ends_of(row, measure)
             style.whisker(ax, (value, low, high), y, _LOOKS.get(row.part, _FOLD), mew=1)

@@ -39,11 +39,7 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
 
 
 def _assigned(statement: ast.stmt) -> list[tuple[str, Any]]:
-    names = [
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     value: Any = UNKNOWN
     targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     if isinstance(statement, ast.Assign | ast.AnnAssign) and all(isinstance(t, ast.Name) for t in targets):

@@ -38,9 +38,7 @@ def model_settings(
     values = profile if isinstance(profile, dict) else read_profile(profile)
     own = (values.get(model) or {}) | (changes or {})
     if "model" in own:
-        raise InputError(
-            f"the profile sets model in the settings of {model}: a model stays what it is, leave it out"
-        )
+        raise InputError(f"the profile sets model in the settings of {model}: a model stays what it is, leave it out")
     return {name: values[name] for name in ("validation_size", "split_seed") if name in values} | own
 
 
@@ -111,13 +109,9 @@ def _defaults() -> dict[str, Any]:
 def _check_kind(path: Path, name: str, value: Any, kind: type) -> None:
     kinds = (int, float) if kind is float else kind
     # the settings of a model may be left empty, and true is a number only for Python
-    fits = (value is None and kind is dict) or (
-        isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
-    )
+    fits = (value is None and kind is dict) or (isinstance(value, kinds) and isinstance(value, bool) == (kind is bool))
     if not fits:
-        raise InputError(
-            f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS.get(kind, kind.__name__)}"
-        )
+        raise InputError(f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS.get(kind, kind.__name__)}")
 
 
 def _is_file(path: Path) -> bool:

@@ -12,9 +12,7 @@ from agegender_lib.runs.folder import CONFIG, METRICS, MODEL, check_run, read_js
 MADE_FROM = "made_from.json"
 
 
-def find_runs(
-    faces: FaceSet, report: str | Path = folders.REPORT, named: Sequence[str | Path] = ()
-) -> dict[str, Path]:
+def find_runs(faces: FaceSet, report: str | Path = folders.REPORT, named: Sequence[str | Path] = ()) -> dict[str, Path]:
     """Finished trainings of these very faces, the first of these that there are:
 
     1. the run folders that are named (an InputError if one holds no finished training of these faces),

@@ -37,16 +37,12 @@ def check_run(folder: str | Path, faces: FaceSet, cure: str = HOW_TO_MAKE) -> Pa
     return check_same_faces(folder, faces, cure)
 
 
-def check_same_faces(
-    folder: str | Path, faces: FaceSet, cure: str = "give the data that it was trained with"
-) -> Path:
+def check_same_faces(folder: str | Path, faces: FaceSet, cure: str = "give the data that it was trained with") -> Path:
     """The folder, if what is in it was made from these very faces; ``cure`` says what to do if not."""
     data = read_json(Path(folder) / CONFIG).get("data")
     data = data if isinstance(data, dict) else {}
     if data.get("fingerprint") != faces.fingerprint:
-        raise InputError(
-            f"{folder} was trained on other faces ({data.get('name')}) than these ({faces.name}): {cure}"
-        )
+        raise InputError(f"{folder} was trained on other faces ({data.get('name')}) than these ({faces.name}): {cure}")
     return Path(folder)
 
 

@@ -55,17 +55,13 @@ def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
     for name in names:
         if name not in settings.index or name not in histories or name not in predictions:
             raise InputError(f"{folder} does not have all of the training {name}: keep its trainings again.")
-        history, own = (
-            table[name].drop(columns="run").reset_index(drop=True) for table in (histories, predictions)
-        )
+        history, own = (table[name].drop(columns="run").reset_index(drop=True) for table in (histories, predictions))
         # of other trainings, such as those that compared gradients
         foreign = [c for c in history if c not in HISTORY_COLUMNS and history[c].isna().all()]
         check_predictions(own, one_split=False)
         parts = _nested(settings.loc[name])
         config, metrics, provenance = (parts[part] for part in _PARTS)
-        found[name] = Run(
-            name, with_present_names(config), provenance, history.drop(columns=foreign), own, metrics
-        )
+        found[name] = Run(name, with_present_names(config), provenance, history.drop(columns=foreign), own, metrics)
     return found
 
 

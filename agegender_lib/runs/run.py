@@ -80,13 +80,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=texts)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         # pandas ends some of its messages with a new line
-        raise InputError(
-            f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}."
-        ) from error
+        raise InputError(f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}.") from error
     check_columns(table, columns, str(path))
     for column in columns:
         if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(
-                f"{path} holds text in the column {column}, which is for numbers: {HOW_TO_MAKE}."
-            )
+            raise InputError(f"{path} holds text in the column {column}, which is for numbers: {HOW_TO_MAKE}.")
     return table

@@ -9,16 +9,7 @@ from numpy.typing import ArrayLike
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
 
-PREDICTION_COLUMNS = (
-    "file",
-    "split",
-    "age",
-    "gender",
-    "race",
-    "duplicate_group",
-    "age_predicted",
-    "p_female",
-)
+PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
 # What the label columns and the probability may hold, in words and as a test of floats.
 _ALLOWED = {
     "age": ("ages of 0 years and more", lambda values: values >= 0),
@@ -29,14 +20,7 @@ _ALLOWED = {
 }
 #: A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
-HISTORY_COLUMNS = (
-    "epoch",
-    "stage",
-    "seconds",
-    "learning_rate",
-    *CURVES,
-    *(f"val_{curve}" for curve in CURVES),
-)
+HISTORY_COLUMNS = ("epoch", "stage", "seconds", "learning_rate", *CURVES, *(f"val_{curve}" for curve in CURVES))
 
 
 def predictions_table(
@@ -65,10 +49,7 @@ def predictions_table(
 
 
 def check_columns(
-    table: pd.DataFrame,
-    columns: tuple[str, ...],
-    what: str,
-    cure: str = "train that model again to rewrite it",
+    table: pd.DataFrame, columns: tuple[str, ...], what: str, cure: str = "train that model again to rewrite it"
 ) -> None:
     """Refuse a table, called ``what``, that is empty or lacks one of ``columns``; the message ends in ``cure``."""
     missing = [column for column in columns if column not in table.columns]
@@ -108,9 +89,7 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
             )
     for column in ("file", "split"):
         if predictions[column].isna().any():
-            raise InputError(
-                f"The predictions table has rows without {column}: train that model again to rewrite it."
-            )
+            raise InputError(f"The predictions table has rows without {column}: train that model again to rewrite it.")
     if predictions["file"].duplicated().any():
         twice = predictions.loc[predictions["file"].duplicated(), "file"].iloc[0]
         raise InputError(f"The predictions table holds {twice!r} more than once: keep one row per image.")

@@ -110,9 +110,7 @@ def run_study(
     """
     names = [run_name(training.config, faces, weights) for training in study.runs]
     elsewhere = find_kept(kept)
-    places = {
-        name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names
-    }
+    places = {name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names}
     missing: dict[str, AblationRun] = {}
     for name, training in zip(names, study.runs, strict=True):
         if train_missing and places[name] is None:

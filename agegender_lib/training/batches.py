@@ -22,9 +22,7 @@ class Batches(keras.utils.PyDataset):
         """Put the rows into this epoch's order, so that a resumed training continues with the same batches."""
         self.epoch = epoch
         order = np.arange(len(self.rows))
-        self.order = (
-            order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
-        )
+        self.order = order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
 
     def __len__(self) -> int:
         # a training drops its last, partly filled batch: every step weighs the same

@@ -49,9 +49,7 @@ class TrainingState:
                 state.history = json.loads(str(state.arrays.pop("history")))
                 state.facts = json.loads(str(state.arrays.pop("facts")))
             except Exception as error:
-                raise InputError(
-                    f"the checkpoint {path} cannot be read ({error}): delete it to start over"
-                ) from error
+                raise InputError(f"the checkpoint {path} cannot be read ({error}): delete it to start over") from error
             best = [name for name in state.arrays if name.startswith("best/")]
             state.best = [state.arrays.pop(f"best/{i}") for i in range(len(best))] or None
         return state
@@ -105,9 +103,7 @@ class Checkpoint(keras.callbacks.Callback):
                 self.state.best = self.network.get_weights()
 
     def on_epoch_end(self, epoch, logs=None):
-        row = history_row(
-            epoch + 1, self.number, logs, self.model.optimizer, time.perf_counter() - self.started
-        )
+        row = history_row(epoch + 1, self.number, logs, self.model.optimizer, time.perf_counter() - self.started)
         self.state.history.append(row | self.measure())
         self.state.write(self.graph, self.model.optimizer)
         self.on_row(self.state.history[-1])

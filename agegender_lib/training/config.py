@@ -300,9 +300,7 @@ def _check(values):
         _check_fold(values["fold"], values["validation_size"])
     sigma = values["age_sigma"]
     if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
-        raise InputError(
-            f"age_sigma is {sigma!r}: give two numbers, the years at birth and their growth per year"
-        )
+        raise InputError(f"age_sigma is {sigma!r}: give two numbers, the years at birth and their growth per year")
     check_number("age_sigma at birth", sigma[0], 0.1)
     check_number("age_sigma's growth", sigma[1], 0)
 

@@ -70,11 +70,7 @@ def _read(path):
 
 def _compute(base, faces, path):
     shape = (len(faces.images), 2, *base.output_shape[1:])
-    header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype("float32")),
-        "fortran_order": False,
-        "shape": shape,
-    }
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype("float32")), "fortran_order": False, "shape": shape}
     starts = range(0, len(faces.images), 100)
     # Not a mapped file: where the disk is full, writing to one ends the process without a word.
     with open(path, "wb") as file:

@@ -33,9 +33,7 @@ class GradientConflict:
     A loss is ``loss(wanted, outputs)``, dictionaries of tensors, to a number; a batch uint8 images and its targets.
     """
 
-    def __init__(
-        self, network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]
-    ):
+    def __init__(self, network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]):
         self.network, self.losses, self.batches = _without_noise(network), (age_loss, gender_loss), batches
         self.groups = shared_groups(network)
         self._products = None

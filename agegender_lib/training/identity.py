@@ -69,14 +69,10 @@ def refuse_another(folder: Path, identity: dict[str, Any], faces: FaceSet) -> No
         then = json.loads(json.dumps(asdict(TrainingConfig.from_dict(kept["training"]))))
         kept_weights, _ = kept["weights"], kept["data"]["fingerprint"]
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}): delete the folder {folder} to start over"
-        ) from error
+        raise InputError(f"{path} cannot be read ({error}): delete the folder {folder} to start over") from error
     check_same_faces(folder, faces, "give another run name")
     now = identity["training"]
-    differing = [
-        f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]
-    ]
+    differing = [f"{key} is {then[key]!r} there and {now[key]!r} here" for key in now if now[key] != then[key]]
     if kept_weights != identity["weights"]:
         differing.append(f"weights are {kept_weights!r} there and {identity['weights']!r} here")
     if differing:

@@ -29,9 +29,7 @@ def weights_file(weights: str | Path) -> Path | None:
     if str(path) in WEIGHTS:
         return None
     if not path.is_file():
-        raise InputError(
-            f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}"
-        )
+        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}")
     return path
 
 
@@ -66,9 +64,7 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
         if extra in names:
             outputs[extra] = network.get_layer(extra).output
     if config.mixup and "age_ordinal" in outputs:
-        raise InputError(
-            f"mixup is {config.mixup}, but an ordinal age head has no blended targets: set it to 0"
-        )
+        raise InputError(f"mixup is {config.mixup}, but an ordinal age head has no blended targets: set it to 0")
     inner = keras.Model(network.inputs, outputs, name="network")
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="pixels")
     try:
@@ -76,9 +72,7 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
             **{"seed": config.seed, **config.augmentation}, dtype="float32", name="augmentation"
         )
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{config.model}: augmentation {config.augmentation} is not understood: {error}"
-        ) from error
+        raise InputError(f"{config.model}: augmentation {config.augmentation} is not understood: {error}") from error
     return keras.Model(pixels, inner(augmentation(pixels)), name="training_graph")
 
 

@@ -129,9 +129,7 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
     with _alone(folder, wait):
         if _finished(folder, identity, faces):
             return
-        parts = [
-            train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members
-        ]
+        parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members]
         _claim(folder, identity)
         _save(ensemble_average([load_model(part / MODEL) for part in parts]), config, folder)
         histories = pd.concat([pd.read_csv(part / HISTORY) for part in parts])

@@ -1,14 +1,7 @@
 """Folders, tars and zips: bounded, never unpacked, and refused as a whole when they are not to be trusted."""
 
 import pytest
-from tiny_faces import (
-    FACES,
-    everything_below,
-    jpeg,
-    write_folder,
-    write_tar,
-    write_zip,
-)
+from tiny_faces import FACES, everything_below, jpeg, write_folder, write_tar, write_zip
 
 from agegender_lib.data import load_faces
 from agegender_lib.errors import InputError

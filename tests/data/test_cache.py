@@ -33,9 +33,7 @@ def decodes(monkeypatch):
 def test_an_unchanged_source_is_decoded_once(tmp_path, store, decodes, monkeypatch, kind):
     monkeypatch.setattr(importer, "_BATCH", 2)
     write = WRITE[kind]
-    source = write(
-        tmp_path / f"f.{kind}", {**FACES, "notes.txt": b"", "copy/" + min(FACES): FACES[min(FACES)]}
-    )
+    source = write(tmp_path / f"f.{kind}", {**FACES, "notes.txt": b"", "copy/" + min(FACES): FACES[min(FACES)]})
     first = load_faces(source, store)
     assert len(decodes) == 5  # a copy is not decoded again either
     second = load_faces(source, store)

@@ -126,9 +126,7 @@ def test_no_server(tmp_path, monkeypatch, capsys, endpoint):
 
 
 @pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (cli.Terminated, 143)])
-def test_an_interruption_leaves_nothing_and_says_how_it_goes_on(
-    offer, tmp_path, monkeypatch, capsys, kind, code
-):
+def test_an_interruption_leaves_nothing_and_says_how_it_goes_on(offer, tmp_path, monkeypatch, capsys, kind, code):
     offer(tar_gz(face_files()))
 
     def half(self, url, output_file, pooch):

@@ -50,9 +50,7 @@ def alike(rng, count, low):
     waves = np.zeros((count, 32, 32))
     first = rng.standard_normal((count // 4 + 1, low, low))
     step = rng.choice([0.0, 0.05, 0.15, 0.2, 0.3, 1.0], count)[:, None, None]
-    waves[:, :low, :low] = first[rng.integers(len(first), size=count)] + step * rng.standard_normal(
-        (count, low, low)
-    )
+    waves[:, :low, :low] = first[rng.integers(len(first), size=count)] + step * rng.standard_normal((count, low, low))
     waves[:, 0, 0] = 0
     pixels = idctn(waves, axes=(1, 2), norm="ortho").reshape(count, -1)
     return (pixels / np.linalg.norm(pixels, axis=1, keepdims=True)).astype(np.float32)

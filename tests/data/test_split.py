@@ -32,9 +32,7 @@ def test_bands_begin_at_their_edges():
     assert bands.ordered and tuple(bands.categories) == AGE_BANDS and list(bands) == ["3-9"]
 
 
-@pytest.mark.parametrize(
-    ("validation", "count"), [(1, 1), (333, 333), (1999, 1999), (0.2, 400), (0.3333, 667)]
-)
+@pytest.mark.parametrize(("validation", "count"), [(1, 1), (333, 333), (1999, 1999), (0.2, 400), (0.3333, 667)])
 def test_the_validation_count_is_exact(validation, count):
     split = split_faces(faces(groups=40), seed=3, validation_size=validation)
     assert (split == "validation").sum() == count
@@ -66,9 +64,7 @@ def test_the_order_of_rows_does_not_matter():
     table = faces(groups=40)
     shuffled = table.sample(frac=1, random_state=5)
     # Group numbers follow the order of rows, so they differ too.
-    relabelled = shuffled.assign(
-        duplicate_group=shuffled["duplicate_group"].map(lambda g: 39 - g if g >= 0 else g)
-    )
+    relabelled = shuffled.assign(duplicate_group=shuffled["duplicate_group"].map(lambda g: 39 - g if g >= 0 else g))
     split = split_faces(relabelled, seed=1, validation_size=500)
     assert split.index.equals(shuffled.index)
     pd.testing.assert_series_equal(split.sort_index(), split_faces(table, seed=1, validation_size=500))

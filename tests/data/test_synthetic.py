@@ -61,13 +61,7 @@ def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images)
     groups = {}
     for row, original in zip(planted.index, planted["original"], strict=True):
         groups.setdefault(original, [original]).append(row)
-    expected = {
-        frozenset(plan.loc[[a, b], "file"])
-        for group in groups.values()
-        for a in group
-        for b in group
-        if a < b
-    }
+    expected = {frozenset(plan.loc[[a, b], "file"]) for group in groups.values() for a in group for b in group if a < b}
     pairs = duplicate_pairs(plan, images)
     assert set(map(frozenset, zip(pairs["file_a"], pairs["file_b"], strict=True))) == expected
 

@@ -8,12 +8,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    calibration_summary,
-    expected_calibration_error,
-    reliability,
-    temperature_scaled,
-)
+from agegender_lib.evaluation import calibration_summary, expected_calibration_error, reliability, temperature_scaled
 from agegender_lib.evaluation.statistics.bootstrap import grouped_folds, units_of
 from agegender_lib.evaluation.uncertainty.calibration import temperature_of
 from agegender_lib.runs import predictions_table
@@ -104,9 +99,7 @@ def test_the_temperature_is_recovered_and_heals(temperature):
 def test_the_temperature_is_the_best_one_and_weights_are_repetitions():
     table = answers(1.4, count=300)
     p_female, female = table["p_female"].to_numpy(), table["gender"].to_numpy()
-    slope = (
-        LogisticRegression(C=np.inf, fit_intercept=False).fit(logit(p_female)[:, None], female).coef_[0, 0]
-    )
+    slope = LogisticRegression(C=np.inf, fit_intercept=False).fit(logit(p_female)[:, None], female).coef_[0, 0]
     assert temperature_of(p_female, female) == pytest.approx(1 / slope, rel=1e-3)
     weights = np.random.default_rng(0).integers(0, 4, 300)
     repeated = temperature_of(np.repeat(p_female, weights), np.repeat(female, weights))
@@ -132,9 +125,7 @@ def test_folds_keep_duplicates_together_and_follow_the_seed():
     units = units_of(group)
     assert len(set(units)) == 50 and (units[:20] == units[20:40]).all()
     folds = grouped_folds(group, 3, seed=1)
-    assert (
-        set(folds) == {0, 1, 2} and (folds[:20] == folds[20:40]).all() and (folds[:20] == folds[40:60]).all()
-    )
+    assert set(folds) == {0, 1, 2} and (folds[:20] == folds[20:40]).all() and (folds[:20] == folds[40:60]).all()
     np.testing.assert_array_equal(grouped_folds(group, 3, seed=1), folds)
     assert (grouped_folds(group, 3, seed=2) != folds).any()
     with pytest.raises(InputError, match="cannot be divided into 3"):

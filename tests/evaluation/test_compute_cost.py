@@ -12,12 +12,7 @@ def history(values, stages=None):
     """A history whose validation age error is ``values``."""
     stages = [1] * len(values) if stages is None else stages
     return pd.DataFrame(
-        {
-            "epoch": np.arange(1, len(values) + 1),
-            "stage": stages,
-            "val_age_mae": values,
-            "val_gender_accuracy": 0.9,
-        }
+        {"epoch": np.arange(1, len(values) + 1), "stage": stages, "val_age_mae": values, "val_gender_accuracy": 0.9}
     )
 
 

@@ -11,13 +11,7 @@ from made_runs import TINY, run_with
 from agegender_lib import folders, plots
 from agegender_lib.data import assign_folds, split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    cross_validation_table,
-    evaluate,
-    fold_variance,
-    out_of_fold_predictions,
-    read_run,
-)
+from agegender_lib.evaluation import cross_validation_table, evaluate, fold_variance, out_of_fold_predictions, read_run
 from agegender_lib.pipeline.cli import main
 from agegender_lib.runs.kept import find_kept, read_kept
 from agegender_lib.training import TrainingConfig, configure, train
@@ -187,9 +181,7 @@ def test_no_spread_is_found_where_none_was_planted_and_a_planted_one_is(table):
     even = fold_variance(cross_validation_table(folds_of(table), resamples=300)).set_index("measure")
     assert (even["between_fold_sd"] < 2 * even["sampling_sd"]).all()
     # a normal error with mean size 5 has a standard deviation of 5 sqrt(pi/2 - 1), hence this standard error
-    assert even.loc["age_mae", "sampling_sd"] == pytest.approx(
-        5 * np.sqrt(np.pi / 2 - 1) / np.sqrt(200), rel=0.2
-    )
+    assert even.loc["age_mae", "sampling_sd"] == pytest.approx(5 * np.sqrt(np.pi / 2 - 1) / np.sqrt(200), rel=0.2)
     assert even.loc["gender_accuracy", "sampling_sd"] == pytest.approx(np.sqrt(0.9 * 0.1 / 200), rel=0.2)
     uneven = folds_of(table, errors=(3, 4, 5, 6, 7))
     found = fold_variance(cross_validation_table(uneven, resamples=300)).set_index("measure").loc["age_mae"]

@@ -83,9 +83,7 @@ def test_copies_of_faces_are_no_evidence():
     copies = once.loc[np.arange(40).repeat(8)].assign(file=[f"{n}.jpg" for n in range(320)])
     groups = np.arange(40).repeat(8)
     # eight copies of each face tell no more than one: an interval wider by the square root of 8
-    whole, parts = (
-        gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1)
-    )
+    whole, parts = (gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1))
     ratio = (whole["high"] - whole["gap"]) / (parts["high"] - parts["gap"])
     assert ratio == pytest.approx(8**0.5, rel=0.2)
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    estimated_label_errors,
-    injected_label_errors,
-    label_error_scores,
-    top_label_errors,
-)
+from agegender_lib.evaluation import estimated_label_errors, injected_label_errors, label_error_scores, top_label_errors
 from agegender_lib.runs import predictions_table
 
 

@@ -64,11 +64,7 @@ def test_the_floor_is_the_error_of_a_perfect_reader(noise, row, floor):
 def test_by_hand():
     """One pair two years apart and one triple of ages 10, 10 and 16 with one other gender."""
     table = pd.DataFrame(
-        {
-            "age": [30, 32, 10, 10, 16, 99],
-            "gender": [0, 0, 1, 1, 0, 1],
-            "duplicate_group": [0, 0, 1, 1, 1, -1],
-        }
+        {"age": [30, 32, 10, 10, 16, 99], "gender": [0, 0, 1, 1, 0, 1], "duplicate_group": [0, 0, 1, 1, 1, -1]}
     )
     found = quantities(table)["value"]
     assert found["age_gap"] == pytest.approx((2 + 2 + 3 + 3 + 6) / 5)

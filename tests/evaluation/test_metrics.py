@@ -30,9 +30,7 @@ def answers(rng, count=200, spread=5.0, separation=2.0, **columns):
     age, gender = rng.integers(1, 90, count), rng.integers(2, size=count)
     score = (gender - 0.5) * separation + rng.standard_normal(count)
     columns = {"race": rng.integers(len(RACES), size=count)} | columns
-    return predictions_table(
-        age, age + spread * rng.standard_normal(count), gender, norm.cdf(score), **columns
-    )
+    return predictions_table(age, age + spread * rng.standard_normal(count), gender, norm.cdf(score), **columns)
 
 
 def by_metric(result):
@@ -41,9 +39,7 @@ def by_metric(result):
 
 def test_metrics_of_four_faces_are_those_counted_by_hand():
     # Errors 2, 0, 5 and 10 years; of the women-men pairs three are in order and one is tied.
-    faces = predictions_table(
-        [10, 20, 30, 40], [12, 20, 25, 50], gender=[0, 0, 1, 1], p_female=[0.2, 0.5, 0.5, 0.9]
-    )
+    faces = predictions_table([10, 20, 30, 40], [12, 20, 25, 50], gender=[0, 0, 1, 1], p_female=[0.2, 0.5, 0.5, 0.9])
     found = by_metric(evaluate(faces))
     assert (found["n"] == 4).all()
     wanted = {
@@ -89,12 +85,7 @@ def test_weighted_statistics_equal_those_of_the_expanded_resample():
     values = rng.integers(0, 12, 41) / 2  # with ties, for scores tie as well
     positive = rng.random(41) < 0.4
     weights = rng.integers(0, 4, (60, 41)).astype(float)
-    statistics = (
-        mean_of(values),
-        mean_of(values, among=positive),
-        median_of(values),
-        auc_of(positive, values),
-    )
+    statistics = (mean_of(values), mean_of(values, among=positive), median_of(values), auc_of(positive, values))
     means, partial, medians, areas = (statistic(weights) for statistic in statistics)
     for row, weight in enumerate(weights.astype(int)):
         drawn = np.repeat(np.arange(41), weight)
@@ -200,10 +191,7 @@ def spoil(column, value):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda faces: faces.assign(split=["train"] * 5 + ["validation"] * 35),
-            "splits train and validation",
-        ),
+        (lambda faces: faces.assign(split=["train"] * 5 + ["validation"] * 35), "splits train and validation"),
         (lambda faces: faces[:0], "no rows"),
         (lambda faces: faces.drop(columns="race"), "lacks the column.*race"),
         (spoil("file", "7.jpg"), "'7.jpg' more than once"),
@@ -218,11 +206,7 @@ def spoil(column, value):
 def test_a_table_that_metrics_would_misread_is_refused(change, message):
     faces = change(answers(np.random.default_rng(0), 40))
     good = answers(np.random.default_rng(0), 40)
-    for use in (
-        evaluate,
-        lambda bad: metrics_by_group(bad, "gender"),
-        lambda bad: paired_comparison(good, bad),
-    ):
+    for use in (evaluate, lambda bad: metrics_by_group(bad, "gender"), lambda bad: paired_comparison(good, bad)):
         with pytest.raises(InputError, match=message) as error:
             use(faces)
         assert "\n" not in str(error.value) and str(error.value).endswith(".")
@@ -329,9 +313,7 @@ def test_a_damaged_run_is_refused_in_one_sentence(folder, spoil_run, message):
     spoil_run(folder)
     with pytest.raises(InputError, match=message) as error:
         read_run(folder)
-    assert (
-        "\n" not in str(error.value) and "model_a-1234" in str(error.value) and str(error.value).endswith(".")
-    )
+    assert "\n" not in str(error.value) and "model_a-1234" in str(error.value) and str(error.value).endswith(".")
 
 
 def test_a_missing_run_says_how_to_make_it(tmp_path):

@@ -6,12 +6,7 @@ import pytest
 from scipy.stats import norm, spearmanr
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    age_dispersion,
-    age_risk_coverage,
-    empirical_coverage,
-    gender_risk_coverage,
-)
+from agegender_lib.evaluation import age_dispersion, age_risk_coverage, empirical_coverage, gender_risk_coverage
 from agegender_lib.evaluation.uncertainty.age_distributions import standard_deviation
 from agegender_lib.evaluation.uncertainty.prediction_intervals import conformal_quantile
 from agegender_lib.runs import predictions_table
@@ -38,9 +33,7 @@ def faces(factor=1.0, count=2000, seed=0, spreads=(3.0, 9.0), informative=True):
     values, means = normal(middle, factor * told)
     files = [f"{n}.jpg" for n in range(count)]
     age = np.clip(np.rint(rng.normal(middle, spread)), 0, 116).astype(int)
-    return predictions_table(age, means), pd.DataFrame(
-        values, index=pd.Index(files, name="file"), columns=AGES
-    )
+    return predictions_table(age, means), pd.DataFrame(values, index=pd.Index(files, name="file"), columns=AGES)
 
 
 def over_all(table, interval):
@@ -140,8 +133,7 @@ def test_gender_rejection_sorts_by_the_distance_from_one_half():
     female = np.arange(1000) % 10 < 5
     said = female == right
     predictions = predictions.assign(
-        gender=female.astype(int),
-        p_female=np.where(said, np.where(sure, 0.97, 0.6), np.where(sure, 0.03, 0.4)),
+        gender=female.astype(int), p_female=np.where(said, np.where(sure, 0.97, 0.6), np.where(sure, 0.03, 0.4))
     )
     table = gender_risk_coverage(predictions, resamples=100).set_index("coverage").loc[[1.0, 0.75, 0.5]]
     assert table["value"].tolist() == pytest.approx([0.75, 5 / 6, 1], abs=0.02)

@@ -58,10 +58,7 @@ def test_noise_has_its_sigma_is_independent_and_follows_the_seed():
     assert noise.std() == pytest.approx(12, rel=0.02) and abs(noise.mean()) < 0.3
     assert np.abs(np.corrcoef(noise.reshape(-1, 3).T) - np.eye(3)).max() < 0.03
     assert abs(np.corrcoef(noise[0, :, 1:].ravel(), noise[0, :, :-1].ravel())[0, 1]) < 0.03
-    again, other = (
-        corrupt(flat(), "noise", 12) - 0.0 - FLAT,
-        corrupt(flat(), "noise", 12, seed=1) - 0.0 - FLAT,
-    )
+    again, other = (corrupt(flat(), "noise", 12) - 0.0 - FLAT, corrupt(flat(), "noise", 12, seed=1) - 0.0 - FLAT)
     np.testing.assert_array_equal(again, noise)
     assert abs(np.corrcoef(other.ravel(), noise.ravel())[0, 1]) < 0.03
     # two faces that differ do not get the same noise
@@ -119,18 +116,14 @@ def answers(age_growth=None, wrong=None, count=200, seed=0):
     error = rng.uniform(1, 7, count)
     error += 4 - error.mean()
     sure = np.where(labels["gender"] == 1, 0.9, 0.1)
-    tables = [
-        labels.assign(corruption="clean", strength=0.0, age_predicted=labels["age"] + error, p_female=sure)
-    ]
+    tables = [labels.assign(corruption="clean", strength=0.0, age_predicted=labels["age"] + error, p_female=sure)]
     for name, way in CORRUPTIONS.items():
         years, turned = ((of or {}).get(name, (0,) * 5) for of in (age_growth, wrong))
         for strength, more, many in zip(way.strengths, years, turned, strict=True):
             spread = rng.normal(0, 0.1, count)
             read = labels["age"] + error + more + spread - spread.mean()
             p_female = np.where(np.arange(count) < many, 1 - sure, sure)
-            tables.append(
-                labels.assign(corruption=name, strength=strength, age_predicted=read, p_female=p_female)
-            )
+            tables.append(labels.assign(corruption=name, strength=strength, age_predicted=read, p_female=p_female))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -147,9 +140,7 @@ def test_planted_losses_are_found_with_their_size_and_none_elsewhere():
     assert by.loc["jpeg", "age_mae_change"].tolist() == pytest.approx([0, 0, 0, 0, 0.4, 2])
     assert by.loc["jpeg", "strength"].tolist() == [100, *CORRUPTIONS["jpeg"].strengths]
     assert by.loc["noise", "gender_accuracy"].tolist() == pytest.approx([1, 1, 0.98, 0.92, 0.8, 0.5])
-    assert by.loc["noise", "gender_accuracy_change"].tolist() == pytest.approx(
-        [0, 0, -0.02, -0.08, -0.2, -0.5]
-    )
+    assert by.loc["noise", "gender_accuracy_change"].tolist() == pytest.approx([0, 0, -0.02, -0.08, -0.2, -0.5])
     harmed = {("blur", level) for level in (2, 3, 4, 5)} | {("jpeg", 4), ("jpeg", 5)}
     assert set(by.index[by["age_mae_change_low"] > 0]) == harmed
     still = by.drop(index="noise", level=0)
@@ -202,9 +193,7 @@ def run(monkeypatch, tmp_path):
 
     def predict(model, images, batch_size):
         calls.append((model, len(images), batch_size))
-        return pd.DataFrame(
-            {"age_predicted": images.mean(axis=(1, 2, 3)), "p_female": images[:, 0, 0, 0] / 255}
-        )
+        return pd.DataFrame({"age_predicted": images.mean(axis=(1, 2, 3)), "p_female": images[:, 0, 0, 0] / 255})
 
     monkeypatch.setattr(robustness, "load_model", lambda path: path.name)
     monkeypatch.setattr(robustness, "predict", predict)
@@ -215,10 +204,7 @@ def test_every_setting_is_asked_once_about_the_same_held_out_faces(run):
     corrupted_predictions, folder, found, calls = run
     table = corrupted_predictions(folder, found, count=6, seed=2)
     settings = [("clean", 0.0), *((n, s) for n, way in CORRUPTIONS.items() for s in way.strengths)]
-    assert (
-        list(table[["corruption", "strength"]].drop_duplicates().itertuples(index=False, name=None))
-        == settings
-    )
+    assert list(table[["corruption", "strength"]].drop_duplicates().itertuples(index=False, name=None)) == settings
     assert calls == [("model.keras", 6, 6)] * len(settings)
     drawn = table["file"][:6].tolist()
     assert len(set(drawn)) == 6 and set(table["age"]) <= set(range(12))
@@ -259,7 +245,5 @@ def test_curves_show_the_table(measure):
             assert line.get_color() == look_of(tables)[name][0]
             np.testing.assert_allclose(line.get_xydata(), own[["severity", measure]])
             box = band.get_datalim(ax.transData)
-            assert (box.y0, box.y1) == pytest.approx(
-                (own[f"{measure}_low"].min(), own[f"{measure}_high"].max())
-            )
+            assert (box.y0, box.y1) == pytest.approx((own[f"{measure}_low"].min(), own[f"{measure}_high"].max()))
             assert to_rgba(band.get_facecolor()[0], 1) == to_rgba(line.get_color())

@@ -81,9 +81,7 @@ def test_mean_maps_and_faces_are_those_of_their_band():
     random = [{("ModelB", "gender"): only("nose")}, {("ModelB", "gender"): 5 * only("forehead")}]
     table = mean_maps({("ModelB", "gender"): maps}, SAMPLED, random)
     table = table.set_index(["weights", "age_band"])["map"]
-    mouth, eyes, nose, forehead = (
-        MASKS[name] / MASKS[name].mean() for name in ("mouth", "eyes", "nose", "forehead")
-    )
+    mouth, eyes, nose, forehead = (MASKS[name] / MASKS[name].mean() for name in ("mouth", "eyes", "nose", "forehead"))
     assert len(table) == 12
     for band, wanted in (("0-2", mouth), ("3-9", mouth), ("60-69", np.ones((128, 128))), ("80+", eyes)):
         np.testing.assert_allclose(table["trained", band], wanted, rtol=1e-4)

@@ -40,9 +40,7 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     assert row["dominant_source"] == "seeds"
     # all seeds name the same genders: no spread there, and the images have the larger one
     gender = table[table["metric"] == "gender_accuracy"].iloc[0]
-    assert (
-        gender["seed_sd"] < 1e-12 and gender["sampling_sd"] > 0.01 and gender["dominant_source"] == "images"
-    )
+    assert gender["seed_sd"] < 1e-12 and gender["sampling_sd"] > 0.01 and gender["dominant_source"] == "images"
     assert set(table["metric"]) == set(evaluate(runs["a"].validation, resamples=10)["metric"])
 
 

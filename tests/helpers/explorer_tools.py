@@ -57,9 +57,7 @@ def history_of(epochs, stage=1):
     )
 
 
-def write_run(
-    folder, faces, predictions=None, epochs=3, finished=True, model="model_a", of=10, distributions=False
-):
+def write_run(folder, faces, predictions=None, epochs=3, finished=True, model="model_a", of=10, distributions=False):
     """A run folder as a training leaves it, or, unfinished, as it is while it runs."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {"name": faces.name, "fingerprint": faces.fingerprint}

@@ -70,9 +70,7 @@ def _steady(value):
 def _csv(path):
     if not path.read_text(encoding="utf-8").endswith("\n"):
         raise ValueError("its last line has no end")
-    return _steady(
-        {name: _digest(str(list(column)).encode()) for name, column in pd.read_csv(path, dtype=str).items()}
-    )
+    return _steady({name: _digest(str(list(column)).encode()) for name, column in pd.read_csv(path, dtype=str).items()})
 
 
 def _arrays(path):

@@ -6,13 +6,7 @@ from agegender_lib.runs import Run
 
 #: Of ModelA.
 TINY = {
-    "architecture": {
-        "variant": "original",
-        "filters": [4, 4],
-        "split_after": 2,
-        "features": "global",
-        "dense": 8,
-    },
+    "architecture": {"variant": "original", "filters": [4, 4], "split_after": 2, "features": "global", "dense": 8},
     "stages": [{"epochs": 1, "learning_rate": 0.01}],
     "batch_size": 8,
     "optimizer": "adamw",

@@ -43,8 +43,6 @@ def _text(tree) -> str:
     if kind in ("Str", "Code"):
         return tree["c"] if kind == "Str" else tree["c"][1]
     if kind == "Cite":
-        return " Figure 1" * sum(
-            bool(re.match("(fig|tbl|eq|sec)-", one["citationId"])) for one in tree["c"][0]
-        )
+        return " Figure 1" * sum(bool(re.match("(fig|tbl|eq|sec)-", one["citationId"])) for one in tree["c"][0])
     text = _text(tree["c"])
     return f" {text} " if kind in PROSE or kind == "Note" else text

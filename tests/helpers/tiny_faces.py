@@ -78,8 +78,6 @@ def png() -> bytes:
     return memory.getvalue()
 
 
-FACES = {
-    f"{age}_{age % 2}_{age % 5}_{STAMP}{age % 10}.jpg.chip.jpg": jpeg(age) for age in (30, 4, 116, 77, 9)
-}
+FACES = {f"{age}_{age % 2}_{age % 5}_{STAMP}{age % 10}.jpg.chip.jpg": jpeg(age) for age in (30, 4, 116, 77, 9)}
 NAME = f"26_1_2_{STAMP}.jpg.chip.jpg"
 WRITE = {"folder": write_folder, "tar": write_tar, "zip": write_zip}

@@ -13,13 +13,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.inference import age_distributions, with_age_distribution
-from agegender_lib.models import (
-    add_test_time_augmentation,
-    build_model_a,
-    ensemble_average,
-    load_model,
-    predict,
-)
+from agegender_lib.models import add_test_time_augmentation, build_model_a, ensemble_average, load_model, predict
 from agegender_lib.models.heads import AGES
 from agegender_lib.models.saving import quantise_weights, save_model
 
@@ -97,9 +91,7 @@ def run(tmp_path):
     faces = FaceSet(table, FACES, table[:0], "f" * 64, "tiny", True)
     model = add_test_time_augmentation(small())
     save_model(model, tmp_path / "model.keras")
-    predictions = pd.concat(
-        [table.assign(split=["validation"] * 4 + ["train"] * 2), predict(model, FACES)], axis=1
-    )
+    predictions = pd.concat([table.assign(split=["validation"] * 4 + ["train"] * 2), predict(model, FACES)], axis=1)
     write_csv(tmp_path / "predictions.csv", predictions.iloc[[3, 5, 0, 2, 4, 1]], float_format="%.5f")
     write_json(tmp_path / "config.json", {"data": {"name": "tiny", "fingerprint": "f" * 64}})
     return tmp_path, faces, model
@@ -108,12 +100,8 @@ def run(tmp_path):
 def test_held_out_faces_get_their_distributions_once(run):
     folder, faces, model = run
     found = age_distributions(folder, faces)
-    assert found.index.tolist() == ["3.jpg", "0.jpg", "2.jpg", "1.jpg"] and found.columns.tolist() == list(
-        range(117)
-    )
-    np.testing.assert_allclose(
-        found, np.asarray(with_age_distribution(model)(FLOATS[[3, 0, 2, 1]])[-1]), atol=1e-5
-    )
+    assert found.index.tolist() == ["3.jpg", "0.jpg", "2.jpg", "1.jpg"] and found.columns.tolist() == list(range(117))
+    np.testing.assert_allclose(found, np.asarray(with_age_distribution(model)(FLOATS[[3, 0, 2, 1]])[-1]), atol=1e-5)
     # from then on without the model
     (folder / "model.keras").unlink()
     pd.testing.assert_frame_equal(age_distributions(folder, faces), found)

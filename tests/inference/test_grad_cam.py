@@ -70,9 +70,7 @@ def test_maps_that_shrink_in_branches_count_once_and_excitations_pass():
     branch = layers.AveragePooling2D(2)(layers.Conv2D(2, 1, use_bias=False, name="before_small")(x))
     x = layers.GlobalAveragePooling2D()(layers.Concatenate()([layers.AveragePooling2D(2)(x), branch]))
     model = keras.Model(image, [gender_output(x), age_output(x, "regression")])
-    model.get_layer("colour").set_weights(
-        [np.array([[-1, 1, 0], [-1, 0, 1]], "float32").T.reshape(1, 1, 3, 2)]
-    )
+    model.get_layer("colour").set_weights([np.array([[-1, 1, 0], [-1, 0, 1]], "float32").T.reshape(1, 1, 3, 2)])
     model.get_layer("before_small").set_weights([np.eye(2, dtype="float32")[None, None]])
     kernel = np.array([[4.0], [0], [0], [4]], "float32")  # green by the pooling, blue by the convolution
     model.get_layer("gender_output").set_weights([kernel, np.zeros(1)])

@@ -26,10 +26,7 @@ def faces():
 def runs(faces, tmp_path_factory):
     """ModelA keeps its distributions; ModelF reads every age five years further off and lacks one face."""
     work = tmp_path_factory.mktemp("runs")
-    shuffled, far = (
-        predictions_of(faces).sample(frac=1, random_state=1),
-        predictions_of(faces, 5).drop(index=7),
-    )
+    shuffled, far = (predictions_of(faces).sample(frac=1, random_state=1), predictions_of(faces, 5).drop(index=7))
     return {
         "ModelA": write_run(work / "model_a-1", faces, shuffled, distributions=True),
         "ModelF": write_run(work / "model_f-2", faces, far, model="model_f"),
@@ -51,12 +48,7 @@ def test_predictions_stand_beside_the_faces_they_are_of(faces, table):
     assert table["age_error ModelF"][8] == pytest.approx(7)
     # label error scores and intervals are of faces that were held out
     held_out = number % 3 == 0
-    for column in (
-        "age_error_score ModelA",
-        "gender_error_score ModelF",
-        "age_low ModelA",
-        "age_high ModelA",
-    ):
+    for column in ("age_error_score ModelA", "gender_error_score ModelF", "age_low ModelA", "age_high ModelA"):
         assert (table[column].notna() == held_out).all(), column
     assert "age_low ModelF" not in table
     # eight years to either side of the mean, the edge of a year being half of one away

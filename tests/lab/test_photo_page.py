@@ -65,12 +65,7 @@ def test_a_photo_is_answered_face_by_face():
     choose(page, a_photo())
     assert "2 faces found" in page.status.value
     first, second = (card.children[1].children[0].value for card in cards(page))
-    assert (
-        "23 years" in first
-        and "18 to 30 years" in first
-        and "81&nbsp;%" in first
-        and "Take care" not in first
-    )
+    assert "23 years" in first and "18 to 30 years" in first and "81&nbsp;%" in first and "Take care" not in first
     assert "72 years" in second and "55 to 83 years" in second and "below 1&nbsp;%" in second
     assert "Take care: small; blurred." in second
     assert page.reader.sources == [(bytes, False)]

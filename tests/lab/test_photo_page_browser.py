@@ -26,9 +26,7 @@ def site(browser, tmp_path_factory):
     places = {"AGEGENDER_WORK": str(work), "TMPDIR": str(temporary), "IPYTHONDIR": str(work / "ipython")}
     # a page for a person is asked for by `page`, and this address only answers whether there is a server
     probe = f"{address}voila/static/voila.js"
-    with server(
-        ["agegender_lib", "app", "--no-browser", "--port", port], probe, work / "log", places
-    ) as process:
+    with server(["agegender_lib", "app", "--no-browser", "--port", port], probe, work / "log", places) as process:
         yield address, work, temporary, process
 
 
@@ -61,9 +59,7 @@ def a_file(name, content):
 def shown(page, place):
     """The pixels of a picture, as the browser has it."""
     source = page.get_attribute(place, "src")
-    data = page.evaluate(
-        "async (source) => [...new Uint8Array(await (await fetch(source)).arrayBuffer())]", source
-    )
+    data = page.evaluate("async (source) => [...new Uint8Array(await (await fetch(source)).arrayBuffer())]", source)
     return np.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGB")).astype(int)
 
 
@@ -76,10 +72,7 @@ def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(browser, site):
         assert box["y"] + box["height"] < PHONE["height"]
         assert photos.OUT_OF_SCOPE_USES in page.inner_text(".agegender-page .note")
         assert "No photo is kept" in page.inner_text(".agegender-page")
-        assert (
-            not page.locator("text=PhotoPage(").count()
-            and page.title() == "Age and gender from your own photo"
-        )
+        assert not page.locator("text=PhotoPage(").count() and page.title() == "Age and gender from your own photo"
         before = everything_in(work, temporary)
         choose_photo(page, PORTRAIT)
         age, low, high = map(int, ANSWER.search(answered(page)).groups())

@@ -27,9 +27,7 @@ def test_every_training_has_its_curves_and_its_best_epoch():
     tables["other"].loc[2, "val_age_mae"] = 0.5
     figure = plots.overlaid_curves(tables)
     columns = ("gender_loss", "gender_accuracy", "age_loss", "age_mae")
-    for column, train, validation in zip(
-        columns, lines(figure, "train"), lines(figure, "validation"), strict=True
-    ):
+    for column, train, validation in zip(columns, lines(figure, "train"), lines(figure, "validation"), strict=True):
         assert train == [list(table[column]) for table in tables.values()]
         assert validation == [list(table[f"val_{column}"]) for table in tables.values()]
     rings = [line for line in figure.axes[3].lines if line.get_marker() == "o"]

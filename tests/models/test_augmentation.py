@@ -144,9 +144,7 @@ def test_erase_covers_a_rectangle_with_one_colour():
 
 def test_the_seed_decides():
     pixels = noise(6)
-    first, again, other = (
-        np.asarray(FaceAugmentation(seed=seed)(pixels, training=True)) for seed in (4, 4, 5)
-    )
+    first, again, other = (np.asarray(FaceAugmentation(seed=seed)(pixels, training=True)) for seed in (4, 4, 5))
     assert np.array_equal(first, again)
     assert (np.abs(first - other).max(axis=(1, 2, 3)) > 0.05).all()
 

@@ -8,13 +8,7 @@ from keras import layers
 from model_tools import CONTRACT, kinds, line, lived_in, norms
 
 from agegender_lib.errors import InputError
-from agegender_lib.models import (
-    BACKBONES,
-    build_model_a,
-    build_model_b,
-    set_trainable,
-    stages_of,
-)
+from agegender_lib.models import BACKBONES, build_model_a, build_model_b, set_trainable, stages_of
 from agegender_lib.models.backbones import Backbone, build_backbone
 
 NAMES = list(BACKBONES)
@@ -179,12 +173,7 @@ def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, 
 
 @pytest.mark.parametrize(
     ("what", "learning"),
-    [
-        ("heads", []),
-        ("all", ["conv1", "conv2", "conv3"]),
-        ("conv2", ["conv2", "conv3"]),
-        ("norm2", ["conv3"]),
-    ],
+    [("heads", []), ("all", ["conv1", "conv2", "conv3"]), ("conv2", ["conv2", "conv3"]), ("norm2", ["conv3"])],
 )
 def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
     model = build_model_b(tiny, pretrained, dense=8)
@@ -238,9 +227,7 @@ def test_without_the_weights_that_were_asked_for_nothing_is_built(error, tiny, m
     scale = BACKBONES[tiny].preprocess
     monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
     for asked in ("pretrained", "imagenet"):
-        with pytest.raises(
-            InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"
-        ):
+        with pytest.raises(InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"):
             build_model_b("offline", asked)
     model = build_model_b("offline", "none")
     assert model.weights_origin == "random weights, as asked"

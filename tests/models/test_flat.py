@@ -37,9 +37,7 @@ def members():
 
 MODELS = {
     "members": members,
-    "ordinal": lambda: add_test_time_augmentation(
-        small(age_head="ordinal", input_scaling="image", pooling="both")
-    ),
+    "ordinal": lambda: add_test_time_augmentation(small(age_head="ordinal", input_scaling="image", pooling="both")),
     "original": lambda: lived_in(build_model_a("original", filters=(2, 3), dense=6), FACES),
     "two sizes": lambda: add_test_time_augmentation(
         lived_in(build_model_b("mobilenet_vggface2", "none", dense=8, image_size=[64, 128]), FACES)

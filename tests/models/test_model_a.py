@@ -57,10 +57,7 @@ def test_the_input_is_scaled_as_asked(faces):
 
 @pytest.mark.parametrize("choices", [SMALL, ORIGINAL, {**ORIGINAL, "split_after": 1}])
 def test_the_model_resizes_its_input_itself(choices, faces):
-    whole, small = (
-        build_model_a(**{**choices, "image_size": 128}),
-        build_model_a(**{**choices, "image_size": 64}),
-    )
+    whole, small = (build_model_a(**{**choices, "image_size": 128}), build_model_a(**{**choices, "image_size": 64}))
     assert not any(isinstance(layer, layers.Resizing) for layer in whole.layers)
     for model in (whole, small):
         assert model.input_shape == (None, 128, 128, 3) and model.inputs[0].dtype == "float32"

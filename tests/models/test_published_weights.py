@@ -7,13 +7,7 @@ from model_tools import answers
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
-from agegender_lib.models import (
-    add_test_time_augmentation,
-    build_model_a,
-    build_model_b,
-    load_model,
-    published_weights,
-)
+from agegender_lib.models import add_test_time_augmentation, build_model_a, build_model_b, load_model, published_weights
 from agegender_lib.models.published_weights import published_file, published_identity, seen_by_published
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs import read_run
@@ -27,9 +21,7 @@ F = dict(backbone="mobilenet_vggface2", image_size=192, dropout=0.5)
 def test_under_its_own_heads_the_backbone_answers_as_the_published_model(builder, few):
     network = build_model_b(weights="published", **builder)
     published = load_model(published_file(builder["backbone"]))
-    assert network.weights_origin.startswith(
-        f"the published Model{published_file(builder['backbone']).stem[-1]}"
-    )
+    assert network.weights_origin.startswith(f"the published Model{published_file(builder['backbone']).stem[-1]}")
     images = few.images[:3].astype("float32") / 255
     wanted = answers(published, images)
     # under heads that have learned nothing

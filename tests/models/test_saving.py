@@ -31,10 +31,7 @@ def faces(drawn):
 @pytest.fixture(scope="module")
 def networks(faces):
     """The coursework's own network and the original's."""
-    return {
-        "a": lived_in(build_model_a(), faces),
-        "a_original": lived_in(build_model_a("original"), faces),
-    }
+    return {"a": lived_in(build_model_a(), faces), "a_original": lived_in(build_model_a("original"), faces)}
 
 
 FILES = ["a.keras", "a.h5", "a_original.keras", "a_original.h5"]
@@ -63,9 +60,7 @@ def test_a_saved_model_answers_where_this_library_is_not_installed(file, marked)
 def test_flip_averaging_answers_alike_for_a_face_and_its_mirror_image(networks, faces):
     plain, averaged = networks["a"], add_test_time_augmentation(networks["a"])
     mirrored = faces[:, :, ::-1]
-    for one, other, both in zip(
-        answers(plain, faces), answers(plain, mirrored), answers(averaged, faces), strict=True
-    ):
+    for one, other, both in zip(answers(plain, faces), answers(plain, mirrored), answers(averaged, faces), strict=True):
         assert np.abs(one - other).max() > 1e-3
         assert both == pytest.approx((one + other) / 2, abs=1e-4)
     for one, other in zip(answers(averaged, faces), answers(averaged, mirrored), strict=True):
@@ -204,9 +199,7 @@ def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
     with zipfile.ZipFile(tmp_path / "rounded.keras") as file:
         assert file.getinfo("model.weights.h5").compress_type == zipfile.ZIP_STORED
     for file in ("rounded.keras", "rounded.h5"):
-        for read, said in zip(
-            answers(load_model(tmp_path / file), faces), answers(model, faces), strict=True
-        ):
+        for read, said in zip(answers(load_model(tmp_path / file), faces), answers(model, faces), strict=True):
             assert read == pytest.approx(said, abs=1e-4)
     # 9 bits are enough that nobody ages by a year
     assert 0 < np.abs(answers(model, faces)[1] - exact[1]).max() < 1
@@ -238,9 +231,7 @@ def model_with(side=128, names=("gender_output", "age_output"), units=(1, 1)):
     return keras.Model(image, [layers.Dense(n, name=name)(x) for name, n in zip(names, units, strict=True)])
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"side": 64}, {"names": ("age_output", "gender_output")}, {"units": (2, 1)}]
-)
+@pytest.mark.parametrize("wrong", [{"side": 64}, {"names": ("age_output", "gender_output")}, {"units": (2, 1)}])
 def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, tmp_path):
     path = tmp_path / "model.keras"
     model_with(**wrong).save(path)

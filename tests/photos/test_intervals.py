@@ -6,13 +6,7 @@ import pytest
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
-from agegender_lib.photos.intervals import (
-    correction,
-    corrections_file,
-    intervals,
-    read_corrections,
-    weights_digest,
-)
+from agegender_lib.photos.intervals import correction, corrections_file, intervals, read_corrections, weights_digest
 
 
 def spread_around(ages, deviation):
@@ -27,9 +21,7 @@ def held_out(count, believed, true=6.0, seed=0):
     files = [f"{k}.jpg" for k in range(count)]
     values = spread_around(rng.uniform(40, 70, count), believed)
     means = values @ np.arange(117)
-    predictions = pd.DataFrame(
-        {"file": files, "age_predicted": means, "age": means + rng.normal(0, true, count)}
-    )
+    predictions = pd.DataFrame({"file": files, "age_predicted": means, "age": means + rng.normal(0, true, count)})
     return predictions, pd.DataFrame(values, index=files, columns=range(117))
 
 

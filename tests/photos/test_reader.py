@@ -41,9 +41,7 @@ class Planted:
             ends = np.array([[10, -10], [115, 122]]) @ one[:, :2].T + one[:, 2]
             boxes.append([*ends.min(axis=0), *np.abs(ends[1] - ends[0])])
         shape = len(boxes)
-        return Found(
-            np.array(boxes).reshape(shape, 4), np.full(shape, 0.97), np.array(points).reshape(shape, 5, 2)
-        )
+        return Found(np.array(boxes).reshape(shape, 4), np.full(shape, 0.97), np.array(points).reshape(shape, 5, 2))
 
 
 def put(scale, left, top):
@@ -148,9 +146,7 @@ def test_the_correction_of_a_run_is_kept_beside_its_model(model_file, faceset, t
     run = tmp_path / "run"
     run.mkdir()
     table.to_csv(run / "predictions.csv", index=False)
-    pd.DataFrame({"epoch": [1], **dict.fromkeys(HISTORY_COLUMNS[1:], 1.0)}).to_csv(
-        run / "history.csv", index=False
-    )
+    pd.DataFrame({"epoch": [1], **dict.fromkeys(HISTORY_COLUMNS[1:], 1.0)}).to_csv(run / "history.csv", index=False)
     data = {"name": "drawn", "fingerprint": "0123", "rendered": False}
     for name, content in {"config": {"data": data}, "provenance": {"data": data}, "metrics": {}}.items():
         write_json(run / f"{name}.json", content)
@@ -172,18 +168,9 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
     photo = reader.read(photo_of([(3, places[0]), (4, places[1])]))
     shown = plots.photo(photo)
     assert [text.get_text() for text in shown.axes[0].texts] == ["1", "2"]
-    boxes = {
-        (patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height())
-        for patch in shown.axes[0].patches
-    }
+    boxes = {(patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()) for patch in shown.axes[0].patches}
     assert boxes == set(photo.faces[["left", "top", "width", "height"]].itertuples(index=False, name=None))
-    photo.faces.loc[0, ["age", "age_low", "age_high", "p_female", "warnings"]] = (
-        41.6,
-        30.2,
-        55.5,
-        1.0,
-        "turned",
-    )
+    photo.faces.loc[0, ["age", "age_low", "age_high", "p_female", "warnings"]] = (41.6, 30.2, 55.5, 1.0, "turned")
     said = "\n".join(text.get_text() for text in plots.photo(photo, predictions=True).axes[0].texts)
     faces = plots.photo_faces(photo, reader.saliency(photo))
     beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)

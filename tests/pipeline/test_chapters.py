@@ -39,9 +39,7 @@ def chapters(tmp_path, monkeypatch):
 
 
 def run(staging, size=1, **options):
-    return run_chapters(
-        {"output": str(staging), "size": size}, keys_of(size=size), staging, lambda: None, **options
-    )
+    return run_chapters({"output": str(staging), "size": size}, keys_of(size=size), staging, lambda: None, **options)
 
 
 def times(staging):

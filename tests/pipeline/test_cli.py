@@ -19,9 +19,7 @@ def agegender(tmp_path, monkeypatch, capsys):
     """Call the command line in process; returns exit code, what it printed and what it complained."""
     monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
-    monkeypatch.setattr(
-        "agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache")
-    )
+    monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
 
     def call(*arguments):
@@ -85,11 +83,7 @@ def test_a_source_that_is_not_there_is_refused(agegender, tmp_path, verb):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("synthetic_face: 10\n", "did you mean synthetic_faces"),
-        ("model_a: {epoch: 3}\n", "'epoch'"),
-    ],
+    ("text", "found"), [("synthetic_face: 10\n", "did you mean synthetic_faces"), ("model_a: {epoch: 3}\n", "'epoch'")]
 )
 def test_a_profile_that_makes_no_sense_is_refused(agegender, tmp_path, text, found):
     profile, faces = tmp_path / "mine.yaml", write_folder(tmp_path / "faces", FACES)

@@ -14,10 +14,7 @@ from agegender_lib.reporting.profiles import model_settings, read_profile
 
 
 def notebook(folder, parameters, code="", kernel="python3", name="01_made.ipynb", tags=("parameters",)):
-    cells = [
-        nbformat.v4.new_code_cell(parameters, metadata={"tags": list(tags)}),
-        nbformat.v4.new_code_cell(code),
-    ]
+    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": list(tags)}), nbformat.v4.new_code_cell(code)]
     language = {"name": kernel, "language": "python", "display_name": kernel}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": language}), folder / name)
     return folder / name

@@ -83,21 +83,13 @@ def test_gaps_are_bold_beyond_chance_and_marked_beyond_ages(results):
     assert head == ["groups", "measure", *MODELS] and len(found) * 3 == len(shown)
     for grouping, measure, *cells in found:
         for model, cell in zip(MODELS, cells, strict=True):
-            row = shown.loc[
-                (grouping.replace("age band", "age_band").replace("×", "x"), words[measure], model)
-            ]
+            row = shown.loc[(grouping.replace("age band", "age_band").replace("×", "x"), words[measure], model)]
             wanted = row[["gap", "low", "high"]].astype(float).to_list()
             assert numbers(cell) == pytest.approx(wanted, abs=0.006 if "years)" in measure else 0.0006)
-            assert ("**" in cell, "†" in cell) == (
-                row["p"] < 0.05,
-                row["p"] < 0.05 and row["p_within_ages"] < 0.05,
-            )
+            assert ("**" in cell, "†" in cell) == (row["p"] < 0.05, row["p"] < 0.05 and row["p_within_ages"] < 0.05)
 
 
-@pytest.mark.parametrize(
-    "missing",
-    ["data.json", "gaps.csv", "runs/model_a/predictions.csv"],
-)
+@pytest.mark.parametrize("missing", ["data.json", "gaps.csv", "runs/model_a/predictions.csv"])
 def test_a_missing_result_is_named_and_no_page_is_written(results, missing):
     (results / missing).unlink()
     (results.parent / "MODEL_CARD.md").write_text("the previous one")

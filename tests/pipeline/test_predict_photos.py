@@ -70,9 +70,7 @@ def test_framed_faces_of_files_and_folders_get_what_the_model_says(predict, tiny
 
 
 def test_a_photo_is_searched_and_what_cannot_be_read_is_listed(predict, tmp_path):
-    folder = write_folder(
-        tmp_path / "photos", {"cut.jpg": truncated(), "grey.jpg": jpeg(picture(1, 80).convert("L"))}
-    )
+    folder = write_folder(tmp_path / "photos", {"cut.jpg": truncated(), "grey.jpg": jpeg(picture(1, 80).convert("L"))})
     Image.open(HOPPER).save(folder / "hopper.png")
     code, out, err = predict(folder, tmp_path / "none.jpg")
     assert code == 0
@@ -108,9 +106,7 @@ def test_annotated_photos_show_boxes_on_the_photo_and_never_replace_each_other(p
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a-2.png", "a.png"]
     with Image.open(tmp_path / "out" / "a.png") as drawn:
         assert abs(drawn.width - 600) <= 1 and abs(drawn.height - 704) <= 1
-        apart = np.abs(
-            np.asarray(drawn.convert("RGB").resize((300, 352)), int) - np.asarray(hopper.resize((300, 352)))
-        )
+        apart = np.abs(np.asarray(drawn.convert("RGB").resize((300, 352)), int) - np.asarray(hopper.resize((300, 352))))
     inside = apart[40:200, 80:220].sum()
     assert inside > 0.5 * apart.sum() and apart.sum(axis=2).max() > 200
 
@@ -119,11 +115,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(predict, tmp_path):
     (tmp_path / "empty").mkdir()
     wide = jpeg(picture(1).crop((0, 0, 128, 64)))
     write_folder(tmp_path, {"t.jpg": b"text", "x.jpg": bomb(), "wide.jpg": wide, "ok.jpg": jpeg(1)})
-    for name, words in {
-        "t.jpg": "not a picture",
-        "wide.jpg": "128 x 64",
-        "empty": "holds no picture",
-    }.items():
+    for name, words in {"t.jpg": "not a picture", "wide.jpg": "128 x 64", "empty": "holds no picture"}.items():
         sentence = refusal(predict(tmp_path / name, "--aligned"))
         assert name in sentence and words in sentence
     assert "none of 2 files" in refusal(predict(tmp_path / "t.jpg", tmp_path / "x.jpg"))

@@ -51,9 +51,7 @@ TABLE = """# Results
 
 # References {-}"""
 
-APPENDIX = (
-    "# More {#sec-more .appendix}\n\nAs @sec-more says, there are {{ rows('models') | length }} models."
-)
+APPENDIX = "# More {#sec-more .appendix}\n\nAs @sec-more says, there are {{ rows('models') | length }} models."
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="120"><rect width="200" height="90"/></svg>'
 BIB = """@article{zhang2017, author = {Zhang, Zhifei}, title = {Age Progression}, journal = {CVPR}, year = {2017}}
@@ -66,9 +64,7 @@ def write(folder, *cells, yaml=YAML):
     (folder / "figures").mkdir(exist_ok=True)
     (folder / "figures/ages.svg").write_text(SVG)
     (folder / "references.bib").write_text(BIB)
-    (folder / "results/data.json").write_text(
-        json.dumps({"name": "train_val", "images": 5000, "rendered": True})
-    )
+    (folder / "results/data.json").write_text(json.dumps({"name": "train_val", "images": 5000, "rendered": True}))
     models = {
         "b": {"age_mae": 5.934, "accuracy": 0.9012, "rate": 0.0003, "seconds": 83.4, "best": None},
         "difference": -0.447,
@@ -217,10 +213,7 @@ def test_tables_escape_texts_mark_gaps_and_leave_rows_out(tmp_path):
 
 
 def pages_of(folder, *cells):
-    return [
-        page.extract_text()
-        for page in PdfReader(export_report(write(folder, *cells), folder / "a.pdf")).pages
-    ]
+    return [page.extract_text() for page in PdfReader(export_report(write(folder, *cells), folder / "a.pdf")).pages]
 
 
 def page_with(pages, text):

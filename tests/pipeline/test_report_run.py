@@ -163,9 +163,7 @@ def test_the_same_chapters_give_the_same_and_train_nothing_twice(work):
     shutil.copytree(work / "runs", home / "runs", ignore=shutil.ignore_patterns(model_a))
     chapters = ("01_exploration", "02_model_a")
     started(home, "-c", CHAPTERS, work / "tiny.yaml", home / "report", *chapters, hashes="77")
-    assert {path.name for path in (home / "runs").iterdir()} == {
-        path.name for path in (work / "runs").iterdir()
-    }
+    assert {path.name for path in (home / "runs").iterdir()} == {path.name for path in (work / "runs").iterdir()}
     first, second = (next((place / "cache").glob("rendered-*")) for place in (work, home))
     assert first.name == second.name
     for name in ("images.npy", "table.csv"):  # meta.json holds the source's place and time as well
@@ -192,11 +190,7 @@ def test_the_numbers_are_those_of_the_runs(work):
     metrics = table(work, "metrics").set_index(["model", "metric"])
     paired = table(work, "paired").set_index(["second", "metric"])
     paired = paired[paired["first"] == "ModelA"]
-    for name, pair, side in (
-        ("model_a", "ModelB", "a"),
-        ("model_b", "ModelB", "b"),
-        ("model_f", "ModelF", "b"),
-    ):
+    for name, pair, side in (("model_a", "ModelB", "a"), ("model_b", "ModelB", "b"), ("model_f", "ModelF", "b")):
         run = read_run(work / "report" / "results" / "runs" / name)
         assert len(run.predictions) == FACES and len(run.validation) == HELD_OUT
         error = (run.validation["age_predicted"] - run.validation["age"]).abs().mean()
@@ -261,9 +255,7 @@ def test_the_executed_notebooks_show_their_pictures(work):
         cells = nbformat.read(work / "build" / "notebooks" / f"{name}.ipynb", as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         assert sum("image/png" in output.get("data", {}) for output in outputs) >= fewest, name
-        told = "".join(
-            output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"
-        )
+        told = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stderr")
         # nothing but the loud word about random weights may be printed to the error stream
         assert "\b" not in told and len(told) < 2000, told
 
@@ -275,10 +267,7 @@ def test_the_quick_studies_can_be_built(name):
     from agegender_lib.training.ablations import read_study
     from agegender_lib.training.network import check_stages
 
-    configs = {
-        repr((t.config.model, t.config.architecture, t.config.stages)): t.config
-        for t in read_study(name).runs
-    }
+    configs = {repr((t.config.model, t.config.architecture, t.config.stages)): t.config for t in read_study(name).runs}
     for config in configs.values():
         check_stages(build_network(config), config)
 
@@ -320,9 +309,7 @@ def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys
 
 def test_publishing_replaces_what_is_generated_by_what_is_shown_and_keeps_the_rest(tmp_path):
     staging, output = tmp_path / "staging", tmp_path / "report"
-    new = (
-        "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv models/a.keras"
-    )
+    new = "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv models/a.keras"
     old = "figures/old.svg results/old.json models/a.keras models/b.keras report.ipynb"
     for folder, files in ((staging, new), (output, old)):
         for file in files.split():

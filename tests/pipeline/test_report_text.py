@@ -15,9 +15,7 @@ from agegender_lib.pipeline.export.numbers import Numbers
 def results(tmp_path):
     """A copy of the committed results, to be changed."""
     kept = tmp_path / "results"
-    shutil.copytree(
-        folders.REPORT / "results", kept, ignore=shutil.ignore_patterns("ablations", "search", "runs")
-    )
+    shutil.copytree(folders.REPORT / "results", kept, ignore=shutil.ignore_patterns("ablations", "search", "runs"))
     for page in ("MODEL_CARD.md", "DATA_SHEET.md"):
         shutil.copy(folders.REPORT / page, tmp_path)
     return kept
@@ -40,14 +38,8 @@ def test_a_study_is_told_by_its_intervals(results):
         for task in ("age_mae", "gender_accuracy"):
             table[[f"{task}_difference{end}" for end in ("", "_low", "_high")]] = (0.1, -1.0, 1.0)
         others = table.index[~table["baseline"]]
-        for row, values in (
-            (others[0], (0.5, 0.2, 0.8)),
-            (others[1], (2, 1, 3)),
-            (others[2], (-1.5, -2, -1)),
-        ):
-            table.loc[row, ["age_mae_difference", "age_mae_difference_low", "age_mae_difference_high"]] = (
-                values
-            )
+        for row, values in ((others[0], (0.5, 0.2, 0.8)), (others[1], (2, 1, 3)), (others[2], (-1.5, -2, -1))):
+            table.loc[row, ["age_mae_difference", "age_mae_difference_low", "age_mae_difference_high"]] = values
         table.loc[others[3], "age_mae_difference"] = None  # not trained
         return table
 
@@ -118,9 +110,7 @@ def test_a_pattern_is_named_where_there_is_one(young, results):
     [(14, 15, "it has learned little"), (3, 5, "overfitting"), (4.9, 5, "The gap is small")],
 )
 def test_what_the_curves_teach_depends_on_what_was_learned(trained, held_out, says, results):
-    change(
-        results, "costs", lambda table: table.assign(train_age_mae=float(trained), age_mae=float(held_out))
-    )
+    change(results, "costs", lambda table: table.assign(train_age_mae=float(trained), age_mae=float(held_out)))
     text = text_of(results, "Our own CNN")
     found = [word for word in ("it has learned little", "overfitting", "The gap is small") if word in text]
     assert found == [says]

@@ -24,9 +24,7 @@ def reliabilities():
 
 @functools.cache
 def coverages():
-    return {
-        name: empirical_coverage(*faces(wide, 300), splits=2, resamples=30) for name, wide in MODELS.items()
-    }
+    return {name: empirical_coverage(*faces(wide, 300), splits=2, resamples=30) for name, wide in MODELS.items()}
 
 
 @functools.cache

@@ -78,11 +78,7 @@ def layers(**columns):
 
 
 def pairs_table():
-    rows = [
-        ("0.jpg", "1.jpg", 20, 20, 1, 1),
-        ("2.jpg", "3.jpg", 30, 33, 0, 0),
-        ("4.jpg", "5.jpg", 8, 8, 0, 1),
-    ]
+    rows = [("0.jpg", "1.jpg", 20, 20, 1, 1), ("2.jpg", "3.jpg", 30, 33, 0, 0), ("4.jpg", "5.jpg", 8, 8, 0, 1)]
     return pd.DataFrame(rows, columns=["file_a", "file_b", "age_a", "age_b", "gender_a", "gender_b"])
 
 
@@ -119,9 +115,7 @@ def two_gaps():
 
 
 @functools.cache
-def cosines(
-    groups=("stem", "stage1_block1", "stage2_block1", "stage3_block1", "stage4_block1", "pool"), runs=3
-):
+def cosines(groups=("stem", "stage1_block1", "stage2_block1", "stage3_block1", "stage4_block1", "pool"), runs=3):
     """Histories of runs that measured their gradients, as a tidy table and by depth."""
     histories = {}
     for seed in range(runs):
@@ -178,11 +172,7 @@ def texts(figure):
         for axis, (low, high) in ((ax.xaxis, sorted(ax.get_xlim())), (ax.yaxis, sorted(ax.get_ylim()))):
             shown = axis.get_visible() and ax.axison
             for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-                if (
-                    not shown
-                    or not low - 1e-9 <= tick.get_loc() <= high + 1e-9
-                    or not tick.label1.get_visible()
-                ):
+                if not shown or not low - 1e-9 <= tick.get_loc() <= high + 1e-9 or not tick.label1.get_visible():
                     hidden |= {tick.label1, tick.label2}
                 hidden.add(tick.label2)
             if not shown:
@@ -254,8 +244,7 @@ def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path)
     # it stands in a strip added below: panels keep their size in inches and their distance from the top
     for ax, ax_marked in zip(plain.axes, figure.axes, strict=True):
         box, box_marked = (
-            each.get_window_extent().transformed(each.figure.dpi_scale_trans.inverted())
-            for each in (ax, ax_marked)
+            each.get_window_extent().transformed(each.figure.dpi_scale_trans.inverted()) for each in (ax, ax_marked)
         )
         assert (box_marked.width, box_marked.height) == pytest.approx((box.width, box.height))
         assert figure.get_figheight() - box_marked.y1 == pytest.approx(plain.get_figheight() - box.y1)
@@ -280,12 +269,7 @@ def rings(ax):
 def test_learning_curves_show_all_four_quantities_and_their_best_epoch():
     table = history(56, seed=3)
     axes = plots.training_curves(table, "ModelB").axes
-    best_is = {
-        "gender_loss": "idxmin",
-        "gender_accuracy": "idxmax",
-        "age_loss": "idxmin",
-        "age_mae": "idxmin",
-    }
+    best_is = {"gender_loss": "idxmin", "gender_accuracy": "idxmax", "age_loss": "idxmin", "age_mae": "idxmin"}
     for ax, (column, best) in zip(axes, best_is.items(), strict=True):
         for label, name in (("training", column), ("validation", f"val_{column}")):
             assert list(line(ax, label).get_xdata()) == list(range(1, 57))
@@ -313,9 +297,7 @@ def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
     gender, accuracy, age, error = plots.training_curves(table, "ModelA").axes
     assert age.get_ylim()[1] < 5 and gender.get_ylim()[1] < 5
     for ax, epochs, colour in ((age, [3, 7], COLOURS["ModelA"]), (gender, [12], COLOURS["train"])):
-        cut = {
-            to_hex(line.get_color()): list(line.get_xdata()) for line in ax.lines if line.get_gid() == "cut"
-        }
+        cut = {to_hex(line.get_color()): list(line.get_xdata()) for line in ax.lines if line.get_gid() == "cut"}
         assert cut.pop(colour.lower()) == epochs and not any(cut.values())
     assert "▲ off the scale, up to 123,456" in words(age) and "▲ off the scale, up to 77" in words(gender)
     for ax in (accuracy, error):
@@ -325,9 +307,7 @@ def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
 
 def vertical_lines(ax):
     """Where lines stand upright; an interval without width is none."""
-    return [
-        line.get_xdata()[0] for line in ax.lines if np.ptp(line.get_xdata()) == 0 < np.ptp(line.get_ydata())
-    ]
+    return [line.get_xdata()[0] for line in ax.lines if np.ptp(line.get_xdata()) == 0 < np.ptp(line.get_ydata())]
 
 
 @pytest.mark.parametrize("draw", [plots.training_curves, plots.epoch_times])
@@ -355,9 +335,7 @@ def test_the_histogram_counts_faces_per_two_years_and_gender():
     ax = plots.labels_overview(table).axes[0]
     bars = bars_by_colour(ax)
     for code, name in enumerate(GENDERS):
-        found = {
-            round(bar.get_x()): bar.get_height() for bar in bars[COLOURS[name].lower()] if bar.get_height()
-        }
+        found = {round(bar.get_x()): bar.get_height() for bar in bars[COLOURS[name].lower()] if bar.get_height()}
         ages = table.loc[table["gender"] == code, "age"] // 2 * 2
         assert found == ages.value_counts().to_dict()
     # Stacked: the men's bar for 0 and 1 year stands on the women's.
@@ -378,9 +356,7 @@ def contrast(text, background):
 def cells(ax):
     """Row by row: the text of each cell of a heat map, and how it contrasts with the cell."""
     colours = ax.collections[0].get_facecolors()
-    return [
-        (text.get_text(), contrast(text.get_color(), c)) for text, c in zip(ax.texts, colours, strict=True)
-    ]
+    return [(text.get_text(), contrast(text.get_color(), c)) for text, c in zip(ax.texts, colours, strict=True)]
 
 
 @pytest.mark.parametrize("names", [["ModelB"], ["ModelA", "ModelB"], ["ModelA", "ModelB", "other"]])
@@ -532,18 +508,12 @@ def frames(ax):
 def test_pairs_whose_labels_conflict_are_framed_in_red():
     images = pictures(6)
     axes = plots.duplicate_pairs(images, pairs_table(), files(6)[::-1]).axes
-    for ax, (first, second), conflict in zip(
-        axes, [(5, 4), (3, 2), (1, 0)], [False, True, True], strict=True
-    ):
+    for ax, (first, second), conflict in zip(axes, [(5, 4), (3, 2), (1, 0)], [False, True, True], strict=True):
         pair = shown(ax)
         np.testing.assert_array_equal(pair[:, :32], images[first])  # file names are looked up, not counted
         np.testing.assert_array_equal(pair[:, -32:], images[second])
-        assert [to_hex(frame.get_edgecolor()) for frame in frames(ax)] == [
-            COLOURS["wrong"].lower()
-        ] * conflict
-        assert {to_hex(text.get_color()) for text in ax.texts} == {
-            COLOURS["wrong"].lower() if conflict else "#000000"
-        }
+        assert [to_hex(frame.get_edgecolor()) for frame in frames(ax)] == [COLOURS["wrong"].lower()] * conflict
+        assert {to_hex(text.get_color()) for text in ax.texts} == {COLOURS["wrong"].lower() if conflict else "#000000"}
     assert [text.get_text() for text in axes[1].texts] == ["30 y, male", "33 y, male"]
     assert [text.get_text() for text in axes[2].texts] == ["8 y, male", "8 y, female"]
 
@@ -564,9 +534,7 @@ def test_the_gallery_names_what_was_answered():
     # 99.96 % is not certain
     assert captions(wrong) == ["3 → 31 years", "female → male (99\N{THIN SPACE}%)"]
     assert " ".join(captions(right)) == "60 → 60 years male (70\N{THIN SPACE}%)"
-    red = {
-        text.get_text() for ax in (wrong, right) for text in ax.texts if to_hex(text.get_color()) != "#000000"
-    }
+    red = {text.get_text() for ax in (wrong, right) for text in ax.texts if to_hex(text.get_color()) != "#000000"}
     assert red == set(captions(wrong)[1:])
 
 
@@ -600,9 +568,7 @@ def test_an_architecture_shows_every_block_and_the_total():
     table = layers(trainable=[0, 1234, 0, 17, 7000])
     figure = plots.draw_architecture(table, "ModelA")
     boxes, inside = check_boxes(figure, table)
-    place = {
-        (held[0], held[2] if len(held) > 2 else ""): box for box, held in zip(boxes, inside, strict=True)
-    }
+    place = {(held[0], held[2] if len(held) > 2 else ""): box for box, held in zip(boxes, inside, strict=True)}
     gender, age, trunk = place["output", "17"], place["output", "7,000"], place["block 1", "1,234"]
     assert gender.x1 < age.x0 and gender.y0 == pytest.approx(age.y0)  # side by side, on one level
     assert trunk.y0 > place["dense", "56, fixed"].y1 > gender.y1  # from top to bottom
@@ -617,9 +583,7 @@ BUILD = {
         "original", split_after=2, features="global", pooling="average", age_head="distribution"
     ),
     "ModelB of VGG16": lambda models: models.build_model_b("vgg16", weights="none"),
-    "ModelA, flips averaged": lambda models: models.add_test_time_augmentation(
-        models.build_model_a("original")
-    ),
+    "ModelA, flips averaged": lambda models: models.add_test_time_augmentation(models.build_model_a("original")),
 }
 
 

@@ -49,9 +49,7 @@ def train(out, runs, *models):
 
 def test_later_chapters_get_the_runs_that_were_trained(notebook, runs):
     out = notebook("04_comparison")
-    with pytest.raises(
-        InputError, match=r"ModelA, ModelB, ModelF yet: execute 02_model_a and 03_model_b with"
-    ):
+    with pytest.raises(InputError, match=r"ModelA, ModelB, ModelF yet: execute 02_model_a and 03_model_b with"):
         out.runs()
     train(notebook("02_model_a"), runs, "ModelA")
     train(notebook("03_model_b"), runs, "ModelB")
@@ -103,9 +101,7 @@ ODD = {
     "split": lambda notebook, runs: notebook("01_exploration").record_split(["another.jpg"]),
     "synthetic_faces": lambda notebook, runs: notebook("01_exploration", synthetic_faces=60),
     "validation_size": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
-    "ema_momentum": lambda notebook, runs: notebook(
-        "02_model_a", profile="quick", model_a={"ema_momentum": 0.5}
-    ),
+    "ema_momentum": lambda notebook, runs: notebook("02_model_a", profile="quick", model_a={"ema_momentum": 0.5}),
     "weights_f": lambda notebook, runs: notebook("05_ablations", weights_f="pretrained"),
     "weights": lambda notebook, runs: notebook("03_model_b", weights="none"),
 }
@@ -135,8 +131,7 @@ def test_runs_with_another_split_are_refused(whole, notebook, runs, faces):
 
 def test_tables_of_several_models_become_one(faces, tmp_path):
     tables = {
-        name: pd.DataFrame({"band": pd.Categorical(["0-2"], ["0-2", "3-9"]), "n": [n]})
-        for n, name in enumerate("AB")
+        name: pd.DataFrame({"band": pd.Categorical(["0-2"], ["0-2", "3-9"]), "n": [n]}) for n, name in enumerate("AB")
     }
     shown = ReportFolder(tmp_path, faces).save_table(tables, "bands")
     assert shown.columns.to_list() == ["model", "band", "n"] and shown.index.to_list() == [0, 1]

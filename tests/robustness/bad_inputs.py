@@ -46,17 +46,11 @@ _FIELDS = ("", " ", "0", "5", "026", "116", "117", "-1", "1.0", "nan", "٢٦", "
 _STAMPS = ("20170116184039763", "1", "", "2017 0116", "20170116184039763x", "٢", "1.5")
 _ENDINGS = (".jpg.chip.jpg", ".jpg", ".JPG", "jpg", " .jpg.chip.jpg", ".png", "", ".jpg\0.exe", ".jpg" * 50)
 good_names = st.builds(
-    "{}_{}_{}_{}.jpg".format,
-    st.integers(0, 116),
-    st.integers(0, 1),
-    st.integers(0, 4),
-    st.integers(0, 10**17),
+    "{}_{}_{}_{}.jpg".format, st.integers(0, 116), st.integers(0, 1), st.integers(0, 4), st.integers(0, 10**17)
 )
 _near = st.builds(
     lambda fields, stamp, ending, glue: glue.join([*fields, stamp]) + ending,
-    st.lists(
-        st.one_of(st.integers(-1, 120).map(str), st.sampled_from(_FIELDS), st.text(max_size=4)), max_size=5
-    ),
+    st.lists(st.one_of(st.integers(-1, 120).map(str), st.sampled_from(_FIELDS), st.text(max_size=4)), max_size=5),
     st.one_of(st.sampled_from(_STAMPS), st.text("0123456789", max_size=20)),
     st.one_of(st.sampled_from(_ENDINGS), st.text(".jpegchi ", max_size=12)),
     st.sampled_from(("_", "_", "_", "__", "-", " _ ", "/")),
@@ -117,19 +111,13 @@ _forms = st.sampled_from([(form, mode) for form, modes in FORMATS.items() for mo
 @cache
 def portrait(side: int = 200) -> Image.Image:
     """A photograph with a face in it."""
-    return (
-        Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB").resize((side, side))
-    )
+    return Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)).convert("RGB").resize((side, side))
 
 
 @cache
 def encoded(image: str, form: str, mode: str, width: int, height: int) -> bytes:
     """A picture of that size; nothing where the format has none such."""
-    pixels = (
-        portrait().resize((width, height))
-        if image == "portrait"
-        else Image.new("RGB", (width, height), "tan")
-    )
+    pixels = portrait().resize((width, height)) if image == "portrait" else Image.new("RGB", (width, height), "tan")
     if mode in ("I;16", "I"):
         grey = np.asarray(pixels.convert("L"), dtype=np.uint16 if mode == "I;16" else np.int32)
         pixels = Image.fromarray(grey * 257)
@@ -145,9 +133,7 @@ def _of_one_colour(largest: int):
 
 
 _animation = st.builds(
-    lambda form, count: save(
-        picture(0), form, save_all=True, append_images=[picture(n) for n in range(1, count)]
-    ),
+    lambda form, count: save(picture(0), form, save_all=True, append_images=[picture(n) for n in range(1, count)]),
     st.sampled_from(("GIF", "WEBP", "TIFF", "PNG", "AVIF")),
     st.sampled_from((2, 20)),
 )
@@ -156,16 +142,10 @@ _animation = st.builds(
 def photos(largest: int = 16_000) -> st.SearchStrategy[bytes]:
     """Pictures of every format and mode; ``largest`` is the longest side of those of one colour."""
     of_portraits = st.builds(
-        lambda kind, side: encoded("portrait", *kind, side, side + 10),
-        _forms,
-        st.sampled_from((64, 200, 300)),
+        lambda kind, side: encoded("portrait", *kind, side, side + 10), _forms, st.sampled_from((64, 200, 300))
     )
     return st.one_of(
-        of_portraits,
-        of_portraits.flatmap(damaged),
-        jpegs,
-        _of_one_colour(largest),
-        _animation.flatmap(maybe_damaged),
+        of_portraits, of_portraits.flatmap(damaged), jpegs, _of_one_colour(largest), _animation.flatmap(maybe_damaged)
     )
 
 

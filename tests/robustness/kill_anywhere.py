@@ -53,14 +53,7 @@ for name in names:
 
 SHARED = ["--data", "{base}/faces", "--profile", "{base}/kill.yaml", "--runs", "{work}/runs"]
 COMMAND, CELLS = ["-m", "agegender_lib"], ["-c", CHAPTER, "{base}/kill.yaml", "{base}/faces", "{work}/out"]
-DRAW = [
-    *COMMAND,
-    "data",
-    "render",
-    "{base}/faces",
-    "--count",
-    "120",
-]  # half are held out, for a running median
+DRAW = [*COMMAND, "data", "render", "{base}/faces", "--count", "120"]  # half are held out, for a running median
 #: Each stage's command, and the one whose results it finds.
 STAGES = {
     "import": ([*COMMAND, "data", "check", "{base}/faces"], None),

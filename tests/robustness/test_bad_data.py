@@ -85,9 +85,7 @@ def test_nothing_is_lost(kind, files):
     """Of trees whose files are known, each is in the table or among the rejected, once, with a reason."""
     with TemporaryDirectory() as place:
         if kind == "folder":  # where not every name can lie
-            files = {
-                name: data for name, data in files.items() if len(name.rpartition("/")[2].encode()) < 256
-            }
+            files = {name: data for name, data in files.items() if len(name.rpartition("/")[2].encode()) < 256}
             Path(place, "faces.folder").mkdir()
         source = WRITE[kind](Path(place) / f"faces.{kind}", files)
         refusal = check_import(source, Path(place) / "cache", set(files))
@@ -97,9 +95,7 @@ def test_nothing_is_lost(kind, files):
 
 
 @bad.cases(2)
-@given(
-    st.data(), st.sampled_from(("tar", "tar.gz", "zip")), st.sampled_from(("tar", "tgz", "zip", "rar", ""))
-)
+@given(st.data(), st.sampled_from(("tar", "tar.gz", "zip")), st.sampled_from(("tar", "tgz", "zip", "rar", "")))
 def test_damaged_archives_and_such_of_another_ending(data, kind, ending):
     with TemporaryDirectory() as place:
         options = {"mode": "w:gz"} if kind == "tar.gz" else {}

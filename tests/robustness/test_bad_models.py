@@ -99,13 +99,9 @@ def stored_wrongly(draw, data: bytes) -> bytes:
         else:
             del file[name.rpartition("/")[0] if kind == "group" else name]
         if kind == "shape":
-            file[name] = np.zeros(
-                draw(st.sampled_from(((), (0,), (1,) * 5, shape[::-1], (*shape, 1)))), "float32"
-            )
+            file[name] = np.zeros(draw(st.sampled_from(((), (0,), (1,) * 5, shape[::-1], (*shape, 1)))), "float32")
         elif kind == "not finite":
-            file[name] = np.full(
-                shape, draw(st.sampled_from((np.nan, np.inf))), draw(st.sampled_from(("f8", "f2")))
-            )
+            file[name] = np.full(shape, draw(st.sampled_from((np.nan, np.inf))), draw(st.sampled_from(("f8", "f2"))))
         elif kind == "text":
             file.create_dataset(name, shape, h5py.string_dtype())
         elif kind == "link":
@@ -121,9 +117,7 @@ def model_files(draw, folder: Path) -> Path:
     if kind == "description":
         return described(draw(bad.changed(json.loads(member(CONFIG)), ODD)), folder, suffix)
     if suffix == ".h5":
-        path.write_bytes(
-            draw(stored_wrongly(original(".h5")) if kind == "weights" else bad.damaged(original(".h5")))
-        )
+        path.write_bytes(draw(stored_wrongly(original(".h5")) if kind == "weights" else bad.damaged(original(".h5"))))
     elif kind == "weights":
         keras_file(path, weights=draw(stored_wrongly(member(WEIGHTS))))
     elif kind == "members":

@@ -33,9 +33,7 @@ def test_pictures(data):
         assert 1 <= min(pixels.shape[:2]) and max(pixels.shape[:2]) <= 2048, pixels.shape
 
 
-@pytest.mark.parametrize(
-    ("form", "mode"), [(form, mode) for form, modes in bad.FORMATS.items() for mode in modes]
-)
+@pytest.mark.parametrize(("form", "mode"), [(form, mode) for form, modes in bad.FORMATS.items() for mode in modes])
 def test_a_picture_looks_the_same_in_every_format_and_mode(form, mode):
     found = open_picture(bad.encoded("portrait", form, mode, 300, 310)).astype(float)
     wanted = np.asarray(

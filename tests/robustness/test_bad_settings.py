@@ -71,8 +71,7 @@ def given_as(kind: str):
     one = st.sampled_from(real(kind))
     values = one.flatmap(lambda text: bad.changed(yaml.safe_load(text), (*bad.ODD, date(2001, 1, 1))))
     return st.one_of(
-        values.map(lambda content: yaml.safe_dump(content, allow_unicode=True).encode()),
-        one.flatmap(bad.damaged),
+        values.map(lambda content: yaml.safe_dump(content, allow_unicode=True).encode()), one.flatmap(bad.damaged)
     )
 
 

@@ -60,8 +60,7 @@ def in_place_of(state, work):
 def test_an_import(work, moments, tmp_path, monkeypatch):
     monkeypatch.setattr(importer, "_BATCH", 2)
     source = write_tar(
-        tmp_path / "f.tar",
-        {**FACES, "notes.txt": b"", f"copy/{min(FACES)}": FACES[min(FACES)], "b.jpg": truncated()},
+        tmp_path / "f.tar", {**FACES, "notes.txt": b"", f"copy/{min(FACES)}": FACES[min(FACES)], "b.jpg": truncated()}
     )
     states = moments(lambda: load_faces(source, work / "cache"), 10)
     for state in states:
@@ -93,9 +92,7 @@ def run_folder(folder, faces):
     files.write_json(folder / "provenance.json", {"data": data})
     files.write_json(folder / "metrics.json", {})
     for name, columns in (("history.csv", HISTORY_COLUMNS), ("predictions.csv", PREDICTION_COLUMNS)):
-        row = dict.fromkeys(columns, 1) | (
-            {"file": "a.jpg", "split": "validation"} if "file" in columns else {}
-        )
+        row = dict.fromkeys(columns, 1) | ({"file": "a.jpg", "split": "validation"} if "file" in columns else {})
         files.write_csv(folder / name, pd.DataFrame([row]))
     for name in ("model.keras", "model.h5"):
         (folder / name).write_bytes(name.encode())
@@ -107,9 +104,7 @@ def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
     for suffix in (".h5", ".keras"):
         monkeypatch.delitem(READERS, suffix)
     # which needs the answers of a whole training
-    monkeypatch.setattr(
-        saving, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {})
-    )
+    monkeypatch.setattr(saving, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {}))
     run = run_folder(tmp_path / "run", faces)
 
     def chapter():
@@ -135,13 +130,7 @@ def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
 
 
 def report_folder(folder, word):
-    for name in (
-        f"figures/{word}.txt",
-        f"results/{word}.json",
-        "results/same.json",
-        "models/a.txt",
-        "MODEL_CARD.md",
-    ):
+    for name in (f"figures/{word}.txt", f"results/{word}.json", "results/same.json", "models/a.txt", "MODEL_CARD.md"):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'"{word}"\n')

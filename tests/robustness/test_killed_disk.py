@@ -24,9 +24,7 @@ def mounted(folder, options):
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk, and only Linux has this one")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True
-    )
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
     return folder
@@ -95,9 +93,7 @@ def test_a_training_on_a_full_disk_goes_on_once_there_is_room(tiny_b, few, small
 
 
 @pytest.mark.parametrize("name", ["report", "BUILD", "RUNS", "CACHE"])
-def test_a_report_that_could_not_be_kept_is_refused_before_anything_else(
-    name, closed, tmp_path, monkeypatch, capsys
-):
+def test_a_report_that_could_not_be_kept_is_refused_before_anything_else(name, closed, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "_check_early", lambda *_, **__: pytest.fail("too late"))
     for place in ("BUILD", "RUNS", "CACHE"):
         monkeypatch.setattr(folders, place, (closed if place == name else tmp_path) / place)

@@ -95,9 +95,7 @@ def gone(number):
         return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
-@pytest.mark.skipif(
-    not os.path.exists("/proc/self/stat"), reason="looks for processes where Linux shows them"
-)
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="looks for processes where Linux shows them")
 @pytest.mark.parametrize(
     ("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["control-C", "terminated"]
 )
@@ -115,9 +113,7 @@ def test_a_report_that_is_stopped(long, sign, code):
     assert not list((work / "build").rglob(".*"))
 
 
-@pytest.mark.skipif(
-    not os.path.exists("/proc/self/stat"), reason="looks for processes where Linux shows them"
-)
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="looks for processes where Linux shows them")
 def test_a_kernel_whose_report_was_killed_ends_before_the_next_training_would_be_refused(long):
     from agegender_lib.lock import ORPHANED, alone
 

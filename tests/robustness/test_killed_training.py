@@ -22,9 +22,7 @@ trainings = import_module("agegender_lib.training.train")  # not the function, w
 def test_a_training(tiny_b, few, tmp_path, monkeypatch):
     config, weights = tiny_b
     config = replace(
-        config,
-        stages=(Stage(1, 0.01, trainable="heads", cached_features=True), Stage(2, 0.01)),
-        ema_momentum=0.5,
+        config, stages=(Stage(1, 0.01, trainable="heads", cached_features=True), Stage(2, 0.01)), ema_momentum=0.5
     )
     work = tmp_path / "work"
     # the features are kept where this test looks

@@ -28,13 +28,9 @@ def run_folder(folder, layers=(), **settings):
     write_json(folder / "provenance.json", {"data": {"rendered": True}})
     write_json(folder / "metrics.json", {"validation": {"age_mae": 1 / 3}, "epochs": 2})
     history = pd.DataFrame(rng.random((2, len(HISTORY_COLUMNS))), columns=list(HISTORY_COLUMNS))
-    history = history.assign(
-        epoch=[1, 2], stage=1, val_loss=np.nan, **{f"at:{layer}": 0.5 for layer in layers}
-    )
+    history = history.assign(epoch=[1, 2], stage=1, val_loss=np.nan, **{f"at:{layer}": 0.5 for layer in layers})
     write_csv(folder / "history.csv", history)
-    predictions = pd.DataFrame(
-        {"file": ["10.jpg", "1a.jpg", "B.jpg", "a.jpg"], "split": ["train", "validation"] * 2}
-    )
+    predictions = pd.DataFrame({"file": ["10.jpg", "1a.jpg", "B.jpg", "a.jpg"], "split": ["train", "validation"] * 2})
     predictions = predictions.assign(age=30, gender=[0, 0, 1, 1], race=2, duplicate_group=[-1, 3, -1, 3])
     predictions = predictions.assign(age_predicted=rng.random(4), p_female=rng.random(4))
     write_csv(folder / "predictions.csv", predictions, float_format="%.5f")

@@ -11,12 +11,7 @@ from made_runs import TINY, run_with
 
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    compare_variants,
-    read_run,
-    read_runs,
-    run_table,
-)
+from agegender_lib.evaluation import compare_variants, read_run, read_runs, run_table
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.runs import predictions_table
@@ -52,9 +47,7 @@ def test_a_study_trains_the_first_seed_of_everything_first(tmp_path):
     assert study.questions == {"pooling": "Which?", "decay": ""}
     reference, average, _, none, *_ = (training.config for training in study.runs)
     assert reference == configure("model_a", **BASE)
-    assert average == configure(
-        "model_a", **{**BASE, "architecture": {**BASE["architecture"], "pooling": "average"}}
-    )
+    assert average == configure("model_a", **{**BASE, "architecture": {**BASE["architecture"], "pooling": "average"}})
     assert none == replace(reference, weight_decay=0)
 
 
@@ -135,9 +128,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     mixed = trainings.assign(folder=[*trainings["folder"][:2], *elsewhere["folder"][2:]])[::-1]
     ReportFolder(tmp_path / "again", few).save_runs(mixed)
     files = {path.name: path.read_bytes() for path in (kept / "s").iterdir()}
-    assert files == {
-        path.name: path.read_bytes() for path in (tmp_path / "again/results/ablations/s").iterdir()
-    }
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "again/results/ablations/s").iterdir()}
     # of other faces nothing is there, and nothing is trained unless asked for
     others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
     assert others["folder"].isna().all()
@@ -146,10 +137,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
 
 
 def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_path):
-    factors = [
-        FACTORS[0],
-        {"name": "bad", "variants": {"a": {}, "b": {"architecture": {"pooling": "median"}}}},
-    ]
+    factors = [FACTORS[0], {"name": "bad", "variants": {"a": {}, "b": {"architecture": {"pooling": "median"}}}}]
     study = read_study(written(tmp_path / "s.yaml", factors=factors))
     with pytest.raises(InputError, match="median"):
         run_study(study, few, tmp_path / "runs")
@@ -160,9 +148,7 @@ def run_of(read, p_female, groups=None):
     """A finished run with these answers to 40 faces of 30 years, every other one labelled female."""
     count = len(read)
     group = -1 if groups is None else groups
-    predictions = predictions_table(
-        np.full(count, 30), read, np.arange(count) % 2, p_female, duplicate_group=group
-    )
+    predictions = predictions_table(np.full(count, 30), read, np.arange(count) % 2, p_female, duplicate_group=group)
     error = (predictions["age_predicted"] - 30).abs().mean()
     right = ((predictions["p_female"] >= 0.5) == (predictions["gender"] == 1)).mean()
     scores = {"age_mae": float(error), "gender_accuracy": float(right)}
@@ -237,9 +223,7 @@ def test_the_figure_shows_differences_where_they_are(planted):
     age, gender = figure.axes
     labels = [text.get_text() for text in age.get_yticklabels()]
     assert labels == ["factor: baseline", "better (2 seeds)", "noise"]
-    dots = {
-        float(line.get_ydata()[0]): line for ax in (age,) for line in ax.lines if line.get_marker() == "o"
-    }
+    dots = {float(line.get_ydata()[0]): line for ax in (age,) for line in ax.lines if line.get_marker() == "o"}
     assert dots[1.0].get_xdata()[0] == pytest.approx(-1) and dots[1.0].get_color() == COLOURS["ModelA"]
     assert dots[2.0].get_color() == COLOURS["faint"]
     points = [line for line in gender.lines if line.get_marker() == "o"]
@@ -288,17 +272,8 @@ def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     base = {"stages": BASE["stages"], "validation_size": 20, "batch_size": 8, "precision": "float32"}
     fine = {"architecture": {"backbone": "tiny", "dense": 8}, "significand_bits": None}
     factors = [
-        {
-            "name": "ModelB",
-            "model": "model_b",
-            "base": fine,
-            "variants": {"40": {}, "16": {"train_size": 16}},
-        },
-        {
-            "name": "ModelA",
-            "base": {"architecture": BASE["architecture"]},
-            "variants": {"40": {"ensemble_size": 1}},
-        },
+        {"name": "ModelB", "model": "model_b", "base": fine, "variants": {"40": {}, "16": {"train_size": 16}}},
+        {"name": "ModelA", "base": {"architecture": BASE["architecture"]}, "variants": {"40": {"ensemble_size": 1}}},
     ]
     study = read_study(written(tmp_path / "s.yaml", base=base, factors=factors))
     assert [training.config.model for training in study.runs] == ["model_b", "model_b", "model_a"]

@@ -14,11 +14,7 @@ from agegender_lib.evaluation import read_run
 from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
 from agegender_lib.training import Stage, build_network, fit, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.features import (
-    POOLED,
-    backbone_features,
-    predict_from_features,
-)
+from agegender_lib.training.features import POOLED, backbone_features, predict_from_features
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import layer_rates
 
@@ -51,9 +47,7 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
     once = np.array(backbone_features(network, few))  # the file they are mapped from is damaged below
     (path,) = kept.iterdir()
     calls, real = [], keras.Model.predict_on_batch
-    monkeypatch.setattr(
-        keras.Model, "predict_on_batch", lambda self, x: calls.append(len(x)) or real(self, x)
-    )
+    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda self, x: calls.append(len(x)) or real(self, x))
     # heads of other random numbers are no part of the features
     np.testing.assert_array_equal(backbone_features(build_network(*tiny_b), few), once)
     assert not calls
@@ -70,8 +64,7 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
     config, weights = tiny_b
     for side in (64, 96):
         backbone_features(
-            build_network(replace(config, architecture={**config.architecture, "image_size": side}), weights),
-            few,
+            build_network(replace(config, architecture={**config.architecture, "image_size": side}), weights), few
         )
     assert len(list(kept.iterdir())) == 5 and sum(calls) == 600
 
@@ -107,14 +100,10 @@ def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path,
         np.testing.assert_allclose(run.predictions[answer], said[answer], atol=1e-4)
 
 
-def test_a_file_that_answers_unlike_its_features_finishes_no_training(
-    tiny_b, few, kept, tmp_path, monkeypatch
-):
+def test_a_file_that_answers_unlike_its_features_finishes_no_training(tiny_b, few, kept, tmp_path, monkeypatch):
     config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
     monkeypatch.setattr(
-        sys.modules[train.__module__],
-        "predict_from_features",
-        lambda *given: predict_from_features(*given) + 0.02,
+        sys.modules[train.__module__], "predict_from_features", lambda *given: predict_from_features(*given) + 0.02
     )
     with pytest.raises(RuntimeError, match=r"model\.keras does not answer as the features did"):
         train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")

@@ -11,10 +11,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosine, read_run
 from agegender_lib.training import configure, train
 from agegender_lib.training.checkpoint import TrainingState
-from agegender_lib.training.gradients import (
-    GradientConflict,
-    check_gradients,
-)
+from agegender_lib.training.gradients import GradientConflict, check_gradients
 
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
 
@@ -79,8 +76,7 @@ def test_the_cosine_is_that_of_gradients_by_hand():
         "gradient_cosine:block1": [cosine(age[:1], gender[:1]) for age, gender in hand],
         "gradient_cosine:block2": [cosine(age[1:], gender[1:]) for age, gender in hand],
         "gradient_norm_ratio": [
-            np.sqrt(sum((g**2).sum() for g in age) / sum((g**2).sum() for g in gender))
-            for age, gender in hand
+            np.sqrt(sum((g**2).sum() for g in age) / sum((g**2).sum() for g in gender)) for age, gender in hand
         ],
     }
     for column, values in wanted.items():
@@ -99,9 +95,7 @@ def arrays_of(run, monkeypatch, **settings):
 
     def watch(self, graph, optimizer):
         write(self, graph, optimizer)
-        kept.append(
-            [np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *graph.optimizer.variables)]
-        )
+        kept.append([np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *graph.optimizer.variables)])
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingState, "write", watch)
@@ -146,9 +140,7 @@ def test_what_cannot_be_measured_is_refused_before_a_folder_is_made(few, tmp_pat
     # a batch larger than all faces is one batch
     check_gradients(tiny(gradient_batches=1, batch_size=64), 40)
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(
-        InputError, match="with TensorFlow only and this is jax: set it to 0, or KERAS_BACKEND"
-    ):
+    with pytest.raises(InputError, match="with TensorFlow only and this is jax: set it to 0, or KERAS_BACKEND"):
         train(tiny(gradient_batches=1), few, runs=tmp_path / "runs", name="run")
     check_gradients(tiny(), 40)
     assert not (tmp_path / "runs").exists()
@@ -164,11 +156,7 @@ def history(values, groups=("stem", "pool"), shift=0.1):
 
 
 def test_cosines_are_tidy_and_averaged_over_the_epochs_all_runs_have():
-    runs = {
-        "a": history([0.4, 0.2, 0.0]),
-        "b": history([0.2, 0.0]),
-        "plain": history([1.0])[["epoch", "loss"]],
-    }
+    runs = {"a": history([0.4, 0.2, 0.0]), "b": history([0.2, 0.0]), "plain": history([1.0])[["epoch", "loss"]]}
     table = gradient_cosines(runs)
     assert list(table.columns) == ["run", "epoch", "group", "cosine"]
     assert list(dict.fromkeys(table["run"])) == ["a", "b", "mean"]

@@ -18,9 +18,7 @@ SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global
 
 def plain(**settings):
     """A training of one network with the usual optimizer and arithmetic, whatever the defaults are."""
-    return configure(
-        "model_a", **{"ensemble_size": 1, "optimizer": "adamw", "precision": "float32", **settings}
-    )
+    return configure("model_a", **{"ensemble_size": 1, "optimizer": "adamw", "precision": "float32", **settings})
 
 
 def literal_answers(age):
@@ -66,9 +64,9 @@ def test_the_ordinal_loss_is_that_of_the_questions_asked():
     # what is not asked costs nothing, whatever would have been answered
     other = np.where(levels_from_labels(AGES) < 0, 50.0, logits()).astype("float32")
     assert not np.array_equal(other, logits())
-    assert np.asarray(
-        corn_loss(levels_from_labels(AGES), keras.ops.convert_to_tensor(other))
-    ) == pytest.approx(found, rel=1e-5)
+    assert np.asarray(corn_loss(levels_from_labels(AGES), keras.ops.convert_to_tensor(other))) == pytest.approx(
+        found, rel=1e-5
+    )
 
 
 def test_an_ordinal_head_trains_towards_its_answers(drawn):
@@ -183,8 +181,6 @@ def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
 
 def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
     config = plain(architecture={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation_size=100)
-    with pytest.raises(
-        InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"
-    ):
+    with pytest.raises(InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"):
         train(config, drawn, runs=tmp_path / "runs", name="run")
     assert not (tmp_path / "runs").exists()

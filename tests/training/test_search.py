@@ -131,9 +131,7 @@ def test_the_shipped_space_is_understood():
     network = {"image_size": 48, "widths": [24, 48, 96, 192], "stem": 24}
     assert config.architecture == {**network, "dropout": 0.1} and config.mixup == 0.3
     # the base is not written to
-    assert (
-        space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["architecture"]
-    )
+    assert space.configure({}).stages[0].learning_rate == 0.002 and "dropout" not in space.base["architecture"]
     assert len({parameter.path for parameter in space.parameters}) >= 8
 
 
@@ -367,9 +365,7 @@ def worker(tmp_path, source, space, kind, number=0):
 
 def test_two_workers_share_a_study(few, source, tmp_path):
     # six settings for eight trials: some are suggested twice
-    space = written(
-        tmp_path / "space.yaml", optimizer=dict(choices=["adam", "adamw"]), mixup=dict(choices=[0, 1, 2])
-    )
+    space = written(tmp_path / "space.yaml", optimizer=dict(choices=["adam", "adamw"]), mixup=dict(choices=[0, 1, 2]))
     (tmp_path / "marks").mkdir()
     kind = str(Path(__file__).parent)
     workers = [worker(tmp_path, source, space, kind, number) for number in range(2)]
@@ -389,9 +385,7 @@ def test_two_workers_share_a_study(few, source, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, monkeypatch):
     space = written(
-        tmp_path / "space.yaml",
-        {"stages": [dict(epochs=4, learning_rate=0.01)]},
-        gender_weight=dict(low=1, high=9),
+        tmp_path / "space.yaml", {"stages": [dict(epochs=4, learning_rate=0.01)]}, gender_weight=dict(low=1, high=9)
     )
     child = worker(tmp_path, source, space, "sleeps")
     said = next((line for line in child.stdout if "two epochs" in line), None)
@@ -430,9 +424,7 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, mon
 @pytest.fixture
 def agegender(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
-    monkeypatch.setattr(
-        "agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache")
-    )
+    monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
 
     def call(*arguments):
         code = cli.main(["search", *map(str, arguments)])

@@ -81,9 +81,7 @@ def test_the_tables_are_what_was_searched(searched):
     assert list(found.trials[RATE]) == [float(f"{trial.params[RATE]:.4g}") for trial in finished]
     assert not {"worker", "seconds"} & set(found.trials)
     for number, rows in found.epochs.groupby("trial"):
-        assert (
-            dict(zip(rows["epoch"], rows["value"], strict=True)) == study.trials[number].intermediate_values
-        )
+        assert dict(zip(rows["epoch"], rows["value"], strict=True)) == study.trials[number].intermediate_values
     shares = found.importances.set_index("setting")["importance"]
     assert shares.sum() == pytest.approx(1) and shares[RATE] > shares[BATCH]
     assert found_by(searched(3)).importances.empty
@@ -95,9 +93,7 @@ def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space,
     kept = tmp_path / "a" / "results" / "search"
     again = search_or_stored(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
     for name in ("trials", "epochs", "importances"):
-        pd.testing.assert_frame_equal(
-            getattr(again, name), getattr(found, name), rtol=1e-5, check_dtype=False
-        )
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), rtol=1e-5, check_dtype=False)
     ReportFolder(tmp_path / "b", drawn).save_search(again)
     for path in kept.iterdir():
         assert (tmp_path / "b" / "results" / "search" / path.name).read_bytes() == path.read_bytes()
@@ -105,9 +101,7 @@ def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space,
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(
-    searched, space, drawn, tmp_path, monkeypatch
-):
+def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(searched, space, drawn, tmp_path, monkeypatch):
     ReportFolder(tmp_path, drawn).save_search(found_by(searched(5)))
     kept = tmp_path / "results" / "search"
     new = searched(1)

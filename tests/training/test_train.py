@@ -58,9 +58,7 @@ def learnt(drawn, tmp_path_factory):
         batch_size=15,
         ema_momentum=0.9,
         weight_decay=0.01,
-        augmentation=dict(
-            rotation=0.0, shift=0.0, zoom=0.0, brightness=0.0, contrast=0.0, grey=0.0, erase=0.0
-        ),
+        augmentation=dict(rotation=0.0, shift=0.0, zoom=0.0, brightness=0.0, contrast=0.0, grey=0.0, erase=0.0),
         seed=1,
     )
     runs = tmp_path_factory.mktemp("runs")
@@ -152,16 +150,12 @@ def test_a_finished_training_is_returned_at_once(learnt, drawn, monkeypatch):
 
 def test_a_run_of_other_settings_or_faces_is_refused(learnt, drawn, few):
     config, runs, _ = learnt
-    with pytest.raises(
-        InputError, match=r"other settings \(seed is 1 there and 2 here\): give another run name"
-    ):
+    with pytest.raises(InputError, match=r"other settings \(seed is 1 there and 2 here\): give another run name"):
         train(replace(config, seed=2), drawn, runs=runs, name="learnt")
     with pytest.raises(InputError, match=r"architecture is .*stem.* there"):
         train(replace(config, architecture={}), drawn, runs=runs, name="learnt")
     others = replace(few, fingerprint="0" * 64)
-    with pytest.raises(
-        InputError, match=r"was trained on other faces \(faces\) than these .*: give another run name"
-    ):
+    with pytest.raises(InputError, match=r"was trained on other faces \(faces\) than these .*: give another run name"):
         train(config, others, runs=runs, name="learnt")
 
 
@@ -178,13 +172,7 @@ def test_a_config_that_cannot_be_read_is_refused(learnt, drawn, tmp_path):
 # without a better one early stopping ends it.
 STAGES = [dict(epochs=2, learning_rate=5e-3), dict(epochs=40, learning_rate=0.2, warmup_epochs=0.4)]
 STOPPING = dict(
-    seed=2,
-    stages=STAGES,
-    patience=2,
-    ema_momentum=0.8,
-    test_time_augmentation=False,
-    optimizer="muon",
-    mixup=0.2,
+    seed=2, stages=STAGES, patience=2, ema_momentum=0.8, test_time_augmentation=False, optimizer="muon", mixup=0.2
 )
 
 
@@ -346,9 +334,7 @@ def test_a_training_that_cannot_start_leaves_no_folder(tiny_b, few, tmp_path):
         "a stage trains 'mixed7': shared_tiny has no layer 'mixed7'": replace(
             config, stages=(Stage(1, 0.01, trainable="heads"), Stage(1, 0.01, trainable="mixed7"))
         ),
-        "model_b cannot be built with .*'colour'": replace(
-            config, architecture={**config.architecture, "colour": 1}
-        ),
+        "model_b cannot be built with .*'colour'": replace(config, architecture={**config.architecture, "colour": 1}),
         "augmentation .*'spin'.* is not understood": replace(config, augmentation={"spin": 1}),
         "validation_size": replace(config, validation_size=60),
     }
@@ -505,9 +491,7 @@ def test_the_default_loss_adds_the_distribution_s_divergence(batch):
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "adam"])
 def test_weight_decay_spares_biases_and_normalisation(optimizer):
-    config = tiny(
-        optimizer=optimizer, weight_decay=0.5, stages=[dict(epochs=2, learning_rate=0.1, warmup_epochs=0)]
-    )
+    config = tiny(optimizer=optimizer, weight_decay=0.5, stages=[dict(epochs=2, learning_rate=0.1, warmup_epochs=0)])
     graph = training_graph(build_network(config), config)
     compile_for(graph, config, config.stages[0], 10)
     for variable in graph.trainable_variables:

@@ -60,9 +60,7 @@ def compare_variants(study: pd.DataFrame, runs: dict[str, Run], resamples: int =
     for factor, members in study.groupby("factor", sort=False):
         tables = {
             variant: {
-                row.seed: runs[row.run].validation.set_index("file")
-                for row in variants.itertuples()
-                if row.run in runs
+                row.seed: runs[row.run].validation.set_index("file") for row in variants.itertuples() if row.run in runs
             }
             for variant, variants in members.groupby("variant", sort=False)
         }

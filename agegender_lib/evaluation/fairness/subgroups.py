@@ -22,9 +22,7 @@ LOW_SUPPORT = 30
 _FEWEST = 20
 
 
-def metrics_by_group(
-    predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000
-) -> pd.DataFrame:
+def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000) -> pd.DataFrame:
     """Metrics of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
     They are grouped ``by`` "age_band", "gender", "race", "under_3" (below 3 years, where gender can hardly be seen, or
@@ -65,9 +63,7 @@ def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataF
         "age_band": age_band(predictions["age"]),
         "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
         "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
-        "under_3": pd.Categorical.from_codes(
-            (predictions["age"] >= GENDER_FROM).astype(int), _UNDER_3, ordered=True
-        ),
+        "under_3": pd.Categorical.from_codes((predictions["age"] >= GENDER_FROM).astype(int), _UNDER_3, ordered=True),
     }
     return pd.DataFrame({name: keys[name] for name in by})
 

@@ -124,9 +124,7 @@ def injected_label_errors(predictions: pd.DataFrame, count: int = 100) -> pd.Dat
     return pd.DataFrame(rows, columns=columns)
 
 
-def _confident(
-    p_female: np.ndarray, gender: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _confident(p_female: np.ndarray, gender: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which faces count for their label and which against it, for every resample; two bool [resamples, n]."""
     female = gender == 1
     with np.errstate(invalid="ignore"):  # a gender that was not drawn has no threshold: nothing passes it
@@ -145,8 +143,7 @@ def _wrong(p_female: np.ndarray, gender: np.ndarray, code: int) -> Statistic:
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         right, wrong = (
-            (weights[:, own] * counted[:, own]).sum(axis=1)
-            for counted in _confident(p_female, gender, weights)
+            (weights[:, own] * counted[:, own]).sum(axis=1) for counted in _confident(p_female, gender, weights)
         )
         share = np.divide(wrong, right + wrong, out=np.zeros(len(weights)), where=right + wrong > 0)
         return share * weights[:, own].sum(axis=1)

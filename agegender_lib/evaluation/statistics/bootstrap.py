@@ -200,9 +200,7 @@ def shuffled_blocks(
     strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)
     group = units_of(duplicate_group)
     images = np.lexsort((strata, group))  # a unit's images side by side, in the order of their strata
-    _, first, unit, sizes = np.unique(
-        group[images], return_index=True, return_inverse=True, return_counts=True
-    )
+    _, first, unit, sizes = np.unique(group[images], return_index=True, return_inverse=True, return_counts=True)
     kinds: dict[tuple[int, ...], int] = {}
     kind = np.array(
         [

@@ -38,9 +38,7 @@ def out_of_fold_predictions(runs: Iterable[Run]) -> pd.DataFrame:
     table = pd.concat([run.validation.assign(fold=_fold(run)[0]) for run in runs], ignore_index=True)
     images = runs[0].provenance["data"].get("images", len(table))
     if not table["file"].nunique() == len(table) == images:
-        raise InputError(
-            "The folds do not hold out every face exactly once: train all of them with one split_seed."
-        )
+        raise InputError("The folds do not hold out every face exactly once: train all of them with one split_seed.")
     return table
 
 
@@ -121,9 +119,7 @@ def _check_alike(first: Run, run: Run) -> None:
     if first.config.get("weights") != run.config.get("weights"):
         differing.append("weights")
     if differing:
-        raise InputError(
-            f"{first.name} and {run.name} differ in {', '.join(differing)}: folds need the same settings."
-        )
+        raise InputError(f"{first.name} and {run.name} differ in {', '.join(differing)}: folds need the same settings.")
 
 
 def _reached(rows: pd.DataFrame, resamples: int) -> dict[str, float]:

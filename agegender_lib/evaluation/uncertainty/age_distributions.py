@@ -59,9 +59,7 @@ def standard_deviation(values: np.ndarray, ages: np.ndarray) -> np.ndarray:
     return np.sqrt(np.clip(values @ ages**2 - means**2, 0, None))
 
 
-def age_dispersion(
-    predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000
-) -> pd.DataFrame:
+def age_dispersion(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """How wide the predicted distributions are beside the errors, and whether they are wide where the errors are large.
 
     Returns

@@ -5,14 +5,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from agegender_lib.evaluation.statistics.bootstrap import (
-    LEVEL,
-    estimates,
-    grouped_folds,
-    interval,
-    mean_of,
-    units_of,
-)
+from agegender_lib.evaluation.statistics.bootstrap import LEVEL, estimates, grouped_folds, interval, mean_of, units_of
 from agegender_lib.evaluation.tables import predicted_gender, scores
 from agegender_lib.runs.tables import check_predictions
 

@@ -14,9 +14,7 @@ from agegender_lib.runs.tables import check_predictions
 COVERAGES = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
 
 
-def age_risk_coverage(
-    predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000
-) -> pd.DataFrame:
+def age_risk_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     """Risk-coverage curve of the age: the error over the most confident faces, of the narrowest distributions.
 
     Returns

@@ -3,17 +3,7 @@
 Keras is imported only inside those functions that need it: it takes seconds.
 """
 
-from agegender_lib.pipeline.commands import (
-    app,
-    convert,
-    data,
-    evaluate,
-    predict,
-    report,
-    search,
-    study,
-    train,
-)
+from agegender_lib.pipeline.commands import app, convert, data, evaluate, predict, report, search, study, train
 
 #: in the order of the help: from faces to the report
 COMMANDS = (data, train, study, search, evaluate, predict, app, convert, report)

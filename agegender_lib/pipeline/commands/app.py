@@ -8,10 +8,7 @@ from agegender_lib.pipeline.commands.shared import new_command
 def add(commands: _SubParsersAction) -> None:
     command = new_command(commands, "app", run, "a web page that reads one's own photo")
     command.add_argument(
-        "--model",
-        default="",
-        metavar="FILE",
-        help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
+        "--model", default="", metavar="FILE", help="a .keras or .h5 model (default: report/models/age_gender_F.keras)"
     )
     command.add_argument("--port", type=int, default=8866, help="(default: %(default)s)")
     command.add_argument(

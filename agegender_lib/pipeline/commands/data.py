@@ -19,24 +19,15 @@ def add(commands: _SubParsersAction) -> None:
 
     action = new_command(actions, "render", _render, "draw labelled stand-in faces")
     action.add_argument("folder", metavar="FOLDER")
-    action.add_argument(
-        "--count", type=int, help="how many (default: as many as a report without data draws)"
-    )
-    action.add_argument(
-        "--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"
-    )
+    action.add_argument("--count", type=int, help="how many (default: as many as a report without data draws)")
+    action.add_argument("--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)")
 
-    action = new_command(
-        actions, "download", _download, "fetch UTKFace (23,708 faces; non-commercial research only)"
-    )
+    action = new_command(actions, "download", _download, "fetch UTKFace (23,708 faces; non-commercial research only)")
     action.add_argument(
         "--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"
     )
     action.add_argument(
-        "--folder",
-        default=folders.CACHE / "utkface",
-        metavar="FOLDER",
-        help="where to (default: cache/utkface)",
+        "--folder", default=folders.CACHE / "utkface", metavar="FOLDER", help="where to (default: cache/utkface)"
     )
 
 
@@ -55,9 +46,7 @@ def _check(options: Namespace) -> None:
     print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
     for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
         counts = table[column].value_counts()
-        print(
-            f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names))
-        )
+        print(f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names)))
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
     if options.rejected:

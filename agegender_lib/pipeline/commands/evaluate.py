@@ -7,9 +7,7 @@ from agegender_lib.pipeline.commands.shared import new_command, print_metrics, p
 
 def add(commands: _SubParsersAction) -> None:
     command = new_command(commands, "evaluate", run, "metrics of finished runs, with 95 %% intervals")
-    command.add_argument(
-        "runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"
-    )
+    command.add_argument("runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a")
     command.add_argument("--by", choices=("age_band", "gender", "race"), help="also errors per group")
 
 

@@ -25,9 +25,7 @@ def add(commands: _SubParsersAction) -> None:
         metavar="FILE",
         help="a .keras or .h5 model (default: report/models/age_gender_F.keras)",
     )
-    command.add_argument(
-        "--csv", metavar="FILE", help="write a row per face there instead of printing a table"
-    )
+    command.add_argument("--csv", metavar="FILE", help="write a row per face there instead of printing a table")
     command.add_argument(
         "--json",
         nargs="?",
@@ -35,9 +33,7 @@ def add(commands: _SubParsersAction) -> None:
         metavar="FILE",
         help="write what was found of each photo there, or, without FILE after the photos, to standard output",
     )
-    command.add_argument(
-        "--annotate", metavar="FOLDER", help="write each photo there with boxes and answers, as PNG"
-    )
+    command.add_argument("--annotate", metavar="FOLDER", help="write each photo there with boxes and answers, as PNG")
 
 
 def run(options: Namespace) -> None:

@@ -3,22 +3,14 @@
 from argparse import Namespace, _SubParsersAction
 from pathlib import Path
 
-from agegender_lib.pipeline.commands.shared import (
-    WEIGHTS_HELP,
-    data_option,
-    new_command,
-    print_table,
-    runs_option,
-)
+from agegender_lib.pipeline.commands.shared import WEIGHTS_HELP, data_option, new_command, print_table, runs_option
 
 
 def add(commands: _SubParsersAction) -> None:
     command = new_command(commands, "search", run, "search for better settings, alone or with other workers")
     data_option(command)
     command.add_argument(
-        "--space",
-        metavar="FILE",
-        help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)",
+        "--space", metavar="FILE", help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)"
     )
     command.add_argument("--study", metavar="NAME", help="its name (default: the space's, without .yaml)")
     command.add_argument(
@@ -38,14 +30,7 @@ def run(options: Namespace) -> None:
     goes on with a search that was stopped.
     """
     from agegender_lib.data import load_dataset
-    from agegender_lib.training.search import (
-        SPACE,
-        VALUE_MEANING,
-        read_space,
-        run_search,
-        search_table,
-        space_file,
-    )
+    from agegender_lib.training.search import SPACE, VALUE_MEANING, read_space, run_search, search_table, space_file
 
     # a mistake in the space is found before thousands of faces are drawn
     file = space_file(options.space or SPACE)

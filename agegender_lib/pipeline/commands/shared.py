@@ -10,9 +10,7 @@ from agegender_lib import folders
 if TYPE_CHECKING:
     import pandas as pd
 
-DATA_HELP = (
-    "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
-)
+DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
@@ -36,9 +34,7 @@ def data_option(command: ArgumentParser) -> None:
 
 def runs_option(command: ArgumentParser) -> None:
     """``--runs``: where run folders lie."""
-    command.add_argument(
-        "--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)"
-    )
+    command.add_argument("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
 
 
 def shared_options(command: ArgumentParser, profile: str | None = "quick") -> None:
@@ -55,9 +51,7 @@ def print_metrics(folder: str | Path):
 
     run = evaluation.read_run(folder)
     drawn = ", drawn faces" if run.rendered else ""
-    print(
-        f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}"
-    )
+    print(f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}")
     print_table(evaluation.evaluate(run.validation).round(3))
     return run
 

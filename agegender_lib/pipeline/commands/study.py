@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 def add(commands: _SubParsersAction) -> None:
     command = new_command(commands, "study", run, "train the variants of a study and compare them")
-    command.add_argument(
-        "study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"
-    )
+    command.add_argument("study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)")
     data_option(command)
     command.add_argument("--weights", default="pretrained", help=WEIGHTS_HELP)
     command.add_argument("--csv", metavar="FILE", help="also write the comparison there")

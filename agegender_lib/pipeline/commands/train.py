@@ -15,9 +15,7 @@ def add(commands: _SubParsersAction) -> None:
     )
     shared_options(command)
     command.add_argument("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)")
-    command.add_argument(
-        "--name", help="name of the run folder (default: the model and a hash of all settings)"
-    )
+    command.add_argument("--name", help="name of the run folder (default: the model and a hash of all settings)")
     runs_option(command)
 
 
@@ -29,9 +27,7 @@ def run(options: Namespace) -> None:
     from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
-    faces = load_dataset(
-        options.data or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES)
-    )
+    faces = load_dataset(options.data or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES))
     settings = model_settings(profile, options.model)
     if options.seed is not None:
         settings["seed"] = options.seed

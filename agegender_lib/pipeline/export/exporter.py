@@ -33,13 +33,7 @@ READER = "markdown" + "".join(
     -simple_tables-multiline_tables-subscript-superscript
     """.split()
 )
-PANDOC = [
-    "--to=typst",
-    f"--lua-filter={HERE / 'refs.lua'}",
-    "--wrap=none",
-    "--columns=100000",
-    "--fail-if-warnings",
-]
+PANDOC = ["--to=typst", f"--lua-filter={HERE / 'refs.lua'}", "--wrap=none", "--columns=100000", "--fail-if-warnings"]
 
 
 class ReportPDFExporter(Exporter):
@@ -49,9 +43,7 @@ class ReportPDFExporter(Exporter):
     output_mimetype = "application/pdf"
     file_extension = ".pdf"
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: dict | None = None, **kw: object
-    ) -> tuple[bytes, dict]:
+    def from_notebook_node(self, nb: NotebookNode, resources: dict | None = None, **kw: object) -> tuple[bytes, dict]:
         """Set a notebook as PDF, see :func:`set_pdf`."""
         nb, resources = super().from_notebook_node(nb, resources, **kw)
         folder = Path(resources["metadata"].get("path") or ".")

@@ -19,14 +19,7 @@ from agegender_lib.training.config import check_number
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.search.objective import Objective
 from agegender_lib.training.search.space import SPACE, Space, read_space, rounded
-from agegender_lib.training.search.study import (
-    SILENT_INTERVALS,
-    about,
-    agree,
-    database,
-    database_file,
-    open_study,
-)
+from agegender_lib.training.search.study import SILENT_INTERVALS, about, agree, database, database_file, open_study
 from agegender_lib.training.train import split_as_configured
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -95,9 +88,7 @@ def run_search(
     return shared
 
 
-def load_search(
-    study: str = "model_a", storage: str | None = None, runs: str | Path = folders.RUNS
-) -> optuna.Study:
+def load_search(study: str = "model_a", storage: str | None = None, runs: str | Path = folders.RUNS) -> optuna.Study:
     """A study as it is now, to look at while workers are at it, or after; an InputError if there is none."""
     file = database_file(study, Path(runs))
     try:

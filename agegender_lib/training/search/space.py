@@ -138,9 +138,7 @@ def _parameter(path, given):
 
 def _try_out(space):
     """Configure the base and each edge of each parameter; then build the networks, which takes longer."""
-    edges = [
-        (each.path, value) for each in space.parameters for value in each.choices or (each.low, each.high)
-    ]
+    edges = [(each.path, value) for each in space.parameters for value in each.choices or (each.low, each.high)]
     tried = [("base", {})] + [(f"{path} = {value!r}", {path: value}) for path, value in edges]
     for act in (_check, _build):
         for words, values in tried:

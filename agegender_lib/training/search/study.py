@@ -17,9 +17,7 @@ from agegender_lib.training.search.space import Space
 SILENT_INTERVALS = 4
 
 
-def open_study(
-    name: str, storage: str | None, runs: Path, heartbeat: int, seed: int, epochs: int
-) -> optuna.Study:
+def open_study(name: str, storage: str | None, runs: Path, heartbeat: int, seed: int, epochs: int) -> optuna.Study:
     """The study of this name, new if there is none; ``epochs`` are those of one training."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = database_file(name, runs)
@@ -52,9 +50,7 @@ def differing(known: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 def agree(study: optuna.Study, wanted: dict[str, Any]) -> None:
     """Keep what the study is about with it; an InputError if it was begun with something else."""
     if keys := differing({**wanted, **study.user_attrs}, wanted):
-        raise InputError(
-            f"the study {study.study_name!r} was begun with other {keys[0]}: give another study name"
-        )
+        raise InputError(f"the study {study.study_name!r} was begun with other {keys[0]}: give another study name")
     for key, value in wanted.items():
         study.set_user_attr(key, value)
 

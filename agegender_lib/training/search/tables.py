@@ -77,9 +77,7 @@ def found_by(study: optuna.Study, subject: dict[str, Any] | None = None) -> Sear
     """The finished trials of a study as tables."""
     done = study.get_trials(deepcopy=False, states=FINISHED)
     epochs = [
-        (trial.number, epoch, value)
-        for trial in done
-        for epoch, value in sorted(trial.intermediate_values.items())
+        (trial.number, epoch, value) for trial in done for epoch, value in sorted(trial.intermediate_values.items())
     ]
     values = [trial.value for trial in done if trial.state == TrialState.COMPLETE]
     enough = len(values) >= 4 and len(set(values)) > 1
@@ -105,10 +103,6 @@ def _read(folder, subject):
             for name in ("trials", "epochs", "importances")
         )
         trials = trials.astype({"epochs": "Int64", "resumes": "Int64"}).fillna({"note": ""})
-        return Search(
-            known, trials, epochs[["trial", "epoch", "value"]], importances[["setting", "importance"]]
-        )
+        return Search(known, trials, epochs[["trial", "epoch", "value"]], importances[["setting", "importance"]])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"the kept search {folder} cannot be read ({error}): delete it, or search again"
-        ) from None
+        raise InputError(f"the kept search {folder} cannot be read ({error}): delete it, or search again") from None
