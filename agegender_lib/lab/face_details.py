@@ -21,7 +21,7 @@ NOT_CHOSEN = "Choose a face to see its labels, its near-duplicates and what the 
 MEANING = "Grad-CAM: what adds to each prediction, 1 being uniform. A wrong gender is red."
 NO_RUNS = (
     "No model has read these faces: no finished training of them was found. Execute 02_model_a and "
-    "03_model_b with the same data, or name run folders."
+    "03_pretrained with the same data, or name run folders."
 )
 
 

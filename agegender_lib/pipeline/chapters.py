@@ -21,9 +21,9 @@ from agegender_lib.reporting.parameters import parameters_of
 from agegender_lib.reporting.profiles import notebooks
 
 #: The chapters that train the models, and those that read what came of them.
-TRAINING, READING = ("02_model_a", "03_model_b"), ("04_comparison", "06_groups", "07_trust", "09_explorer")
+TRAINING, READING = ("02_model_a", "03_pretrained"), ("04_comparison", "06_groups", "07_trust", "09_explorer")
 #: What begins first, and the seconds that it takes in a quick report on two cores.
-SECONDS = {"02_model_a": 90, "03_model_b": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
+SECONDS = {"02_model_a": 90, "03_pretrained": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
 _SECONDS = 25
 _AT_ONCE = min(2, os.cpu_count() or 1)
 # Whose versions change figures or numbers.

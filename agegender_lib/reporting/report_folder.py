@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agegender_lib.training.search import Search
 
 #: The chapter that trains each model.
-TRAINED_BY = {"ModelA": "02_model_a", "ModelB": "03_model_b", "ModelF": "03_model_b"}
+TRAINED_BY = {"ModelA": "02_model_a", "ModelB": "03_pretrained", "ModelF": "03_pretrained"}
 MODEL_FILES = (".keras", ".h5")
 #: Six digits are more than any printed number shows and hide the last bits, in which machines differ.
 DIGITS = 6

@@ -17,7 +17,7 @@ _ANSWERS = ("robustness_*.csv.gz", "end_to_end_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 
-HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_model_b write run folders)"
+HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_pretrained write run folders)"
 
 
 def kept_predictions(folder: str | Path) -> list[Path]:

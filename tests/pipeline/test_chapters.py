@@ -17,7 +17,7 @@ begun = time.time()
 {body}
 Path(output, "{name}.json").write_text(json.dumps([begun, time.time(), size]))
 """
-NAMES = ("01_exploration", "02_model_a", "03_model_b", "04_comparison", "06_groups")
+NAMES = ("01_exploration", "02_model_a", "03_pretrained", "04_comparison", "06_groups")
 
 
 def write(folder, name, body="time.sleep(0.5)"):
@@ -53,12 +53,12 @@ def test_what_reads_the_models_waits_for_both_and_the_rest_runs_side_by_side(cha
         write(notebooks, name)
     assert sorted(run(staging, alone=alone)) == list(NAMES)
     found = times(staging)
-    trained = max(found["02_model_a"][1], found["03_model_b"][1])
+    trained = max(found["02_model_a"][1], found["03_pretrained"][1])
     assert trained < found["04_comparison"][0] and trained < found["06_groups"][0]
-    a, b = found["02_model_a"], found["03_model_b"]
+    a, b = found["02_model_a"], found["03_pretrained"]
     assert (a[0] < b[1] and b[0] < a[1]) is not alone
     if alone:
-        assert all(found[name][0] > trained for name in NAMES if name not in ("02_model_a", "03_model_b"))
+        assert all(found[name][0] > trained for name in NAMES if name not in ("02_model_a", "03_pretrained"))
 
 
 def test_only_what_has_changed_is_executed_again(chapters):
@@ -67,7 +67,7 @@ def test_only_what_has_changed_is_executed_again(chapters):
         write(notebooks, name)
     assert len(run(staging)) == 3 and run(staging) == []
     (staging / "done.json").write_text(json.dumps({"02_model_a": keys_of()["02_model_a"]}))
-    assert sorted(run(staging)) == ["01_exploration", "03_model_b"]  # as after a kill
+    assert sorted(run(staging)) == ["01_exploration", "03_pretrained"]  # as after a kill
     assert done_before(staging, keys_of()) is not None
     assert done_before(staging, keys_of(size=2)) is None
     assert done_before(staging, keys_of(fingerprint="others")) is None
@@ -91,10 +91,10 @@ def test_a_file_that_a_parameter_names_counts_with_its_content(chapters, tmp_pat
 def test_a_chapter_that_fails_ends_the_others(chapters):
     notebooks, staging = chapters
     write(notebooks, "02_model_a", "time.sleep(600)")
-    write(notebooks, "03_model_b", "raise ValueError('no such thing')")
+    write(notebooks, "03_pretrained", "raise ValueError('no such thing')")
     write(notebooks, "04_comparison")
     begun = time.monotonic()
-    with pytest.raises(NotebookFailed, match=r"03_model_b.*ValueError: no such thing"):
+    with pytest.raises(NotebookFailed, match=r"03_pretrained.*ValueError: no such thing"):
         run(staging)
     assert time.monotonic() - begun < 300
     assert times(staging) == {}

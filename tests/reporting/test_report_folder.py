@@ -49,23 +49,23 @@ def train(out, runs, *models):
 
 def test_later_chapters_get_the_runs_that_were_trained(notebook, runs):
     out = notebook("04_comparison")
-    with pytest.raises(InputError, match=r"ModelA, ModelB, ModelF yet: execute 02_model_a and 03_model_b with"):
+    with pytest.raises(InputError, match=r"ModelA, ModelB, ModelF yet: execute 02_model_a and 03_pretrained with"):
         out.runs()
     train(notebook("02_model_a"), runs, "ModelA")
-    train(notebook("03_model_b"), runs, "ModelB")
-    with pytest.raises(InputError, match="no training of ModelF yet: execute 03_model_b with the same data"):
+    train(notebook("03_pretrained"), runs, "ModelB")
+    with pytest.raises(InputError, match="no training of ModelF yet: execute 03_pretrained with the same data"):
         out.runs()
-    train(notebook("03_model_b"), runs, "ModelB", "ModelF")
+    train(notebook("03_pretrained"), runs, "ModelB", "ModelF")
     assert out.runs() == notebook("07_trust").runs() == runs
 
 
 def test_runs_that_are_not_there_or_of_other_faces_are_refused(notebook, runs, faces, tmp_path):
     train(notebook("02_model_a"), runs, "ModelA")
-    train(notebook("03_model_b"), runs, "ModelB", "ModelF")
+    train(notebook("03_pretrained"), runs, "ModelB", "ModelF")
     with pytest.raises(InputError, match=r"model_a-1 was trained on other faces \(made\).*02_model_a"):
         notebook("04_comparison", faces_of(fingerprint="e" * 64)).runs()
     shutil.rmtree(runs["ModelF"])
-    with pytest.raises(InputError, match=r"model_f-1 holds no finished training: execute 03_model_b"):
+    with pytest.raises(InputError, match=r"model_f-1 holds no finished training: execute 03_pretrained"):
         notebook("04_comparison").runs()
     # nor is such a run kept in the first place
     with pytest.raises(InputError, match="was trained on other faces"):
@@ -84,7 +84,7 @@ def whole(notebook, runs, faces, tmp_path):
     train(notebook("02_model_a", synthetic_faces=1200, profile=str(profile), model_a={}), runs, "ModelA")
     # what is empty is the profile's
     mine = {"profile": str(profile), "model_b": {}, "model_f": {}, "weights": "", "weights_f": ""}
-    train(notebook("03_model_b", synthetic_faces=1200, **mine), runs, "ModelB", "ModelF")
+    train(notebook("03_pretrained", synthetic_faces=1200, **mine), runs, "ModelB", "ModelF")
     notebook("05_ablations", synthetic_faces=1200, weights_f="")
     notebook("07_trust", synthetic_faces=1200, saliency_faces=30, data="elsewhere.tar", output="here")
     check_one_report(results)
@@ -103,7 +103,7 @@ ODD = {
     "validation_size": lambda notebook, runs: notebook("02_model_a", profile="coursework", model_a={}),
     "ema_momentum": lambda notebook, runs: notebook("02_model_a", profile="quick", model_a={"ema_momentum": 0.5}),
     "weights_f": lambda notebook, runs: notebook("05_ablations", weights_f="pretrained"),
-    "weights": lambda notebook, runs: notebook("03_model_b", weights="none"),
+    "weights": lambda notebook, runs: notebook("03_pretrained", weights="none"),
 }
 
 
@@ -124,8 +124,8 @@ def test_runs_with_another_split_are_refused(whole, notebook, runs, faces):
     other = predictions_of(faces)
     other["split"] = np.roll(other["split"], 1)
     write_run(runs["ModelF"], faces, other, model="model_f")
-    train(notebook("03_model_b"), runs, "ModelF")
-    with pytest.raises(InputError, match=r"split is '\w{12}' in 01_exploration .* in 03_model_b"):
+    train(notebook("03_pretrained"), runs, "ModelF")
+    with pytest.raises(InputError, match=r"split is '\w{12}' in 01_exploration .* in 03_pretrained"):
         check_one_report(whole)
 
 

@@ -62,7 +62,7 @@ STAGES = {
     "papermill": ([*CELLS, "02_model_a"], "import"),
     "evaluate": ([*CELLS, "04_comparison"], "trained"),
     "export": ([*COMMAND, "report", "--pdf-only", "--output", "{work}/report"], "report"),
-    "trained": ([*CELLS, "02_model_a", "03_model_b"], "import"),
+    "trained": ([*CELLS, "02_model_a", "03_pretrained"], "import"),
 }
 
 
