@@ -29,6 +29,8 @@ _PANELS = (
     ("age_loss", "Age: loss", "loss", True),
     ("age_mae", "Age: MAE", "MAE (years)", True),
 )
+# Instead of an age loss that is the MAE: what is minimised, which has a distribution's or an ordinal head's term, too.
+_TOTAL = ("loss", "Total loss (minimised)", "weighted sum of losses", True)
 # Okabe and Ito's (2008) colours that stand out on white, and what else tells lines apart when they are used up.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
 _STYLES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)))
@@ -41,8 +43,10 @@ _NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
     """The four training curves (learning curves) that the coursework asks for, training and validation.
 
+    Where the age loss is the MAE itself, its panel shows the total loss, which is what is minimised.
+
     A dashed line marks where a new training stage begins; a ring marks the best validation epoch. A few extreme values
-    would flatten everything else: they are cut off, with a triangle at the edge for each.
+    would flatten everything else: they are cropped, with a triangle at the edge for each.
 
     Parameters
     ----------
@@ -53,7 +57,7 @@ def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
     colour = look_of([title])[title][0] if title else COLOURS["ModelA"]
     epochs = _epochs_of(history)
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
+    for ax, (column, heading, unit, lowest) in zip(axes, _panels(history), strict=True):
         train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
         ax.plot(epochs, train, color=COLOURS["train"], lw=1.2, label="training")
         ax.plot(epochs, validation, color=colour, label="validation")
@@ -99,8 +103,8 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
 def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """The four training curves of several runs: validation strong, training thin and pale.
 
-    A ring marks each run's best validation epoch. A few extreme values would flatten everything else: they are cut
-    off, and the panel says so. ``histories`` holds each run's ``history.csv``, by name.
+    A ring marks each run's best validation epoch. A few extreme values would flatten everything else: they are
+    cropped, and the panel says so. ``histories`` holds each run's ``history.csv``, by name.
     """
     if not 0 < len(histories) <= _MOST:
         raise InputError(f"{len(histories)} training curves are to be laid over each other: give 1 to {_MOST}")
@@ -109,7 +113,7 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     figure = new_figure(height_cm=11.2 + 0.45 * -(-len(names) // in_line))
     axes = figure.subplots(2, 2, sharex=True).ravel()
     looks = _looks(names)
-    for ax, (column, heading, unit, lowest) in zip(axes, _PANELS, strict=True):
+    for ax, (column, heading, unit, lowest) in zip(axes, _panels(*histories.values()), strict=True):
         for history, (colour, style) in zip(histories.values(), looks, strict=True):
             epochs, values = _epochs_of(history), history[f"val_{column}"].to_numpy(float)
             own = history[column].to_numpy(float)
@@ -129,6 +133,15 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     handles += [Line2D([], [], **grey), Line2D([], [], lw=0.8, alpha=0.5, **grey)]
     figure.legend(handles, [*names, "validation", "training"], loc="outside upper left", ncols=in_line)
     return figure
+
+
+def _panels(*histories: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
+    """What the four panels show; the age loss only where it is another curve than the MAE."""
+    same = all(
+        {"loss", "val_loss"} <= set(history) and np.allclose(history["age_loss"], history["age_mae"], equal_nan=True)
+        for history in histories
+    )
+    return [_TOTAL if same and panel[0] == "age_loss" else panel for panel in _PANELS]
 
 
 def _epochs_of(history: pd.DataFrame) -> np.ndarray:
@@ -179,7 +192,7 @@ def _cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
 
 
 def _crop(ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, colour: str) -> None:
-    """Cut extreme epochs off, with a triangle at the edge for each."""
+    """Crop extreme epochs, with a triangle at the edge for each."""
     highest = _cut_extremes(ax, [np.concatenate([train, validation])])
     if not highest:
         return

@@ -281,6 +281,23 @@ def test_learning_curves_show_all_four_quantities_and_their_best_epoch():
     assert {"training", "validation", "ModelB"} <= set(words(axes[0].figure))
 
 
+def test_an_age_loss_that_is_the_mae_gives_way_to_what_is_minimised():
+    table, other = history(12), history(8, seed=1)
+    same = table.assign(age_loss=table["age_mae"] * (1 + 1e-7))
+    for figure, column in (
+        (plots.training_curves(same), "loss"),
+        (plots.training_curves(table), "age_loss"),
+        (plots.training_curves(same.drop(columns="loss")), "age_loss"),
+        (plots.overlaid_curves({"ModelA": same}), "loss"),
+        (plots.overlaid_curves({"ModelA": same, "ModelB": other}), "age_loss"),  # one quantity for all
+    ):
+        ax = figure.axes[2]
+        ends = ("Total loss (minimised)", "weighted sum of losses") if column == "loss" else ("Age: loss", "loss")
+        assert (ax.get_title("left"), ax.get_ylabel()) == ends
+        shown = [list(line.get_ydata()) for line in ax.lines]
+        assert list(same[f"val_{column}"]) in shown and list(figure.axes[3].lines[0].get_ydata()) not in shown
+
+
 def test_epochs_that_are_no_numbers_do_not_count_as_best():
     table = history(10)
     table.loc[[4, 9], "val_age_mae"] = np.nan
