@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ TRAINING, READING = ("02_model_a", "03_pretrained"), ("04_comparison", "06_group
 SECONDS = {"02_model_a": 90, "03_pretrained": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
 _SECONDS = 25
 _AT_ONCE = min(2, os.cpu_count() or 1)
+# two that both take all cores need a third more processor time, and what they sum depends on how threads meet
+_THREADS = max(1, (os.cpu_count() or 1) // _AT_ONCE)
 # Whose versions change figures or numbers.
 _PACKAGES = ("keras", "numpy", "pandas", "matplotlib", "seaborn", "scipy", "scikit-learn")
 
@@ -50,7 +53,9 @@ def run_chapters(
             while waiting or running:
                 for name in _ready(waiting, done, set(running.values()), alone):
                     waiting.remove(name)
-                    running[pool.submit(_named, name, execute, chapters[name], values)] = name
+                    threads = 0 if alone and name in TRAINING else _THREADS
+                    task = partial(execute, chapters[name], values, threads=threads)
+                    running[pool.submit(_named, name, task)] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
@@ -77,9 +82,9 @@ def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bo
     return able[: max(0, _AT_ONCE - len(running))]
 
 
-def _named(name, function, *arguments):
+def _named(name, task):
     threading.current_thread().name = name  # by which its log is told from another's
-    return function(*arguments)
+    return task()
 
 
 def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:

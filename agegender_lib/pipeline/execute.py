@@ -11,6 +11,7 @@ from typing import Any
 import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError, NotebookFailed
@@ -22,10 +23,11 @@ _USER_ERRORS = (InputError.__name__, Busy.__name__)
 _CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it
 
 
-def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None) -> Path:
+def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None, threads: int = 0) -> Path:
     """Execute one notebook with those of the parameters it declares; returns the executed copy.
 
     That lies in ``executed`` (default: `folders.EXECUTED`) and keeps the outputs and, after a failure, the traceback.
+    The kernel computes in ``threads`` threads (0: all cores), unless the user's environment says otherwise.
     An InputError when the notebook stopped because of something the user gave, NotebookFailed when for another reason.
     """
     executed = executed or folders.EXECUTED
@@ -46,6 +48,7 @@ def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = 
             kernel_name=NAME,
             language="python",
             kernel_manager_class=ThisPython,
+            config=Config(ThisPython={"threads": threads}),
             log_output=True,
             progress_bar=False,
             # what goes wrong in a cell is told by the exception; a kernel that is stopped would print its own

@@ -1,14 +1,18 @@
 """The Python that runs notebooks: always the one that runs this, whatever else is installed on the machine."""
 
+import os
 import weakref
 from typing import ClassVar
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
-from traitlets import default
+from traitlets import Integer, default
 
 #: The name under which Jupyter knows it.
 NAME = "python3"
+
+#: Variables that say how many threads TensorFlow and the linear algebra below numpy use.
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 class OnlyThisPython(KernelSpecManager):
@@ -22,6 +26,10 @@ class OnlyThisPython(KernelSpecManager):
 class ThisPython(AsyncKernelManager):
     """Starts the Python that runs this."""
 
+    threads = Integer(0, help="threads of the kernel where the user's environment names none; 0: all cores").tag(
+        config=True
+    )
+
     @default("kernel_spec_manager")
     def _only_this(self) -> KernelSpecManager:
         return OnlyThisPython(parent=self)
@@ -31,7 +39,8 @@ class ThisPython(AsyncKernelManager):
     async def start_kernel(self, **options) -> None:
         """Start it, and remember it for :meth:`kill_all`."""
         self._started.add(self)
-        await super().start_kernel(**options)
+        chosen = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
+        await super().start_kernel(env=chosen | dict(os.environ), **options)
 
     @classmethod
     def kill_all(cls) -> None:

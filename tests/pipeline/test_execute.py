@@ -9,6 +9,7 @@ import pytest
 
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.execute import execute
+from agegender_lib.pipeline.kernel import THREADS
 from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
 from agegender_lib.reporting.profiles import model_settings, read_profile
 
@@ -96,3 +97,13 @@ def test_notebooks_that_run_at_the_same_time_run_where_they_lie(tmp_path, monkey
     monkeypatch.setattr(os, "chdir", moved.append)  # moves every thread of this process
     assert printed(execute(path, {}, tmp_path / "executed")) == f"{tmp_path}\n"
     assert set(moved) <= {here}
+
+
+def test_a_notebook_takes_the_threads_it_is_given_unless_the_user_says_otherwise(tmp_path, monkeypatch):
+    path = notebook(tmp_path, "data = ''", "import os\nprint([os.environ.get(name) for name in NAMES])")
+    path.write_text(path.read_text().replace("NAMES", str(list(THREADS))))
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    assert printed(execute(path, {}, tmp_path / "executed")) == "[None, None, None]\n"
+    monkeypatch.setenv(THREADS[0], "3")
+    assert printed(execute(path, {}, tmp_path / "executed", threads=1)) == "['3', '1', '1']\n"
