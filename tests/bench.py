@@ -26,6 +26,7 @@ from tqdm import tqdm
 from agegender_lib import data, evaluation, folders, models, training
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.commands.shared import print_table
+from agegender_lib.pipeline.kernel import THREADS
 from agegender_lib.training import network
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.losses import targets
@@ -41,7 +42,7 @@ SETTINGS["original"] = {"architecture": {"variant": "original"}, "optimizer": "a
 SETTINGS["original"] |= {"age_loss": "mse", "age_weight": 1, "gender_weight": 500, "label_smoothing": 0}
 AUGMENTATION = {"rotation_range": 20, "brightness_range": (0.8, 1.2)}
 # What TensorFlow, PyTorch and NumPy's libraries read when they start; JAX obeys the affinity.
-ONE_THREAD = dict.fromkeys(["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"], "1")
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 ONE_THREAD |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 # ModelA as narrow as it can be: an epoch is measured for the faces it passes on, not for its arithmetic.
 NARROW = {"architecture": {"widths": [8, 8], "stem": 8, "image_size": 32}, "batch_size": 50, "validation_size": 0.2}

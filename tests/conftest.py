@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from agegender_lib.data import load_faces, render_faces
+from agegender_lib.pipeline.kernel import THREADS
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = ("test_report_run.py",)
@@ -42,6 +43,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def pytest_configure(config):
     """Nothing leaves this machine, from here or from any process that a test starts."""
     if not hasattr(config, "workerinput"):  # with -n: the workers inherit the environment
+        # two workers, and each knows the other: see agegender_lib.pipeline.chapters
+        for name in THREADS:
+            os.environ.setdefault(name, "1")
         folder = tempfile.mkdtemp(prefix="agegender-network-")
         os.environ["AGEGENDER_NETWORK_NOTES"] = str(Path(folder) / "notes.txt")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])])
