@@ -8,8 +8,10 @@ from keras import layers
 
 #: Ages, in years, over which the age distribution is spread: 0, 1, ... 116, the range of the labels.
 AGES = np.arange(117, dtype="float32")
+#: How the names of layers end that turn a face into its mirror image, by a kernel that nobody counts as parameters.
+MIRROR = "mirror_reverse"
 #: How names of layers end whose kernels are arithmetic, as long as they are not trainable.
-ARITHMETIC = "age_output", "age_ordinal_so_far", "mirror_reverse", "shared_input_scale"
+ARITHMETIC = "age_output", "age_ordinal_so_far", MIRROR, "shared_input_scale"
 
 
 def gender_output(features):
@@ -86,7 +88,7 @@ def add_test_time_augmentation(model: keras.Model) -> keras.Model:
         trainable=False,
         dtype="float32",
         kernel_initializer=keras.initializers.Constant(np.eye(width)[None, None, ::-1].tolist()),
-        name="mirror_reverse",
+        name=MIRROR,
     )(mirrored)
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
     gender, age = model(image)

@@ -18,6 +18,7 @@ from agegender_lib.data import FaceSet, split_faces, split_fold, subsample_train
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import ensemble_average, load_model, predict
+from agegender_lib.models.heads import MIRROR
 from agegender_lib.models.saving import quantise_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
 from agegender_lib.training.checkpoint import TrainingState
@@ -173,7 +174,7 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
         "epochs": len(history),
         "seconds_per_epoch": float(history["seconds"].median()),
         "seconds": float(history["seconds"].sum()),
-        "parameters": model.count_params(),
+        "parameters": sum(layer.count_params() for layer in model.layers if not layer.name.endswith(MIRROR)),
         "file_bytes": (folder / MODEL).stat().st_size,
         "images_per_second": images_per_second,
         **facts,
