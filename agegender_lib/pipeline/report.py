@@ -14,6 +14,7 @@ from agegender_lib.files import check_writable, clear_left_over, copy_file, repl
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
+from agegender_lib.pipeline.export.figures import write_figure_page
 from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
 from agegender_lib.pipeline.readme import is_rendered, with_headline
@@ -130,7 +131,7 @@ def _made(values: dict[str, Any], keys: dict[str, str], output: Path, profile: s
         # their times are part of a report that is read for them
         alone=profile != QUICK,
     )
-    pdf = _export(staging)
+    pdf = _export(staging, output)
     published = publish(pdf.parent, output)
     results = output / "results"
     if output.resolve() == folders.REPORT and not is_rendered(results):
@@ -142,23 +143,24 @@ def _made(values: dict[str, Any], keys: dict[str, str], output: Path, profile: s
 
 
 def export(folder: Path = folders.REPORT) -> Path:
-    """Set the report's PDF, model card and data sheet from what is in `folder`; returns the PDF's path.
+    """Set the report's PDF, cards and page of figures from what is in `folder`; returns the PDF's path.
 
     An InputError when a result is missing or the report would have a hole; Busy while another process makes one there.
     """
     folder = Path(folder)
     check_writable(folder, "allow writing there, or give another --output")
     with _alone(folder):
-        return _export(folder)
+        return _export(folder, folder)
 
 
-def _export(folder):
+def _export(folder, output):
     finish_publishing(folder)
     check_one_report(folder / "results")
     if folder.resolve() != folders.REPORT:
         for name in SOURCES:
             copy_file(folders.REPORT / name, folder / name)
     write_cards(folder)
+    write_figure_page(folder, output)
     return export_report(folder / "report.ipynb", folder / "report.pdf")
 
 

@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import replacing
+from agegender_lib.pipeline.export.figures import with_sources
 from agegender_lib.pipeline.export.numbers import Numbers
 
 HERE = Path(__file__).parent
@@ -102,12 +103,12 @@ def typst_source(nb: NotebookNode, folder: Path) -> str:
     files = _strings(front.pop("bibliography", []))
     front = {key: ", ".join(value) if isinstance(value, list) else str(value) for key, value in front.items()}
     pieces = [(f"{key!r} in the YAML of cell 1", value) for key, value in front.items()]
-    for number, cell in enumerate(cells, start=2):
-        words = " ".join(cell.source.split())
+    for number, (cell, text) in enumerate(zip(cells, with_sources(cell.source for cell in cells), strict=True), 2):
+        words = " ".join(text.split())
         place = f"cell {number} ('{words[:40]}{'...' if len(words) > 40 else ''}')"
         if cell.cell_type != "markdown":
             raise InputError(f"{place} is a {cell.cell_type} cell, which no PDF shows: make it Markdown")
-        pieces.append((place, cell.source))
+        pieces.append((place, text))
     with ThreadPoolExecutor() as several:
         written = list(several.map(lambda piece: _typst(*piece, numbers, folder), pieces))
     texts = [f"{key}: [{text}]," for key, text in zip(front, written[: len(front)], strict=True) if text]

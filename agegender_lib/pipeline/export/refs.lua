@@ -1,6 +1,7 @@
 -- What pandoc's Typst writer does not know, or would leave out without a word:
 --   @fig-x, @tbl-x, @eq-x, @sec-x           references (any other @key is a citation)
---   ![caption](file){#fig-x placement=top}  a figure that floats near its text, described for PDF/UA
+--   ![caption](file){#fig-x placement=top}  a figure that floats near its text, described for PDF/UA;
+--                    source="..." href="..."  and after its caption, small and grey, where it was drawn
 --   $$...$$ {#eq-x}                         a numbered equation
 --   [text]{.grey}                           grey text
 --   # References                            the bibliography
@@ -76,6 +77,8 @@ function Figure(figure)
   local out = pandoc.List({ typ(start:format(image.attributes.placement or "auto", quoted(image.src),
     image.attributes.width or "auto", quoted(pandoc.utils.stringify(figure.caption.long)))) })
   out:extend(pandoc.utils.blocks_to_inlines(figure.caption.long))
+  local source, href = image.attributes.source, image.attributes.href
+  if source then out:insert(typ(" #source(" .. quoted(source) .. ", " .. (href and quoted(href) or "none") .. ")")) end
   out:insert(typ("])" .. (figure.identifier ~= "" and " <" .. figure.identifier .. ">]" or "]")))
   return pandoc.Plain(out)
 end
