@@ -77,17 +77,11 @@ def build_residual(
     x = _conv(x, stem, "shared_stem_conv", strides=2)
     for stage, width in enumerate(widths, start=1):
         for number in range(1, blocks + 1):
-            strides = 2 if stage > 1 and number == 1 else 1
-            name = f"shared_stage{stage}_block{number}"
-            x = _block(x, width, name, strides, identity=block == "residual", excitation=excitation)
+            name, strides = f"shared_stage{stage}_block{number}", 2 if stage > 1 and number == 1 else 1
+            x = residual_block(x, width, name, strides, identity=block == "residual", excitation=excitation)
     x = layers.BatchNormalization(name="shared_pool_norm")(x)
     x = layers.ReLU(name="shared_pool_relu")(x)
-    pools = []
-    if pooling != "max":
-        pools.append(layers.GlobalAveragePooling2D(name="shared_pool_average")(x))
-    if pooling != "average":
-        pools.append(layers.GlobalMaxPooling2D(name="shared_pool_max")(x))
-    x = pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_both")(pools)
+    x = _pooled(x, pooling)
     gender = layers.Dropout(dropout, name="gender_head_dropout")(x)
     age = layers.Dropout(dropout, name="age_head_dropout")(x)
     return keras.Model(image, [gender_output(gender), age_output(age, age_head)], name="age_gender_A")
@@ -192,7 +186,17 @@ def _conv(x, width, name, kernel=3, strides=1):
     )(x)
 
 
-def _block(x, width, name, strides, identity, excitation):
+def _pooled(x, how):
+    pools = []
+    if how != "max":
+        pools.append(layers.GlobalAveragePooling2D(name="shared_pool_average")(x))
+    if how != "average":
+        pools.append(layers.GlobalMaxPooling2D(name="shared_pool_max")(x))
+    return pools[0] if len(pools) == 1 else layers.Concatenate(name="shared_pool_both")(pools)
+
+
+def residual_block(x, width, name, strides=1, identity=True, excitation=True):
+    """Twice normalisation, ReLU and 3 x 3 convolution, added to what came in; ``width`` channels come out."""
     shortcut = x
     x = layers.BatchNormalization(name=f"{name}_norm1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
@@ -203,11 +207,12 @@ def _block(x, width, name, strides, identity, excitation):
     x = layers.ReLU(name=f"{name}_relu2")(x)
     x = _conv(x, width, f"{name}_conv2")
     if excitation:
-        x = _excited(x, width, name)
+        x = squeeze_and_excitation(x, width, name)
     return layers.Add(name=f"{name}_add")([shortcut, x]) if identity else x
 
 
-def _excited(x, width, name):
+def squeeze_and_excitation(x, width, name):
+    """Every channel times a weight between 0 and 1, which two dense layers find from all channels' means."""
     scale = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
     scale = layers.Dense(max(8, width // 8), activation="relu", name=f"{name}_excite1")(scale)
     scale = layers.Dense(width, activation="sigmoid", name=f"{name}_excite2")(scale)
