@@ -23,7 +23,7 @@ _TOLERANCE = 0.05
 def with_age_distribution(model: keras.Model) -> keras.Model | None:
     """``model`` with the age distribution behind its age as one more output, the last.
 
-    A saved model answers with an expected age and may average several parts: members, mirror images. The distribution
+    A saved model predicts an expected age and may average several parts: members, mirror images. The distribution
     is the mixture of its parts' distributions with equal weights, whose mean is exactly the age the model gives, and
     whose spread holds both what each part is unsure of and how far the parts disagree (Lakshminarayanan et al. 2017,
     arXiv 1612.01474, section 2.4).

@@ -21,16 +21,16 @@ FEWEST = 5
 
 
 def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int = 50) -> np.ndarray:
-    """How much each place of a face adds to a model's answer.
+    """How much each place of a face adds to a model's prediction.
 
-    A channel of the last feature maps counts by the gradient of the answer (Selvaraju et al. 2017, eq. 1), and a place
-    by what its channels add up to (eq. 2). Gender: the logit of the gender that the model answers, and what speaks
-    against it is cut off, as in eq. 2. Age: the expected age in years, for which there is no other answer to speak
+    A channel of the last feature maps counts by the prediction's gradient (Selvaraju et al. 2017, eq. 1), a place by
+    what its channels add up to (eq. 2). Gender: the logit of the gender that the model predicts, and what speaks
+    against it is clipped at 0, as in eq. 2. Age: the expected age in years, for which there is no other class to speak
     against; what makes a face older and what makes it younger both count, by their size.
 
     The feature maps are the last with at least 5 places in a row, resized to the picture. Those of all members of a
     model, of the face and its mirror image (mirrored back) and of all sizes at which it is seen are added up before
-    anything is cut off: they add to one answer, too.
+    anything is clipped: they add to one prediction, too.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
 def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers.Dense]]:
     """A flat model that gives P(female), age, the feature maps, and what each of these layers of a gender reads.
 
-    The maps are the last with ``FEWEST`` places in a row or more, through which every way to an answer leads. There are
-    several where the model has members, mirrors the face (which is said of each map), or sees it at several sizes.
+    The maps are the last with ``FEWEST`` places in a row or more, through which every path to an output leads. There
+    are several where the model has members, mirrors the face (which is said of each map), or sees it at several sizes.
     """
     calls, genders = [], []
     leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included
@@ -131,7 +131,7 @@ def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers
             f"{plain.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model of this "
             "project"
         )
-    # from the answers back: what leads to one through small tensors only
+    # from the outputs back: what leads to one through small tensors only
     small, found = {id(answer) for answer in answers}, {}
     for inputs, output in reversed(calls):
         if id(output) in small and len(output.shape) == 4 and min(output.shape[1:3]) >= FEWEST:

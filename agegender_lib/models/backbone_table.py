@@ -32,7 +32,7 @@ class Backbone:
 
 def _inception_v3(**arguments):
     base = keras.applications.InceptionV3(**arguments)
-    # Keras numbers its pooling layers through all models of a process, which is no name to find the stem by
+    # Keras numbers its pooling layers through all models of a process, so the stem cannot be found by its name
     pools = [layer for layer in base.layers if isinstance(layer, keras.layers.MaxPooling2D)]
     pools[1].name = "stem_pool"
     return base

@@ -1,4 +1,4 @@
-"""A model in another file format, written only when it answers there as it does in Keras."""
+"""A model in another file format, written only when it predicts there what it does in Keras."""
 
 import logging
 import warnings
@@ -14,7 +14,7 @@ from agegender_lib.files import replacing
 from agegender_lib.models.saving import load_model, save_model
 from agegender_lib.models.weights import reason
 
-#: Most that answers may differ by: years, and of P(female).
+#: Most that predictions may differ by: years, and of P(female).
 MOST_YEARS, MOST_P_FEMALE = 0.001, 0.0001
 _FACES = 32
 
@@ -23,7 +23,7 @@ def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
     """Write a model in the format that ``path`` ends in, and ask the file about drawn faces before it takes its name.
 
     ``.keras`` and ``.h5`` are Keras's, ``.onnx`` is for ONNX Runtime and ``.tflite`` for LiteRT. In all of them the
-    picture is float32 [n, 128, 128, 3] in [0, 1], n any number, and the answers are ``gender_output`` and
+    picture is float32 [n, 128, 128, 3] in [0, 1], n any number, and the outputs are ``gender_output`` and
     ``age_output``. Returns the largest difference found, in years and of P(female). No file is written, and an
     InputError says why, if the format is unknown, a converter is missing or fails, or the differences are beyond
     :data:`MOST_YEARS` or :data:`MOST_P_FEMALE`.
@@ -47,7 +47,7 @@ def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
         # not "beyond": NaN is not near either
         if not (years <= MOST_YEARS and p_female <= MOST_P_FEMALE):
             raise InputError(
-                f"{path} is not written: it would answer up to {years:.4f} years and {p_female:.5f} of P(female) "
+                f"{path} is not written: it predicts up to {years:.4f} years and {p_female:.5f} of P(female) "
                 f"otherwise than the model, and {MOST_YEARS} and {MOST_P_FEMALE} are allowed"
             )
     return years, p_female

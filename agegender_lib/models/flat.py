@@ -1,6 +1,6 @@
 """A model as one flat graph of plain layers, in words that the oldest Keras 3 knows.
 
-A network that trains holds models inside a model: a backbone, a network that answers for a face and for its mirror
+A network that trains holds models inside a model: a backbone, a network that predicts for a face and for its mirror
 image, members. Keras 2 and old Keras 3 stumble over those in a file, and over arguments that came later, even where
 they only hold their defaults.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import keras
 
-# Before what stands inside another model under the same name: the answer for one of several images.
+# Before what stands inside another model under the same name: the output for one of several images.
 _EACH = "each_"
 _TENSOR = "__keras_tensor__"
 _CHANNELS = {"data_format": "channels_last"}
@@ -25,7 +25,7 @@ def flat(model: keras.Model) -> keras.Model:
     """The same function as one graph of layers, none of them a model; ``model`` itself where it is flat already.
 
     Names stay, but for those of layers inside another model: ``shared_`` stands before a backbone's, ``member_2_``
-    before those of a member, ``each_`` before the outputs of a network whose answers are averaged. So
+    before those of a member, ``each_`` before the outputs of a network whose outputs are averaged. So
     ``age_distribution`` ends the name of every layer that gives one, ``gender_output`` that of every layer that gives a
     P(female), and ``mirror_reverse`` that of every mirror. A layer that a face and its mirror image share is called
     twice.

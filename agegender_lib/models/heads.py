@@ -72,11 +72,11 @@ def _frozen(kernel, name, **choices):
 
 
 def add_test_time_augmentation(model: keras.Model) -> keras.Model:
-    """A model that answers with the mean of a face's and its mirror image's answers, at twice the time.
+    """A model that predicts the mean of ``model``'s predictions for a face and its mirror image.
 
-    It has the same input and outputs and shares ``model``'s weights. The mirror is built from Permute and a frozen 1 x
-    1 convolution whose kernel is the reversed identity, because a saved model may hold built-in layers only (and a
-    Dense layer may come only after a small feature map).
+    It takes twice the time, has the same input and outputs and shares ``model``'s weights. The mirror is built from
+    Permute and a frozen 1 x 1 convolution whose kernel is the reversed identity, because a saved model may hold
+    built-in layers only (and a Dense layer may come only after a small feature map).
     """
     image = keras.Input(model.input_shape[1:], name="image")
     width = model.input_shape[2]
@@ -98,7 +98,7 @@ def add_test_time_augmentation(model: keras.Model) -> keras.Model:
 
 
 def ensemble_average(members: Sequence[keras.Model]) -> keras.Model:
-    """One model that answers with the mean of its members' answers, sharing their weights.
+    """One model that predicts the mean of its members' predictions, sharing their weights.
 
     Networks that differ in nothing but chance err differently, and the mean errs less than its members do on
     average (Krogh & Vedelsby 1995, eq. 6; Lakshminarayanan et al. 2017, arXiv 1612.01474).

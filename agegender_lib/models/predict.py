@@ -26,7 +26,7 @@ def predict(
     progress : bool
         Show a bar on standard error.
     rows : int [m], optional
-        Answer to these rows of ``images`` only, in this order.
+        Predict these rows of ``images`` only, in this order.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def put_published(base: keras.Model, backbone: str) -> str:
 
 @lru_cache(maxsize=1)
 def _layer_weights(path: Path, sha256: str) -> dict[str, list]:
-    """The weights of a model file by layer, without building the model; a study begins many trainings from one file."""
+    """The weights of a model file by layer, without building the model; a study begins many runs from one file."""
     try:
         with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS))) as file:
             stored = [layer["vars"] for layer in file["layers"].values()]

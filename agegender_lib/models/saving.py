@@ -44,7 +44,7 @@ def load_model(path: str | Path) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its loader stumbles over
-        raise InputError(f"{path} is no Keras model that can be loaded: {reason(error)}") from error
+        raise InputError(f"{path} is not a Keras model that can be loaded: {reason(error)}") from error
     found = tuple(getattr(model, key, None) for key in ("input_shape", "output_names", "output_shape"))
     if found != CONTRACT:
         raise InputError(

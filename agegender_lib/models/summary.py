@@ -47,7 +47,7 @@ def summary_table(model: keras.Model) -> pd.DataFrame:
     if inner is not None:
         table = summary_table(inner)
         mirror = [layer for layer in model.layers if layer.name.startswith("mirror_")]
-        words = {"kind": "Flip left-right", "detail": "answers to face and mirror image are averaged"}
+        words = {"kind": "Flip left-right", "detail": "predictions for face and mirror image are averaged"}
         row = pd.DataFrame([{**_row("mirror", "shared", mirror), **words}])
         return pd.concat([table[:1], row, table[1:]], ignore_index=True)
     rows = []

@@ -57,7 +57,7 @@ def read_tensors(manifest: str | Path, numbers: str | Path) -> dict[str, np.ndar
             for entry in group["weights"]
         ]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest} is no TensorFlow.js manifest: {error!r}") from error
+        raise InputError(f"{manifest} is not a TensorFlow.js manifest: {error!r}") from error
     content = Path(numbers).read_bytes()
     needed = sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in listed)
     if len(content) != needed:

@@ -58,7 +58,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
                 )
             )
     except Exception as error:  # a damaged file leads HDF5 to errors of many kinds
-        raise InputError(f"{path} is no Keras weights file (.weights.h5): {reason(error)}") from error
+        raise InputError(f"{path} is not a Keras weights file (.weights.h5): {reason(error)}") from error
     try:
         with warnings.catch_warnings():
             # Keras warns of every layer it misses; the refusal below names the first

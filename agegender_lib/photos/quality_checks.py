@@ -1,4 +1,4 @@
-"""When an answer deserves less trust: the face is small, blurred, turned or cut off.
+"""When a prediction deserves less trust: the face is small, blurred, not frontal or truncated.
 
 Every limit is a percentile over 1,000 of the coursework's own training crops, so that a warning means "unlike nearly
 all faces the models learned from". The exception is "small", for all training crops have one size: its limit is where
@@ -18,11 +18,11 @@ SMALL = 40.0
 BLURRED = 26.1
 #: Where the nose lies across the face, in eye distances from its usual place: the 98th percentile. Such faces are
 #: rare in the data, not known to be read worse.
-TURNED_SIDEWAYS = 0.31
-#: Where it lies between eyes and mouth, as a share of that distance, from its usual place: the 98th percentile.
-TURNED_UP_DOWN = 0.22
-#: Share of the crop that lies outside the photo: the 99th percentile of what is black at the training crops' edges.
-CUT_OFF = 0.12
+YAW = 0.31
+#: Where it lies between eyes and mouth, as a fraction of that distance, from its usual place: the 98th percentile.
+PITCH = 0.22
+#: Fraction of the crop that lies outside the photo: the 99th percentile of what is black at the training crops' edges.
+TRUNCATED = 0.12
 _USUAL_ACROSS, _USUAL_DOWN = -0.008, 0.578
 _INNER = slice(16, 112)
 
@@ -30,14 +30,14 @@ _INNER = slice(16, 112)
 def quality_warnings(
     crop: np.ndarray, landmarks: np.ndarray | None, transform: np.ndarray, size: tuple[int, int]
 ) -> list[str]:
-    """What speaks against trusting the answer for a face: of "small", "blurred", "turned", "cut off".
+    """What speaks against trusting a prediction: of "small", "blurred", "not frontal", "truncated".
 
     A small face is always blurred, so that is not said again.
 
     Parameters
     ----------
     landmarks : float [5, 2] or None
-        None where nothing was detected; then it is not said whether the face is turned.
+        None where nothing was detected; then it is not said whether the face is frontal.
     transform : float [2, 3]
         From pixels of the photo, whose height and width are ``size``, to the crop's.
     """
@@ -48,10 +48,10 @@ def quality_warnings(
         found.append("blurred")
     if landmarks is not None:
         across, down = turn(landmarks)
-        if abs(across) > TURNED_SIDEWAYS or abs(down) > TURNED_UP_DOWN:
-            found.append("turned")
-    if outside(transform, size) > CUT_OFF:
-        found.append("cut off")
+        if abs(across) > YAW or abs(down) > PITCH:
+            found.append("not frontal")
+    if outside(transform, size) > TRUNCATED:
+        found.append("truncated")
     return found
 
 
@@ -66,7 +66,7 @@ def sharpness(crop: np.ndarray) -> float:
 
 
 def turn(landmarks: np.ndarray) -> tuple[float, float]:
-    """How far the nose lies from its usual place: sideways in eye distances, and as a share of eyes to mouth."""
+    """How far the nose lies from its usual place: sideways in eye distances, and as a fraction of eyes to mouth."""
     upright = similarity(landmarks[:2], TEMPLATE[:2])
     points = landmarks @ upright[:, :2].T + upright[:, 2]
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
@@ -77,7 +77,7 @@ def turn(landmarks: np.ndarray) -> tuple[float, float]:
 
 
 def outside(transform: np.ndarray, size: tuple[int, int]) -> float:
-    """The share of the crop that lies outside a photo of this height and width, 0 to 1."""
+    """The fraction of the crop that lies outside a photo of this height and width, 0 to 1."""
     pixels = np.stack(np.mgrid[:SIDE, :SIDE][::-1], axis=-1) + 0.5
     back = inverse(transform)
     places = pixels @ back[:, :2].T + back[:, 2]

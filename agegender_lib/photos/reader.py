@@ -78,7 +78,7 @@ class PhotoReader:
         """Find the faces of a picture, see ``pictures.open_picture``, and read them.
 
         With ``aligned`` it is one face aligned like UTKFace's, a square of any size: nothing is detected, and it is
-        not said whether the face is turned.
+        not said whether the face is frontal.
 
         Raises
         ------

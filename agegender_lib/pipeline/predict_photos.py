@@ -125,7 +125,7 @@ def _annotated_names(files: list[Path]) -> dict[Path, str]:
 
 
 def _annotate(found, file: Path) -> None:
-    """Write a photo with boxes and answers, at its own size."""
+    """Write a photo with boxes and predictions, at its own size."""
     from agegender_lib import plots
     from agegender_lib.files import replacing
     from agegender_lib.photos.pictures import LONGEST_SIDE

@@ -71,7 +71,7 @@ def parameters_now(chapter: str) -> dict[str, Any]:
 def check_one_report(results: Path) -> None:
     """Refuse results of notebooks that used other faces, another split or another value of a parameter that both know.
 
-    Trainings of a study may hold out other faces than the models do (folds, say): they are not what is compared.
+    Runs of a study may hold out other faces than the models do (folds, say): they are not what is compared.
     """
     path = results / MADE_FROM
     if not path.is_file():

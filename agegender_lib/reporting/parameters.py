@@ -17,7 +17,7 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
     """The parameters of a notebook: every name that its cell of parameters gives a value, however that is written.
 
     papermill reads such cells line by line and loses names, such as that of ``data = "a"  # or data = "b"``. Values are
-    those of literals, and :data:`UNKNOWN` for all others. An InputError names notebook and line of what is no Python.
+    those of literals, and :data:`UNKNOWN` for all others. An InputError names notebook and line of what is not Python.
     """
     try:
         cells = nbformat.read(notebook, as_version=4).cells
@@ -32,7 +32,7 @@ def parameters_of(notebook: Path) -> dict[str, Any]:
         statements = ast.parse(tagged[0]).body
     except SyntaxError as error:
         raise InputError(
-            f"{notebook}, line {error.lineno} of its cell of parameters, is no Python ({error.msg}): "
+            f"{notebook}, line {error.lineno} of its cell of parameters, is not Python ({error.msg}): "
             f"{(error.text or '').strip()[:80]!r}"
         ) from None
     return {name: value for statement in statements for name, value in _assigned(statement)}

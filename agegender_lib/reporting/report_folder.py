@@ -114,7 +114,7 @@ class ReportFolder:
         return f"Kept for use: {' and '.join(f'models/{model}{suffix}' for suffix in MODEL_FILES)}."
 
     def save_predictions(self) -> None:
-        """Keep the predictions of altered faces beside the tables of the trainings that :meth:`save_run` kept."""
+        """Keep the predictions of altered faces beside the tables of the runs that :meth:`save_run` kept."""
         for run in self.runs().values():
             place = self._results(Path("runs", read_json(run / CONFIG)["training"]["model"]))
             for path in kept_predictions(run):
@@ -136,7 +136,7 @@ class ReportFolder:
     def save_runs(self, trainings: pd.DataFrame) -> None:
         """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.
 
-        They are what a later report shows of trainings that it does not repeat.
+        They are what a later report shows of runs that it does not repeat.
         """
         for study, found in trainings.dropna(subset=["folder"]).groupby("study"):
             places = dict(zip(found["run"], found["folder"], strict=True))

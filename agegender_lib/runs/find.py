@@ -1,4 +1,4 @@
-"""Which trainings there are to look at, and where their model files lie."""
+"""Which runs there are to look at, and where their model files lie."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +8,16 @@ from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.runs.folder import CONFIG, METRICS, MODEL, check_run, read_json
 
-#: In a report's results: what each notebook used, and which trainings it made.
+#: In a report's results: what each notebook used, and which runs it made.
 MADE_FROM = "made_from.json"
 
 
 def find_runs(faces: FaceSet, report: str | Path = folders.REPORT, named: Sequence[str | Path] = ()) -> dict[str, Path]:
-    """Finished trainings of these very faces, the first of these that there are:
+    """Finished runs of these very faces, the first of these that there are:
 
     1. the run folders that are named (an InputError if one holds no finished training of these faces),
     2. those that chapters 2 and 3 trained, for ``report`` or for the committed report,
-    3. the trainings kept in ``results/runs/`` of ``report`` or of the committed report.
+    3. the runs kept in ``results/runs/`` of ``report`` or of the committed report.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def find_runs(faces: FaceSet, report: str | Path = folders.REPORT, named: Sequen
 
 
 def published_runs(faces: FaceSet, report: Path = folders.REPORT) -> list[Path]:
-    """The trainings of these very faces that are kept in a report's ``results/runs/``."""
+    """The runs of these very faces that are kept in a report's ``results/runs/``."""
     kept = [path.parent for path in sorted((report / "results" / "runs").glob(f"*/{METRICS}"))]
     return [folder for folder in kept if _trained_on(folder, faces)]
 

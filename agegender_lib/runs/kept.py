@@ -1,4 +1,4 @@
-"""The finished trainings of a study as three tables: what a later report shows of them without training again."""
+"""The finished runs of a study as three tables: what a later report shows of them without training again."""
 
 import json
 import zlib
@@ -20,11 +20,11 @@ _PARTS = ("config", "metrics", "provenance")
 
 
 def keep_runs(trainings: Mapping[str, Path], folder: Path) -> None:
-    """Write finished trainings, by name in run folders or in folders of such tables, as three tables in ``folder``.
+    """Write finished runs, by name in run folders or in folders of such tables, as three tables in ``folder``.
 
     ``runs.csv`` has every value of a run folder's JSON files, in columns such as ``config.training.seed``; lists are
     JSON, and what a run lacks is empty. ``histories.csv`` and ``predictions.csv.gz`` have the columns of a run folder's
-    tables and ``run``; predictions are those of validation images, sorted by face, which packs best. The same trainings
+    tables and ``run``; predictions are those of validation images, sorted by face, which packs best. The same runs
     give the same bytes.
     """
     by_place: dict[Path, list[str]] = {}
@@ -39,13 +39,13 @@ def keep_runs(trainings: Mapping[str, Path], folder: Path) -> None:
 
 
 def find_kept(folder: Path) -> dict[str, Path]:
-    """Where trainings are kept: of each run's name, the folder of tables, below ``folder``, that has it."""
+    """Where runs are kept: of each run's name, the folder of tables, below ``folder``, that has it."""
     tables = sorted(Path(folder).glob(f"*/{RUNS}"))
     return {name: table.parent for table in tables for name in _read_text(table)["run"]}
 
 
 def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
-    """These trainings of a folder of tables, by name; an InputError if it lacks one, or cannot be read."""
+    """These runs of a folder of tables, by name; an InputError if it lacks one, or cannot be read."""
     settings = _read_text(folder / RUNS).set_index("run")
     histories, predictions = (
         dict(iter(read_table(folder / file, ("run", *columns)).groupby("run", sort=False)))
@@ -54,9 +54,9 @@ def read_kept(folder: Path, names: Iterable[str]) -> dict[str, Run]:
     found = {}
     for name in names:
         if name not in settings.index or name not in histories or name not in predictions:
-            raise InputError(f"{folder} does not have all of the training {name}: keep its trainings again.")
+            raise InputError(f"{folder} does not have all of the training {name}: keep its runs again.")
         history, own = (table[name].drop(columns="run").reset_index(drop=True) for table in (histories, predictions))
-        # of other trainings, such as those that compared gradients
+        # of other runs, such as those that compared gradients
         foreign = [c for c in history if c not in HISTORY_COLUMNS and history[c].isna().all()]
         check_predictions(own, one_split=False)
         parts = _nested(settings.loc[name])
@@ -90,7 +90,7 @@ def _read_text(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}): keep its trainings again.") from error
+        raise InputError(f"{path} cannot be read ({error}): keep its runs again.") from error
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:

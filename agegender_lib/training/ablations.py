@@ -1,4 +1,4 @@
-"""Ablation studies: many trainings that differ in one factor each, so that a recipe is found by measuring."""
+"""Ablation studies: many runs that differ in one factor each, so that a recipe is found by measuring."""
 
 import json
 import math
@@ -95,7 +95,7 @@ def run_study(
     runs : Path
         Folder of the study's run folders.
     kept : Path
-        Folder with trainings that were done elsewhere, see :func:`keep_runs`: they are not trained again.
+        Folder with runs that were done elsewhere, see :func:`keep_runs`: they are not trained again.
     train_missing : bool
         False leaves out what is not there.
     weights : str or Path
@@ -105,7 +105,7 @@ def run_study(
     -------
     DataFrame
         A row per training: study (its name), factor, variant, seed, baseline, run (its name), folder (its run folder,
-        or the folder of tables that it is kept in; missing where the training is). Trainings of different factors with
+        or the folder of tables that it is kept in; missing where the training is). Runs of different factors with
         the same settings are one run.
     """
     names = [run_name(training.config, faces, weights) for training in study.runs]

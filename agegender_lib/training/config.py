@@ -90,7 +90,7 @@ class TrainingConfig:
     test_time_augmentation : bool
         The saved model averages each face with its mirror image.
     ensemble_size : int
-        The saved model averages trainings with the seeds ``seed``, ``seed + 1``, ..., each in a run folder of its own.
+        The saved model averages runs with the seeds ``seed``, ``seed + 1``, ..., each in a run folder of its own.
     precision : {"float32", "mixed_bfloat16", "auto"}
         Of the training arithmetic; what is saved is float32. See :func:`fast_precision` for "auto".
     significand_bits : int or None
@@ -266,7 +266,7 @@ def _refuse_unknown(given, known, what):
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise InputError(f"{key!r} is no {what}: {hint}")
+            raise InputError(f"{key!r} is not a {what}: {hint}")
 
 
 def _check_stages(stages, model):

@@ -20,7 +20,7 @@ from agegender_lib.training.batches import Batches
 #: The last layer that both branches share; its output is what is kept.
 POOLED = "shared_pool_average"
 KEPT = folders.CACHE / "features"
-_ROWS = 1000  # of features that the heads answer at a time
+_ROWS = 1000  # of features that the heads predict at a time
 # Of a layer's configuration, what changes nothing of what it computes, or is said otherwise.
 _OF_THE_MOMENT = ("name", "dtype", "trainable")
 

@@ -1,4 +1,4 @@
-"""Trainings that the repository holds already, so that the real report is made again in minutes."""
+"""Runs that the repository holds already, so that the real report is made again in minutes."""
 
 import shutil
 from pathlib import Path
@@ -52,7 +52,7 @@ def train_or_restore(
     retrain : bool
         Train anew even where the repository publishes this training.
     report : Path
-        The report folder that publishes trainings. An InputError when its model does not answer as its predictions say.
+        The report folder that publishes runs. An InputError when its model does not predict what its predictions say.
     """
     published = None if retrain else find_published(config, faces, weights, report)
     if published is None or finished(Path(runs) / run_name(config, faces, weights)):
@@ -114,6 +114,6 @@ def _check_predictions(model, source, published, faces):
     same = list(told["file"]) == list(faces.table["file"][: len(told)])
     if not (same and years <= _YEARS and p_female <= _P_FEMALE):
         raise InputError(
-            f"{source} does not answer as {published / PREDICTIONS} says (up to {years:.3f} years otherwise): restore "
-            "both from the repository, or train anew with --retrain"
+            f"{source} does not predict what {published / PREDICTIONS} says (up to {years:.3f} years otherwise): "
+            "restore both from the repository, or train anew with --retrain"
         )

@@ -152,11 +152,11 @@ def _save(model, config, folder):
 def _conclude(folder, faces, split, history, facts, predicted=None):
     """Predictions and metrics of the file that was saved, not of the network in memory.
 
-    Answers that are known from features are not computed again, but the file has to agree on some.
+    Predictions that are known from features are not computed again, but the file has to agree on some.
     """
     model = load_model(folder / MODEL)
     labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
-    predict(model, faces.images[:1])  # traces the graph, which the time of an answer leaves out
+    predict(model, faces.images[:1])  # traces the graph, which the time of a prediction leaves out
     asked = faces.images if predicted is None else faces.images[:100]
     begun = time.perf_counter()
     answered = predict(model, asked, progress=True)
@@ -164,7 +164,7 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
     if predicted is None:
         predicted = answered
     elif not np.allclose(answered, predicted[: len(answered)], rtol=1e-3, atol=1e-3):
-        raise RuntimeError(f"{folder / MODEL} does not answer as the features did that its heads learnt on")
+        raise RuntimeError(f"{folder / MODEL} does not predict as the features did that its heads learnt on")
     predictions = pd.concat([labels, predicted], axis=1)
     predictions.insert(1, "split", split)
     write_csv(folder / PREDICTIONS, predictions, float_format="%.5f")

@@ -208,7 +208,7 @@ def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):
         "other": r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)",
         "shorter": "layer 'conv3' needs .* the file holds nothing",
         "missing": r"no weights file at .*missing\.weights\.h5",
-        "text": r"text\.weights\.h5 is no Keras weights file",
+        "text": r"text\.weights\.h5 is not a Keras weights file",
         "table": r"table\.weights\.h5 does not fit tiny: layer 'conv1'",
     }.items():
         with pytest.raises(InputError, match=message):

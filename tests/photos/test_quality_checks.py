@@ -5,7 +5,7 @@ from PIL import Image
 from similarities import known, moved
 
 from agegender_lib.photos.alignment import SIDE, TEMPLATE, inverse
-from agegender_lib.photos.quality_checks import CUT_OFF, SMALL, quality_warnings, sharpness
+from agegender_lib.photos.quality_checks import SMALL, TRUNCATED, quality_warnings, sharpness
 
 
 def sharp(seed=0):
@@ -28,11 +28,11 @@ def test_each_flaw_raises_its_own_warning():
     for way in ([18, 0], [-18, 0], [0, 13], [0, -13]):
         turned = TEMPLATE.copy()
         turned[2] += way
-        assert quality_warnings(sharp(), moved(turned, inverse(transform)), transform, size) == ["turned"]
+        assert quality_warnings(sharp(), moved(turned, inverse(transform)), transform, size) == ["not frontal"]
 
-    half_out = known(1, 0, (SIDE * (CUT_OFF + 0.02), 0))
-    assert quality_warnings(sharp(), moved(TEMPLATE, inverse(half_out)), half_out, size) == ["cut off"]
-    hardly_out = known(1, 0, (SIDE * (CUT_OFF - 0.02), 0))
+    half_out = known(1, 0, (SIDE * (TRUNCATED + 0.02), 0))
+    assert quality_warnings(sharp(), moved(TEMPLATE, inverse(half_out)), half_out, size) == ["truncated"]
+    hardly_out = known(1, 0, (SIDE * (TRUNCATED - 0.02), 0))
     assert quality_warnings(sharp(), moved(TEMPLATE, inverse(hardly_out)), hardly_out, size) == []
 
 

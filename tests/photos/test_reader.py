@@ -170,11 +170,11 @@ def test_figures_show_every_face_with_its_number_and_answers(reader, placed):
     assert [text.get_text() for text in shown.axes[0].texts] == ["1", "2"]
     boxes = {(patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()) for patch in shown.axes[0].patches}
     assert boxes == set(photo.faces[["left", "top", "width", "height"]].itertuples(index=False, name=None))
-    photo.faces.loc[0, ["age", "age_low", "age_high", "p_female", "warnings"]] = (41.6, 30.2, 55.5, 1.0, "turned")
+    photo.faces.loc[0, ["age", "age_low", "age_high", "p_female", "warnings"]] = (41.6, 30.2, 55.5, 1.0, "not frontal")
     said = "\n".join(text.get_text() for text in plots.photo(photo, predictions=True).axes[0].texts)
     faces = plots.photo_faces(photo, reader.saliency(photo))
     beside = "\n".join(text.get_text() for ax in faces.axes for text in ax.texts)
-    for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "turned", "2:  "):
+    for words in ("1:  42 years (30 to 56)", "P(female) 0.99", "not frontal", "2:  "):
         assert words in said and words in beside
     np.testing.assert_array_equal(faces.axes[0].images[0].get_array()[:, :128], photo.crops[0])
 

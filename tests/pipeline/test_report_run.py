@@ -231,7 +231,7 @@ def test_the_pdf_is_whole(work):
     assert 20 <= len(reader.pages) <= 36
     for title in (
         "Introduction", "Dataset and augmentation", "Our own CNN", "Pre-trained CNN", "Summary and discussion",
-        "References", "For whom it works", "How far to trust an answer", "What the labels allow", "Model card",
+        "References", "For whom it works", "How far to trust a prediction", "What the labels allow", "Model card",
         "Data sheet",
     ):  # fmt: skip
         assert title in text

@@ -48,7 +48,7 @@ def test_a_study_is_told_by_its_intervals(results):
     worst, best = table[~table["baseline"]].iloc[1], table[~table["baseline"]].iloc[2]
     text = text_of(results, "What each choice is worth")
     assert f"in {(~table['baseline']).sum() - 1} comparisons." in text
-    assert "2 alternatives raise the age error by an interval without zero and 1 lowers it" in text
+    assert "2 alternatives raise the age error by an interval that excludes zero and 1 lowers it" in text
     reference = table[table["baseline"]].set_index("factor")["variant"]
     for word, row in (("loss is 2.00", worst), ("gain is 1.50", best)):
         wanted = f"The largest {word} years ({row['factor']}: {row['variant']} instead of {reference[row['factor']]})."

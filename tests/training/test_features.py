@@ -105,7 +105,7 @@ def test_a_file_that_answers_unlike_its_features_finishes_no_training(tiny_b, fe
     monkeypatch.setattr(
         sys.modules[train.__module__], "predict_from_features", lambda *given: predict_from_features(*given) + 0.02
     )
-    with pytest.raises(RuntimeError, match=r"model\.keras does not answer as the features did"):
+    with pytest.raises(RuntimeError, match=r"model\.keras does not predict as the features did"):
         train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")
     assert not (tmp_path / "unlike" / "metrics.json").exists()
 

@@ -76,7 +76,7 @@ def test_only_who_leaves_the_weights_open_gets_one_that_began_from_a_file(asked,
 
 def test_a_model_that_answers_otherwise_is_refused(report, few, trainings, tmp_path):
     save_model(build_model_a(**CONFIG.architecture), report / "models" / "age_gender_A.keras")
-    with pytest.raises(InputError, match=r"age_gender_A\.keras does not answer as .*predictions\.csv says"):
+    with pytest.raises(InputError, match=r"age_gender_A\.keras does not predict what .*predictions\.csv says"):
         train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
     assert not any(finished(folder) for folder in (tmp_path / "runs").glob("*"))
 

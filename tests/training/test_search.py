@@ -154,7 +154,7 @@ GOOD = {"mixup": {"low": 0, "high": 1}}
         ({"architecture.drop": {"low": 0, "high": 1}}, {}, "architecture.drop = 0.0: model_a cannot be built .*drop"),
         ({"augmentation.spin": {"low": 0, "high": 1}}, {}, "augmentation .* is not understood: .*spin"),
         ({"architecture": {"choices": [{}]}, "architecture.dense": {"choices": [8]}}, {}, "lies inside architecture"),
-        (GOOD, {"colour": 1}, "base: 'colour' is no setting"),
+        (GOOD, {"colour": 1}, "base: 'colour' is not a setting"),
         (GOOD, {"ensemble_size": 2}, "set ensemble_size to 1"),
         (GOOD, {"patience": 3}, "judges the last epoch: set patience to null"),
         ({}, {}, "give a mapping with at least one setting to search"),

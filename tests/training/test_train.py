@@ -525,8 +525,8 @@ def test_settings_survive_the_run_folder():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batchsize": 3}, "'batchsize' is no setting of model_a: did you mean 'batch_size'?"),
-        ({"stages": [dict(epoch=3, learning_rate=1)]}, "'epoch' is no setting of a stage .* did you mean 'epochs'?"),
+        ({"batchsize": 3}, "'batchsize' is not a setting of model_a: did you mean 'batch_size'?"),
+        ({"stages": [dict(epoch=3, learning_rate=1)]}, "'epoch' is not a setting of a stage .* did you mean 'epochs'?"),
         ({"stages": []}, "at least one stage"),
         ({"stages": [dict(epochs=0, learning_rate=1)]}, "epochs of a stage is 0: give a whole number of at least 1"),
         ({"stages": [dict(epochs=1, learning_rate="fast")]}, "learning_rate of a stage is 'fast': give a number"),

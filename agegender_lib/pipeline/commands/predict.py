@@ -33,12 +33,12 @@ def add(commands: _SubParsersAction) -> None:
         metavar="FILE",
         help="write what was found of each photo there, or, without FILE after the photos, to standard output",
     )
-    command.add_argument("--annotate", metavar="FOLDER", help="write each photo there with boxes and answers, as PNG")
+    command.add_argument("--annotate", metavar="FOLDER", help="write each photo there with its predictions, as PNG")
 
 
 def run(options: Namespace) -> None:
     """Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and
-    warnings where a face is small, blurred, turned or cut off. A file that cannot be read is listed with the
+    warnings where a face is small, blurred, not frontal or truncated. A file that cannot be read is listed with the
     reason; the exit code is 2 if none could be read.
     """
     from agegender_lib.pipeline.predict_photos import predict_photos

@@ -30,7 +30,7 @@ def add(commands: _SubParsersAction) -> None:
 
 def run(options: Namespace) -> None:
     """Execute the numbered notebooks with papermill, regenerate every figure and number, and export report/report.pdf.
-    Finished trainings are not repeated.
+    Finished runs are not repeated.
     """
     from agegender_lib.pipeline.report import export, make_report
 

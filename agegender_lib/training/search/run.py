@@ -59,7 +59,7 @@ def run_search(
     runs : str or Path
         Folder of run folders. A killed trial goes on only where it finds its own.
     seed : int
-        Of the suggestions; the trainings' own is a setting of the space.
+        Of the suggestions; the runs' own is a setting of the space.
     weights : str or Path
         What ModelB starts from, see :func:`agegender_lib.training.train`.
     heartbeat : int

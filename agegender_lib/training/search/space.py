@@ -1,4 +1,4 @@
-"""The search space: settings all trainings share, and the ranges and choices that are searched."""
+"""The search space: settings all runs share, and the ranges and choices that are searched."""
 
 import copy
 import json
