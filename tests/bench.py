@@ -209,7 +209,7 @@ def print_speeds(source):
     single = {(ONE_IMAGE, model, "float32"): np.array(part) for model, part in zip(files, times, strict=True)}
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, load average {load:.1f} at the start; Keras on "
-        f"{keras.backend.backend()}. {len(rows):,} {'drawn ' * faces.rendered}faces of {faces.name}; medians of "
+        f"{keras.backend.backend()}. {len(rows):,} {'drawn ' * faces.synthetic}faces of {faces.name}; medians of "
         f"{ROUNDS} rounds in which each variant runs for {SECONDS:g} s, ratios taken within a round."
     )
     for part in (trainings, single):

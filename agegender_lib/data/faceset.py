@@ -23,7 +23,7 @@ class FaceSet:
         64 hex digits that name this very set of faces, wherever it was read from.
     name : str
         The source's name without folders and endings, e.g. ``train_val``.
-    rendered : bool
+    synthetic : bool
         Whether at least one face is drawn rather than photographed.
     """
 
@@ -32,7 +32,7 @@ class FaceSet:
     rejected: pd.DataFrame
     fingerprint: str
     name: str
-    rendered: bool
+    synthetic: bool
 
     def __len__(self) -> int:
         return len(self.table)

@@ -12,7 +12,7 @@ from agegender_lib.errors import InputError
 def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarray:
     """Divide faces into folds of equal size, stratified and with no duplicate group in two of them.
 
-    Fold 1 is what :func:`split_faces` holds out with this seed when a share of 1 / ``folds`` validates; fold 2 is
+    Fold 1 is what :func:`split_faces` holds out with this seed when a fraction of 1 / ``folds`` validates; fold 2 is
     what it holds out of the rest, and so on. So age bands times genders keep their proportions in every fold,
     neither the order of the rows nor the machine matters, and a single split of that size is the first fold.
 

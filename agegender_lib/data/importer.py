@@ -41,7 +41,7 @@ class _Found:
     label: FaceName
     sha256: str
     slot: int
-    rendered: bool
+    synthetic: bool
 
 
 def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
@@ -102,7 +102,7 @@ def _import(source: Path, cache: Path, key: str) -> FaceSet:
         meta = {
             "name": source_name(source),
             "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
-            "rendered": any(face.rendered for face in faces),
+            "rendered": any(face.synthetic for face in faces),
         }
         return save_entry(cache, key, work, table, rejected, meta)
 

@@ -13,8 +13,8 @@ RENDERED_NOTE = "rendered stand-in faces, not photographs"
 def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> dict[str, Any]:
     """Counts and typical values of a set of faces: names to plain numbers and texts.
 
-    ``pairs`` are those of `duplicate_pairs`, ``split`` is that of `split_faces`. Ages are in years; shares lie in 0 to
-    1; `mark` follows the caption of whatever is made from these faces and is empty for photographs.
+    ``pairs`` are those of `duplicate_pairs`, ``split`` is that of `split_faces`. Ages are in years; fractions lie in
+    0 to 1; `mark` follows the caption of whatever is made from these faces and is empty for photographs.
     """
     ages, gender = faces.table["age"], faces.table["gender"]
     in_split = {part: faces.table[split == part] for part in ("train", "validation")}
@@ -23,8 +23,8 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
     return {
         "name": faces.name,
         "fingerprint": faces.fingerprint,
-        "rendered": faces.rendered,
-        "mark": f" {RENDERED_NOTE.capitalize()}." if faces.rendered else "",
+        "rendered": faces.synthetic,
+        "mark": f" {RENDERED_NOTE.capitalize()}." if faces.synthetic else "",
         "images": len(faces),
         "rejected": len(faces.rejected),
         "male": int((gender == 0).sum()),
@@ -50,7 +50,7 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
 
 
 def split_table(faces: FaceSet, split: pd.Series) -> pd.DataFrame:
-    """A row per side of the split: split, images, age_median, age_mean (years), female (share), youngest, oldest."""
+    """A row per side of the split: split, images, age_median, age_mean (years), female (fraction), youngest, oldest."""
     grouped = faces.table.assign(split=split).groupby("split", sort=True)
     table = grouped["age"].agg(images="size", age_median="median", age_mean="mean", youngest="min", oldest="max")
     table["female"] = grouped["gender"].mean()

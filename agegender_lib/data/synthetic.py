@@ -40,7 +40,7 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
     seed
         Any whole number from 0. The first k rows do not depend on `count`.
     duplicates
-        Share of files that repeat an earlier picture, 0 to 0.5. Of four, two carry another age than the original.
+        Fraction of files that repeat an earlier picture, 0 to 0.5. Of four, two carry another age than the original.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
     if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
         raise InputError(
             f"The rendered faces were asked for with count {count}, seed {seed} and duplicates {duplicates}; "
-            "give a count from 1, a seed from 0 and a share of duplicates from 0 to 0.5."
+            "give a count from 1, a seed from 0 and a fraction of duplicates from 0 to 0.5."
         )
     rows: list[dict] = []
     for index in range(count):
@@ -63,7 +63,7 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
         number = int((index + 1) * duplicates + 1e-9)
         if index and number > int(index * duplicates + 1e-9):
             original = int(rng.integers(index))
-            original -= rows[original]["original"] >= 0  # a share of at most a half never plants two in a row
+            original -= rows[original]["original"] >= 0  # a fraction of at most a half never plants two in a row
             row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
             if number % 4 in (1, 2):
                 row["age"] = _other_age(row["age"], rng)

@@ -36,9 +36,9 @@ def headline(runs: Mapping[str, Run]) -> pd.DataFrame:
 
 
 def constant_predictions(train: pd.DataFrame, validation: pd.DataFrame) -> pd.DataFrame:
-    """``validation`` predicted without looking: the median age and the share of women of ``train`` for every image.
+    """``validation`` predicted without looking: the median age and the fraction of women of ``train`` for every image.
 
-    The share, read at 0.5 as every P(female) is, names the majority gender.
+    The fraction, read at 0.5 as every P(female) is, names the majority gender.
 
     >>> from agegender_lib.runs import predictions_table
     >>> train, validation = predictions_table([20, 30, 90], [0, 0, 0]), predictions_table([50], [48])

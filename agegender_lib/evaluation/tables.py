@@ -5,7 +5,7 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 
-#: What models are judged by: years, and a share of 1.
+#: What models are judged by: years, and a fraction of 1.
 MEASURES = ("age_mae", "gender_accuracy")
 
 

@@ -61,7 +61,7 @@ class Explorer(InWords):
         pager = widgets.HBox([self.count, self.back, self.page, self.pages, self.next])
         pager.add_class("agegender-pager")
         columns = widgets.HBox([self.gallery, self.details]).add_class("agegender-columns")
-        note = f"<p>{RENDERED_NOTE.capitalize()}.</p>" if faces.rendered else ""
+        note = f"<p>{RENDERED_NOTE.capitalize()}.</p>" if faces.synthetic else ""
         note = widgets.HTML(note if runs else f"{note}<p>{NO_RUNS}</p>")
         super().__init__([invisible(styles("explorer.css")), note, self.filters, pager, columns])
         self.add_class("agegender-explorer")
@@ -127,7 +127,7 @@ def contact_sheet(faces: FaceSet, table: pd.DataFrame, wanted: Filter) -> Figure
         said = chosen[of("age_predicted", wanted.model)]
         lines = [f"{line}\n{_or_nothing('read as {:.0f}', x)}" for line, x in zip(lines, said, strict=True)]
     figure = plots.face_grid(faces.images[rows], lines, columns=8)
-    if faces.rendered:
+    if faces.synthetic:
         mark_rendered(figure)
     return figure
 

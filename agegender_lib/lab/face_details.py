@@ -81,7 +81,7 @@ class FaceDetails(widgets.VBox):
 
     def _labels(self, face: pd.Series) -> str:
         said = f"{face['age']} years, {GENDERS[face['gender']]}, {RACES[face['race']]}"
-        drawn = f"<p class='quiet'>{RENDERED_NOTE}</p>" if self._faces.rendered else ""
+        drawn = f"<p class='quiet'>{RENDERED_NOTE}</p>" if self._faces.synthetic else ""
         return (
             f"<img class='face' src='{data_uri(self._faces.images[self.row])}' alt='face labelled {said}'>"
             f"<p>labelled <b>{said}</b></p><p class='quiet'>{html.escape(face['file'])}</p>{drawn}"
@@ -129,7 +129,7 @@ class FaceDetails(widgets.VBox):
         maps = self._saliency.maps(image)
         predictions = pd.DataFrame([_prediction(face, name) for name in self._saliency.files])
         for task, shown in self.saliency_images.items():
-            shown.value = saliency_figure(image, predictions, maps, task, self._faces.rendered)._repr_png_()
+            shown.value = saliency_figure(image, predictions, maps, task, self._faces.synthetic)._repr_png_()
         if self.saliency_images["age"] not in self.children:
             self.children = [*self.children, *self.saliency_images.values()]
 

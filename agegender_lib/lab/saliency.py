@@ -47,10 +47,10 @@ class SaliencyMaps:
         return relative_maps(found)
 
 
-def saliency_figure(image: np.ndarray, predictions: pd.DataFrame, maps: Maps, task: str, rendered: bool) -> Figure:
+def saliency_figure(image: np.ndarray, predictions: pd.DataFrame, maps: Maps, task: str, synthetic: bool) -> Figure:
     """One task's maps of one face beside it, under what each model says: a row of ``predictions`` each."""
     shown = {key: each for key, each in maps.items() if key[1] == task}
     figure = plots.saliency_gallery(image[None], predictions.assign(face=0), shown)
-    if rendered:
+    if synthetic:
         mark_rendered(figure)
     return figure

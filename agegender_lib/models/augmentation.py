@@ -26,7 +26,7 @@ class FaceAugmentation(keras.layers.Layer):
     rotation : float
         Largest rotation, in degrees, either way.
     shift : float
-        Largest shift, as a share of the image's side, in x and in y.
+        Largest shift, as a fraction of the image's side, in x and in y.
     zoom : float
         Largest change of size: 0.15 draws from 1 / 1.15 to 1.15, uniform in the logarithm.
     flip : bool

@@ -58,7 +58,7 @@ def build_residual(
     stem : int
         Channels of the first convolution, which halves the resolution.
     dropout : float
-        Share of pooled features dropped before each head.
+        Fraction of pooled features dropped before each head.
     age_head : {"distribution", "ordinal", "regression"}
     block : {"residual", "plain"}
         With identity mappings, or the same convolutions one after the other.
@@ -115,7 +115,7 @@ def build_original(
     dense : int
         Units of each branch's hidden dense layer.
     dropout : float
-        Share dropped after each block; twice as much before the outputs.
+        Fraction dropped after each block; twice as much before the outputs.
     age_head, image_size
         As of :func:`build_residual`.
     """

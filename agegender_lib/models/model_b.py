@@ -39,7 +39,7 @@ def build_model_b(
     dense : int
         Units of each branch's hidden layer.
     dropout, noise : float
-        Share of units dropped, and standard deviation of the noise added, while training.
+        Fraction of units dropped, and standard deviation of the noise added, while training.
     age_head : {"distribution", "ordinal", "regression"}
     freeze_normalisation : bool, optional
         Keep the backbone's BatchNormalization on the statistics of its pre-training. Default: yes for pre-trained, no

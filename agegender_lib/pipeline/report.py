@@ -33,7 +33,7 @@ class Report:
 
     pdf: Path
     profile: str
-    rendered: bool
+    synthetic: bool
 
 
 def make_report(
@@ -77,7 +77,7 @@ def make_report(
     if output is not None:
         check_writable(Path(output), "allow writing there, or give another --output")
     faces, profile = _faces_and_profile(data, profile)
-    name, real = Path(profile).stem, not faces.rendered and profile == COURSEWORK
+    name, real = Path(profile).stem, not faces.synthetic and profile == COURSEWORK
     if output is None:
         output = folders.REPORT if real else folders.BUILD / "report"
         check_writable(output, "allow writing there, or give another --output")
@@ -95,7 +95,7 @@ def make_report(
         _check_early(values, faces, build=profile != QUICK or weights is not None or weights_f is not None)
     with _alone(folders.BUILD), _alone(output):
         finish_publishing(output)
-        return Report(_made(values, keys, output, name), name, faces.rendered)
+        return Report(_made(values, keys, output, name), name, faces.synthetic)
 
 
 def _faces_and_profile(data: str | Path, profile: str | Path | None) -> tuple[FaceSet, str | Path]:

@@ -14,7 +14,7 @@ from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, new_figure, nothing_yet, percent, styled, text_cm
 
-# Space between faces, as a share of a face's width.
+# Space between faces, as a fraction of a face's width.
 _GAP = 0.05
 _LINE_CM, _ABOVE_CM = 0.35, 0.08
 # A few faces are not blown up to fill the page: 128 pixels look coarse beyond this width.
@@ -157,7 +157,7 @@ def _face_width(count: int, columns: int, aspect: float = 1.0) -> float:
 
 
 def _fitting(ax: Axes, texts: Sequence[str], of_width: float = 1.0) -> float:
-    """The letter size at which every one of ``texts`` fits over a share of a picture's width."""
+    """The letter size at which every one of ``texts`` fits over a fraction of a picture's width."""
     room = ax.get_position().width * ax.figure.get_size_inches()[0] * 2.54 * of_width
     return min(_SIZE, 0.94 * _SIZE * room / max(0.1, *(text_cm(text, _SIZE) for text in texts)))
 

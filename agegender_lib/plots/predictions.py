@@ -65,7 +65,7 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
 
 @style.styled
 def confusion_matrices(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """A panel per model with its ``evaluation.confusion_matrix``; each cell has its count and its share of the row."""
+    """A panel per model with its ``evaluation.confusion_matrix``; each cell with its count and fraction of the row."""
     figure = style.new_figure(height_cm=5.6, width=min(1, 0.36 * len(tables)))
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for ax, (name, table) in zip(axes, tables.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Where models look: average saliency maps over average faces, single faces, and the shares of the parts of a face."""
+"""Where models look: average saliency maps over average faces, single faces, and the parts of a face."""
 
 from collections.abc import Mapping
 

@@ -121,7 +121,7 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 
 
 def percent_axis(axis: Axis) -> None:
-    """Label the ticks of an axis of shares in whole per cents, none of which is a rounded half."""
+    """Label the ticks of an axis of fractions in whole per cents, none of which is a rounded half."""
     # at 0.925 a tick would be called 92 %
     axis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="\N{THIN SPACE}%"))
@@ -254,15 +254,15 @@ def mark_rendered(figure: Figure) -> None:
     )  # fmt: skip
 
 
-def save_figure(figure: Figure, name: str, folder: str | Path, rendered: bool = False) -> list[Path]:
+def save_figure(figure: Figure, name: str, folder: str | Path, synthetic: bool = False) -> list[Path]:
     """Write ``<name>.svg`` (for the report) and ``<name>.png`` (200 dpi): equal figures give equal bytes.
 
-    Each appears whole or not at all. A figure of ``rendered`` faces, or of numbers made from them, is marked for good.
+    Each appears whole or not at all. A figure of ``synthetic`` faces, or of numbers made from them, is marked for good.
     """
     folder, paths = Path(folder), []
     with in_style():
         settle(figure)
-        if rendered:
+        if synthetic:
             mark_rendered(figure)
         for suffix, dpi, metadata in (("svg", SVG_IMAGE_DPI, {"Date": None}), ("png", PNG_DPI, {})):
             paths.append(folder / f"{name}.{suffix}")

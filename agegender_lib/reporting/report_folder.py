@@ -55,7 +55,7 @@ class ReportFolder:
     def __init__(self, folder: str | Path, faces: FaceSet, chapter: str = ""):
         self.folder = Path(folder) if str(folder) else folders.BUILD / "lab"
         self.faces = faces
-        self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.rendered else faces.name
+        self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.synthetic else faces.name
         self.chapter = chapter
         self._used = faces_used(faces) | parameters_used(parameters_now(chapter))
         self._made: dict[str, str] = {}
@@ -76,7 +76,7 @@ class ReportFolder:
         One without axes only says that there is nothing to draw yet: it is shown and not kept.
         """
         if figure.axes:
-            plots.save_figure(figure, name, self.folder / "figures", rendered=self.faces.rendered)
+            plots.save_figure(figure, name, self.folder / "figures", synthetic=self.faces.synthetic)
         return figure
 
     def save_table(self, table: pd.DataFrame | Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
@@ -106,7 +106,7 @@ class ReportFolder:
         self.record_split(read_run(check_run(run, self.faces)).validation["file"])
         for part in TABLES:
             copy_file(run / part, self._results(Path("runs", name, part)))
-        if self.faces.rendered:
+        if self.faces.synthetic:
             return f"A model of drawn faces knows nothing about people: it stays in {run.name}."
         for suffix in MODEL_FILES:
             copy_file(run / f"model{suffix}", self.folder / "models" / f"{model}{suffix}")

@@ -43,7 +43,7 @@ class Run:
         return self.predictions[self.predictions["split"] == "train"].reset_index(drop=True)
 
     @property
-    def rendered(self) -> bool:
+    def synthetic(self) -> bool:
         """Whether the faces were drawn, not photographs, which every result must say."""
         return bool(self.provenance["data"]["rendered"])
 

@@ -58,7 +58,7 @@ class TrainingConfig:
     seed, split_seed : int
         Of weights, order, augmentation and dropout; of the split, so that several seeds are judged on the same faces.
     validation_size : int or float
-        Images, or share of them, held out.
+        Images, or fraction of them, held out.
     fold : str or None
         "k/n": the k-th of n folds is held out instead, see :func:`agegender_lib.data.assign_folds`.
     train_size : int or None
@@ -82,7 +82,7 @@ class TrainingConfig:
     augmentation : dict
         Arguments of :class:`agegender_lib.models.FaceAugmentation`.
     mixup : float
-        Faces are blended in pairs, pixels and targets alike, with a share drawn from Beta(mixup, mixup) (Zhang et
+        Faces are blended in pairs, pixels and targets alike, with a weight drawn from Beta(mixup, mixup) (Zhang et
         al. 2018, arXiv 1710.09412); 0 leaves them whole.
     patience : int or None
         Stop the last stage after so many epochs without a better validation loss, and keep the best epoch's

@@ -229,7 +229,7 @@ def _provenance(faces, seconds):
             versions[package] = version(package)
         except ImportError:
             continue
-    data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": faces.rendered}
+    data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": faces.synthetic}
     return {
         "data": data | {"images": len(faces.table)},
         "versions": versions,

@@ -45,7 +45,7 @@ def test_the_table_holds_what_the_names_say_and_the_pixels_of_the_files(tmp_path
         np.testing.assert_array_equal(image, pixels(FACES[file]))
     assert isinstance(faces.images, np.memmap) and not faces.images.flags.writeable
     assert faces.rejected.empty and list(faces.rejected.columns) == ["file", "reason"]
-    assert (faces.name, faces.rendered, len(faces)) == ("some faces", False, 5)
+    assert (faces.name, faces.synthetic, len(faces)) == ("some faces", False, 5)
 
 
 def test_folder_tar_and_zip_of_the_same_faces_are_the_same(tmp_path, store):
@@ -92,7 +92,7 @@ def test_drawn_faces_are_known_by_their_comment(tmp_path, store, marked):
         name: jpeg(n, comment=COMMENT if n < marked else b"another comment")
         for n, name in enumerate(sorted(FACES, reverse=True))
     }
-    assert load_faces(write_folder(tmp_path / "f", files), store).rendered is (marked > 0)
+    assert load_faces(write_folder(tmp_path / "f", files), store).synthetic is (marked > 0)
 
 
 ODD_FILES = {

@@ -273,7 +273,7 @@ def folder(tmp_path):
 
 def test_a_run_is_read_as_it_was_written(folder):
     run = read_run(folder)
-    assert (run.name, run.rendered, run.config["training"]["model"]) == ("model_a-1234", True, "model_a")
+    assert (run.name, run.synthetic, run.config["training"]["model"]) == ("model_a-1234", True, "model_a")
     assert len(run.train) == 30 and list(run.validation.index) == list(range(10))
     assert (run.validation["split"] == "validation").all() and run.metrics == {"epochs": 3}
     assert list(run.history["stage"]) == ["1", "1", "2"] and set(HISTORY_COLUMNS) <= set(run.history)
@@ -281,7 +281,7 @@ def test_a_run_is_read_as_it_was_written(folder):
     with pytest.raises(InputError, match=r"run\.validation"):
         evaluate(run.predictions)
     (folder / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": False}}))
-    assert read_run(str(folder)).rendered is False
+    assert read_run(str(folder)).synthetic is False
 
 
 def change_csv(name, change):

@@ -14,7 +14,7 @@ FINGERPRINT = "f" * 64
 GROUPS = {3: 0, 9: 0, 4: 1, 5: 1, 20: 2, 21: 2, 22: 2}
 
 
-def faces_of(rendered=False, fingerprint=FINGERPRINT):
+def faces_of(synthetic=False, fingerprint=FINGERPRINT):
     """Faces whose ages, genders and races are known by their numbers, and whose pictures all differ."""
     number = np.arange(40)
     ages = 10 + number
@@ -33,7 +33,7 @@ def faces_of(rendered=False, fingerprint=FINGERPRINT):
     )
     images = np.stack([np.asarray(picture(n)) for n in number])
     rejected = pd.DataFrame(columns=["file", "reason"])
-    return FaceSet(table, images, rejected, fingerprint, "made", rendered)
+    return FaceSet(table, images, rejected, fingerprint, "made", synthetic)
 
 
 def predictions_of(faces, seed=0):
@@ -66,7 +66,7 @@ def write_run(folder, faces, predictions=None, epochs=3, finished=True, model="m
     if epochs:
         history_of(epochs).to_csv(folder / "history.csv", index=False)
     if finished:
-        provenance = {"data": {**data, "rendered": faces.rendered, "images": len(faces)}}
+        provenance = {"data": {**data, "rendered": faces.synthetic, "images": len(faces)}}
         (folder / "provenance.json").write_text(json.dumps(provenance))
         predictions = predictions_of(faces) if predictions is None else predictions
         predictions.to_csv(folder / "predictions.csv", index=False)

@@ -13,7 +13,7 @@ from agegender_lib.plots.saliency import overlay
 
 
 def test_maps_are_those_of_every_model_and_task(monkeypatch, tmp_path):
-    faces, made, draw = faces_of(rendered=True), {}, saliency.saliency_figure
+    faces, made, draw = faces_of(synthetic=True), {}, saliency.saliency_figure
 
     def noted(*given):
         made[given[3]] = draw(*given)

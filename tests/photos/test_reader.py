@@ -190,7 +190,7 @@ def faceset():
             "duplicate_group": [-1, -1, 0, 0, -1, -1],
         }
     )
-    return FaceSet(table, FACES, pd.DataFrame(), "0123", "drawn", rendered=True)
+    return FaceSet(table, FACES, pd.DataFrame(), "0123", "drawn", synthetic=True)
 
 
 def end_to_end_with(reader, placed, monkeypatch, faceset, change):

@@ -290,7 +290,7 @@ def broken(tmp_path, monkeypatch):
     )
     nbformat.write(notebook, tmp_path / "01_broken.ipynb")
     monkeypatch.setattr(chapters, "notebooks", lambda: [tmp_path / "01_broken.ipynb"])
-    faces = SimpleNamespace(rendered=True, fingerprint="f")
+    faces = SimpleNamespace(synthetic=True, fingerprint="f")
     monkeypatch.setattr(pipeline, "_faces_and_profile", lambda data, profile: (faces, "quick"))
     monkeypatch.setattr(pipeline, "_check_early", lambda *_, **__: None)
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")

@@ -239,7 +239,7 @@ def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path)
             assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     assert RENDERED_MARK not in words(figure)
     mark_rendered(figure)
-    plots.save_figure(figure, "name", tmp_path / "marked", rendered=True)
+    plots.save_figure(figure, "name", tmp_path / "marked", synthetic=True)
     assert words(figure).count(RENDERED_MARK) == 1  # it stays and is not repeated
     # it stands in a strip added below: panels keep their size in inches and their distance from the top
     for ax, ax_marked in zip(plain.axes, figure.axes, strict=True):

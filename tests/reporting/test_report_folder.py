@@ -19,7 +19,7 @@ from agegender_lib.reporting.report_folder import ReportFolder
 
 @pytest.fixture
 def faces():
-    return faces_of(rendered=True)
+    return faces_of(synthetic=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from agegender_lib.pipeline import chapters, cli, report
 
 work = Path(sys.argv[1])
 chapters.notebooks = lambda: [work / "01_long.ipynb"]
-report._faces_and_profile = lambda data, profile: (SimpleNamespace(rendered=True, fingerprint="f"), "quick")
+report._faces_and_profile = lambda data, profile: (SimpleNamespace(synthetic=True, fingerprint="f"), "quick")
 report._check_early = lambda *_, **__: None
 report._located = str  # which would import Keras
 sys.exit(cli.main(["report", "--output", str(work / "report")]))

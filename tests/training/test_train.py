@@ -86,7 +86,7 @@ def test_the_run_folder_is_complete(learnt, drawn):
     assert TrainingConfig.from_dict(run.config["training"]) == config
     for kept in (run.config["data"], run.provenance["data"]):
         assert kept["name"] == drawn.name and kept["fingerprint"] == drawn.fingerprint
-    assert run.rendered and run.provenance["data"]["images"] == 600
+    assert run.synthetic and run.provenance["data"]["images"] == 600
     assert run.provenance["versions"]["keras"] == keras.__version__
     assert run.provenance["commit"] and run.provenance["machine"]
 

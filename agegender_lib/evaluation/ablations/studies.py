@@ -53,7 +53,7 @@ def compare_variants(study: pd.DataFrame, runs: dict[str, Run], resamples: int =
     DataFrame
         A row per factor and variant: factor, variant, baseline, seeds, and for both measures ``<measure>``,
         ``<measure>_low``, ``<measure>_high`` (95 %), ``<measure>_sd`` (over seeds, missing for one), and, but for the
-        baseline, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and shares of 1. A variant
+        baseline, ``<measure>_difference`` with ``_low``, ``_high`` and ``_p``. Years, and fractions of 1. A variant
         without a finished training has 0 seeds.
     """
     rows = []

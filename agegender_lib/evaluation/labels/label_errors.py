@@ -105,7 +105,7 @@ def injected_label_errors(predictions: pd.DataFrame, count: int = 100) -> pd.Dat
     -------
     DataFrame
         A row per task: task; faces; injected (k, how many); hits_at_k (of these, those among the k highest scores);
-        recall_at_5_percent (share of them among the highest 5 % of scores).
+        recall_at_5_percent (fraction of them among the highest 5 % of scores).
     """
     columns = ["task", "faces", "injected", "hits_at_k", "recall_at_5_percent"]
     if predictions.empty:

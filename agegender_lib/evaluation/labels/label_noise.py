@@ -9,7 +9,7 @@ E|a - b|, whatever the distribution (the triangle inequality, and m being the be
 few labels are far off and most exact; for normal noise E|a - b| / sqrt(2), for Laplace noise 2/3 E|a - b|.
 
 *Gender.* If a label is wrong with probability q, two labels differ with probability d = 2 q (1 - q), so that
-q = (1 - sqrt(1 - 2 d)) / 2, and a reader who is always right agrees with a share 1 - q of the labels.
+q = (1 - sqrt(1 - 2 d)) / 2, and a reader who is always right agrees with a fraction 1 - q of the labels.
 
 Two labels of one photograph may have been copied from each other, which makes the floor too low; and copies may be left
 in the data for the very reason that their labels, and so their file names, differ, which makes it too high. It is about
@@ -23,7 +23,7 @@ from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs.tables import check_predictions
 
-#: Floor of the age's mean absolute error as a share of the mean difference of two labels.
+#: Floor of the age's mean absolute error as a fraction of the mean difference of two labels.
 AGE_SHARES = {
     "age_mae_floor": 1 / np.sqrt(2),
     "age_mae_floor_laplace": 2 / 3,
@@ -42,7 +42,7 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     DataFrame
         Rows quantity, value, low, high (95 %), faces, groups, pairs (what they rest on): ``age_gap``, mean absolute
         difference of two labels (years); ``age_mae_floor``, of a perfect reader if the noise is normal, and the same
-        ``_laplace``, ``_least`` and ``_most`` (the bounds for noise of any kind); ``gender_disagreement``, share of
+        ``_laplace``, ``_least`` and ``_most`` (the bounds for noise of any kind); ``gender_disagreement``, fraction of
         pairs with two genders; ``gender_accuracy_ceiling``, of a perfect reader. No rows where no face has a duplicate.
     """
     own = table[table["duplicate_group"] >= 0]

@@ -120,7 +120,7 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
 
 
 def bootstrap_p(draws: np.ndarray) -> float:
-    """Two-sided p value: twice the share of resamples on the other side of zero, never exactly 0.
+    """Two-sided p value: twice the fraction of resamples on the other side of zero, never exactly 0.
 
     >>> bootstrap_p(np.array([-1.0, 1.0, 2.0, 3.0]))
     0.8
@@ -216,7 +216,7 @@ def shuffled_blocks(
     for start in range(0, shuffles, step):
         rows = min(step, shuffles - start)
         swapped = np.empty((rows, len(kind)), dtype=np.int64)
-        # sorting by the kind plus a random share of 1 shuffles every kind in its own places
+        # sorting by the kind plus a random fraction of 1 shuffles every kind in its own places
         swapped[:, home] = np.argsort(kind + rng.random((rows, len(kind))), axis=1)
         dealt = np.empty((rows, len(images)), dtype=labels.dtype)
         dealt[:, images] = labels[images[first[swapped[:, unit]] + place]]

@@ -37,7 +37,7 @@ def aligned(distributions: pd.DataFrame, predictions: pd.DataFrame) -> tuple[np.
 
 
 def quantiles(values: np.ndarray, ages: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The ages below which the given shares of each distribution lie, in years; float64 [n, shares].
+    """The ages below which the given fractions of each distribution lie, in years; float64 [n, shares].
 
     The probability of a year is taken as spread evenly from half a year before it to half a year after it.
 

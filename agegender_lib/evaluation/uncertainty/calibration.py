@@ -24,8 +24,8 @@ def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000
     -------
     DataFrame
         A row per bin, one of ``bins`` equally wide intervals of P(female), that has faces: ``low, high`` (its edges),
-        ``count``; ``predicted`` (mean P(female)) and ``observed`` (share of women), with ``observed_low`` and
-        ``observed_high`` (95 % bootstrap); ``consistency_low`` and ``_high``: where 95 % of the shares would be if the
+        ``count``; ``predicted`` (mean P(female)) and ``observed`` (fraction of women), with ``observed_low`` and
+        ``observed_high`` (95 % bootstrap); ``consistency_low`` and ``_high``: where 95 % of them would be if the
         probabilities were right (consistency bars: Bröcker and Smith 2007).
     """
     score, women = _scored(predictions, "p_female")
@@ -54,8 +54,8 @@ def expected_calibration_error(
     Parameters
     ----------
     of
-        "p_female": P(female), against the share of women; "confidence": the probability of the gender named, against
-        the share named rightly.
+        "p_female": P(female), against the fraction of women; "confidence": the probability of the gender named, against
+        the fraction named correctly.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def expected_calibration_error(
         bootstrap (Davison and Hinkley 1997, eq. 5.6), which takes out the noise that resampling adds, widened to hold
         the value, and to begin at 0 where chance explains the value (with a thousand simulated faces it held the true
         error in 83 to 93 of 100 sets, plain percentiles in 0 to 89); ``chance``: the mean of a calibrated model with
-        these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the share of them that reach
+        these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the fraction of them that reach
         the value.
     """
     score, right = _scored(predictions, of)

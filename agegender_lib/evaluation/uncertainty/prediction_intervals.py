@@ -43,7 +43,7 @@ def empirical_coverage(
     narrow as a year, as small children's are, an interval of whole years cannot hold as little as half.
 
     ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none: then there are
-    only the intervals of constant width. The intervals are to hold the shares ``levels``.
+    only the intervals of constant width. The intervals are to hold the fractions ``levels``.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def split_conformal(
     Returns
     -------
     tuple
-        By face, float64 [n], the share of splits in which its interval held its age, and the interval's mean width
+        By face, float64 [n], the fraction of splits in which its interval held its age, and the interval's mean width
         in years; and the mean change, a factor or years.
     """
     need = nonconformity(correction, bounds, age)
@@ -137,7 +137,7 @@ def split_conformal(
 
 
 def _measured(predictions, distributions, levels, splits):
-    """(interval, level) to, by face, the share of times it held and its width, and the change made to it."""
+    """(interval, level) to, by face, the fraction of times it held and its width, and the change made to it."""
     age, group = predictions["age"].to_numpy(np.float64), predictions["duplicate_group"].to_numpy()
     middle = predictions["age_predicted"].to_numpy(np.float64)
     found = {}

@@ -44,7 +44,7 @@ def gender_risk_coverage(predictions: pd.DataFrame, resamples: int = 2000) -> pd
 
 
 def mean_of_most_confident(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
-    """The statistic "mean of ``values`` over that share of the images with the least ``doubt``", for several shares.
+    """The statistic "mean of ``values`` over that fraction of the images with the least ``doubt``", for several shares.
 
     The image at the border counts in part. Equal doubts keep their order. Gives [resamples, shares].
     """

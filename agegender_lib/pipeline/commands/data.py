@@ -41,7 +41,7 @@ def _check(options: Namespace) -> None:
     table = faces.table
     in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
     print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
-    if faces.rendered:
+    if faces.synthetic:
         print("  drawn stand-in faces, not photographs")
     print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
     for column, names in (("gender", data.GENDERS), ("race", data.RACES)):

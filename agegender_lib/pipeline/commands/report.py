@@ -52,7 +52,7 @@ def _tell(report: "Report") -> None:
     headline = pd.read_csv(report.pdf.parent / "results" / "headline.csv")
     print_table(headline.drop(columns="data").round(3))
     print(f"\n{report.pdf}")
-    if report.rendered:
+    if report.synthetic:
         print(
             "It is a report of drawn faces, which shows how everything works and nothing about people. Next: "
             "`make lab` to explore, or `make report DATA=train_val.tar` with the real faces."

@@ -50,7 +50,7 @@ def print_metrics(folder: str | Path):
     from agegender_lib import evaluation
 
     run = evaluation.read_run(folder)
-    drawn = ", drawn faces" if run.rendered else ""
+    drawn = ", drawn faces" if run.synthetic else ""
     print(f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}")
     print_table(evaluation.evaluate(run.validation).round(3))
     return run

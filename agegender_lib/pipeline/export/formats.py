@@ -14,7 +14,7 @@ def years(value: float, digits: int = 2) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A share as percentage: 0.9012 -> '90.1 %', the space not breaking."""
+    """A fraction as percentage: 0.9012 -> '90.1 %', the space not breaking."""
     return f"{_fixed(100 * _number(value), digits)}{NO_BREAK}%"
 
 

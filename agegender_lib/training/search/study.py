@@ -39,7 +39,7 @@ def about(space: Space, faces: FaceSet, weights: str | Path) -> dict[str, Any]:
     """What a study is about; its trials would not compare with those of another."""
     start = "none" if space.model == "model_a" else Path(weights).name
     subject = {"space": space.definition(), "faces": faces.fingerprint, "weights": start}
-    return subject | {"data": faces.name, "rendered": faces.rendered}
+    return subject | {"data": faces.name, "rendered": faces.synthetic}
 
 
 def differing(known: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ class Search:
 
     ``about`` has space (its definition, as JSON), faces (fingerprint), weights, data (name), rendered, and value, in
     words. ``trials`` are the finished ones, see :func:`search_table`, without who trained them, and when; ``epochs``
-    has trial, epoch, value (years); ``importances`` setting (its path) and importance: its share of the difference
+    has trial, epoch, value (years); ``importances`` setting (its path) and importance: its fraction of the difference
     between good and other trials (PED-ANOVA, Watanabe et al. 2023, IJCAI), without rows where fewer than four trials
     are complete.
     """
