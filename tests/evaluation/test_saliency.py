@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from plot_tools import check_layout, drawn
 
 from agegender_lib import plots
 from agegender_lib.data import AGE_BANDS, CORRUPTIONS, REGIONS, region_masks
@@ -18,7 +19,6 @@ from agegender_lib.evaluation import (
 from agegender_lib.plots.saliency import overlay
 from agegender_lib.plots.style import TEXT_WIDTH_CM
 from agegender_lib.runs import predictions_table
-from tests.plots.test_plots import check_layout, drawn
 
 MASKS = region_masks()
 

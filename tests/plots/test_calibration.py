@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from plot_tools import check_layout
 
 from agegender_lib import plots
 from agegender_lib.evaluation import age_risk_coverage, empirical_coverage, gender_risk_coverage, reliability
 from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, settle
 from tests.evaluation.test_calibration import answers
 from tests.evaluation.test_prediction_intervals import faces
-from tests.plots.test_plots import check_layout
 
 MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
 
