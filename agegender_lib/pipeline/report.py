@@ -48,7 +48,7 @@ def make_report(
 
     Everything gathers in `build/chapters/` and moves to `output` at the end, so that a run that fails or is killed
     leaves the previous report whole; one that was killed while it moved is completed by the next call. Runs that
-    are finished already, or published with the repository, are not repeated; a killed one goes on from its last epoch,
+    are finished already, or published with the repository, are not repeated; a killed one resumes from its last epoch,
     and chapters whose outcome cannot have changed are not executed again.
 
     Parameters

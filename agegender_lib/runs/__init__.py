@@ -1,6 +1,6 @@
 """The run folder: its files and columns, reading, finding, and whose faces it was made from.
 
-A run folder is all that one training leaves. A killed training goes on from ``checkpoint.npz``; the folder is finished
+A run folder is all that one training leaves. A killed training resumes from ``checkpoint.npz``; the folder is finished
 once ``metrics.json`` is there.
 
 config.json

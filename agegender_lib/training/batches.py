@@ -8,7 +8,7 @@ class Batches(keras.utils.PyDataset):
     """uint8 images [n, h, w, 3] and targets [m, ...] by output name, in batches.
 
     ``rows`` of the images, which may be memory-mapped, are used in the order of the targets. With a seed they are
-    shuffled anew each epoch; ``mixup``, see :class:`TrainingConfig`, needs one.
+    reshuffled each epoch; ``mixup``, see :class:`TrainingConfig`, needs one.
     """
 
     def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None, mixup: float = 0.0):

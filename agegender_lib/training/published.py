@@ -50,7 +50,7 @@ def train_or_restore(
     config, faces, weights, runs
         As :func:`train` takes them.
     retrain : bool
-        Train anew even where the repository publishes this training.
+        Train again even where the repository publishes this training.
     report : Path
         The report folder that publishes runs. An InputError when its model does not predict what its predictions say.
     """
@@ -61,7 +61,7 @@ def train_or_restore(
     origin = read_json(published / METRICS)["weights_origin"]
     print(
         f"{folder.name} is published with this repository, for these faces and settings, begun from {origin}: nothing "
-        "is trained (retrain = True, or --retrain, trains it anew)"
+        "is trained (retrain = True, or --retrain, trains it again)"
     )
     return folder
 
@@ -115,5 +115,5 @@ def _check_predictions(model, source, published, faces):
     if not (same and years <= _YEARS and p_female <= _P_FEMALE):
         raise InputError(
             f"{source} does not predict what {published / PREDICTIONS} says (up to {years:.3f} years otherwise): "
-            "restore both from the repository, or train anew with --retrain"
+            "restore both from the repository, or train again with --retrain"
         )

@@ -22,7 +22,7 @@ def add(commands: _SubParsersAction) -> None:
         metavar="FOLDER",
         help="report folder (default: report for real faces with the profile coursework, build/report otherwise)",
     )
-    command.add_argument("--retrain", action="store_true", help="train anew what is published with this repository")
+    command.add_argument("--retrain", action="store_true", help="train again what is published with this repository")
     command.add_argument(
         "--pdf-only", action="store_true", help="only typeset the PDF again from the figures and numbers already there"
     )
