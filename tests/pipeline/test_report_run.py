@@ -323,6 +323,23 @@ def test_publishing_replaces_what_is_generated_by_what_is_shown_and_keeps_the_re
     assert found == {**dict.fromkeys(shown, "staging"), "models/b.keras": "report", "report.ipynb": "report"}
 
 
+def test_a_study_kept_in_the_repository_outlives_a_report_that_does_not_show_it(tmp_path, monkeypatch):
+    staging, output = tmp_path / "staging", tmp_path / "report"
+    for study in (
+        staging / "results/ablations/shown",
+        output / "results/ablations/shown",
+        output / "results/ablations/kept",
+    ):
+        study.mkdir(parents=True)
+        (study / "runs.csv").write_text(study.parts[-4])
+    (staging / "figures").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), staging / "report.ipynb")
+    monkeypatch.setattr(folders, "REPORT", output)
+    pipeline.publish(staging, output)
+    kept = {path.parent.name: path.read_text() for path in output.rglob("runs.csv")}
+    assert kept == {"shown": "staging", "kept": "report"}
+
+
 def test_the_readme_shows_the_committed_results():
     readme = (folders.ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.count(BEGIN) == readme.count(END) == 1
