@@ -44,7 +44,7 @@ def test_a_parameter_is_one_however_it_is_written(way, tmp_path):
 @pytest.mark.parametrize(
     ("cell", "tags", "found"),
     [
-        ('data = ""\n%cd ..', ["parameters"], r"01_made\.ipynb, line 2 .* no Python .*'%cd \.\.'"),
+        ('data = ""\n%cd ..', ["parameters"], r"01_made\.ipynb, line 2 .* not Python .*'%cd \.\.'"),
         ('data = ""', ["parameter"], r"01_made\.ipynb has 0 cells with the tag 'parameters'"),
     ],
 )
