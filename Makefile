@@ -26,9 +26,10 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	@touch $@
 
 # --no-deps: the list is complete, and tf_keras would ask for a second TensorFlow
+# compileall: tests start hundreds of Pythons, and some machines forbid them to write what they compile
 $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps --require-hashes -r requirements-test.txt
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # tests start hundreds of Pythons, and some machines forbid them to write it
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 report: setup  ## run all notebooks, export the PDF   [DATA=... PROFILE=coursework RETRAIN=1 WEIGHTS=... WEIGHTS_F=...]

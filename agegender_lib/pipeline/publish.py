@@ -14,7 +14,7 @@ from agegender_lib.pipeline.model_card import PAGES
 #: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
 GENERATED = ("figures", "results")
 PDF = "report.pdf"
-STUDIES = Path("results", "ablations")
+_STUDIES = Path("results", "ablations")
 # What is published only where something shows it; tables of runs and studies, in folders of their own, all are.
 _CHOSEN = (".svg", ".png", ".csv")
 # The new report inside the report folder: first while it is copied, then whole.
@@ -22,8 +22,7 @@ _COPYING, _WHOLE, _OLD = ".next.part", ".next", ".next.old"
 
 
 def publish(staging: Path, output: Path) -> Path:
-    """Move a finished report into its folder; what an earlier report left there and this one lacks goes,
-    but for studies kept in the repository.
+    """Move a finished report into its folder; what an earlier one left there goes, but for the repository's studies.
 
     Figures and tables that nothing shows (see :func:`shown`) stay in `staging`. The rest is copied beside the earlier
     report first. Only then, by renaming, is that replaced: a kill leaves either the earlier report, or one that
@@ -36,9 +35,10 @@ def publish(staging: Path, output: Path) -> Path:
         names = shown(staging)
         for name in GENERATED:
             shutil.copytree(staging / name, fresh / name, ignore=lambda *found: _not_shown(*found, names))
-        for study in (output / STUDIES).glob("*"):  # hours of training each, shown in a chapter or not yet
-            if output.resolve() == folders.REPORT and not (fresh / STUDIES / study.name).exists():
-                shutil.copytree(study, fresh / STUDIES / study.name)
+        if output.resolve() == folders.REPORT:
+            for study in (output / _STUDIES).glob("*"):  # hours of training each, shown in a chapter or not yet
+                if not (fresh / _STUDIES / study.name).exists():
+                    shutil.copytree(study, fresh / _STUDIES / study.name)
         if (staging / "models").is_dir():
             shutil.copytree(staging / "models", fresh / "models")
         for page in (*PAGES, PDF):

@@ -59,7 +59,8 @@ def write_figure_page(folder: Path, output: Path) -> None:
     cells = nbformat.read(folder / "report.ipynb", as_version=4).cells[1:]
     filled = "\n".join(numbers.fill(cell.source, "report.ipynb") for cell in cells)
     captions = {name: caption for caption, name, _ in _SHOWN.findall(filled)}
-    kept = sorted(path.stem for path in (folder / "figures").glob("*.svg") if path.name in shown(folder))
+    names = shown(folder)
+    kept = sorted(path.stem for path in (folder / "figures").glob("*.svg") if path.name in names)
     # as the report counts them
     headings = {name: f"Figure {number}: {name}" for number, name in enumerate(captions, start=1)}
     lines = ["# Figures", "", "Made by `make report`: each figure of the [report](../report.pdf), in its order."]
