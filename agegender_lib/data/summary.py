@@ -7,7 +7,7 @@ import pandas as pd
 
 from agegender_lib.data.faceset import FaceSet
 
-RENDERED_NOTE = "rendered stand-in faces, not photographs"
+RENDERED_NOTE = "synthetic stand-in faces, not photographs"
 
 
 def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How good one model is: every metric with its interval."""
+"""Metrics of one model, such as the MAE and the accuracy, each with its confidence interval."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from agegender_lib.runs.tables import check_predictions
 
 
 def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
-    """All metrics of one model on one split, with 95 % bootstrap intervals that keep duplicates together.
+    """All metrics of one model on one split, with 95 % bootstrap confidence intervals; duplicates stay together.
 
     ``predictions`` are rows of one split, see ``runs.PREDICTION_COLUMNS``, and ``resamples`` the number of the
     bootstrap's draws, as everywhere in this package.

@@ -125,14 +125,14 @@ def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers
             genders.append((layer, inputs[0]))
         return output
 
-    answers = walk(plain, visit)
+    outputs = walk(plain, visit)
     if not genders:
         raise InputError(
             f"{plain.name} has no Dense layer 'gender_output', so it has no logit to explain: give a model of this "
             "project"
         )
     # from the outputs back: what leads to one through small tensors only
-    small, found = {id(answer) for answer in answers}, {}
+    small, found = {id(output) for output in outputs}, {}
     for inputs, output in reversed(calls):
         if id(output) in small and len(output.shape) == 4 and min(output.shape[1:3]) >= FEWEST:
             found[id(output)] = output
@@ -140,7 +140,7 @@ def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers
             small.update(map(id, inputs))
     # a map that shrinks in branches (Inception) leads to others, and all that they add is in its own gradient
     maps = [each for key, each in found.items() if not leads_here[key] & found.keys() - {key}]
-    model = keras.Model(plain.input, [*answers, *maps, *(features for _, features in genders)])
+    model = keras.Model(plain.input, [*outputs, *maps, *(features for _, features in genders)])
     return model, [id(each) in mirrored for each in maps], [layer for layer, _ in genders]
 
 
@@ -156,11 +156,11 @@ def _contributions(model, mirrored, genders):
             maps, features = others[:count], others[count:]
             # before the sigmoid: where a model is sure, a probability has no gradient left
             logits = [ops.matmul(x, layer.kernel) + layer.bias for layer, x in zip(genders, features, strict=True)]
-            answer = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
+            gender = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
         return tf.stack(
             [
-                sum(_weighed(x, tape.gradient(said, x), turned) for x, turned in zip(maps, mirrored, strict=True))
-                for said in (age, answer)
+                sum(_weighed(x, tape.gradient(output, x), turned) for x, turned in zip(maps, mirrored, strict=True))
+                for output in (age, gender)
             ]
         )
 

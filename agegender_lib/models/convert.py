@@ -34,7 +34,7 @@ def convert(model: keras.Model, path: str | Path) -> tuple[float, float]:
         raise InputError(f"{path} is not a model file: give a name that ends in {', '.join(others)} or {last}")
     write, ask = FORMATS[path.suffix]
     faces = _drawn_faces()
-    wanted = [np.asarray(answer) for answer in model.predict_on_batch(faces)]
+    wanted = [np.asarray(output) for output in model.predict_on_batch(faces)]
     with replacing(path) as temporary:
         try:
             write(model, temporary)
@@ -63,7 +63,7 @@ def _drawn_faces() -> np.ndarray:
 
 
 def _ask_keras(path: Path, faces: np.ndarray) -> list[np.ndarray]:
-    return [np.asarray(answer) for answer in load_model(path).predict_on_batch(faces)]
+    return [np.asarray(output) for output in load_model(path).predict_on_batch(faces)]
 
 
 def _write_onnx(model: keras.Model, path: Path) -> None:
@@ -104,8 +104,8 @@ def _write_tflite(model: keras.Model, path: Path) -> None:
 def _ask_tflite(path: Path, faces: np.ndarray) -> list[np.ndarray]:
     from ai_edge_litert.interpreter import Interpreter
 
-    answers = Interpreter(model_path=str(path)).get_signature_runner()(image=faces)
-    return [answers["gender_output"], answers["age_output"]]
+    outputs = Interpreter(model_path=str(path)).get_signature_runner()(image=faces)
+    return [outputs["gender_output"], outputs["age_output"]]
 
 
 def _check(path: Path, *packages: str) -> None:

@@ -72,7 +72,7 @@ def _frozen(kernel, name, **choices):
 
 
 def add_test_time_augmentation(model: keras.Model) -> keras.Model:
-    """A model that predicts the mean of ``model``'s predictions for a face and its mirror image.
+    """Test-time augmentation: the mean of ``model``'s predictions for a face and its mirror image, as one model.
 
     It takes twice the time, has the same input and outputs and shares ``model``'s weights. The mirror is built from
     Permute and a frozen 1 x 1 convolution whose kernel is the reversed identity, because a saved model may hold

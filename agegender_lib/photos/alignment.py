@@ -1,4 +1,4 @@
-"""Bringing a face of a photograph into UTKFace's frame by its eyes, nose and mouth."""
+"""Face alignment: a face of a photograph in UTKFace's frame, by its eyes, nose and mouth."""
 
 import math
 

@@ -28,7 +28,8 @@ def headline_markdown(results: Path) -> str:
             age, gender = "".join(age), "".join(gender)
         lines.append(f"| {name} | {age} | {gender} |")
     images = int(table.loc[table["source"] == "this work", "images"].iloc[0])
-    lines += ["", f"{images:,} validation images of `{table['data'].iloc[0]}`; in brackets 95 % bootstrap intervals."]
+    source = f"{images:,} validation images of `{table['data'].iloc[0]}`"
+    lines += ["", f"{source}; in brackets 95 % bootstrap confidence intervals."]
     return "\n".join(lines)
 
 

@@ -98,7 +98,7 @@ def split_depth(study: pd.DataFrame, comparison: pd.DataFrame | None = None) -> 
     # accuracies may differ by less than a per cent
     axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol="\N{THIN SPACE}%"))
     name_rows(axes, places)
-    axes[0].set_ylabel("branches split")
+    axes[0].set_ylabel("branching depth")
     handles = dict(zip(*axes[0].get_legend_handles_labels()[::-1], strict=True))
     figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=2)
     return figure

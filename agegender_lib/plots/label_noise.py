@@ -48,7 +48,7 @@ def _floor(ax: Axes, noise: pd.DataFrame, on_duplicates: pd.DataFrame) -> None:
     colour, floor = style.COLOURS["wrong"], noise.loc["age_mae_floor"]
     least, most = (noise.loc[f"age_mae_floor_{end}", "value"] for end in ("least", "most"))
     ax.plot([least, most], [0, 0], "|", color=colour, ms=11, mew=1.1)
-    rows = [((floor["value"], floor["low"], floor["high"]), (colour, "D"), "noise floor\n(perfect reader)")]
+    rows = [((floor["value"], floor["low"], floor["high"]), (colour, "D"), "noise floor\n(ideal predictor)")]
     for row in on_duplicates.itertuples():
         marker, words = _MODEL[row.faces]
         rows.append((style.ends_of(row, "age_mae"), (style.COLOURS["neutral"], marker), words))

@@ -18,7 +18,7 @@ from agegender_lib.plots import style
 def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
     """Predicted against true age, a panel per model: every face a dot, the identity, and what is typical.
 
-    The line is the running median of ``evaluation.running_median``, the band holds the middle 80 % of the predictions.
+    The line is the running median of ``evaluation.running_median``, the band holds the central 80 % of the predictions.
     """
     count = len(predictions)
     width, height = {1: (0.62, 9.5), 2: (1, 8.2)}.get(count, (1, 2.3 + 13.5 / count))
@@ -38,7 +38,7 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
         )  # fmt: skip
         ax.fill_between(
             typical["age"], typical["low"], typical["high"], color=colour, alpha=0.2, lw=0,
-            label=f"middle {style.percent(0.8)}",
+            label=f"central {style.percent(0.8)}",
         )  # fmt: skip
         ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
         ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(bottom, top))
@@ -55,7 +55,7 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
         neutral = style.COLOURS["neutral"]
         handles = [
             Line2D([], [], **style.DASHED, label="perfect"),
-            Patch(color=neutral, alpha=0.2, lw=0, label=f"middle {style.percent(0.8)}"),
+            Patch(color=neutral, alpha=0.2, lw=0, label=f"central {style.percent(0.8)}"),
             Line2D([], [], color=neutral, lw=1.8, label="running median"),
         ]
         figure.legend(handles=handles, loc="outside upper right", ncols=3)

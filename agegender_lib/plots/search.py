@@ -14,7 +14,7 @@ from agegender_lib.plots.style import COLOURS, STYLE, new_figure, styled
 if TYPE_CHECKING:
     from agegender_lib.training.search import Search
 
-_VALUE = "value, years"
+_VALUE = "objective (years)"
 _COLUMNS = 4
 _LOOKS = {
     "complete": {"color": COLOURS["faint"], "lw": 0.9, "zorder": 2},
@@ -42,13 +42,13 @@ def search_figures(search: "Search") -> dict[str, Figure]:
 
 @styled
 def search_history(search: "Search") -> Figure:
-    """The value of every complete trial, and the best until then; pruned trials have no value."""
+    """The value of every complete trial, and the best so far; pruned trials have no value."""
     done = _complete(search, "the history of values")
     figure = new_figure(height_cm=6.5)
     ax = figure.add_subplot(title=f"Complete trials: {search.about['value']}", xlabel="trial", ylabel=_VALUE)
     ax.scatter(done["trial"], done["value"], s=20, color=COLOURS["neutral"], zorder=3, label="trial")
     best = done["value"].cummin()
-    ax.plot(done["trial"], best, color=COLOURS["ModelA"], drawstyle="steps-post", label="best until then")
+    ax.plot(done["trial"], best, color=COLOURS["ModelA"], drawstyle="steps-post", label="best so far")
     ax.legend(loc="upper right")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     return figure
@@ -105,7 +105,7 @@ def search_importances(search: "Search") -> Figure:
     if shares.empty:
         raise InputError("the importance of settings needs trials that differ in value: search on")
     figure = new_figure(height_cm=2.5 + 0.55 * len(shares))
-    ax = figure.add_subplot(title="Importance of the settings", xlabel="fraction of the difference between trials")
+    ax = figure.add_subplot(title="Hyper-parameter importance", xlabel="fraction of the variance between trials")
     bars = ax.barh([_short(path) for path in shares["setting"]], shares["importance"], color=COLOURS["ModelA"])
     ax.bar_label(bars, [f"{share:.2f}" if share >= 0.01 else "<0.01" for share in shares["importance"]], padding=3)
     ax.margins(x=0.1)

@@ -24,7 +24,7 @@ TEXT_WIDTH_CM = 15.0
 PNG_DPI = 200
 #: Photographs inside an SVG are stored at this resolution; more only makes the file larger.
 SVG_IMAGE_DPI = 130
-RENDERED_MARK = "rendered stand-in faces, not photographs"
+RENDERED_MARK = "synthetic stand-in faces, not photographs"
 _MARK_HEIGHT_INCHES = 0.2
 
 #: Blue, vermilion and green are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind, also in grey.

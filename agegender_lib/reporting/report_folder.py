@@ -133,12 +133,12 @@ class ReportFolder:
         cure = "execute {} with the same data and output first"
         return {model: check_run(runs[model], self.faces, cure.format(c)) for model, c in TRAINED_BY.items()}
 
-    def save_runs(self, trainings: pd.DataFrame) -> None:
+    def save_runs(self, runs: pd.DataFrame) -> None:
         """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.
 
         They are what a later report shows of runs that it does not repeat.
         """
-        for study, found in trainings.dropna(subset=["folder"]).groupby("study"):
+        for study, found in runs.dropna(subset=["folder"]).groupby("study"):
             places = dict(zip(found["run"], found["folder"], strict=True))
             keep_runs(places, self._results(Path("ablations", study)))
 

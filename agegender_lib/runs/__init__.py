@@ -18,8 +18,10 @@ predictions.csv
     A row per face, of the saved model: ``file``, ``split`` (train, validation, unused), ``age`` (years), ``gender``
     (0 male, 1 female), ``race`` (0 to 4), ``duplicate_group`` (-1: none), ``age_predicted`` (years), ``p_female``.
 metrics.json
-    ``images, age_mae, gender_accuracy`` of ``train`` and ``validation``; ``epochs``, ``seconds``,
-    ``seconds_per_epoch``, ``parameters``, ``file_bytes``, ``precision``, ``weights_origin``.
+    ``images, age_mae, gender_accuracy`` of ``train`` and ``validation``, and ``unrounded_validation`` where the saved
+    weights are rounded; ``epochs``, ``seconds``, ``seconds_per_epoch``, ``images_per_second`` (of
+    prediction), ``parameters``, ``file_bytes``, ``precision``, ``weights_origin``, ``members`` (run folders of an
+    ensemble).
 
 Made when asked for, see ``inference`` and ``photos``: ``age_distributions.npz``, ``robustness_*.csv.gz``,
 ``end_to_end_*.csv.gz``.

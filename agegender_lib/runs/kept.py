@@ -19,7 +19,7 @@ RUNS, HISTORIES, PREDICTIONS = "runs.csv", "histories.csv", "predictions.csv.gz"
 _PARTS = ("config", "metrics", "provenance")
 
 
-def keep_runs(trainings: Mapping[str, Path], folder: Path) -> None:
+def keep_runs(places: Mapping[str, Path], folder: Path) -> None:
     """Write finished runs, by name in run folders or in folders of such tables, as three tables in ``folder``.
 
     ``runs.csv`` has every value of a run folder's JSON files, in columns such as ``config.training.seed``; lists are
@@ -28,7 +28,7 @@ def keep_runs(trainings: Mapping[str, Path], folder: Path) -> None:
     give the same bytes.
     """
     by_place: dict[Path, list[str]] = {}
-    for name, place in trainings.items():
+    for name, place in places.items():
         by_place.setdefault(Path(place), []).append(name)
     found = [_texts(place, names) for place, names in by_place.items()]
     runs, histories, predictions = (pd.concat(tables).fillna("") for tables in zip(*found, strict=True))

@@ -1,4 +1,4 @@
-"""What a killed training needs to go on: one file, replaced after every epoch."""
+"""What a killed training needs to go on, one file replaced after every epoch; and early stopping."""
 
 import json
 import time
@@ -115,7 +115,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def patience_exhausted(history: list[dict], config: TrainingConfig, stage: int) -> bool:
-    """Whether early stopping ends this stage after the given history."""
+    """Early stopping: whether the patience is exhausted after the given history; only the last stage stops early."""
     if config.patience is None or stage < len(config.stages):
         return False
     losses = [row["val_loss"] for row in history if row["stage"] == stage]

@@ -1,4 +1,4 @@
-"""The optimizer of a stage: its learning-rate schedule, weight decay and averaging of weights."""
+"""The optimizer of a stage: learning-rate schedule, layer-wise learning rates, weight decay, averaged weights."""
 
 import keras
 from keras import ops
@@ -36,10 +36,10 @@ def build_optimizer(
 
 
 def layer_rates(network: keras.Model, decay: float) -> dict[str, float]:
-    """Factors of the learning rate by path of a backbone's variables: smaller the nearer to the input.
+    """Layer-wise learning rates: factors by path of a backbone's variables, smaller the nearer to the input.
 
-    ``decay`` is of the backbone's top stage against the heads, and of each stage against the one above it. Empty
-    without a backbone, or where ``decay`` is 1.
+    ``decay``, a stage's ``layer_decay``, is of the backbone's top stage against the heads, and of each stage against
+    the one above it. Empty without a backbone, or where ``decay`` is 1.
     """
     base = backbone_in(network)
     if base is None or decay == 1:

@@ -213,14 +213,14 @@ def test_the_numbers_are_those_of_the_runs(work):
 
 def test_everything_made_from_drawn_faces_says_so(work):
     for path in (work / "report" / "results").glob("*.csv"):
-        assert pd.read_csv(path)["data"].str.contains("rendered stand-in faces").all(), path
+        assert pd.read_csv(path)["data"].str.contains("synthetic stand-in faces").all(), path
     for path in (work / "report" / "results").glob("*.json"):
-        assert "rendered stand-in faces" in json.loads(path.read_text())["made_from"], path
+        assert "synthetic stand-in faces" in json.loads(path.read_text())["made_from"], path
     pages = [page.extract_text() for page in PdfReader(work / "report" / "report.pdf").pages]
-    assert all("rendered stand-in faces" in " ".join(page.split()) for page in pages)
+    assert all("synthetic stand-in faces" in " ".join(page.split()) for page in pages)
     for page in ("MODEL_CARD.md", "DATA_SHEET.md"):
         card = (work / "report" / page).read_text(encoding="utf-8")
-        assert "rendered stand-in faces, not photographs" in card[: card.index("\n## ")]
+        assert "synthetic stand-in faces, not photographs" in card[: card.index("\n## ")]
     # and no model of theirs is put where users look for one
     assert not (work / "report" / "models").exists()
 

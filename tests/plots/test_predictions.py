@@ -35,7 +35,7 @@ def test_every_answer_is_a_dot_beside_what_is_typical(names):
         typical = running_median(table)
         np.testing.assert_array_equal(line(ax, "running median").get_xydata(), typical[["age", "median"]])
         assert to_hex(line(ax, "running median").get_color()) == look_of(names)[name][0].lower()
-        band = next(artist for artist in ax.collections if artist.get_label().startswith("middle"))
+        band = next(artist for artist in ax.collections if artist.get_label().startswith("central"))
         corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
         assert corners >= {tuple(row) for row in typical[["age", "low"]].to_numpy()}
         assert corners >= {tuple(row) for row in typical[["age", "high"]].to_numpy()}

@@ -137,4 +137,4 @@ def test_tables_of_several_models_become_one(faces, tmp_path):
     assert shown.columns.to_list() == ["model", "band", "n"] and shown.index.to_list() == [0, 1]
     kept = pd.read_csv(tmp_path / "results" / "bands.csv")
     assert kept["model"].to_list() == ["A", "B"] and kept["n"].to_list() == [0, 1]
-    assert kept["data"].str.contains("rendered stand-in faces").all()
+    assert kept["data"].str.contains("synthetic stand-in faces").all()

@@ -1,8 +1,8 @@
-"""Noise floor: what even a perfect reader of faces would get wrong, from photographs that were labelled twice.
+"""Noise floor: what even an ideal predictor would get wrong, from photographs that were labelled twice.
 
 Near-duplicates are one photograph stored twice, so that no time passes between their two labels: where these differ, at
 least one is wrong. Two assumptions turn their differences into a floor: the labels a and b of a photograph are
-independent readings with the same distribution, and a perfect reader predicts what is best for that distribution.
+independent readings with the same distribution, and an ideal predictor gives what is best for that distribution.
 
 *Age.* The reader's error E|a - m|, m being the median of the photograph's labels, lies between a half and the whole of
 E|a - b|, whatever the distribution (the triangle inequality, and m being the best constant answer). It is a half where
@@ -41,9 +41,9 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     -------
     DataFrame
         Rows quantity, value, low, high (95 %), faces, groups, pairs (what they rest on): ``age_gap``, mean absolute
-        difference of two labels (years); ``age_mae_floor``, of a perfect reader if the noise is normal, and the same
+        difference of two labels (years); ``age_mae_floor``, of an ideal predictor if the noise is normal, and the same
         ``_laplace``, ``_least`` and ``_most`` (the bounds for noise of any kind); ``gender_disagreement``, fraction of
-        pairs with two genders; ``gender_accuracy_ceiling``, of a perfect reader. No rows where no face has a duplicate.
+        pairs with two genders; ``gender_accuracy_ceiling``, of an ideal predictor. No rows without near-duplicates.
     """
     own = table[table["duplicate_group"] >= 0]
     columns = ["quantity", "value", "low", "high", "faces", "groups", "pairs"]

@@ -1,4 +1,4 @@
-"""Images drawn, divided and shuffled at random, near-duplicates always together.
+"""Bootstrap confidence intervals, folds and permutations of images, near-duplicates always together.
 
 Two pictures of one person are not two independent observations, so what is drawn is a whole duplicate group; an image
 without duplicates (-1 in ``duplicate_group``, int [images]) is a group of its own.

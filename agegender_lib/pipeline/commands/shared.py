@@ -10,7 +10,7 @@ from agegender_lib import folders
 if TYPE_CHECKING:
     import pandas as pd
 
-DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: rendered stand-in faces are drawn"
+DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: synthetic stand-in faces are drawn"
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
