@@ -11,7 +11,7 @@ from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
 
 
-def paired_comparison(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def paired_comparison(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame) -> pd.DataFrame:
     """Is model b better than model a on the same images? A paired comparison.
 
     Pairing removes what is hard about the images themselves, and so finds differences that two separate
@@ -41,7 +41,7 @@ def paired_comparison(predictions_a: pd.DataFrame, predictions_b: pd.DataFrame, 
     if (a[["age", "gender"]] != b[["age", "gender"]]).any(axis=None):
         raise InputError("The two predictions tables label the same files differently: train both on the same data.")
     of_a, of_b = scores(a)[[*MEASURES]], scores(b)[[*MEASURES]]
-    found = estimates(of_b - of_a, a["duplicate_group"], resamples)
+    found = estimates(of_b - of_a, a["duplicate_group"])
     less, more = (of_a < of_b).sum(), (of_a > of_b).sum()
     only_a, only_b = int(more["gender_accuracy"]), int(less["gender_accuracy"])
     mcnemar = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0

@@ -10,11 +10,10 @@ from agegender_lib.evaluation.tables import predicted_gender, scores
 from agegender_lib.runs.tables import check_predictions
 
 
-def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     """All metrics of one model on one split, with 95 % bootstrap confidence intervals; duplicates stay together.
 
-    ``predictions`` are rows of one split, see ``runs.PREDICTION_COLUMNS``, and ``resamples`` the number of the
-    bootstrap's draws, as everywhere in this package.
+    ``predictions`` are rows of one split, see ``runs.PREDICTION_COLUMNS``.
 
     Returns
     -------
@@ -64,7 +63,7 @@ def evaluate(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         "gender_brier": (metrics.brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip
     statistics = {name: statistic for name, (_, statistic) in found.items()}
-    drawn = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
+    drawn = estimates(statistics, predictions["duplicate_group"])
     rows = [(name, float(value), *drawn[name][1:3], len(age)) for name, (value, _) in found.items()]
     return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
 

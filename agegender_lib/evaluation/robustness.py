@@ -16,7 +16,7 @@ ALL = "all"
 TOLERANCE = {"age_mae": 1.0, "gender_accuracy": -0.05}
 
 
-def robustness_table(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def robustness_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Errors of one model under every corruption and strength, and how they changed from the clean faces.
 
     The change is paired: the same faces corrupted and clean, so that how hard a face is in itself drops out.
@@ -35,7 +35,7 @@ def robustness_table(predictions: pd.DataFrame, resamples: int = 2000) -> pd.Dat
     for measure, wide in measured.items():
         columns |= {(measure, setting): values for setting, values in wide.items()}
         columns |= {(f"{measure}_change", setting): values for setting, values in _changes(wide).items()}
-    found, none = estimates(columns, group, resamples), Estimate(0.0, 0.0, 0.0, np.zeros(0))
+    found, none = estimates(columns, group), Estimate(0.0, 0.0, 0.0, np.zeros(0))
     rows = []
     for corruption, strengths in _settings(measured["age_mae"]).items():
         neutral = CORRUPTIONS[corruption].neutral
@@ -50,7 +50,7 @@ def robustness_table(predictions: pd.DataFrame, resamples: int = 2000) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def robustness_summary(predictions: Mapping[str, pd.DataFrame], resamples: int = 2000) -> pd.DataFrame:
+def robustness_summary(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """What each model loses to each corruption on average, and from which strength on it is harmed.
 
     ``predictions`` holds, by model, what ``inference.corrupted_predictions`` returns.
@@ -64,12 +64,12 @@ def robustness_summary(predictions: Mapping[str, pd.DataFrame], resamples: int =
         strength at which the age error has grown by a year, the accuracy fallen by 5 points: where the curve first
         crosses, linear between strengths; missing where it does not.
     """
-    tables = [_summary(table, resamples).assign(model=name) for name, table in predictions.items()]
+    tables = [_summary(table).assign(model=name) for name, table in predictions.items()]
     table = pd.concat(tables, ignore_index=True)
     return table[["model", *table.columns.drop("model")]]
 
 
-def _summary(predictions, resamples):
+def _summary(predictions):
     measured, group = _measured(predictions)
     settings = _settings(measured["age_mae"])
     columns, limits = {}, {}
@@ -82,7 +82,7 @@ def _summary(predictions, resamples):
             curve = [0.0, *changes[corruption][strengths].mean()]
             places = [CORRUPTIONS[corruption].neutral, *strengths]
             limits[measure, corruption] = _crossing(places, np.array(curve) / TOLERANCE[measure])
-    found = estimates(columns, group, resamples)
+    found = estimates(columns, group)
     rows = []
     for corruption in [*settings, ALL]:
         way = CORRUPTIONS.get(corruption)

@@ -20,6 +20,8 @@ from agegender_lib.runs.tables import check_predictions
 
 Maps = Mapping[tuple[str, str], np.ndarray]
 ALL = "all"
+# Faces of either kind that are shown by themselves.
+_EXAMPLES = 3
 
 
 def sample_faces(predictions: Mapping[str, pd.DataFrame], files: Sequence[str], count: int = 200) -> pd.DataFrame:
@@ -47,8 +49,8 @@ def sample_faces(predictions: Mapping[str, pd.DataFrame], files: Sequence[str], 
     return table[columns].reset_index(drop=True)
 
 
-def saliency_examples(predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame, count: int = 6) -> pd.DataFrame:
-    """Single faces to show: half that all models predict best, half that they predict worst, of an age band one each.
+def saliency_examples(predictions: Mapping[str, pd.DataFrame], sampled: pd.DataFrame) -> pd.DataFrame:
+    """Single faces to show: three that all models predict best, three that they predict worst, of an age band one each.
 
     Returns
     -------
@@ -59,8 +61,8 @@ def saliency_examples(predictions: Mapping[str, pd.DataFrame], sampled: pd.DataF
     own = [table.set_index("file").loc[sampled["file"]] for table in predictions.values()]
     error, _, right = np.mean([scores(table).to_numpy() for table in own], axis=0).T
     ranked = sampled.assign(error=error, wrong=1 - right).sort_values(["wrong", "error"], kind="stable")
-    best = ranked.drop_duplicates("age_band").head(count - count // 2)
-    worst = ranked.drop(index=best.index)[::-1].drop_duplicates("age_band").head(count // 2)
+    best = ranked.drop_duplicates("age_band").head(_EXAMPLES)
+    worst = ranked.drop(index=best.index)[::-1].drop_duplicates("age_band").head(_EXAMPLES)
     shown = [*best.sort_values("age", kind="stable").index, *worst.sort_values("age", kind="stable").index]
     said = pd.concat([table.iloc[shown].assign(face=shown) for table in own], keys=predictions, names=["model"])
     table = said.reset_index().set_index("face").loc[shown].reset_index()
@@ -107,9 +109,7 @@ def mean_faces(images: np.ndarray, sampled: pd.DataFrame) -> dict[str, np.ndarra
     return {name: np.rint(images[own].mean(axis=0)).astype(np.uint8) for name, own in bands}
 
 
-def region_shares(
-    maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = (), resamples: int = 2000
-) -> pd.DataFrame:
+def region_shares(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = ()) -> pd.DataFrame:
     """How much saliency each part of the face gets, relative to its area (region attribution).
 
     Returns
@@ -120,12 +120,11 @@ def region_shares(
         saliency) with its 95 % interval as ``_low`` and ``_high``; random, the same ratio without what was learned: the
         mean over seeds, and their least and largest as ``_low`` and ``_high`` (NaN without ``random_maps``).
     """
-    masks, rows = region_masks(), []
-    noise, groups = [relative_maps(one) for one in random_maps], sampled["duplicate_group"].to_numpy()
+    masks, noise, rows = region_masks(), [relative_maps(one) for one in random_maps], []
     for (model, task), each in relative_maps(maps).items():
         full = _full(each, sampled)
         means = {name: mean_of(each[:, mask].mean(axis=1), among=full) for name, mask in masks.items()}
-        for name, ratio in estimates(means, groups, resamples).items():
+        for name, ratio in estimates(means, sampled["duplicate_group"]).items():
             area = masks[name].mean()
             row = {"model": model, "task": task, "region": name, "n": full.sum(), "blank": (~full).sum()}
             row |= {"area": area, "share": ratio.value * area} | ratio.columns("ratio")
@@ -136,9 +135,7 @@ def region_shares(
     return pd.DataFrame(rows)
 
 
-def randomisation_check(
-    maps: Maps, random_maps: Sequence[Maps], sampled: pd.DataFrame, resamples: int = 2000
-) -> pd.DataFrame:
+def randomisation_check(maps: Maps, random_maps: Sequence[Maps], sampled: pd.DataFrame) -> pd.DataFrame:
     """How alike the maps are to those of the same networks without what they learned (Adebayo et al. 2018).
 
     The average map is one thing that faces' maps can share with random ones, because some places of an aligned face
@@ -160,8 +157,7 @@ def randomisation_check(
         faces = np.full(len(full), np.nan)
         faces[full] = np.mean([_correlation(own, rest) for _, rest in randoms], axis=0)
         average = np.mean([_correlation(mean, other) for other, _ in randoms])
-        groups = sampled["duplicate_group"].to_numpy()
-        face = estimates({"face": mean_of(faces, among=full)}, groups, resamples)["face"]
+        face = estimates({"": mean_of(faces, among=full)}, sampled["duplicate_group"])[""]
         row = {"model": model, "task": task, "n": full.sum(), "blank": (~full).sum()}
         rows.append(row | {"mean_map_correlation": average} | face.columns("face_correlation"))
     return pd.DataFrame(rows)

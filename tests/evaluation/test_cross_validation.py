@@ -162,11 +162,11 @@ def renamed(run, other):
 
 
 def test_the_table_has_every_part_with_its_own_numbers(runs):
-    found = cross_validation_table(runs, resamples=300).set_index("part")
+    found = cross_validation_table(runs).set_index("part")
     assert list(found.index) == [*(f"fold {k}" for k in range(1, 6)), "all folds", "single split"]
     assert list(found["images"]) == [*[200] * 5, 1000, 200]
     for run, part in zip(runs, ["single split", *found.index[:5]], strict=True):
-        summary = evaluate(run.validation, resamples=300).set_index("metric")
+        summary = evaluate(run.validation).set_index("metric")
         for measure in ("age_mae", "gender_accuracy"):
             own = found.loc[part, [measure, f"{measure}_low", f"{measure}_high"]].astype(float)
             assert list(own) == pytest.approx(list(summary.loc[measure, ["value", "low", "high"]]))
@@ -178,13 +178,13 @@ def test_the_table_has_every_part_with_its_own_numbers(runs):
 
 
 def test_no_spread_is_found_where_none_was_planted_and_a_planted_one_is(table):
-    even = fold_variance(cross_validation_table(folds_of(table), resamples=300)).set_index("measure")
+    even = fold_variance(cross_validation_table(folds_of(table))).set_index("measure")
     assert (even["between_fold_sd"] < 2 * even["sampling_sd"]).all()
     # a normal error with mean size 5 has a standard deviation of 5 sqrt(pi/2 - 1), hence this standard error
     assert even.loc["age_mae", "sampling_sd"] == pytest.approx(5 * np.sqrt(np.pi / 2 - 1) / np.sqrt(200), rel=0.2)
     assert even.loc["gender_accuracy", "sampling_sd"] == pytest.approx(np.sqrt(0.9 * 0.1 / 200), rel=0.2)
     uneven = folds_of(table, errors=(3, 4, 5, 6, 7))
-    found = fold_variance(cross_validation_table(uneven, resamples=300)).set_index("measure").loc["age_mae"]
+    found = fold_variance(cross_validation_table(uneven)).set_index("measure").loc["age_mae"]
     assert found["between_fold_sd"] == pytest.approx(np.std([3, 4, 5, 6, 7], ddof=1), rel=0.25)
     assert found["between_fold_sd"] > 4 * found["sampling_sd"]
     assert found["min"] < 3.6 and found["max"] > 6.2
@@ -198,7 +198,7 @@ def test_without_folds_there_is_nothing_to_say(runs):
 
 
 def test_the_figure_shows_every_part_where_it_is(runs):
-    scores = cross_validation_table(runs, resamples=100)
+    scores = cross_validation_table(runs)
     figure = plots.fold_scores(scores)
     for ax, measure in zip(figure.axes, ("age_mae", "gender_accuracy"), strict=True):
         dots = [line for line in ax.lines if line.get_marker() not in ("None", None, "")]

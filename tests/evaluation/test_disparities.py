@@ -8,13 +8,13 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 from agegender_lib.data import AGE_BANDS, RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gaps, metrics_by_group
-from agegender_lib.evaluation.statistics.bootstrap import shuffled_blocks
+from agegender_lib.evaluation.statistics import bootstrap
 from agegender_lib.runs import predictions_table
 
 
-def shuffled(*given, **options):
+def shuffled(*given):
     """All shuffles below each other."""
-    return np.concatenate(list(shuffled_blocks(*given, **options)))
+    return np.concatenate(list(bootstrap.shuffled_blocks(*given)))
 
 
 def answers(rng, count=300, **columns):
@@ -32,9 +32,8 @@ def too_old(faces, race, years):
     return faces.assign(age_predicted=faces["age_predicted"] + years * (faces["race"] == race))
 
 
-def gap(faces, measure, grouping="race", **options):
-    table = gaps(faces, [grouping], **options)
-    return table.set_index("measure").loc[measure]
+def gap(faces, measure, grouping="race"):
+    return gaps(faces, [grouping]).set_index("measure").loc[measure]
 
 
 def test_a_bias_of_three_years_against_one_race_is_found():
@@ -46,11 +45,12 @@ def test_a_bias_of_three_years_against_one_race_is_found():
     assert gap(faces, "age_bias", "gender")["p"] > 0.05 and gap(faces, "gender_accuracy")["p"] > 0.05
 
 
-def test_where_all_are_alike_one_gap_in_twenty_is_significant():
+def test_where_all_are_alike_one_gap_in_twenty_is_significant(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 99)
     rng, rows = np.random.default_rng(5), []
     for _ in range(100):
         faces = answers(rng, 180, race=rng.permutation(np.arange(180) % 4))
-        rows.append(gaps(faces, ["race"], resamples=99).set_index("measure"))
+        rows.append(gaps(faces, ["race"]).set_index("measure"))
     for measure in ("age_mae", "age_bias", "gender_accuracy"):
         for p in ("p", "p_within_ages"):
             values = np.array([row.loc[measure, p] for row in rows])
@@ -62,15 +62,16 @@ def test_where_all_are_alike_one_gap_in_twenty_is_significant():
     assert np.median([row["gap"] for row in bias]) > 1 and np.mean([row["low"] == 0 for row in bias]) > 0.88
 
 
-def test_a_gap_that_ages_make_is_told_from_one_of_race():
+def test_a_gap_that_ages_make_is_told_from_one_of_race(monkeypatch):
     """Errors grow with age, and one race is old: without ages kept, that looks like unfairness to a race."""
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 99)
     rng, blunt, careful = np.random.default_rng(6), 0, 0
     for _ in range(40):
         faces = answers(rng, 300)
         old = faces["age"] >= 40
         faces["race"] = np.where(old & (rng.random(300) < 0.7), 0, rng.integers(1, 3, 300))
         faces["age_predicted"] = faces["age"] + np.where(old, 9, 3) * rng.standard_normal(300)
-        row = gap(faces, "age_mae", resamples=99)
+        row = gap(faces, "age_mae")
         assert row["critical_value_within_ages"] > row["critical_value"]
         blunt, careful = blunt + (row["p"] <= 0.05), careful + (row["p_within_ages"] <= 0.05)
     assert blunt >= 38 and careful <= 6
@@ -78,21 +79,23 @@ def test_a_gap_that_ages_make_is_told_from_one_of_race():
     assert gap(kept, "age_bias")["p_within_ages"] < 0.02
 
 
-def test_copies_of_faces_are_no_evidence():
+def test_copies_of_faces_are_no_evidence(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 500)
     once = answers(np.random.default_rng(7), 40, race=np.arange(40) % 2)
     copies = once.loc[np.arange(40).repeat(8)].assign(file=[f"{n}.jpg" for n in range(320)])
     groups = np.arange(40).repeat(8)
     # eight copies of each face tell no more than one: an interval wider by the square root of 8
-    whole, parts = (gap(copies.assign(duplicate_group=group), "age_bias", resamples=500) for group in (groups, -1))
+    whole, parts = (gap(copies.assign(duplicate_group=group), "age_bias") for group in (groups, -1))
     ratio = (whole["high"] - whole["gap"]) / (parts["high"] - parts["gap"])
     assert ratio == pytest.approx(8**0.5, rel=0.2)
 
 
-def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together():
+def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 400)
     group = np.array([-1, 5, -1, 5, 9, 9, -1, -1, 2, 2, -1, 7])
     strata = np.array([0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 1])
     labels = np.array(list("abcdefghijkl"))
-    dealt = shuffled(labels, group, strata, seed=3, shuffles=400)
+    dealt = shuffled(labels, group, strata)
     places = [{"".join(row)[image] for row in dealt} for image in range(12)]
     # lone images (7 is a group of one) of the same stratum swap; of the pairs, those with equal strata
     for images in ("ack", "ghl"):
@@ -105,16 +108,17 @@ def test_labels_are_dealt_anew_within_strata_and_duplicates_stay_together():
     # every order of three is as likely
     orders = pd.Series(["".join(row[[0, 2, 10]]) for row in dealt]).value_counts()
     assert len(orders) == 6 and orders.between(40, 95).all()
-    free = shuffled(labels, group, seed=3, shuffles=400)
+    free = shuffled(labels, group)
     assert {row[0] for row in free} == set("acghkl") and {row[1] for row in free} == set("bei")
-    assert (shuffled(labels, group, strata, seed=3, shuffles=5) == dealt[:5]).all()
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 5)
+    assert (shuffled(labels, group, strata) == dealt[:5]).all()
 
 
 def test_gaps_are_those_of_the_group_table_and_of_fairlearn():
     from fairlearn.metrics import MetricFrame  # slow to import
 
     faces = answers(np.random.default_rng(8), 600)
-    groups, table = metrics_by_group(faces, "race", resamples=10), gaps(faces, ["race"], resamples=10)
+    groups, table = metrics_by_group(faces, "race"), gaps(faces, ["race"])
     table = table.set_index("measure")
     named = faces["race"].map(dict(enumerate(RACES)))
     frames = {
@@ -154,15 +158,15 @@ def test_the_youngest_do_not_count_where_gender_is_read_from_three_years_on():
     babies = np.arange(400) < 50
     faces.loc[babies, ["age", "race", "p_female"]] = [1, 2, 0.5]
     faces.loc[babies, "gender"] = 0  # all of them read wrongly
-    rows = gaps(faces, ["race", "age_band"], resamples=20).set_index(["grouping", "measure"])
+    rows = gaps(faces, ["race", "age_band"]).set_index(["grouping", "measure"])
     assert rows.loc[("race", "gender_accuracy"), "lowest"] == RACES[2]
-    older = metrics_by_group(faces[~babies], "race", resamples=10)["gender_accuracy"]
+    older = metrics_by_group(faces[~babies], "race")["gender_accuracy"]
     assert rows.loc[("race", "gender_accuracy_from_3"), "gap"] == pytest.approx(np.ptp(older))
     assert rows.loc[("age_band", "gender_accuracy"), "lowest"] == AGE_BANDS[0]
     apart = rows.loc[("age_band", "gender_accuracy_from_3")]
     assert apart["lowest"] != AGE_BANDS[0] and AGE_BANDS[0] not in apart["left_out"]
     # and stand apart where errors are listed
-    young = metrics_by_group(faces, "under_3", resamples=20)
+    young = metrics_by_group(faces, "under_3")
     assert young["under_3"].to_list() == ["below 3", "3 and older"] and young["count"].to_list() == [50, 350]
     assert young["gender_accuracy"].iloc[0] == 0
     assert young["gender_accuracy"].iloc[1] == pytest.approx(

@@ -53,7 +53,7 @@ def test_injected_ages_come_first_at_every_age():
 
 
 def test_no_wrong_gender_is_found_where_none_was_injected():
-    found = estimated_label_errors(predictor(), resamples=200).set_index("label")
+    found = estimated_label_errors(predictor()).set_index("label")
     assert found.loc["both", "estimated_errors"] <= 0.002 * 2000 and found.loc["both", "low"] == 0
     assert found["faces"].to_list()[2] == 2000
 
@@ -61,7 +61,7 @@ def test_no_wrong_gender_is_found_where_none_was_injected():
 @pytest.mark.parametrize("count", [20, 100, 300])
 def test_injected_wrong_genders_are_counted(count):
     noisy, _ = flipped(predictor(), count)
-    both = estimated_label_errors(noisy, resamples=200).set_index("label").loc["both"]
+    both = estimated_label_errors(noisy).set_index("label").loc["both"]
     assert both["estimated_errors"] == pytest.approx(count, rel=0.2)
     assert both["low"] < count < both["high"]
     assert both["share"] == pytest.approx(both["estimated_errors"] / 2000)
@@ -70,7 +70,7 @@ def test_injected_wrong_genders_are_counted(count):
 def test_the_confident_joint_by_hand():
     """Thresholds: 0.675 for male, the mean of 0.9, 0.9, 0.8 and 0.1; 0.7 for female, the mean of 0.9 and 0.5."""
     table = predictor(6).assign(gender=[0, 0, 0, 0, 1, 1], p_female=[0.1, 0.1, 0.2, 0.9, 0.9, 0.5], age=5)
-    found = estimated_label_errors(table, resamples=10).set_index("label")
+    found = estimated_label_errors(table).set_index("label")
     # of the four men three count for their label and one against it; of the women one for it, the other for neither
     assert found["off_diagonal"].to_dict() == {"male": 1, "female": 0, "both": 1}
     assert found["under_10"].to_dict() == {"male": 1, "female": 0, "both": 1}

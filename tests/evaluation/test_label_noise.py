@@ -37,8 +37,8 @@ def coin(rng, shape):
     return 3.0 * rng.choice([-1, 1], shape)
 
 
-def quantities(table, **options):
-    return label_noise(table, resamples=300, **options).set_index("quantity")
+def quantities(table):
+    return label_noise(table).set_index("quantity")
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def answers(table, error, seed=3):
 def test_errors_on_duplicated_photographs_stand_beside_the_others():
     table = labels(normal, groups=500, lone=1000).assign(age=lambda t: t["age"].clip(0).round())
     error = np.where(table["duplicate_group"] >= 0, 3, 6)
-    found = errors_on_duplicates(answers(table, error), resamples=300).set_index("faces")
+    found = errors_on_duplicates(answers(table, error)).set_index("faces")
     assert found["images"].to_dict() == {"duplicated": 1000, "others": 1000}
     assert found["age_mae"].to_list() == pytest.approx([3, 6], rel=0.1)
     assert found["age_mae_high"]["duplicated"] < found["age_mae_low"]["others"]
     assert ((found["gender_accuracy_low"] < 0.9) & (found["gender_accuracy_high"] > 0.9)).all()
-    only = errors_on_duplicates(answers(table[table["duplicate_group"] < 0], 5), resamples=50)
+    only = errors_on_duplicates(answers(table[table["duplicate_group"] < 0], 5))
     assert list(only["faces"]) == ["others"]
     assert errors_on_duplicates(answers(table, error)[:0]).empty

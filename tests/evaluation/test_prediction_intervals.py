@@ -7,8 +7,9 @@ from scipy.stats import norm, spearmanr
 
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import age_dispersion, age_risk_coverage, empirical_coverage, gender_risk_coverage
+from agegender_lib.evaluation.statistics import bootstrap
+from agegender_lib.evaluation.uncertainty import prediction_intervals
 from agegender_lib.evaluation.uncertainty.age_distributions import standard_deviation
-from agegender_lib.evaluation.uncertainty.prediction_intervals import conformal_quantile
 from agegender_lib.runs import predictions_table
 
 AGES = np.arange(117)
@@ -43,7 +44,7 @@ def over_all(table, interval):
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_coverage_is_what_theory_says_and_cqr_m_brings_it_back(factor):
     predictions, distributions = faces(factor)
-    table = empirical_coverage(predictions, distributions, resamples=200)
+    table = empirical_coverage(predictions, distributions)
     plain, corrected = over_all(table, "predicted"), over_all(table, "cqr_m")
     for level in (0.5, 0.8, 0.95):
         theory = 2 * norm.cdf(factor * norm.ppf((1 + level) / 2)) - 1
@@ -62,7 +63,7 @@ def test_coverage_is_what_theory_says_and_cqr_m_brings_it_back(factor):
 
 def test_a_model_without_distribution_gets_one_width_for_all():
     predictions, _ = faces(count=800, spreads=(5.0, 5.0))
-    table = empirical_coverage(predictions, levels=[0.8], resamples=50)
+    table = empirical_coverage(predictions)
     assert set(table["interval"]) == {"absolute_residual"}
     row = over_all(table, "absolute_residual").loc[0.8]
     assert row["coverage"] == pytest.approx(0.8, abs=0.02)
@@ -70,15 +71,19 @@ def test_a_model_without_distribution_gets_one_width_for_all():
     assert row["width"] == pytest.approx(2 * row["correction"], rel=0.01)
 
 
-def test_the_correction_never_sees_the_half_it_is_measured_on():
+def test_the_correction_never_sees_the_half_it_is_measured_on(monkeypatch):
     # every person seen twice: were the pair divided, the correction would have seen the very face it is measured on
     scores = np.arange(1.0, 20)
-    assert [conformal_quantile(scores, level) for level in (0.8, 0.95, 0.96)] == [16, 19, np.inf]
+    assert [prediction_intervals.conformal_quantile(scores, level) for level in (0.8, 0.95, 0.96)] == [16, 19, np.inf]
     # few faces: only the guarantee's one more keeps the share from falling below what was asked for
     held = []
+    for module, name, value in (
+        (bootstrap, "RESAMPLES", 2), (prediction_intervals, "LEVELS", [0.9]), (prediction_intervals, "_SPLITS", 2)
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
     for seed in range(150):
         predictions, distributions = faces(0.5, count=38, seed=seed)
-        table = empirical_coverage(predictions, distributions, levels=[0.9], splits=2, resamples=2)
+        table = empirical_coverage(predictions, distributions)
         held.append(over_all(table, "cqr_m").loc[0.9, "coverage"])
     assert np.mean(held) == pytest.approx(0.9, abs=0.015)
 
@@ -86,7 +91,7 @@ def test_the_correction_never_sees_the_half_it_is_measured_on():
 @pytest.mark.parametrize("factor", [0.5, 1.0])
 def test_the_spread_is_measured_against_the_error(factor):
     predictions, distributions = faces(factor)
-    rows = age_dispersion(predictions, distributions, resamples=200).set_index("measure")
+    rows = age_dispersion(predictions, distributions).set_index("measure")
     assert rows.loc["spread_error_ratio", "value"] == pytest.approx(factor, rel=0.06)
     assert rows.loc["spread_error_ratio", "low"] < factor < rows.loc["spread_error_ratio", "high"]
     assert rows.loc["rank_correlation", "low"] > 0.2
@@ -97,10 +102,10 @@ def test_the_spread_is_measured_against_the_error(factor):
 
 def test_a_spread_that_knows_nothing_is_found_out():
     predictions, distributions = faces(informative=False)
-    table = age_dispersion(predictions, distributions, resamples=300).set_index("measure")
+    table = age_dispersion(predictions, distributions).set_index("measure")
     row = table.loc["rank_correlation"]
     assert row["low"] < 0 < row["high"] and row["high"] - row["low"] < 0.15
-    table = age_risk_coverage(predictions, distributions, resamples=200)
+    table = age_risk_coverage(predictions, distributions)
     flat = table[table["coverage"] >= 0.3]
     assert ((flat["low"] < flat["random_rejection"]) & (flat["random_rejection"] < flat["high"])).all()
     assert flat["normalised_gain"].abs().max() < 0.1
@@ -108,7 +113,7 @@ def test_a_spread_that_knows_nothing_is_found_out():
 
 def test_selective_prediction_gains_what_an_informative_spread_allows():
     predictions, distributions = faces()
-    table = age_risk_coverage(predictions, distributions, resamples=200)
+    table = age_risk_coverage(predictions, distributions)
     table = table.set_index("coverage").loc[[1.0, 0.8, 0.5, 0.2]]
     error = np.abs(predictions["age"] - predictions["age_predicted"])
     random = table["random_rejection"]
@@ -135,7 +140,7 @@ def test_gender_rejection_sorts_by_the_distance_from_one_half():
     predictions = predictions.assign(
         gender=female.astype(int), p_female=np.where(said, np.where(sure, 0.97, 0.6), np.where(sure, 0.03, 0.4))
     )
-    table = gender_risk_coverage(predictions, resamples=100).set_index("coverage").loc[[1.0, 0.75, 0.5]]
+    table = gender_risk_coverage(predictions).set_index("coverage").loc[[1.0, 0.75, 0.5]]
     assert table["value"].tolist() == pytest.approx([0.75, 5 / 6, 1], abs=0.02)
     assert table["oracle"].tolist() == pytest.approx([0.75, 1, 1])
     assert table["measure"].eq("gender_accuracy").all()
@@ -149,5 +154,5 @@ def test_distributions_of_other_faces_or_models_are_refused():
     with pytest.raises(InputError, match="another model's"):
         age_dispersion(predictions.assign(age_predicted=20.0), distributions)
     # another order is no fault
-    turned = age_dispersion(predictions, distributions.iloc[::-1], resamples=5)
-    pd.testing.assert_frame_equal(turned, age_dispersion(predictions, distributions, resamples=5))
+    turned = age_dispersion(predictions, distributions.iloc[::-1])
+    pd.testing.assert_frame_equal(turned, age_dispersion(predictions, distributions))

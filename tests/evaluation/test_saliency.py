@@ -140,7 +140,7 @@ def figures():
     return {
         "maps": (plots.saliency_maps(tables, faces), (tables, faces)),
         "gallery": (plots.saliency_gallery(images, examples, relative_maps(maps)), examples),
-        "regions": (plots.saliency_regions(region_shares(maps, SAMPLED, random, resamples=50)), None),
+        "regions": (plots.saliency_regions(region_shares(maps, SAMPLED, random)), None),
     }
 
 

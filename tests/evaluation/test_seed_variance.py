@@ -29,9 +29,9 @@ def age_error(table):
 
 def test_the_spread_of_three_seeds_is_counted_by_hand():
     runs = {"a": training(1, -1.0), "b": training(2, 0.0), "c": training(3, 4.0)}
-    table = seed_variance(runs, resamples=200)
+    table = seed_variance(runs)
     row = age_error(table).loc["a, b, c"]
-    first = evaluate(runs["b"].validation, resamples=200).set_index("metric").loc["age_mae"]
+    first = evaluate(runs["b"].validation).set_index("metric").loc["age_mae"]
     assert row["seeds"] == 3 and row["model"] == "model_a"
     assert row["mean"] == pytest.approx(first["value"] + 1)
     assert row["seed_sd"] == pytest.approx(7**0.5)  # of -1, 0 and 4
@@ -41,13 +41,13 @@ def test_the_spread_of_three_seeds_is_counted_by_hand():
     # all seeds name the same genders: no spread there, and the images have the larger one
     gender = table[table["metric"] == "gender_accuracy"].iloc[0]
     assert gender["seed_sd"] < 1e-12 and gender["sampling_sd"] > 0.01 and gender["dominant_source"] == "images"
-    assert set(table["metric"]) == set(evaluate(runs["a"].validation, resamples=10)["metric"])
+    assert set(table["metric"]) == set(evaluate(runs["a"].validation)["metric"])
 
 
 def test_spreads_of_several_settings_are_pooled_by_their_mean_variance():
     runs = {"a": training(1, -1.0), "b": training(2, 1.0)}
     runs |= {"c": training(1, 0.0, epochs=9), "d": training(2, 4.0, epochs=9)}
-    pooled = age_error(seed_variance(runs, resamples=10)).loc["all settings"]
+    pooled = age_error(seed_variance(runs)).loc["all settings"]
     assert pooled["seeds"] == 4 and pooled["seed_sd"] == pytest.approx(((2 + 8) / 2) ** 0.5)
 
 
@@ -60,8 +60,8 @@ def test_only_trainings_that_differ_in_their_seed_alone_are_repetitions():
         "other": training(1, epochs=7),
         "same seed": training(1, epochs=7),
     }
-    assert set(seed_variance(runs, resamples=10)["settings"]) == {"a, b, again"}
-    single = seed_variance({name: runs[name] for name in ("a", "longer")}, resamples=10)
+    assert set(seed_variance(runs)["settings"]) == {"a, b, again"}
+    single = seed_variance({name: runs[name] for name in ("a", "longer")})
     assert single.empty and "seed_sd" in single
 
 
@@ -69,4 +69,4 @@ def test_seeds_of_other_images_are_refused():
     other = training(2)
     other.predictions.loc[3, "file"] = "stranger.jpg"
     with pytest.raises(InputError, match="different images"):
-        seed_variance({"a": training(1), "b": other}, resamples=10)
+        seed_variance({"a": training(1), "b": other})

@@ -82,17 +82,14 @@ def comparison():
 
 @functools.cache
 def two_models(by="age_band"):
-    return {
-        name: metrics_by_group(predictions(seed), by, resamples=50)
-        for seed, name in enumerate(("ModelA", "ModelB"), start=1)
-    }
+    return {name: metrics_by_group(predictions(seed), by) for seed, name in enumerate(("ModelA", "ModelB"), start=1)}
 
 
 @functools.cache
 def two_gaps():
     """Of 400 faces, so that most groups of a crossing are too small, and all of one."""
-    table = gaps_of({"ModelA": predictions(1), "ModelB": predictions(2)}, resamples=50)
-    few = gaps(predictions(1)[:60], groupings=["race"], resamples=50)
+    table = gaps_of({"ModelA": predictions(1), "ModelB": predictions(2)})
+    few = gaps(predictions(1)[:60], groupings=["race"])
     return pd.concat([table[table["grouping"] != "race"], few.assign(model="ModelA")], ignore_index=True)
 
 

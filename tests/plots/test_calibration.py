@@ -19,25 +19,25 @@ MODELS = {"ModelA": 1.0, "ModelB": 2.0, "ModelF": 0.6}
 
 @functools.cache
 def reliabilities():
-    return {name: reliability(answers(factor, 400), resamples=30) for name, factor in MODELS.items()}
+    return {name: reliability(answers(factor, 400)) for name, factor in MODELS.items()}
 
 
 @functools.cache
 def coverages():
-    return {name: empirical_coverage(*faces(wide, 300), splits=2, resamples=30) for name, wide in MODELS.items()}
+    return {name: empirical_coverage(*faces(wide, 300)) for name, wide in MODELS.items()}
 
 
 @functools.cache
 def risk_coverages():
     ages, genders = {}, {}
     for name, factor in MODELS.items():
-        ages[name] = age_risk_coverage(*faces(factor, 300), resamples=30)
-        genders[name] = gender_risk_coverage(answers(factor, 300), resamples=30)
+        ages[name] = age_risk_coverage(*faces(factor, 300))
+        genders[name] = gender_risk_coverage(answers(factor, 300))
     return ages, genders
 
 
 def without_distribution():
-    return coverages() | {"ModelB": empirical_coverage(faces(count=300)[0], splits=2, resamples=30)}
+    return coverages() | {"ModelB": empirical_coverage(faces(count=300)[0])}
 
 
 DRAW = {

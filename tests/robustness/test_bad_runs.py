@@ -82,7 +82,7 @@ def test_run_folders(files):
         folder = write(Path(place) / "run", files)
         run, refusal = outcome(lambda: read_run(folder))
         if not refusal:
-            table, refusal = outcome(lambda: evaluate(run.validation, resamples=20))
+            table, refusal = outcome(lambda: evaluate(run.validation))
             # where all are of one gender some scores have no value
             assert refusal or not np.isinf(table.select_dtypes("number")).any(axis=None)
         # the list of runs is of what there is, and a damaged one is none

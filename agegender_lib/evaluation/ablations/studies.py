@@ -40,7 +40,7 @@ def run_table(study: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     return study[["factor", "variant", "seed", "run"]].join(reached, on="run").reset_index(drop=True)
 
 
-def compare_variants(study: pd.DataFrame, runs: dict[str, Run], resamples: int = 2000) -> pd.DataFrame:
+def compare_variants(study: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     """Each variant of each factor, and how it differs from the factor's baseline.
 
     An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
@@ -72,10 +72,10 @@ def compare_variants(study: pd.DataFrame, runs: dict[str, Run], resamples: int =
             row = {"factor": factor, "variant": variant, "baseline": variant == baseline}
             row["seeds"] = len(by_seed)
             if by_seed:
-                row |= _reached(by_seed, resamples)
+                row |= _reached(by_seed)
             shared = sorted(by_seed.keys() & tables[baseline].keys())
             if variant != baseline and shared:
-                row |= _difference(by_seed, tables[baseline], shared, resamples)
+                row |= _difference(by_seed, tables[baseline], shared)
             rows.append(row)
     ends = ("", "_low", "_high", "_sd", "_difference", "_difference_low", "_difference_high", "_difference_p")
     columns = [f"{measure}{end}" for measure in MEASURES for end in ends]
@@ -90,9 +90,9 @@ def _values(by_seed, seeds):
     return values, first["duplicate_group"].to_numpy()
 
 
-def _reached(by_seed, resamples):
+def _reached(by_seed):
     values, groups = _values(by_seed, sorted(by_seed))
-    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups, resamples)
+    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups)
     found = {}
     for name, v in values.items():
         per_seed = v.mean(axis=1)
@@ -101,12 +101,12 @@ def _reached(by_seed, resamples):
     return found
 
 
-def _difference(by_seed, baseline, seeds, resamples):
+def _difference(by_seed, baseline, seeds):
     first = by_seed[seeds[0]].index
     values, groups = _values(by_seed, seeds)
     others, _ = _values({s: table.loc[first] for s, table in baseline.items()}, seeds)
     gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
     found = {}
-    for name, gap in estimates(gaps, groups, resamples).items():
+    for name, gap in estimates(gaps, groups).items():
         found |= gap.columns(f"{name}_difference") | {f"{name}_difference_p": bootstrap_p(gap.draws)}
     return found

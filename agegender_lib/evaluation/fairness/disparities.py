@@ -1,7 +1,6 @@
 """Disparities: the gaps between groups of people, and the gaps that chance alone would make (permutation test)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,7 @@ _COLUMNS = ("grouping", "measure", "lowest", "lowest_value", "highest", "highest
             "critical_value", "p", "critical_value_within_ages", "p_within_ages", "groups", "left_out")  # fmt: skip
 
 
-def gaps(
-    predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPINGS, resamples: int = 2000
-) -> pd.DataFrame:
+def gaps(predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPINGS) -> pd.DataFrame:
     """The gap between the highest and the lowest group, for every grouping and measure of one model.
 
     The largest of several noisy means minus the smallest is above zero even where all groups are alike. So each gap
@@ -61,7 +58,7 @@ def gaps(
             kept["_within_ages"] = bands
         dealt = {}
         for end, strata in kept.items():
-            blocks = shuffled_blocks(codes, duplicate_group, strata, resamples)
+            blocks = shuffled_blocks(codes, duplicate_group, strata)
             dealt[end] = _dealt_means(measured, blocks, len(names))
         for measure, score in measured.items():
             row = {"grouping": " x ".join(keys), "measure": measure}
@@ -69,15 +66,15 @@ def gaps(
             rows[row["grouping"], measure] = row | found
             if len(large) > 1:
                 deviations[row["grouping"], measure] = _deviation_of(score, codes, large)
-    for name, draws in bootstrap(deviations, duplicate_group, resamples).items():
+    for name, draws in bootstrap(deviations, duplicate_group).items():
         margin, gap = np.nanquantile(draws, LEVEL), rows[name]["gap"]
         rows[name] |= {"low": max(gap - margin, 0.0), "high": gap + margin}
     return pd.DataFrame(rows.values(), columns=_COLUMNS)
 
 
-def gaps_of(predictions: Mapping[str, pd.DataFrame], **options: Any) -> pd.DataFrame:
+def gaps_of(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """:func:`gaps` of several models (name to predictions of one split) below each other, after a column ``model``."""
-    tables = [gaps(table, **options).assign(model=name) for name, table in predictions.items()]
+    tables = [gaps(table).assign(model=name) for name, table in predictions.items()]
     return pd.concat(tables, ignore_index=True)[["model", *_COLUMNS]]
 
 

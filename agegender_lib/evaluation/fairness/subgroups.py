@@ -18,11 +18,11 @@ _UNDER_3 = (f"below {GENDER_FROM}", f"{GENDER_FROM} and older")
 GROUPINGS = ("age_band", "gender", "race", "under_3")
 #: Below this many images an interval says little, and tables and figures set the group apart.
 LOW_SUPPORT = 30
-# So many images make a running median.
-_FEWEST = 20
+# So many images, at most so many years away, make a running median.
+_FEWEST, _WIDTH = 20, 5
 
 
-def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str], resamples: int = 2000) -> pd.DataFrame:
+def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
     """Metrics of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
     They are grouped ``by`` "age_band", "gender", "race", "under_3" (below 3 years, where gender can hardly be seen, or
@@ -37,12 +37,11 @@ def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str], resampl
     """
     table = group_labels(predictions, by)
     by = list(table)
-    measured, duplicate_group = scores(predictions), predictions["duplicate_group"].to_numpy()
-    rows = []
+    measured, rows = scores(predictions), []
     for names, own in table.groupby(by, observed=True, sort=True).indices.items():
         names = names if len(by) > 1 else (names,)
         row = dict(zip(by, names, strict=True)) | {"count": len(own)}
-        for measure, found in estimates(measured.iloc[own], duplicate_group[own], resamples).items():
+        for measure, found in estimates(measured.iloc[own], predictions["duplicate_group"].iloc[own]).items():
             row |= found.columns(measure)
         rows.append(row | {"low_support": len(own) < LOW_SUPPORT})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
@@ -81,17 +80,17 @@ def largest_errors(predictions: pd.DataFrame, k: int = 12) -> pd.DataFrame:
     return table.sort_values("age_error", key=np.abs, ascending=False, kind="stable").head(k)
 
 
-def running_median(predictions: pd.DataFrame, width: int = 5) -> pd.DataFrame:
-    """What the model typically predicts at each true age: the middle of its predictions within ``width`` years.
+def running_median(predictions: pd.DataFrame) -> pd.DataFrame:
+    """What the model typically predicts at each true age: the middle of its predictions within five years.
 
     ``age``, ``median``, ``low`` and ``high`` (10th and 90th percentile of predicted age, years) and ``count``, for the
-    true ages with at least 20 images at most ``width`` years away.
+    true ages with at least 20 images at most five years away.
     """
     check_predictions(predictions)
     age, read = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
     rows = []
     for centre in range(int(age.min()), int(age.max()) + 1):
-        near = read[np.abs(age - centre) <= width]
+        near = read[np.abs(age - centre) <= _WIDTH]
         if len(near) >= _FEWEST:
             low, median, high = np.quantile(near, [0.1, 0.5, 0.9])
             rows.append((centre, median, low, high, len(near)))

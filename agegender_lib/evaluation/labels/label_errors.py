@@ -20,6 +20,8 @@ _LEAST_YEARS = 1.0
 # So many faces that the network predicts about as old tell what is typical.
 _NEAR = 200
 _INJECTED_YEARS = 20
+# Fewer than elsewhere: each counts all faces anew.
+_RESAMPLES = 500
 
 
 def label_error_scores(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +60,7 @@ def top_label_errors(scores: pd.DataFrame, task: str, k: int = 15) -> pd.DataFra
     return scores.sort_values(f"{task}_rank").head(k)
 
 
-def estimated_label_errors(predictions: pd.DataFrame, resamples: int = 500) -> pd.DataFrame:
+def estimated_label_errors(predictions: pd.DataFrame) -> pd.DataFrame:
     """How many gender labels are wrong, as confident learning estimates it.
 
     A face counts against its label when the network gives the other gender at least the probability that it gives, on
@@ -83,7 +85,7 @@ def estimated_label_errors(predictions: pd.DataFrame, resamples: int = 500) -> p
         raise InputError("All faces have one gender label: give predictions of faces with both.")
     p_female = predictions["p_female"].to_numpy()
     statistics = {name: _wrong(p_female, gender, code) for code, name in enumerate(GENDERS)}
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
+    found = estimates(statistics, predictions["duplicate_group"], _RESAMPLES)
     against = _confident(p_female, gender, np.ones((1, len(gender))))[1][0]
     rows = []
     for code, name in enumerate(GENDERS):

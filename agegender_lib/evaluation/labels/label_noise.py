@@ -32,7 +32,7 @@ AGE_SHARES = {
 }
 
 
-def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def label_noise(table: pd.DataFrame) -> pd.DataFrame:
     """How far two labels of one photograph differ, and the floor this implies for age error and accuracy.
 
     Assumptions and formulas stand at the top of this module. ``table`` is a FaceSet's or one of predictions.
@@ -51,7 +51,7 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     group = own["duplicate_group"].to_numpy()
     gap, disagreement = (_difference_to_others(own[label].to_numpy(), group) for label in ("age", "gender"))
-    means = estimates({"age": gap, "gender": disagreement}, group, resamples)
+    means = estimates({"age": gap, "gender": disagreement}, group)
     # the formulas are monotonic, so that the intervals' ends go through them as well
     ages, differ = np.array(means["age"][:3]), np.array(means["gender"][:3])
     found = {"age_gap": ages} | {name: share * ages for name, share in AGE_SHARES.items()}
@@ -63,7 +63,7 @@ def label_noise(table: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
     return pd.DataFrame([(name, *values, *counts) for name, values in found.items()], columns=columns)
 
 
-def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def errors_on_duplicates(predictions: pd.DataFrame) -> pd.DataFrame:
     """A model's errors on the duplicated photographs, which the floor is about, and on all others.
 
     Returns
@@ -82,7 +82,7 @@ def errors_on_duplicates(predictions: pd.DataFrame, resamples: int = 2000) -> pd
         if own.empty:
             continue
         row = {"faces": name, "images": len(own)}
-        for measure, found in estimates(scores(own)[[*MEASURES]], own["duplicate_group"], resamples).items():
+        for measure, found in estimates(scores(own)[[*MEASURES]], own["duplicate_group"]).items():
             row |= found.columns(measure)
         rows.append(row)
     return pd.DataFrame(rows, columns=columns)

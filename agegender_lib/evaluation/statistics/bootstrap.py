@@ -14,6 +14,8 @@ from agegender_lib.errors import InputError
 # Takes how often each image was drawn, float64 [resamples, images]; gives one value per resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.95
+#: How often images are drawn or shuffled, unless that takes too long.
+RESAMPLES = 2000
 Key = TypeVar("Key", bound=Hashable)
 #: Bounds memory: of all resamples together, or shuffles, this many images (8 bytes each) are held at a time.
 CHUNK = 2_000_000
@@ -84,7 +86,7 @@ def units_of(duplicate_group: np.ndarray) -> np.ndarray:
 
 
 def bootstrap(
-    statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, resamples: int = 2000, seed: int = 0
+    statistics: Mapping[Key, Statistic], duplicate_group: np.ndarray, resamples: int | None = None
 ) -> dict[Key, np.ndarray]:
     """Values of several statistics, by name, over the same bootstrap resamples; float64 [resamples] each.
 
@@ -92,7 +94,7 @@ def bootstrap(
     """
     unit_of_image = units_of(duplicate_group)
     images, units = len(unit_of_image), int(unit_of_image.max(initial=-1)) + 1
-    rng = np.random.default_rng(seed)
+    rng, resamples = np.random.default_rng(0), resamples or RESAMPLES
     drawn: dict[Key, list[np.ndarray]] = {name: [] for name in statistics}
     step = max(1, CHUNK // images)
     for start in range(0, resamples, step):
@@ -143,7 +145,7 @@ class Estimate(NamedTuple):
 
 
 def estimates(
-    quantities: Mapping[Key, np.ndarray | Statistic], duplicate_group: np.ndarray, resamples: int = 2000
+    quantities: Mapping[Key, np.ndarray | Statistic], duplicate_group: np.ndarray, resamples: int | None = None
 ) -> dict[Key, Estimate]:
     """Several values of the same images, each with its 95 % interval from the same bootstrap resamples.
 
@@ -181,13 +183,9 @@ def grouped_folds(duplicate_group: np.ndarray, folds: int, seed: int) -> np.ndar
 
 
 def shuffled_blocks(
-    labels: np.ndarray,
-    duplicate_group: np.ndarray,
-    strata: np.ndarray | None = None,
-    shuffles: int = 2000,
-    seed: int = 0,
+    labels: np.ndarray, duplicate_group: np.ndarray, strata: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """The labels shuffled many times; near-duplicates are one observation and swap theirs together.
+    """The labels shuffled ``RESAMPLES`` times; near-duplicates are one observation and swap theirs together.
 
     What may be exchanged under the null hypothesis is a whole duplicate group with another of its size; with
     ``strata``, of the same size and the same strata (Winkler et al. 2015, "multi-level block permutation").
@@ -197,6 +195,7 @@ def shuffled_blocks(
     ndarray
         [rows, images], of the labels' kind: some shuffles at a time, so that memory does not grow with their number.
     """
+    labels = np.asarray(labels)
     strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)
     group = units_of(duplicate_group)
     images = np.lexsort((strata, group))  # a unit's images side by side, in the order of their strata
@@ -210,11 +209,9 @@ def shuffled_blocks(
     )
     home = np.argsort(kind, kind="stable")
     place = np.arange(len(images)) - first[unit]
-    labels = np.asarray(labels)
-    rng = np.random.default_rng(seed)
-    step = max(1, CHUNK // max(1, len(images)))
-    for start in range(0, shuffles, step):
-        rows = min(step, shuffles - start)
+    rng, step = np.random.default_rng(0), max(1, CHUNK // max(1, len(images)))
+    for start in range(0, RESAMPLES, step):
+        rows = min(step, RESAMPLES - start)
         swapped = np.empty((rows, len(kind)), dtype=np.int64)
         # sorting by the kind plus a random fraction of 1 shuffles every kind in its own places
         swapped[:, home] = np.argsort(kind + rng.random((rows, len(kind))), axis=1)

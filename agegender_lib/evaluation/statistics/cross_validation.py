@@ -42,7 +42,7 @@ def out_of_fold_predictions(runs: Iterable[Run]) -> pd.DataFrame:
     return table
 
 
-def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.DataFrame:
+def cross_validation_table(runs: Iterable[Run]) -> pd.DataFrame:
     """Age error and gender accuracy per fold, of all folds together, and of the single split beside them.
 
     ``runs`` are as :func:`out_of_fold_predictions` takes them; at most one without fold, the single split.
@@ -66,7 +66,7 @@ def cross_validation_table(runs: Iterable[Run], resamples: int = 2000) -> pd.Dat
     if single:
         _check_alike(next(run for run in runs if _fold(run)[0]), single[0])
         parts[SINGLE] = single[0].validation
-    rows = [{"part": part, "images": len(rows)} | _reached(rows, resamples) for part, rows in parts.items()]
+    rows = [{"part": part, "images": len(rows)} | _reached(rows) for part, rows in parts.items()]
     return pd.DataFrame(rows)[columns]
 
 
@@ -122,8 +122,8 @@ def _check_alike(first: Run, run: Run) -> None:
         raise InputError(f"{first.name} and {run.name} differ in {', '.join(differing)}: folds need the same settings.")
 
 
-def _reached(rows: pd.DataFrame, resamples: int) -> dict[str, float]:
+def _reached(rows: pd.DataFrame) -> dict[str, float]:
     reached: dict[str, float] = {}
-    for name, found in estimates(scores(rows)[[*MEASURES]], rows["duplicate_group"], resamples).items():
+    for name, found in estimates(scores(rows)[[*MEASURES]], rows["duplicate_group"]).items():
         reached |= found.columns(name) | {f"{name}_se": float(found.draws.std(ddof=1))}
     return reached

@@ -15,7 +15,7 @@ from agegender_lib.runs import Run
 POOLED = "all settings"
 
 
-def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFrame:
+def seed_variance(runs: Mapping[str, Run]) -> pd.DataFrame:
     """How much a metric varies between runs that differ in their seed alone, and between samples of images.
 
     A bootstrap over validation images knows nothing of how a training's first weights, order of images and
@@ -46,7 +46,7 @@ def seed_variance(runs: Mapping[str, Run], resamples: int = 2000) -> pd.DataFram
     for names in settings.values():
         if len({runs[name].config["training"]["seed"] for name in names}) > 1:
             model = str(runs[names[0]].config["training"]["model"])
-            table = _spread([runs[name] for name in names], names, resamples)
+            table = _spread([runs[name] for name in names], names)
             tables.append(table.assign(model=model, settings=", ".join(names)))
     if not tables:
         return pd.DataFrame(columns=columns)
@@ -66,12 +66,12 @@ def _without_seed(run: Run) -> str:
     return json.dumps({**run.config, "training": training}, sort_keys=True)
 
 
-def _spread(repeated, names, resamples):
+def _spread(repeated, names):
     first = repeated[0].validation.set_index("file")
     summaries = []
     for run in repeated:
         check_same_images(first, run.validation.set_index("file"))
-        summaries.append(evaluate(run.validation, resamples).set_index("metric"))
+        summaries.append(evaluate(run.validation).set_index("metric"))
     values = pd.concat([summary["value"] for summary in summaries], axis=1)
     half_width = pd.concat([(s["high"] - s["low"]) / 2 for s in summaries], axis=1).mean(axis=1)
     table = pd.DataFrame({"mean": values.mean(axis=1), "seed_sd": values.std(axis=1, ddof=1)})

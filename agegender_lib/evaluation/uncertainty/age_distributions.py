@@ -59,7 +59,7 @@ def standard_deviation(values: np.ndarray, ages: np.ndarray) -> np.ndarray:
     return np.sqrt(np.clip(values @ ages**2 - means**2, 0, None))
 
 
-def age_dispersion(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def age_dispersion(predictions: pd.DataFrame, distributions: pd.DataFrame) -> pd.DataFrame:
     """How wide the predicted distributions are beside the errors, and whether they are wide where the errors are large.
 
     Returns
@@ -80,7 +80,7 @@ def age_dispersion(predictions: pd.DataFrame, distributions: pd.DataFrame, resam
         "spread_error_ratio": lambda weights: np.sqrt(squares(weights) / errors(weights)),
         "rank_correlation": spearman_of(spread, error),
     }
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
+    found = estimates(statistics, predictions["duplicate_group"])
     rows = [(name, *each[:3], len(error)) for name, each in found.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high", "n"])
 

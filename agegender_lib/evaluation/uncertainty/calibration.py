@@ -5,36 +5,37 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from agegender_lib.evaluation.statistics import bootstrap
 from agegender_lib.evaluation.statistics.bootstrap import LEVEL, estimates, grouped_folds, interval, mean_of, units_of
 from agegender_lib.evaluation.tables import predicted_gender, scores
 from agegender_lib.runs.tables import check_predictions
 
 # Score: where its values begin. The confidence of a choice between two is never below one half.
 _SCORES = {"p_female": 0.0, "confidence": 0.5}
+_BINS, _FOLDS = 10, 5
 # Temperatures beyond these say that the probabilities are useless or the classes separable.
 _COLDEST, _HOTTEST = 0.05, 20.0
 # predictions.csv has five decimals; a probability of exactly 0 or 1 has no logit.
 _LEAST = 5e-6
 
 
-def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000) -> pd.DataFrame:
+def reliability(predictions: pd.DataFrame) -> pd.DataFrame:
     """Reliability diagram: how many are women among faces of about equal P(female).
 
     Returns
     -------
     DataFrame
-        A row per bin, one of ``bins`` equally wide intervals of P(female), that has faces: ``low, high`` (its edges),
+        A row per bin, one of ten equally wide intervals of P(female), that has faces: ``low, high`` (its edges),
         ``count``; ``predicted`` (mean P(female)) and ``observed`` (fraction of women), with ``observed_low`` and
         ``observed_high`` (95 % bootstrap); ``consistency_low`` and ``_high``: where 95 % of them would be if the
         probabilities were right (consistency bars: Bröcker and Smith 2007).
     """
     score, women = _scored(predictions, "p_female")
-    place, edges = _bins(score, "p_female", bins)
-    chance = _simulated(predictions, "p_female", resamples)
+    place, edges = _bins(score, "p_female")
+    chance = _simulated(predictions, "p_female")
     statistics = {number: mean_of(women, among=place == number) for number in np.unique(place)}
-    found = estimates(statistics, predictions["duplicate_group"].to_numpy(), resamples)
     rows = []
-    for number, share in found.items():
+    for number, share in estimates(statistics, predictions["duplicate_group"]).items():
         own = place == number
         row = {"low": edges[number], "high": edges[number + 1], "count": int(own.sum())}
         row |= {"predicted": score[own].mean()} | share.columns("observed")
@@ -43,9 +44,7 @@ def reliability(predictions: pd.DataFrame, bins: int = 10, resamples: int = 2000
     return pd.DataFrame(rows)
 
 
-def expected_calibration_error(
-    predictions: pd.DataFrame, bins: int = 10, of: str = "p_female", resamples: int = 2000
-) -> dict[str, float]:
+def expected_calibration_error(predictions: pd.DataFrame, of: str = "p_female") -> dict[str, float]:
     """Mean distance between confidence and observed frequency, over :func:`reliability`'s bins weighted by faces.
 
     With few faces per bin it is above zero for a perfect model too, so it is to be compared with ``chance``. (Naeini
@@ -68,15 +67,15 @@ def expected_calibration_error(
         the value.
     """
     score, right = _scored(predictions, of)
-    place = _bins(score, of, bins)[0]
+    place = _bins(score, of)[0]
     in_bin = np.equal.outer(place, np.unique(place)).astype(np.float64)
 
     def error(weights: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.abs((weights * (score - right)) @ in_bin).sum(axis=1) / weights.sum(axis=1)
 
-    group = predictions["duplicate_group"].to_numpy()
-    value, low, high, _ = estimates({"": lambda weights: error(weights, right)}, group, resamples)[""]
-    null = error(np.ones((1, len(score))), _simulated(predictions, of, resamples))
+    found = estimates({"": lambda weights: error(weights, right)}, predictions["duplicate_group"])
+    value, low, high, _ = found[""]
+    null = error(np.ones((1, len(score))), _simulated(predictions, of))
     p = float((null >= value).mean())
     return {
         "value": value,
@@ -88,7 +87,7 @@ def expected_calibration_error(
     }
 
 
-def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def calibration_summary(predictions: pd.DataFrame) -> pd.DataFrame:
     """How miscalibrated one model's probabilities are, before and after a temperature corrects them.
 
     Returns
@@ -100,16 +99,13 @@ def calibration_summary(predictions: pd.DataFrame, resamples: int = 2000) -> pd.
         P(female) from the label), ``temperature`` (above 1: overconfident), and those of the corrected probabilities,
         ``..._scaled``, each corrected without its own fold's labels.
     """
-    scaled = temperature_scaled(predictions)
-    rows = _measures(predictions, "", resamples)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
-    group = predictions["duplicate_group"].to_numpy()
 
     def temperatures(weights: np.ndarray) -> np.ndarray:
         return np.array([temperature_of(p_female, female, row) for row in weights])
 
-    rows += _rows(estimates({"temperature": temperatures}, group, resamples), "")
-    return pd.DataFrame(rows + _measures(scaled, "_scaled", resamples))
+    fitted = _rows(estimates({"temperature": temperatures}, predictions["duplicate_group"]), "")
+    return pd.DataFrame(_measures(predictions, "") + fitted + _measures(temperature_scaled(predictions), "_scaled"))
 
 
 def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -128,40 +124,37 @@ def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray
     return float(np.exp(minimize_scalar(loss, bounds=np.log([_COLDEST, _HOTTEST]), method="bounded").x))
 
 
-def temperature_scaled(predictions: pd.DataFrame, folds: int = 5) -> pd.DataFrame:
+def temperature_scaled(predictions: pd.DataFrame) -> pd.DataFrame:
     """The same table with every P(female) corrected by a temperature that was fitted without the face it corrects.
 
-    The faces are divided into folds, duplicates together; each fold gets the temperature of all others. Which gender is
-    named changes for no face.
+    The faces are divided into five folds, duplicates together; each gets the temperature of all others. Which gender
+    is named changes for no face.
     """
     check_predictions(predictions)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
-    fold = grouped_folds(predictions["duplicate_group"].to_numpy(), folds, seed=0)
+    fold = grouped_folds(predictions["duplicate_group"], _FOLDS, seed=0)
     scaled = np.empty(len(predictions))
-    for number in range(folds):
+    for number in range(_FOLDS):
         own = fold == number
         temperature = temperature_of(p_female[~own], female[~own])
         scaled[own] = expit(logit(np.clip(p_female[own], _LEAST, 1 - _LEAST)) / temperature)
     return predictions.assign(p_female=scaled)
 
 
-def _measures(predictions, ending, resamples):
+def _measures(predictions, ending):
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
     confidence, right = _scored(predictions, "confidence")
     means = {"overconfidence": confidence - right, "brier": (p_female - female) ** 2}
-    found = estimates(means, predictions["duplicate_group"].to_numpy(), resamples)
     rows = [
-        {"measure": name + ending} | expected_calibration_error(predictions, of=of, resamples=resamples)
+        {"measure": name + ending} | expected_calibration_error(predictions, of)
         for name, of in (("ece", "p_female"), ("ece_confidence", "confidence"))
     ]
-    return rows + _rows(found, ending)
+    return rows + _rows(estimates(means, predictions["duplicate_group"]), ending)
 
 
 def _rows(found, ending):
-    return [
-        {"measure": name + ending, "value": each.value, "low": each.low, "high": each.high}
-        for name, each in found.items()
-    ]
+    ends = ("value", "low", "high")
+    return [{"measure": name + ending} | {end: getattr(each, end) for end in ends} for name, each in found.items()]
 
 
 def _scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]:
@@ -173,18 +166,18 @@ def _scored(predictions: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray]
     return np.maximum(p_female, 1 - p_female), scores(predictions)["gender_accuracy"].to_numpy()
 
 
-def _bins(score, of, bins):
+def _bins(score, of):
     """The bin of each face, and the edges of all; as ``sklearn.calibration.calibration_curve`` divides [0, 1]."""
-    edges = np.linspace(_SCORES[of], 1, bins + 1)
+    edges = np.linspace(_SCORES[of], 1, _BINS + 1)
     return np.searchsorted(edges[1:-1], score), edges
 
 
-def _simulated(predictions, of, count):
-    """Outcomes drawn from the predicted probabilities, as if these were right; float64 [count, n].
+def _simulated(predictions, of):
+    """Outcomes drawn from the predicted probabilities, as if these were right; float64 [RESAMPLES, n].
 
     One number decides for all pictures of a person, so that duplicates agree as they do in the data.
     """
-    units = units_of(predictions["duplicate_group"].to_numpy())
-    decided = np.random.default_rng(0).random((count, units.max() + 1))[:, units]
+    units = units_of(predictions["duplicate_group"])
+    decided = np.random.default_rng(0).random((bootstrap.RESAMPLES, units.max() + 1))[:, units]
     female = decided < predictions["p_female"].to_numpy()
     return (female if of == "p_female" else female == predicted_gender(predictions)).astype(np.float64)

@@ -1,6 +1,5 @@
 """Prediction intervals of the age: their empirical coverage, and the conformal corrections that make them hold."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,8 @@ from agegender_lib.evaluation.uncertainty.age_distributions import aligned, quan
 from agegender_lib.runs.tables import check_predictions
 
 LEVELS = (0.5, 0.8, 0.95)
+# Random halves of the faces.
+_SPLITS = 20
 PREDICTED = "predicted"
 #: cqr_m: each interval is widened or narrowed by one factor from its median outwards (Kivaranovic et al. 2020, arXiv
 #: 1905.10634); absolute_residual: the predicted age plus and minus the same years for everybody (split conformal
@@ -29,21 +30,15 @@ class Bounds:
     high: np.ndarray
 
 
-def empirical_coverage(
-    predictions: pd.DataFrame,
-    distributions: pd.DataFrame | None = None,
-    levels: Sequence[float] = LEVELS,
-    splits: int = 20,
-    resamples: int = 2000,
-) -> pd.DataFrame:
+def empirical_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame | None = None) -> pd.DataFrame:
     """How often central intervals of the predicted distribution hold the labelled age, as they are and corrected.
 
-    A correction is fitted on a random half of the faces and measured on the other, both ways round, over ``splits``
-    random splits. It makes the intervals hold on average, not for every group of people. Where a distribution is as
+    A correction is fitted on a random half of the faces and measured on the other, both ways round, over 20 random
+    splits. It makes the intervals hold on average, not for every group of people. Where a distribution is as
     narrow as a year, as small children's are, an interval of whole years cannot hold as little as half.
 
     ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none: then there are
-    only the intervals of constant width. The intervals are to hold the fractions ``levels``.
+    only the intervals of constant width. The intervals are to hold the fractions ``LEVELS``.
 
     Returns
     -------
@@ -54,16 +49,14 @@ def empirical_coverage(
         ``correction``: a factor (CQR-m) or years at each end; ``low_support``, true below 30 faces.
     """
     check_predictions(predictions)
-    group = predictions["duplicate_group"].to_numpy()
-    measured = _measured(predictions, distributions, levels, splits)
-    rows = []
+    measured, rows = _measured(predictions, distributions), []
     for by, name, own in _groups(predictions):
         values = {
             (key, measure): each[own]
             for key, (held, width, _) in measured.items()
             for measure, each in (("coverage", held), ("width", width))
         }
-        found = estimates(values, group[own], resamples)
+        found = estimates(values, predictions["duplicate_group"][own])
         for key, (*_, change) in measured.items():
             row = {"interval": key[0], "level": key[1], "by": by, "group": name, "n": int(own.sum())}
             for measure in ("coverage", "width"):
@@ -136,21 +129,20 @@ def split_conformal(
     return held / len(halves), width / len(halves), float(np.mean(changes))
 
 
-def _measured(predictions, distributions, levels, splits):
+def _measured(predictions, distributions):
     """(interval, level) to, by face, the fraction of times it held and its width, and the change made to it."""
-    age, group = predictions["age"].to_numpy(np.float64), predictions["duplicate_group"].to_numpy()
-    middle = predictions["age_predicted"].to_numpy(np.float64)
+    age, middle = (predictions[name].to_numpy(np.float64) for name in ("age", "age_predicted"))
     found = {}
     if distributions is None:
-        plain = {level: Bounds(middle, middle, middle) for level in levels}
+        plain = {level: Bounds(middle, middle, middle) for level in LEVELS}
     else:
         said = aligned(distributions, predictions)
-        plain = {level: central_intervals(*said, level) for level in levels}
+        plain = {level: central_intervals(*said, level) for level in LEVELS}
         for level, bounds in plain.items():
             held = (bounds.low <= age) & (age <= bounds.high)
             width = bounds.high - np.maximum(bounds.low, 0)
             found[PREDICTED, level] = held.astype(np.float64), width, np.nan
-    halves = np.stack([grouped_folds(group, 2, split) for split in range(splits)])
+    halves = np.stack([grouped_folds(predictions["duplicate_group"], 2, split) for split in range(_SPLITS)])
     for correction in CORRECTIONS if distributions is not None else CORRECTIONS[-1:]:
         for level, bounds in plain.items():
             start = Bounds(middle, middle, middle) if correction == ABSOLUTE_RESIDUAL else bounds

@@ -14,7 +14,7 @@ from agegender_lib.runs.tables import check_predictions
 COVERAGES = tuple(round(share, 2) for share in np.arange(1, 0.09, -0.05).tolist())
 
 
-def age_risk_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def age_risk_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame) -> pd.DataFrame:
     """Risk-coverage curve of the age: the error over the most confident faces, of the narrowest distributions.
 
     Returns
@@ -29,10 +29,10 @@ def age_risk_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame, re
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
     error = scores(predictions)["age_mae"].to_numpy()
-    return _curve("age_mae", predictions, doubt, error, error, resamples)
+    return _curve("age_mae", predictions, doubt, error, error)
 
 
-def gender_risk_coverage(predictions: pd.DataFrame, resamples: int = 2000) -> pd.DataFrame:
+def gender_risk_coverage(predictions: pd.DataFrame) -> pd.DataFrame:
     """Accuracy-coverage curve of the gender: over the faces with P(female) farthest from one half.
 
     As :func:`age_risk_coverage`, of accuracies (0 to 1). A temperature would change nothing.
@@ -40,7 +40,7 @@ def gender_risk_coverage(predictions: pd.DataFrame, resamples: int = 2000) -> pd
     check_predictions(predictions)
     doubt = -np.abs(predictions["p_female"].to_numpy(np.float64) - 0.5)
     right = scores(predictions)["gender_accuracy"].to_numpy()
-    return _curve("gender_accuracy", predictions, doubt, right, 1 - right, resamples)
+    return _curve("gender_accuracy", predictions, doubt, right, 1 - right)
 
 
 def mean_of_most_confident(values: np.ndarray, doubt: np.ndarray, shares: Sequence[float]) -> Statistic:
@@ -63,13 +63,13 @@ def mean_of_most_confident(values: np.ndarray, doubt: np.ndarray, shares: Sequen
     return means
 
 
-def _curve(measure, predictions, doubt, values, loss, resamples):
+def _curve(measure, predictions, doubt, values, loss):
     # files are sorted by name, which begins with the age: equally sure faces must not come in that order
     shuffled = np.random.default_rng(0).permutation(len(values))
     values, doubt, loss = values[shuffled], doubt[shuffled], loss[shuffled]
     group = predictions["duplicate_group"].to_numpy()[shuffled]
     statistic = mean_of_most_confident(values, doubt, COVERAGES)
-    draws = bootstrap({"": statistic}, group, resamples)[""]
+    draws = bootstrap({"": statistic}, group)[""]
     one, whole = np.ones((1, len(values))), float(values.mean())
     oracles = mean_of_most_confident(values, loss, COVERAGES)(one)[0]
     rows = []
