@@ -60,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Help on one command: agegender COMMAND --help",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    data = commands.add_parser(
+        "data", help="look at, draw or download faces", description="Everything about the faces."
+    ).add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, (call, short, options) in COMMANDS.items():
+        place = data if name.startswith("data_") else commands
+        command = place.add_parser(name.removeprefix("data_"), help=short, description=call.__doc__)
+        for names, settings in options:
+            command.add_argument(*names, **settings)
+        command.set_defaults(command=call)
     return parser

@@ -1,9 +1,7 @@
-"""Commands: a module each, with its options (``add``) and what it does (``run``), said in its help.
+"""Commands: functions whose docstring is their help. Keras, which takes seconds, is imported only inside them.
 
-Keras is imported only inside those functions that need it: it takes seconds.
+They are imported in the order of the help: from faces to the report.
 """
 
-from agegender_lib.pipeline.commands import app, convert, data, evaluate, predict, report, search, study, train
-
-#: in the order of the help: from faces to the report
-COMMANDS = (data, train, study, search, evaluate, predict, app, convert, report)
+from agegender_lib.pipeline.commands import faces, training, models, report  # noqa: I001
+from agegender_lib.pipeline.commands.shared import COMMANDS

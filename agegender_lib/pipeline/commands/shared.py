@@ -1,14 +1,35 @@
-"""What several commands share: options, their help, and how tables are printed."""
+"""What several commands share: how they and their options are declared, and how tables are printed."""
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agegender_lib import folders
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Call = Callable[[Namespace], None]
+Option = tuple[tuple[str, ...], dict[str, Any]]
+#: By name: what runs, what the list of commands says of it, and its options; ``data_check`` is ``data``'s ``check``.
+COMMANDS: dict[str, tuple[Call, str, tuple[Option, ...]]] = {}
+
+
+def command(short: str, *options: Option) -> Callable[[Call], Call]:
+    """Decorate a function that becomes a command: of its name, with these options, and its docstring as help."""
+
+    def register(call: Call) -> Call:
+        COMMANDS[call.__name__] = call, short, options
+        return call
+
+    return register
+
+
+def option(*names: str, **settings: Any) -> Option:
+    """One option or argument, as argparse's ``add_argument`` takes it."""
+    return names, settings
+
 
 DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: synthetic stand-in faces are drawn"
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
@@ -16,33 +37,9 @@ WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
     "(downloaded), none (random), or a Keras .weights.h5 file"
 )
-
-
-def new_command(
-    commands: _SubParsersAction, name: str, call: Callable[[Namespace], None], short: str
-) -> ArgumentParser:
-    """A command that runs ``call``, whose docstring is its help; ``short`` stands in the list of commands."""
-    command = commands.add_parser(name, help=short, description=call.__doc__)
-    command.set_defaults(command=call)
-    return command
-
-
-def data_option(command: ArgumentParser) -> None:
-    """``--data``: which faces."""
-    command.add_argument("--data", default="", help=DATA_HELP)
-
-
-def runs_option(command: ArgumentParser) -> None:
-    """``--runs``: where run folders lie."""
-    command.add_argument("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
-
-
-def shared_options(command: ArgumentParser, profile: str | None = "quick") -> None:
-    """``--data``, ``--profile`` and ``--weights``: what every training needs."""
-    data_option(command)
-    told = profile or "coursework for the faces that the published models were trained on, else quick"
-    command.add_argument("--profile", default=profile, help=PROFILE_HELP.format(told))
-    command.add_argument("--weights", help=WEIGHTS_HELP)
+MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
+DATA = option("--data", default="", help=DATA_HELP)
+RUNS = option("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
 
 
 def print_metrics(folder: str | Path):

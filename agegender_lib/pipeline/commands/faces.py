@@ -1,37 +1,18 @@
 """``data``: look at, draw or download faces."""
 
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 from pathlib import Path
 
 from agegender_lib import folders
-from agegender_lib.pipeline.commands.shared import DATA_HELP, new_command, print_table
+from agegender_lib.pipeline.commands.shared import DATA_HELP, command, option, print_table
 
 
-def add(commands: _SubParsersAction) -> None:
-    command = commands.add_parser(
-        "data", help="look at, draw or download faces", description="Everything about the faces."
-    )
-    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-
-    action = new_command(actions, "check", _check, "what is in a set of faces, and what was rejected and why")
-    action.add_argument("data", metavar="DATA", help=DATA_HELP.split(";")[0])
-    action.add_argument("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV")
-
-    action = new_command(actions, "render", _render, "draw labelled stand-in faces")
-    action.add_argument("folder", metavar="FOLDER")
-    action.add_argument("--count", type=int, help="how many (default: as many as a report without data draws)")
-    action.add_argument("--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)")
-
-    action = new_command(actions, "download", _download, "fetch UTKFace (23,708 faces; non-commercial research only)")
-    action.add_argument(
-        "--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"
-    )
-    action.add_argument(
-        "--folder", default=folders.CACHE / "utkface", metavar="FOLDER", help="where to (default: cache/utkface)"
-    )
-
-
-def _check(options: Namespace) -> None:
+@command(
+    "what is in a set of faces, and what was rejected and why",
+    option("data", metavar="DATA", help=DATA_HELP.split(";")[0]),
+    option("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV"),
+)
+def data_check(options: Namespace) -> None:
     """Import a set of faces into the cache and print what was found. Every file is either used or listed with the
     reason why not.
     """
@@ -60,7 +41,13 @@ def _check(options: Namespace) -> None:
             print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
 
 
-def _render(options: Namespace) -> None:
+@command(
+    "draw labelled stand-in faces",
+    option("folder", metavar="FOLDER"),
+    option("--count", type=int, help="how many (default: as many as a report without data draws)"),
+    option("--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"),
+)
+def data_render(options: Namespace) -> None:
     """Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them say
     nothing about people.
     """
@@ -71,7 +58,12 @@ def _render(options: Namespace) -> None:
     print(f"{folder}: {count:,} drawn faces")
 
 
-def _download(options: Namespace) -> None:
+@command(
+    "fetch UTKFace (23,708 faces; non-commercial research only)",
+    option("--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"),
+    option("--folder", default=folders.CACHE / "utkface", metavar="FOLDER", help="where to (default: cache/utkface)"),
+)
+def data_download(options: Namespace) -> None:
     """Fetch UTKFace from one of its public homes, verify it, and say which licence applies."""
     from agegender_lib.data.download import download_faces
 

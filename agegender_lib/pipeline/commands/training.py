@@ -1,0 +1,175 @@
+"""``train``, ``study``, ``search`` and ``evaluate``: models are trained, compared, and judged."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agegender_lib.pipeline.commands.shared import (
+    DATA,
+    PROFILE_HELP,
+    RUNS,
+    WEIGHTS_HELP,
+    command,
+    option,
+    print_metrics,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRETRAINED = option("--weights", default="pretrained", help=WEIGHTS_HELP)
+
+
+@command(
+    "train ModelA, ModelB or ModelF",
+    option(
+        "model",
+        choices=("model_a", "model_b", "model_f"),
+        help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2)",
+    ),
+    DATA,
+    option("--profile", default="quick", help=PROFILE_HELP.format("quick")),
+    option("--weights", help=WEIGHTS_HELP),
+    option("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)"),
+    option("--name", help="name of the run folder (default: the model and a hash of all settings)"),
+    RUNS,
+)
+def train(options: Namespace) -> None:
+    """Train one model as a profile says. The result is a run folder. The same command again goes on with a killed
+    training, and returns a finished one at once.
+    """
+    from agegender_lib.data import SYNTHETIC_FACES, load_dataset
+    from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
+
+    profile = read_profile(options.profile)
+    faces = load_dataset(options.data or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES))
+    settings = model_settings(profile, options.model)
+    if options.seed is not None:
+        settings["seed"] = options.seed
+
+    from agegender_lib import training
+
+    config = training.configure(options.model, **settings)
+    weights = options.weights or profile.get(WEIGHTS_OF.get(options.model), "pretrained")
+    folder = training.train(config, faces, weights, Path(options.runs), options.name)
+    print(f"run folder: {folder}")
+    print_metrics(folder)
+
+
+@command(
+    "train the variants of a study and compare them",
+    option("study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"),
+    DATA,
+    PRETRAINED,
+    option("--csv", metavar="FILE", help="also write the comparison there"),
+)
+def study(options: Namespace) -> None:
+    """Train every variant of a study that is not trained yet, one after the other, and print how each differs from its
+    baseline, or, of folds, what cross-validation says. The same command again goes on with a study that was
+    stopped.
+    """
+    import pandas as pd
+
+    from agegender_lib import evaluation
+    from agegender_lib.data import load_dataset
+    from agegender_lib.files import write_csv
+    from agegender_lib.training.ablations import read_study, run_study
+
+    wanted = read_study(options.study)
+    found = run_study(wanted, load_dataset(options.data), weights=options.weights)
+    runs = evaluation.read_runs(found)
+    folded = {training.factor for training in wanted.runs if training.config.fold}
+    tables = []
+    for factor, question in wanted.questions.items():
+        print(f"\n{factor}. {question}")
+        own = found[found["factor"] == factor]
+        if factor in folded:
+            # variants that hold out other faces each cannot be compared face by face
+            table = evaluation.cross_validation_table([runs[name] for name in own["run"].unique()])
+            print_table(table.round(4))
+            table.insert(0, "factor", factor)
+        else:
+            table = evaluation.compare_variants(own, runs)
+            print_table(_brief(table))
+        tables.append(table)
+    if options.csv:
+        write_csv(Path(options.csv), pd.concat(tables, ignore_index=True), float_format="%.6g")
+
+
+def _brief(found: "pd.DataFrame") -> "pd.DataFrame":
+    """A study's comparison as it fits into a terminal: years, and points of accuracy."""
+    brief = found[["variant", "seeds"]].copy()
+    for measure, scale, digits, unit in (("age_mae", 1, 2, "age"), ("gender_accuracy", 100, 1, "gender")):
+        brief[unit] = (found[measure] * scale).round(digits)
+        for end, name in (("", "against"), ("_low", "from"), ("_high", "to")):
+            brief[f"{unit} {name}"] = (found[f"{measure}_difference{end}"] * scale).round(digits)
+        brief[f"{unit} p"] = found[f"{measure}_difference_p"].round(3)
+    return brief.astype(object).where(brief.notna(), "")
+
+
+@command(
+    "search for better settings, alone or with other workers",
+    DATA,
+    option(
+        "--space", metavar="FILE", help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)"
+    ),
+    option("--study", metavar="NAME", help="its name (default: the space's, without .yaml)"),
+    option("--storage", metavar="URL", help="database (default: SQLite in the runs folder's search/<study>.db)"),
+    option("--trials", type=int, default=20, metavar="N", help="of all workers together (default: %(default)s)"),
+    RUNS,
+    option("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)"),
+    PRETRAINED,
+)
+def search(options: Namespace) -> None:
+    """Train what Optuna suggests, ending early what falls behind, until so many trials are finished. The same command
+    in another process, or with a shared database on another machine, is a second worker. The same command again
+    goes on with a search that was stopped.
+    """
+    from agegender_lib.data import load_dataset
+    from agegender_lib.training.search import SPACE, VALUE_MEANING, read_space, run_search, search_table, space_file
+
+    # a mistake in the space is found before thousands of faces are drawn
+    file = space_file(options.space or SPACE)
+    space = read_space(file)
+    study = run_search(
+        load_dataset(options.data),
+        space,
+        options.study or file.stem,
+        options.storage,
+        options.trials,
+        options.runs,
+        options.seed,
+        options.weights,
+    )
+    table = search_table(study)
+    shown = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "run", "note"]
+    drawn = ", drawn faces" if study.user_attrs["rendered"] else ""
+    print(f"\n{study.study_name}: validation images of {study.user_attrs['data']}{drawn}")
+    print(f"value is {VALUE_MEANING}")
+    print_table(table[shown].sort_values("value").round(3))
+    complete = table[table["state"] == "complete"]
+    if len(complete):
+        best = complete.loc[complete["value"].idxmin()]
+        print(f"best: trial {best['trial']}, run folder {Path(options.runs) / best['run']}")
+
+
+@command(
+    "metrics of finished runs, with 95 %% intervals",
+    option("runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"),
+    option("--by", choices=("age_band", "gender", "race"), help="also errors per group"),
+)
+def evaluate(options: Namespace) -> None:
+    """Print age and gender metrics on the validation images of each run folder; of two runs also the paired
+    comparison.
+    """
+    from agegender_lib import evaluation
+
+    runs = [print_metrics(folder) for folder in options.runs]
+    if options.by:
+        for run in runs:
+            print(f"\n{run.name} by {options.by}")
+            print_table(evaluation.metrics_by_group(run.validation, options.by).round(3))
+    if len(runs) == 2:
+        print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
+        print_table(evaluation.paired_comparison(runs[0].validation, runs[1].validation).round(4))
