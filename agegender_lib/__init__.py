@@ -24,7 +24,7 @@ What notebooks call most:
     evaluation.evaluate             MAE, accuracy and other metrics with 95 % intervals
     evaluation.paired_comparison    two models on the same images
     evaluation.metrics_by_group     metrics by age, gender and race
-    inference.grad_cam              where a prediction comes from
+    inference.grad_cams             where a prediction comes from
     reporting.report_folder.ReportFolder    save_figure, save_table, save_values, save_run
 
 The files of a run folder: ``help(agegender_lib.runs)``. Words: GLOSSARY.md.

@@ -18,10 +18,11 @@ TASKS = ("age", "gender")
 SIDE = 128
 #: Feature maps with fewer places than this in a row are too coarse to show where something lies.
 FEWEST = 5
+_BATCH = 50
 
 
-def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int = 50) -> np.ndarray:
-    """How much each place of a face adds to a model's prediction.
+def grad_cams(networks: Mapping[str, keras.Model], images: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+    """How much each place of a face adds to a model's predictions.
 
     A channel of the last feature maps counts by the prediction's gradient (Selvaraju et al. 2017, eq. 1), a place by
     what its channels add up to (eq. 2). Gender: the logit of the gender that the model predicts, and what speaks
@@ -34,38 +35,27 @@ def grad_cam(model: keras.Model, images: np.ndarray, task: str, batch_size: int 
 
     Parameters
     ----------
-    model : keras.Model
-        Outputs ``[gender_output, age_output]``.
+    networks : mapping of str to keras.Model
+        Several models by name, with outputs ``[gender_output, age_output]``.
     images : uint8 [n, 128, 128, 3]
-    task : {"age", "gender"}
-    batch_size : int
-        Faces at a time.
 
     Returns
     -------
-    float32 [n, 128, 128]
-        From 0; what a pixel's unit is depends on the model, so that only the shape of a map means something.
+    dict
+        (name, "age" or "gender") to float32 [n, 128, 128], from 0; what a pixel's unit is depends on the model, so that
+        only the shape of a map means something.
     """
-    if task not in TASKS:
-        raise InputError(f"there is no task {task!r} to look at: choose one of {', '.join(TASKS)}")
-    return grad_cams({"": model}, images, batch_size)["", task]
-
-
-def grad_cams(
-    networks: Mapping[str, keras.Model], images: np.ndarray, batch_size: int = 50
-) -> dict[tuple[str, str], np.ndarray]:
-    """:func:`grad_cam` of several models, both tasks of each in one pass: (name, task) to float32 [n, 128, 128]."""
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
         raise InputError(f"faces to look at are {images.dtype} {list(images.shape)}: give uint8 [n, {SIDE}, {SIDE}, 3]")
     found = {}
     for name, model in networks.items():
-        both = in_batches(explainer(model), images, max(1, min(batch_size, len(images))))
+        both = in_batches(explainer(model), images, max(1, min(_BATCH, len(images))))
         found |= {(name, task): maps for task, maps in zip(TASKS, both, strict=True)}
     return found
 
 
 def explainer(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """:func:`grad_cam` of one model for faces that come one after the other.
+    """:func:`grad_cams` of one model for faces that come one after the other.
 
     Tracing a model's graph takes seconds, a map then a fraction of one: what this returns keeps its graph, as long as
     it is always called with the same number of faces, uint8 [n, 128, 128, 3]. It returns their maps, float32

@@ -13,14 +13,16 @@ from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
 from agegender_lib.runs import MODEL, sampled_validation_rows
 
+# Of the draw and of the noise.
+_SEED = 0
 _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
 
-def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 300, seed: int = 0) -> pd.DataFrame:
+def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 300) -> pd.DataFrame:
     """A run's predictions of some of its validation faces, under every corruption at every strength.
 
     That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
-    ``robustness_<count>_<seed>_<hash of the corruptions>.csv.gz`` in the run folder.
+    ``robustness_<count>_0_<hash of the corruptions>.csv.gz`` in the run folder.
 
     Parameters
     ----------
@@ -29,8 +31,6 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
         Those that the run was made with.
     count : int
         How many validation faces, see ``runs.sampled_validation_rows``.
-    seed : int
-        Of the draw and of the noise.
 
     Returns
     -------
@@ -39,17 +39,17 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
         "clean"), file, age, gender, race, duplicate_group, age_predicted (years), p_female (0 to 1).
     """
     folder = Path(run_folder)
-    kept = folder / f"robustness_{count}_{seed}_{_version()}.csv.gz"
+    kept = folder / f"robustness_{count}_{_SEED}_{_version()}.csv.gz"
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
-    held_out, place = sampled_validation_rows(folder, faces, count, seed, "robustness")
+    held_out, place = sampled_validation_rows(folder, faces, count, _SEED, "robustness")
     labels, images = held_out[_LABELS], np.asarray(faces.images[place])
     model = load_model(folder / MODEL)
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
     tables = []
     for name, strength in tqdm(settings, desc="corrupted faces", unit="setting", disable=None, mininterval=1):
-        corrupted = images if name == CLEAN else corrupt(images, name, strength, seed)
+        corrupted = images if name == CLEAN else corrupt(images, name, strength, _SEED)
         predictions = predict(model, corrupted, batch_size=min(100, len(corrupted)))
         tables.append(pd.concat([labels, predictions], axis=1).assign(corruption=name, strength=float(strength)))
     table = pd.concat(tables, ignore_index=True)

@@ -12,12 +12,10 @@ from agegender_lib import plots
 from agegender_lib.data import FaceSet
 from agegender_lib.data.filenames import RACES
 from agegender_lib.data.summary import RENDERED_NOTE
-from agegender_lib.lab.face_details import NO_RUNS, FaceDetails, captions
+from agegender_lib.lab.face_details import NO_RUNS, FaceDetails, SaliencyMaps, captions
 from agegender_lib.lab.face_table import Filter, face_table, of, select
 from agegender_lib.lab.filters import FilterControls
-from agegender_lib.lab.gallery import Gallery
-from agegender_lib.lab.saliency import SaliencyMaps
-from agegender_lib.lab.shown import InWords, invisible, styles
+from agegender_lib.lab.shown import Gallery, InWords, invisible, styles
 from agegender_lib.plots.style import mark_rendered, nothing_yet
 from agegender_lib.runs import model_file
 

@@ -1,19 +1,24 @@
-"""All that is known of one face."""
+"""All that is known of one face, and where the models look on it."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from agegender_lib import plots
 from agegender_lib.data import GENDERS, RACES, FaceSet
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
+from agegender_lib.evaluation import relative_maps
 from agegender_lib.lab.face_table import LEVEL, SPLITS, of
-from agegender_lib.lab.gallery import Gallery
-from agegender_lib.lab.saliency import SaliencyMaps, saliency_figure
-from agegender_lib.lab.shown import data_uri
+from agegender_lib.lab.shown import Gallery, data_uri
+from agegender_lib.plots.style import mark_rendered
+
+Maps = dict[tuple[str, str], np.ndarray]
 
 TASKS = ("age", "gender")
 _MOST_COPIES = 8
@@ -23,6 +28,39 @@ NO_RUNS = (
     "No model has read these faces: no finished training of them was found. Execute 02_model_a and "
     "03_pretrained with the same data, or name run folders."
 )
+
+
+class SaliencyMaps:
+    """Grad-CAM maps of faces that are asked for one after the other.
+
+    Nothing is loaded before the first one, which takes seconds: Keras, the ``files`` (by model), and tracing each
+    network's graph.
+    """
+
+    def __init__(self, files: Mapping[str, Path]):
+        self.files = dict(files)
+        self._explainers: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+
+    @property
+    def missing(self) -> list[str]:
+        """The models that are not loaded yet, the smallest file, which is the quickest, first."""
+        left = set(self.files) - set(self._explainers)
+        return sorted(left, key=lambda name: (self.files[name].stat().st_size, name))
+
+    def load(self, name: str) -> None:
+        """Load one of the models."""
+        from agegender_lib.inference import explainer  # Keras takes seconds
+        from agegender_lib.models import load_model
+
+        self._explainers[name] = explainer(load_model(self.files[name]))
+
+    def maps(self, image: np.ndarray) -> Maps:
+        """(model, task) to ``evaluation.relative_maps`` of one face, uint8 [128, 128, 3], of all models loaded."""
+        found = {}
+        for name in self.files:
+            if name in self._explainers:
+                found[name, "age"], found[name, "gender"] = self._explainers[name](np.asarray(image)[None])
+        return relative_maps(found)
 
 
 class FaceDetails(widgets.VBox):
@@ -182,3 +220,12 @@ def _side(split: str, names: list[str], models: int) -> str:
             "Intervals are kept of validation faces only."
         )
     return f"A face that {who} neither learnt from nor was judged by."
+
+
+def saliency_figure(image: np.ndarray, predictions: pd.DataFrame, maps: Maps, task: str, synthetic: bool) -> Figure:
+    """One task's maps of one face beside it, under what each model says: a row of ``predictions`` each."""
+    shown = {key: each for key, each in maps.items() if key[1] == task}
+    figure = plots.saliency_gallery(image[None], predictions.assign(face=0), shown)
+    if synthetic:
+        mark_rendered(figure)
+    return figure

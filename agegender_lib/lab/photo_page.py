@@ -3,23 +3,27 @@
 import functools
 import html
 import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.cbook import get_sample_data
 
 from agegender_lib import photos, plots
 from agegender_lib.errors import InputError
-from agegender_lib.lab.face_card import face_card
-from agegender_lib.lab.shown import InWords, styles
-
-if TYPE_CHECKING:
-    from agegender_lib.photos import PhotoReader
+from agegender_lib.lab.shown import InWords, encoded, styles
+from agegender_lib.plots.saliency import overlay
 
 #: Of a file, in 10^6 bytes. JupyterLab closes the connection at a message of 10 MiB, with nothing said.
 LIMIT_MB = 10
 MOST_CARDS = 12
+#: What a card can show of a face, by what its buttons say.
+LOOKS = {"Face": None, "Age": "age", "Gender": "gender"}
+_TOOLTIPS = ["the face alone", "where the model looks for the age", "where the model looks for the gender"]
+OLDEST = 100  #: years; where the scale under an age ends
+_TICKS = (0, 20, 40, 60, 80, 100)
 UNCORRECTED = "The intervals are this model's own, not corrected on faces it did not learn from: likely too narrow."
 _DPI = 110
 
@@ -29,16 +33,13 @@ class PhotoPage(InWords):
 
     The photo's bytes are dropped as soon as they are decoded. What is shown (a picture of at most some 700 pixels, the
     crops) stays in the memory of the notebook's process until the next photo, "Forget it", or the end of the process;
-    nothing is written to disk. The ``model`` is ``report/models/age_gender_F.keras`` where none is named; a ``reader``
-    stands in for the one that is made of it when a photo is read first.
+    nothing is written to disk. The ``model`` is ``report/models/age_gender_F.keras`` where none is named.
     """
 
     words_instead = "A page that reads one's own photo"
 
-    def __init__(self, model: str | Path = "", reader: "PhotoReader | None" = None):
+    def __init__(self, model: str | Path = ""):
         self._model = Path(model) if str(model) else photos.DEFAULT_MODEL
-        if reader is not None:
-            self.reader = reader
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
         self.example = widgets.Button(description="Show an example", icon="picture-o")
         cropped = "It is one face, already cropped like UTKFace's"
@@ -57,7 +58,7 @@ class PhotoPage(InWords):
         self.forget.on_click(lambda _: self._say(""))
 
     @functools.cached_property
-    def reader(self) -> "PhotoReader":
+    def reader(self) -> photos.PhotoReader:
         """Made when it is needed first: detector and model take some seconds to load."""
         return photos.PhotoReader(model=self._model)
 
@@ -159,3 +160,55 @@ def _error(words: str) -> str:
 def _example() -> str:
     """A portrait in the public domain that matplotlib brings along: Grace Hopper, 1984."""
     return get_sample_data("grace_hopper.jpg", asfileobj=False)
+
+
+def face_card(
+    number: int, face: Mapping[str, Any], crop: np.ndarray, saliency: Callable[[str], np.ndarray]
+) -> widgets.Box:
+    """A card of one face.
+
+    ``face`` is a row of ``photo.faces``, and ``number`` that of its box. ``saliency`` takes "age" or "gender" and
+    returns float [128, 128] in [0, 1]; it is called when its map is asked for first.
+    """
+    picture = widgets.Image(value=encoded(crop, "png"), format="png", layout=widgets.Layout(width=None))
+    picture.add_class("agegender-crop")
+    prediction = widgets.HTML(prediction_html(number, face)).add_class("agegender-prediction")
+    words = widgets.HTML(
+        '<div class="quiet">Show the face, or in bright colours where the model looks for age or gender:</div>'
+    )
+    look = widgets.ToggleButtons(options=list(LOOKS), tooltips=_TOOLTIPS).add_class("agegender-look")
+
+    def show(change: dict) -> None:
+        task = LOOKS[change["new"]]
+        picture.value = encoded(crop if task is None else overlay(crop, saliency(task)), "png")
+
+    look.observe(show, names="value")
+    return widgets.Box([picture, widgets.VBox([prediction, words, look])]).add_class("agegender-card")
+
+
+def prediction_html(number: int, face: Mapping[str, Any]) -> str:
+    """What the model says of a face: age with its 80 % interval on a scale, P(female), warnings."""
+    age, low, high = (float(face[name]) for name in ("age", "age_low", "age_high"))
+    known = low <= high  # not so where they are NaN
+    words = f"80&nbsp;% interval {low:.0f} to {high:.0f} years" if known else "no interval is known for this model"
+    range_ = f'<span class="range" style="left: {_place(low)}; right: calc(100% - {_place(high)})"></span>'
+    ticks = "".join(f'<span class="tick" style="left: {_place(tick)}">{tick}</span>' for tick in _TICKS)
+    warnings = str(face["warnings"])
+    return (
+        f'<div class="age">Face {number}: {age:.0f} years</div><div>{words}</div>'
+        f'<div class="scale" role="img" aria-label="age {age:.0f}, {words}"><span class="line"></span>'
+        f'{range_ if known else ""}<span class="prediction" style="left: {_place(age)}"></span>{ticks}</div>'
+        f"<div>P(female) {_percent(float(face['p_female']))}</div>"
+        + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
+    )
+
+
+def _percent(share: float) -> str:
+    if share < 0.005:
+        return "below 1&nbsp;%"
+    return "above 99&nbsp;%" if share > 0.995 else f"{100 * share:.0f}&nbsp;%"
+
+
+def _place(age: float) -> str:
+    """Where an age lies on the scale."""
+    return f"{100 * min(max(age, 0), OLDEST) / OLDEST:.1f}%"

@@ -1,12 +1,17 @@
-"""What a browser is given: pixels as bytes and texts, style sheets, and a sentence where no widgets are shown."""
+"""What a browser is given: faces to click on, pixels as text, style sheets, and a sentence where no widgets are."""
 
 import base64
 import io
+from collections.abc import Callable, Sequence
 from importlib.resources import files
+from itertools import count
 
 import ipywidgets as widgets
 import numpy as np
 from PIL import Image
+
+_NUMBERS = count()
+CHOSEN = "agegender-chosen"
 
 
 class InWords(widgets.VBox):
@@ -41,3 +46,41 @@ def styles(name: str) -> str:
 def invisible(html: str = "") -> widgets.HTML:
     """A widget of which only the styles in it have an effect."""
     return widgets.HTML(html).add_class("agegender-styles")
+
+
+class Gallery(widgets.Box):
+    """Thumbnails that are buttons: plain ipywidgets, reached by the keyboard, read out by their captions.
+
+    An image widget takes no clicks, so each face is the background of a button. The buttons are made once; a page
+    costs one message of styles for all its pictures and one per caption that changes. ``on_click`` gets the number,
+    from 0, of the thumbnail that was clicked.
+    """
+
+    def __init__(self, size: int, on_click: Callable[[int], None]):
+        self._name = f"agegender-gallery-{next(_NUMBERS)}"  # several galleries share a document
+        self._pictures = invisible()
+        self.thumbnails = [widgets.Button() for _ in range(size)]
+        for number, button in enumerate(self.thumbnails):
+            button.add_class("agegender-thumbnail").add_class(f"agegender-face-{number}")
+            button.on_click(lambda _, number=number: on_click(number))
+        super().__init__([self._pictures])
+        self.add_class("agegender-gallery").add_class(self._name)
+
+    def show(self, images: Sequence[np.ndarray], captions: Sequence[str], hints: Sequence[str]) -> None:
+        """Show faces, each above its caption; its hint is said when the mouse rests on it."""
+        rules = [
+            f".{self._name} .agegender-face-{number} {{ background-image: url({data_uri(image)}); }}"
+            for number, image in enumerate(images)
+        ]
+        self._pictures.value = f"<style>{' '.join(rules)}</style>"
+        for button, caption, hint in zip(self.thumbnails, captions, hints, strict=False):
+            with button.hold_sync():
+                button.description, button.tooltip = caption, hint
+        if len(self.children) != len(images) + 1:
+            self.children = [self._pictures, *self.thumbnails[: len(images)]]
+
+    def mark(self, chosen: int | None) -> None:
+        """Frame one thumbnail, or none."""
+        for number, button in enumerate(self.thumbnails):
+            if (number == chosen) != (CHOSEN in button._dom_classes):
+                (button.add_class if number == chosen else button.remove_class)(CHOSEN)

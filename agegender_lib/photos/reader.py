@@ -108,7 +108,7 @@ class PhotoReader:
                 yield source, next(photos) if isinstance(one, Photo) else one
 
     def saliency(self, photo: Photo, task: str = "age") -> np.ndarray:
-        """Grad-CAM of each face: where the model finds its "age" or "gender"; see ``inference.grad_cam``.
+        """Grad-CAM of each face: where the model finds its "age" or "gender"; see ``inference.grad_cams``.
 
         float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
         photo; the first face of all takes some seconds.

@@ -17,7 +17,6 @@ NOTEBOOK = folders.NOTEBOOKS / "10_try_a_photo.ipynb"
 #: Cells with this tag are the page; the prose and the example around them are for readers of the notebook.
 TAG = "page"
 TITLE = "Age and gender from your own photo"
-PORT = 8866
 #: A closed page ends its kernel, and with it what was shown there; where its browser could not say so (a phone without
 #: network, say), the kernel ends after so many seconds.
 IDLE_SECONDS = 600
@@ -26,12 +25,12 @@ MESSAGE_BYTES = 64 * 1024**2
 TEMPLATES = Path(__file__).resolve().parent
 
 
-def page_notebook(notebook: Path = NOTEBOOK, model: str | Path = "") -> NotebookNode:
+def page_notebook(model: str | Path = "") -> NotebookNode:
     """Those cells of the photo notebook that make the page, with a model other than the default where one is given."""
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
-    content = load_notebook_node(str(notebook))
+    content = load_notebook_node(str(NOTEBOOK))
     content.cells = [cell for cell in content.cells if TAG in cell.metadata.get("tags", [])]
     if str(model):
         content = parameterize_notebook(content, {"model_file": str(Path(model).expanduser().resolve())})
@@ -41,7 +40,7 @@ def page_notebook(notebook: Path = NOTEBOOK, model: str | Path = "") -> Notebook
     return content
 
 
-def serve(model: str | Path = "", port: int = PORT, network: bool = False, browser: bool = True) -> None:
+def serve(model: str | Path = "", port: int = 8866, network: bool = False, browser: bool = True) -> None:
     """Serve the page, with the ``model`` of that file or the notebook's own, until it is interrupted.
 
     With ``network`` it answers to other machines, too: to those that know the token of the printed address. An
@@ -53,7 +52,7 @@ def serve(model: str | Path = "", port: int = PORT, network: bool = False, brows
     _check_free(ip, port)
     path = folders.BUILD / "app" / NOTEBOOK.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(page_notebook(model=model), path)
+    nbformat.write(page_notebook(model), path)
     token = secrets.token_urlsafe(16) if network else ""
     # Voila looks for templates below these
     os.environ["JUPYTER_PATH"] = os.pathsep.join([str(TEMPLATES), *filter(None, [os.environ.get("JUPYTER_PATH")])])

@@ -23,18 +23,17 @@ _USER_ERRORS = (InputError.__name__, Busy.__name__)
 _CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it
 
 
-def execute(notebook: Path, parameters: dict[str, Any], executed: Path | None = None, threads: int = 0) -> Path:
+def execute(notebook: Path, parameters: dict[str, Any], threads: int = 0) -> Path:
     """Execute one notebook with those of the parameters it declares; returns the executed copy.
 
-    That lies in ``executed`` (default: `folders.EXECUTED`) and keeps the outputs and, after a failure, the traceback.
+    That lies in `folders.EXECUTED` and keeps the outputs and, after a failure, the traceback.
     The kernel computes in ``threads`` threads (0: all cores), unless the user's environment says otherwise.
     An InputError when the notebook stopped because of something the user gave, NotebookFailed when for another reason.
     """
-    executed = executed or folders.EXECUTED
-    executed.mkdir(parents=True, exist_ok=True)
-    copy = executed / notebook.name
+    folders.EXECUTED.mkdir(parents=True, exist_ok=True)
+    copy = folders.EXECUTED / notebook.name
     # papermill writes it again after every cell, and not atomically
-    running = executed / f".running-{notebook.name}"
+    running = copy.with_name(f".running-{notebook.name}")
     known = parameters_of(notebook)
     chosen = {name: value for name, value in parameters.items() if name in known}
     try:

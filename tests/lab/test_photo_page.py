@@ -11,7 +11,7 @@ from PIL import Image
 from agegender_lib import lab, photos
 from agegender_lib.errors import InputError
 from agegender_lib.lab import photo_page as module
-from agegender_lib.lab.face_card import LOOKS, overlay
+from agegender_lib.lab.photo_page import LOOKS, overlay
 from agegender_lib.lab.shown import encoded
 
 FACE = dict(left=10.0, top=10.0, width=60.0, height=60.0, confidence=0.99)
@@ -53,7 +53,9 @@ def choose(page, content, name="me.png"):
 
 
 def page_with(*faces):
-    return lab.PhotoPage(reader=Reader(*faces))
+    page = lab.PhotoPage()
+    page.reader = Reader(*faces)
+    return page
 
 
 def cards(page):

@@ -7,11 +7,17 @@ import sys
 import nbformat
 import pytest
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.kernel import THREADS
 from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
 from agegender_lib.reporting.profiles import model_settings, read_profile
+
+
+@pytest.fixture(autouse=True)
+def executed(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "EXECUTED", tmp_path / "executed")
 
 
 def notebook(folder, parameters, code="", kernel="python3", name="01_made.ipynb", tags=("parameters",)):
@@ -53,14 +59,14 @@ def test_a_cell_that_cannot_be_read_is_refused_with_notebook_and_line(cell, tags
     with pytest.raises(InputError, match=found):
         parameters_of(path)
     with pytest.raises(InputError, match=found):
-        execute(path, {"data": "a"}, tmp_path / "executed")
+        execute(path, {"data": "a"})
 
 
 def test_what_is_passed_arrives_whatever_stands_in_the_cell(tmp_path):
     cell = 'import os\n\ndata = ""  # e.g. data=train_val.tar\nshare = 1000 / 5000\nhome = os.sep\nkept = "a = b"'
     path = notebook(tmp_path, cell, "print([data, share, home, kept])")
     given = {"data": "/full/path", "share": 0.5, "home": "here", "unknown": 1}
-    assert printed(execute(path, given, tmp_path / "executed")) == "['/full/path', 0.5, 'here', 'a = b']\n"
+    assert printed(execute(path, given)) == "['/full/path', 0.5, 'here', 'a = b']\n"
 
 
 def test_what_a_profile_leaves_out_is_the_quick_one_s(tmp_path):
@@ -88,14 +94,14 @@ def planted(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kernel", ["python3", "gone"])
 def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
     path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
-    assert printed(execute(path, {}, tmp_path / "executed")) == f"{sys.executable}\n"
+    assert printed(execute(path, {})) == f"{sys.executable}\n"
 
 
 def test_notebooks_that_run_at_the_same_time_run_where_they_lie(tmp_path, monkeypatch):
     path = notebook(tmp_path, "data = ''", "import os\nprint(os.getcwd())", "python3")
     here, moved = os.getcwd(), []
     monkeypatch.setattr(os, "chdir", moved.append)  # moves every thread of this process
-    assert printed(execute(path, {}, tmp_path / "executed")) == f"{tmp_path}\n"
+    assert printed(execute(path, {})) == f"{tmp_path}\n"
     assert set(moved) <= {here}
 
 
@@ -104,6 +110,6 @@ def test_a_notebook_takes_the_threads_it_is_given_unless_the_user_says_otherwise
     path.write_text(path.read_text().replace("NAMES", str(list(THREADS))))
     for name in THREADS:
         monkeypatch.delenv(name, raising=False)
-    assert printed(execute(path, {}, tmp_path / "executed")) == "[None, None, None]\n"
+    assert printed(execute(path, {})) == "[None, None, None]\n"
     monkeypatch.setenv(THREADS[0], "3")
-    assert printed(execute(path, {}, tmp_path / "executed", threads=1)) == "['3', '1', '1']\n"
+    assert printed(execute(path, {}, threads=1)) == "['3', '1', '1']\n"

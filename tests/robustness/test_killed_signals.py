@@ -66,7 +66,8 @@ def long(tmp_path):
     child.wait()
 
 
-def test_a_kernel_that_is_killed_is_said(tmp_path):
+def test_a_kernel_that_is_killed_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "EXECUTED", tmp_path / "executed")
     cells = [
         nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
@@ -74,7 +75,7 @@ def test_a_kernel_that_is_killed_is_said(tmp_path):
     kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "09_greedy.ipynb")
     with pytest.raises(NotebookFailed, match=r"09_greedy.ipynb was cut off, because its kernel was killed"):
-        execute(tmp_path / "09_greedy.ipynb", {}, tmp_path / "executed")
+        execute(tmp_path / "09_greedy.ipynb", {})
     assert [path.name for path in (tmp_path / "executed").iterdir()] == ["09_greedy.ipynb"]
 
 

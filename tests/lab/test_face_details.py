@@ -7,13 +7,13 @@ from model_tools import lived_in
 
 from agegender_lib.evaluation import relative_maps
 from agegender_lib.inference import grad_cams
-from agegender_lib.lab import Explorer, saliency
+from agegender_lib.lab import Explorer, face_details
 from agegender_lib.models import build_model_a
 from agegender_lib.plots.saliency import overlay
 
 
 def test_maps_are_those_of_every_model_and_task(monkeypatch, tmp_path):
-    faces, made, draw = faces_of(synthetic=True), {}, saliency.saliency_figure
+    faces, made, draw = faces_of(synthetic=True), {}, face_details.saliency_figure
 
     def noted(*given):
         made[given[3]] = draw(*given)
