@@ -91,7 +91,8 @@ def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
     """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library and packages."""
     library = hashlib.sha256()
     published = (folders.REPORT / "results" / "runs").glob("*/metrics.json")
-    for path in (*sorted((folders.ROOT / "agegender_lib").rglob("*.py")), *sorted(published)):
+    modules = [path for path in (folders.ROOT / "agegender_lib").rglob("*") if path.suffix in (".py", ".mplstyle")]
+    for path in (*sorted(modules), *sorted(published)):
         library.update(path.read_bytes())
     shared = [library.hexdigest(), fingerprint, *(version(package) for package in _PACKAGES)]
     keys = {}

@@ -38,14 +38,11 @@ class _Box:
 
 
 @styled
-def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
+def draw_architecture(layers: pd.DataFrame, title: str) -> Figure:
     """Draw a model from its table of blocks, top to bottom; gender branch left, age branch right.
 
-    Parameters
-    ----------
-    layers
-        One row per block in order, as ``models.summary`` returns it. Where there is a column ``trainable``, blocks of
-        which nothing learns are marked.
+    ``layers`` has one row per block in order, as ``models.summary_table`` returns it. Where there is a column
+    ``trainable``, blocks of which nothing learns are marked.
     """
     width = TEXT_WIDTH_CM - 2 * _MARGIN
     widths = {"shared": width * 0.75, "gender": (width - 0.6) / 2, "age": (width - 0.6) / 2}
@@ -60,7 +57,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     }
     heights = {branch: sum(box.height + _GAP for box in column) for branch, column in boxes.items()}
     branches = [branch for branch in ("gender", "age") if boxes[branch]]
-    header = 1.15 if title else 0.7
+    header = 1.15
     fork = 0.45 if branches else 0.0
     total = header + heights["shared"] + fork + max(heights["gender"], heights["age"]) - _GAP + 0.1
 
@@ -69,8 +66,7 @@ def draw_architecture(layers: pd.DataFrame, title: str = "") -> Figure:
     figure.set_layout_engine("none")
     ax.set(xlim=(0, TEXT_WIDTH_CM), ylim=(total, 0))
     ax.axis("off")
-    if title:
-        ax.text(_MARGIN, 0.1, title, size=10, weight="bold", va="top")
+    ax.text(_MARGIN, 0.1, title, size=10, weight="bold", va="top")
     count = int(layers["parameters"].sum())
     note = f"right in each box: shape of its output, number of parameters ({count:,} in all)"
     ax.text(_MARGIN, header - 0.55, note, size=_SMALL, va="top", color="#555555")

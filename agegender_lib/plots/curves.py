@@ -10,17 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import (
-    COLOURS,
-    MARKERS,
-    TEXT_WIDTH_CM,
-    look_of,
-    new_figure,
-    percent,
-    percent_axis,
-    styled,
-    text_cm,
-)
+from agegender_lib.plots import style
+from agegender_lib.plots.style import COLOURS, look_of, new_figure, styled
 
 # Column, title, y label, and whether the best epoch is the lowest.
 _PANELS = (
@@ -40,22 +31,16 @@ _NOTE = {"textcoords": "offset points", "size": 7.2, "color": "#666666"}
 
 
 @styled
-def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
+def training_curves(history: pd.DataFrame, title: str) -> Figure:
     """The four training curves (learning curves) that the coursework asks for, training and validation.
 
     Where the age loss is the MAE itself, its panel shows the total loss, which is what is minimised.
 
     A dashed line marks where a new training stage begins; a ring marks the best validation epoch. A few extreme values
-    would flatten everything else: they are cropped, with a triangle at the edge for each.
-
-    Parameters
-    ----------
-    title
-        Name of the model, above the panels; a name that starts with ModelA or ModelB sets the colour.
+    would flatten everything else: they are cropped, with a triangle at the edge for each. The ``title``, above the
+    panels, names the model, whose colour the curves have.
     """
-    figure = new_figure(height_cm=11.5)
-    colour = look_of([title])[title][0] if title else COLOURS["ModelA"]
-    epochs = _epochs_of(history)
+    figure, colour, epochs = new_figure(height_cm=11.5), look_of([title])[title][0], _epochs_of(history)
     axes = figure.subplots(2, 2, sharex=True).ravel()
     for ax, (column, heading, unit, lowest) in zip(axes, _panels(history), strict=True):
         train, validation = history[column].to_numpy(float), history[f"val_{column}"].to_numpy(float)
@@ -70,13 +55,12 @@ def training_curves(history: pd.DataFrame, title: str = "") -> Figure:
     _label_axes(axes)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
-    if title:
-        figure.suptitle(title, x=0.01, y=0.98, ha="left", va="top")
+    figure.suptitle(title, x=0.01, y=0.98, ha="left", va="top")
     return figure
 
 
 @styled
-def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
+def epoch_times(history: pd.DataFrame, title: str) -> Figure:
     """Seconds per epoch, with the median of each stage; ``history`` is a run's ``history.csv``."""
     figure = new_figure(height_cm=5)
     ax = figure.subplots()
@@ -94,8 +78,7 @@ def epoch_times(history: pd.DataFrame, title: str = "") -> Figure:
     ax.margins(y=0.15)
     _count_epochs(ax)
     ax.grid(axis="x", visible=False)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
@@ -109,26 +92,24 @@ def overlaid_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     if not 0 < len(histories) <= _MOST:
         raise InputError(f"{len(histories)} training curves are to be laid over each other: give 1 to {_MOST}")
     names = list(histories)
-    in_line = max(1, min(3, int(TEXT_WIDTH_CM / (max(text_cm(name, 8) for name in names) + _HANDLE_CM))))
+    widest = max(style.text_cm(name, 8) for name in names) + _HANDLE_CM
+    in_line = max(1, min(3, int(style.TEXT_WIDTH_CM / widest)))
     figure = new_figure(height_cm=11.2 + 0.45 * -(-len(names) // in_line))
     axes = figure.subplots(2, 2, sharex=True).ravel()
     looks = _looks(names)
     for ax, (column, heading, unit, lowest) in zip(axes, _panels(*histories.values()), strict=True):
-        for history, (colour, style) in zip(histories.values(), looks, strict=True):
+        for history, (colour, dashes) in zip(histories.values(), looks, strict=True):
             epochs, values = _epochs_of(history), history[f"val_{column}"].to_numpy(float)
             own = history[column].to_numpy(float)
-            ax.plot(epochs, own, color=colour, ls=style, lw=0.8, alpha=0.5, gid="train")
-            ax.plot(epochs, values, color=colour, ls=style, gid="validation")
+            ax.plot(epochs, own, color=colour, ls=dashes, lw=0.8, alpha=0.5, gid="train")
+            ax.plot(epochs, values, color=colour, ls=dashes, gid="validation")
             _ring(ax, epochs, values, lowest, colour)
         ax.set(title=heading, ylabel=unit)
         validation = [history[f"val_{column}"].to_numpy(float) for history in histories.values()]
-        if lowest and (highest := _cut_extremes(ax, validation)):
-            ax.annotate(
-                f"off the scale: up to {highest}", (1, 0.97), xycoords="axes fraction", ha="right", va="top", size=7.5,
-                color="#666666",
-            )  # fmt: skip
+        if lowest:
+            _cut_extremes(ax, validation, "off the scale: up to", 0.97)
     _label_axes(axes)
-    handles = [Line2D([], [], color=colour, ls=style) for colour, style in looks]
+    handles = [Line2D([], [], color=colour, ls=dashes) for colour, dashes in looks]
     grey = {"color": COLOURS["neutral"]}
     handles += [Line2D([], [], **grey), Line2D([], [], lw=0.8, alpha=0.5, **grey)]
     figure.legend(handles, [*names, "validation", "training"], loc="outside upper left", ncols=in_line)
@@ -151,7 +132,7 @@ def _epochs_of(history: pd.DataFrame) -> np.ndarray:
 
 
 def _label_axes(axes: Sequence[Axes]) -> None:
-    percent_axis(axes[1].yaxis)
+    style.percent_axis(axes[1].yaxis)
     for ax in axes[2:]:
         ax.set_xlabel("epoch")
         _count_epochs(ax)
@@ -179,31 +160,28 @@ def _stages(ax: Axes, history: pd.DataFrame, epochs: np.ndarray) -> None:
         )  # fmt: skip
 
 
-def _cut_extremes(ax: Axes, curves: Sequence[np.ndarray]) -> str:
-    """Let a few exploding epochs leave the panel instead of flattening the rest; returns in words how far they go."""
+def _cut_extremes(ax: Axes, curves: Sequence[np.ndarray], words: str, y: float) -> bool:
+    """Let a few exploding epochs leave the panel instead of flattening the rest, and write how far they go."""
     finite = [values[np.isfinite(values)] for values in curves]
     finite = [values for values in finite if len(values)]
     usual = max((np.quantile(values, 0.93) for values in finite), default=np.inf)
     highest = max((values.max() for values in finite), default=0)
     if highest <= 2.5 * usual:
-        return ""
+        return False
     ax.set_ylim(min(0, *(values.min() for values in finite)), 1.25 * usual)
-    return f"{highest:,.0f}" if highest >= 100 else f"{highest:.3g}"
+    words = f"{words} {highest:,.0f}" if highest >= 100 else f"{words} {highest:.3g}"
+    ax.annotate(words, (1, y), xycoords="axes fraction", ha="right", va="top", size=7.5, color="#666666")
+    return True
 
 
 def _crop(ax: Axes, epochs: np.ndarray, train: np.ndarray, validation: np.ndarray, colour: str) -> None:
     """Crop extreme epochs, with a triangle at the edge for each."""
-    highest = _cut_extremes(ax, [np.concatenate([train, validation])])
-    if not highest:
+    if not _cut_extremes(ax, [np.concatenate([train, validation])], "▲ off the scale, up to", 0.93):
         return
     for series, shade in ((train, COLOURS["train"]), (validation, colour)):
         beyond = epochs[series > ax.get_ylim()[1]]
         at_edge = {"transform": ax.get_xaxis_transform(), "gid": "cut"}
         ax.plot(beyond, np.full(len(beyond), 0.985), "^", color=shade, ms=4, **at_edge)
-    ax.annotate(
-        f"▲ off the scale, up to {highest}", (1, 0.93), xycoords="axes fraction", ha="right", va="top",
-        size=7.5, color="#666666",
-    )  # fmt: skip
 
 
 def _ring(ax: Axes, epochs: np.ndarray, values: np.ndarray, lowest: bool, colour: str) -> int | None:
@@ -222,7 +200,7 @@ def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str,
         return
     decimals = 2 if column == "age_mae" else 3
     best_words, last_words = (
-        percent(value, 1) if column == "gender_accuracy" else f"{value:.{decimals}f}"
+        style.percent(value, 1) if column == "gender_accuracy" else f"{value:.{decimals}f}"
         for value in (validation[best], validation[-1])
     )
     note = ax.annotate(
@@ -234,9 +212,9 @@ def _annotate(ax: Axes, epochs: np.ndarray, validation: np.ndarray, column: str,
 
 def _looks(names: list[str]) -> list[tuple]:
     """Colour and line style of each, the first of every model in the colour that it has everywhere."""
-    free = [(colour, style) for style in _STYLES for colour in _COLOURS]
+    free = [(colour, dashes) for dashes in _STYLES for colour in _COLOURS]
     own = {}
-    for model in MARKERS:
+    for model in style.MARKERS:
         first = next((name for name in names if name.startswith(model)), None)
         if first:
             own[first] = COLOURS[model], _STYLES[0]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from agegender_lib.errors import InputError
-from agegender_lib.plots.style import COLOURS, STYLE, new_figure, styled
+from agegender_lib.plots.style import COLOURS, new_figure, styled
 
 if TYPE_CHECKING:
     from agegender_lib.training.search import Search
@@ -90,7 +90,7 @@ def search_slices(search: "Search") -> Figure:
         _few_ticks(ax, setting)
     for ax in axes[len(settings) :]:
         ax.remove()
-    figure.supylabel(_VALUE, size=STYLE["axes.labelsize"])
+    figure.supylabel(_VALUE, size=8.5)
     figure.suptitle(f"By setting: {search.about['value']}", x=0.01, ha="left")
     colours = figure.colorbar(points, ax=figure.axes, label="trial", aspect=30)
     colours.locator = MaxNLocator(6, integer=True)

@@ -2,8 +2,8 @@
 
 import functools
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -52,51 +52,12 @@ _OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
 MARKERS = {"ModelA": "o", "ModelB": "s", "ModelF": "^"}
 _OTHER_MARKERS = ("v", "P", "X", "d")
 
-STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "figure.titlesize": 9.5,
-    "figure.titleweight": "bold",
-    "figure.facecolor": "white",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E4E6E8",
-    "grid.linewidth": 0.6,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 4.5,
-    "text.hinting": "none",  # letters are as wide in the PNG as in the SVG
-    "svg.fonttype": "path",  # letters as outlines: the PDF needs no fonts of ours
-    "svg.hashsalt": "agegender",  # the same figure gets the same identifiers, hence the same bytes
-}
-
 Arguments = ParamSpec("Arguments")
 
 
-@contextmanager
-def in_style() -> Iterator[None]:
+def in_style() -> AbstractContextManager[None]:
     """Inside, matplotlib is set to this style and to its defaults; the user's own settings come back afterwards."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
+    return mpl.rc_context(fname=Path(__file__).with_name("report.mplstyle"))
 
 
 class ReportFigure(Figure):

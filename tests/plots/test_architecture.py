@@ -48,7 +48,7 @@ def test_an_architecture_shows_every_block_and_the_total():
     assert gender.x1 < age.x0 and gender.y0 == pytest.approx(age.y0)  # side by side, on one level
     assert trunk.y0 > place["dense", "56, fixed"].y1 > gender.y1  # from top to bottom
     assert {"gender", "age", "ModelA"} <= set(words(figure))
-    plain = words(plots.draw_architecture(layers()))
+    plain = words(plots.draw_architecture(layers(), "ModelB"))
     assert "56" in plain and "ModelA" not in plain  # without the column nothing is called fixed
 
 

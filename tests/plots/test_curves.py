@@ -36,9 +36,9 @@ def test_an_age_loss_that_is_the_mae_gives_way_to_what_is_minimised():
     table, other = history(12), history(8, seed=1)
     same = table.assign(age_loss=table["age_mae"] * (1 + 1e-7))
     for figure, column in (
-        (plots.training_curves(same), "loss"),
-        (plots.training_curves(table), "age_loss"),
-        (plots.training_curves(same.drop(columns="loss")), "age_loss"),
+        (plots.training_curves(same, "ModelA"), "loss"),
+        (plots.training_curves(table, "ModelA"), "age_loss"),
+        (plots.training_curves(same.drop(columns="loss"), "ModelA"), "age_loss"),
         (plots.overlaid_curves({"ModelA": same}), "loss"),
         (plots.overlaid_curves({"ModelA": same, "ModelB": other}), "age_loss"),  # one quantity for all
     ):
@@ -53,9 +53,9 @@ def test_epochs_that_are_no_numbers_do_not_count_as_best():
     table = history(10)
     table.loc[[4, 9], "val_age_mae"] = np.nan
     table.loc[2, "val_age_mae"] = 0.5
-    assert rings(plots.training_curves(table).axes[3]) == [(3, 0.5)]
+    assert rings(plots.training_curves(table, "ModelA").axes[3]) == [(3, 0.5)]
     table["val_age_mae"] = np.nan
-    assert rings(plots.training_curves(table).axes[3]) == []
+    assert rings(plots.training_curves(table, "ModelA").axes[3]) == []
 
 
 def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
@@ -75,12 +75,12 @@ def test_an_exploding_epoch_leaves_the_panel_and_is_announced():
 
 @pytest.mark.parametrize("draw", [plots.training_curves, plots.epoch_times])
 def test_a_line_stands_where_a_stage_begins(draw):
-    for ax in draw(history(2, 5, 3)).axes:
+    for ax in draw(history(2, 5, 3), "ModelA").axes:
         assert vertical_lines(ax) == [2.5, 7.5]
         assert {"stage 2", "stage 3"} <= set(words(ax)) and "stage 1" not in words(ax)
-    for ax in draw(history(9)).axes:
+    for ax in draw(history(9), "ModelA").axes:
         assert vertical_lines(ax) == [] and not any("stage" in text for text in words(ax))
     # Each stage may count from one, and may have a name.
     table = history(2, 3).assign(epoch=[1, 2, 1, 2, 3], stage=["heads", "heads", "all", "all", "all"])
-    for ax in draw(table).axes:
+    for ax in draw(table, "ModelA").axes:
         assert vertical_lines(ax) == [2.5] and "all" in words(ax)
