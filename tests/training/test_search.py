@@ -23,10 +23,9 @@ from agegender_lib.pipeline import cli
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.search import load_search, run_search, search_table
-from agegender_lib.training.search import objective as objective_module
-from agegender_lib.training.search import run as search
-from agegender_lib.training.search.objective import objective_value
+from agegender_lib.training.search import study as search
 from agegender_lib.training.search.space import SPACE, Parameter, Space, read_space
+from agegender_lib.training.search.study import objective_value
 
 BASE = {
     "architecture": dict(
@@ -117,9 +116,9 @@ class FakeTraining:
 @pytest.fixture
 def fake(monkeypatch):
     training = FakeTraining()
-    monkeypatch.setattr(objective_module, "train", training)
+    monkeypatch.setattr(search, "train", training)
     # there is nothing to clear, and it takes its time
-    monkeypatch.setattr(objective_module.keras.utils, "clear_session", lambda: None)
+    monkeypatch.setattr(search.keras.utils, "clear_session", lambda: None)
     return training
 
 
@@ -291,8 +290,6 @@ def test_a_study_keeps_to_its_space_and_faces(few, tmp_path, fake):
     with pytest.raises(InputError, match="was begun with other faces"):
         run_search(replace(few, fingerprint="0" * 64), space, trials=2, runs=tmp_path)
     assert len(fake.begun) == 1
-    with pytest.raises(InputError, match="there is no study 'other'"):
-        load_search("other", f"sqlite:///{tmp_path}/search/model_a.db")
 
 
 WORKER = """
@@ -308,8 +305,7 @@ WORKER = """
 
     from agegender_lib.data import load_faces
     from agegender_lib.training.progress import Progress
-    from agegender_lib.training.search import run as search
-    from agegender_lib.training.search import objective as objective_module
+    from agegender_lib.training.search import study as search
 
     source, cache, space, runs, kind = sys.argv[1:]
     runs = Path(runs)
@@ -326,7 +322,8 @@ WORKER = """
                 time.sleep(600)
 
         Progress.row = row
-        search.run_search(load_faces(source, cache), space, trials=1, runs=runs, heartbeat=1)
+        search.HEARTBEAT, search.GRACE = 1, 4
+        search.run_search(load_faces(source, cache), space, trials=1, runs=runs)
     else:
         sys.path.insert(0, kind)
         from test_search import FakeTraining
@@ -347,7 +344,7 @@ WORKER = """
                 super().train(config, folder, rows, on_epoch)
                 (marks / f"{folder.name}-busy").unlink()
 
-        objective_module.train = Watched()
+        search.train = Watched()
         search.run_search(load_faces(source, cache), space, trials=8, runs=runs)
 """
 
@@ -405,7 +402,9 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, mon
             begun.append(epoch)
 
     monkeypatch.setattr(Batches, "start_epoch", begin)
-    study = run_search(few, space, trials=1, runs=tmp_path, heartbeat=1)
+    monkeypatch.setattr(search, "HEARTBEAT", 1)
+    monkeypatch.setattr(search, "GRACE", 4)
+    study = run_search(few, space, trials=1, runs=tmp_path)
     table = search_table(study)
     assert list(table["state"]) == ["failed", "complete"]
     assert table["run"][0] == table["run"][1] and table[WEIGHT][0] == table[WEIGHT][1]

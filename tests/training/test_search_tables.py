@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
+from agegender_lib import folders
 from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
 from agegender_lib.plots.style import ReportFigure
@@ -87,11 +88,13 @@ def test_the_tables_are_what_was_searched(searched):
     assert found_by(searched(3)).importances.empty
 
 
-def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space, drawn, tmp_path):
+def test_a_kept_search_comes_back_and_is_kept_as_the_same_bytes(searched, space, drawn, tmp_path, monkeypatch):
     found = found_by(searched(5, pruned=1))
     ReportFolder(tmp_path / "a", drawn).save_search(found)
     kept = tmp_path / "a" / "results" / "search"
-    again = search_or_stored(drawn, space, 4, train_missing=False, runs=tmp_path, kept=kept)
+    monkeypatch.setattr(folders, "RUNS", tmp_path)
+    monkeypatch.setattr(tables, "KEPT", kept)
+    again = search_or_stored(drawn, space, 4, train_missing=False)
     for name in ("trials", "epochs", "importances"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), rtol=1e-5, check_dtype=False)
     ReportFolder(tmp_path / "b", drawn).save_search(again)
@@ -105,19 +108,21 @@ def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(searched, space
     ReportFolder(tmp_path, drawn).save_search(found_by(searched(5)))
     kept = tmp_path / "results" / "search"
     new = searched(1)
+    monkeypatch.setattr(folders, "RUNS", tmp_path)
+    monkeypatch.setattr(tables, "KEPT", kept)
     monkeypatch.setattr(tables, "run_search", lambda *args, **options: new)
     wider = tmp_path / "space.yaml"
     wider.write_text(SPACE.replace("0.1", "0.2"))
 
     def shown(faces=drawn, space=space, train_missing=False):
-        return len(search_or_stored(faces, space, 4, train_missing, tmp_path, kept).trials)
+        return len(search_or_stored(faces, space, 4, train_missing).trials)
 
     assert shown() == 5 and shown(train_missing=True) == 5
     others = replace(drawn, fingerprint="0" * 64)
     assert shown(others) == 0 and shown(others, train_missing=True) == 1
     assert shown(space=wider) == 0 and shown(space=wider, train_missing=True) == 1
     # a search that was begun goes on, and is shown where it is this one
-    agree(open_study("space", None, tmp_path, 30, 1, 6), about(read_space(space), drawn, "pretrained"))
+    agree(open_study("space", None, tmp_path, 1, 6), about(read_space(space), drawn, "pretrained"))
     assert shown() == 0 and shown(others) == 0 and shown(train_missing=True) == 1
     database_file("space", tmp_path).unlink()
     (kept / "about.json").unlink()

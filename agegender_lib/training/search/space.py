@@ -137,30 +137,22 @@ def _parameter(path, given):
 
 
 def _try_out(space):
-    """Configure the base and each edge of each parameter; then build the networks, which takes longer."""
+    """Configure the base and each edge of each parameter, and build the networks that differ."""
     edges = [(each.path, value) for each in space.parameters for value in each.choices or (each.low, each.high)]
-    tried = [("base", {})] + [(f"{path} = {value!r}", {path: value}) for path, value in edges]
-    for act in (_check, _build):
-        for words, values in tried:
-            if act is _check or words.startswith(("base", "architecture", "augmentation")):
-                try:
-                    act(space.configure(values))
-                except InputError as error:
-                    raise InputError(f"{words}: {error}") from None
-
-
-def _check(config):
-    if config.patience is not None:
-        raise InputError("a search judges the last epoch: set patience to null")
-    if config.ensemble_size != 1:
-        raise InputError("a trial trains one network: set ensemble_size to 1")
-
-
-def _build(config):
-    network = build_network(config)
-    training_graph(network, config)
-    check_stages(network, config)
-    keras.utils.clear_session()
+    for words, values in [("base", {}), *((f"{path} = {value!r}", {path: value}) for path, value in edges)]:
+        try:
+            config = space.configure(values)
+            if config.patience is not None:
+                raise InputError("a search judges the last epoch: set patience to null")
+            if config.ensemble_size != 1:
+                raise InputError("a trial trains one network: set ensemble_size to 1")
+            if words.startswith(("base", "architecture", "augmentation")):
+                network = build_network(config)
+                training_graph(network, config)
+                check_stages(network, config)
+                keras.utils.clear_session()
+        except InputError as error:
+            raise InputError(f"{words}: {error}") from None
 
 
 def _put(settings, path, value):
@@ -168,22 +160,23 @@ def _put(settings, path, value):
     *way, last = path.split(".")
     if way and way[0] in ("architecture", "augmentation"):
         settings.setdefault(way[0], {})
-    place = settings
-    for number, part in enumerate(way):
-        place = place[_key(place, part, path, ".".join(way[:number]) or "base", part in place)]
-    place[_key(place, last, path, ".".join(way) or "base", True)] = value
+    place, where = settings, "base"
+    for part in way:
+        place, where = place[_key(place, part, path, where)], part
+    if isinstance(place, dict):
+        place[last] = value
+    else:
+        place[_key(place, last, path, where)] = value
 
 
-def _key(place, part, path, where, known):
-    if isinstance(place, list):
-        if not part.isdecimal() or int(part) >= len(place):
-            raise InputError(
-                f"there is no {part} in {where}, which has {len(place)} entries counted from 0: fix {path}"
-            )
+def _key(place, part, path, where):
+    """A part of a path as a key of what lies there, or an InputError."""
+    if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
         return int(part)
-    if not isinstance(place, dict) or not known:
-        raise InputError(f"there is no {part} in {where}: fix {path}, or give {where} what it lacks")
-    return part
+    if isinstance(place, dict) and part in place:
+        return part
+    entries = f", which has {len(place)} entries counted from 0" if isinstance(place, list) else ""
+    raise InputError(f"there is no {part} in {where}{entries}: fix {path}, or give {where} what it lacks")
 
 
 def rounded(value: float, low: float, high: float) -> float:

@@ -12,11 +12,19 @@ from optuna.trial import TrialState
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.training.search.objective import VALUE_MEANING
-from agegender_lib.training.search.run import FINISHED, load_search, run_search, search_table
 from agegender_lib.training.search.space import read_space, space_file
-from agegender_lib.training.search.study import about, database_file, differing
+from agegender_lib.training.search.study import (
+    FINISHED,
+    VALUE_MEANING,
+    about,
+    database_file,
+    differing,
+    load_search,
+    run_search,
+    search_table,
+)
 
+#: Where `ReportFolder.save_search` of the committed report keeps one.
 KEPT = folders.REPORT / "results" / "search"
 
 
@@ -37,14 +45,7 @@ class Search:
     importances: pd.DataFrame
 
 
-def search_or_stored(
-    faces: FaceSet,
-    space: str | Path,
-    trials: int,
-    train_missing: bool = True,
-    runs: str | Path = folders.RUNS,
-    kept: Path = KEPT,
-) -> Search:
+def search_or_stored(faces: FaceSet, space: str | Path, trials: int, train_missing: bool = True) -> Search:
     """The search of this space and these faces that was begun or is kept, or one that is run now.
 
     Parameters
@@ -55,21 +56,18 @@ def search_or_stored(
     trials : int
     train_missing : bool
         False trains nothing: what was not searched has no trials.
-    runs : str or Path
-    kept : Path
-        Folder in which `ReportFolder.save_search` keeps a search.
     """
     name, wanted = space_file(space).stem, read_space(space)
     subject = about(wanted, faces, "pretrained")
-    begun = database_file(name, Path(runs)).is_file()
+    begun = database_file(name, folders.RUNS).is_file()
     if begun and not train_missing:
-        study = load_search(name, runs=runs)
+        study = load_search(name, folders.RUNS)
         if not differing(study.user_attrs, subject):
             return found_by(study)
-    if not (begun and train_missing) and (found := _read(Path(kept), subject)):
+    if not (begun and train_missing) and (found := _read(KEPT, subject)):
         return found
     if train_missing:
-        return found_by(run_search(faces, wanted, name, trials=trials, runs=runs))
+        return found_by(run_search(faces, wanted, name, trials=trials, runs=folders.RUNS))
     return found_by(optuna.create_study(study_name=name), subject)
 
 
