@@ -11,7 +11,7 @@ from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
 from agegender_lib.plots.style import nothing_yet
 from agegender_lib.runs import CONFIG, HISTORY, HISTORY_COLUMNS, finished, model_name, read_json
-from agegender_lib.runs.run import read_table
+from agegender_lib.runs.tables import read_table
 
 _FIRST = 3  # drawn where none are named
 

@@ -43,6 +43,5 @@ from agegender_lib.runs.folder import (
     kept_predictions,
     read_json,
 )
-from agegender_lib.runs.run import Run, read_run
-from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, predictions_table
+from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, Run, predictions_table, read_run
 from agegender_lib.runs.validation_rows import read_distributions, sampled_validation_rows, validation_rows

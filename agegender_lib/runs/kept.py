@@ -10,9 +10,8 @@ import pandas as pd
 
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
-from agegender_lib.runs.run import Run, read_table
 from agegender_lib.runs.settings import with_present_names
-from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, check_predictions
+from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS, Run, check_predictions, read_table
 
 #: A row per training; per training and epoch; per training and face that it held out.
 RUNS, HISTORIES, PREDICTIONS = "runs.csv", "histories.csv", "predictions.csv.gz"

@@ -1,6 +1,9 @@
-"""The columns of a run folder's tables, and the checks that everybody makes before counting anything."""
+"""A run folder as notebooks and the report read it: its tables, and the checks before anybody counts anything."""
 
+import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +11,17 @@ from numpy.typing import ArrayLike
 
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
+from agegender_lib.runs.folder import (
+    CONFIG,
+    HISTORY,
+    HOW_TO_MAKE,
+    METRICS,
+    PREDICTIONS,
+    PROVENANCE,
+    existing,
+    read_json,
+)
+from agegender_lib.runs.settings import with_present_names
 
 PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
 # What the label columns and the probability may hold, in words and as a test of floats.
@@ -21,6 +35,73 @@ _ALLOWED = {
 #: A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
 HISTORY_COLUMNS = ("epoch", "stage", "seconds", "learning_rate", *CURVES, *(f"val_{curve}" for curve in CURVES))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its settings, where it came from, and what it reached."""
+
+    name: str
+    config: dict
+    provenance: dict
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    metrics: dict
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """The predictions for validation images."""
+        return self.predictions[self.predictions["split"] == "validation"].reset_index(drop=True)
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """The predictions for training images."""
+        return self.predictions[self.predictions["split"] == "train"].reset_index(drop=True)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the faces were drawn, not photographs, which every result must say."""
+        return bool(self.provenance["data"]["rendered"])
+
+
+def read_run(folder: str | Path) -> Run:
+    """Read the tables of one run folder; the model itself stays on disk.
+
+    Raises
+    ------
+    InputError
+        When the folder or one of its files is missing, empty or cannot be read, or lacks a column.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no run folder {folder}: {HOW_TO_MAKE}.")
+    config, provenance, metrics = (read_json(folder / name) for name in (CONFIG, PROVENANCE, METRICS))
+    data = provenance.get("data")
+    if not isinstance(data, dict) or "rendered" not in data:
+        raise InputError(f"{folder / PROVENANCE} does not say which data the run used: {HOW_TO_MAKE}.")
+    history = read_table(folder / HISTORY, HISTORY_COLUMNS)
+    predictions = read_table(folder / PREDICTIONS, PREDICTION_COLUMNS)
+    try:
+        check_predictions(predictions, one_split=False)
+    except InputError as error:
+        raise InputError(f"{folder / PREDICTIONS} cannot be used: {error}") from error
+    return Run(folder.name, with_present_names(config), provenance, history, predictions, metrics)
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of a run folder, or of several, with these columns; an InputError if it is not."""
+    existing(path)
+    texts = dict.fromkeys(("run", "file", "split", "stage"), str)
+    try:
+        table = pd.read_csv(path, dtype=texts)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        # pandas ends some of its messages with a new line
+        raise InputError(f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}.") from error
+    check_columns(table, columns, str(path))
+    for column in columns:
+        if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(f"{path} holds text in the column {column}, which is for numbers: {HOW_TO_MAKE}.")
+    return table
 
 
 def predictions_table(
@@ -48,15 +129,13 @@ def predictions_table(
     return table
 
 
-def check_columns(
-    table: pd.DataFrame, columns: tuple[str, ...], what: str, cure: str = "train that model again to rewrite it"
-) -> None:
-    """Refuse a table, called ``what``, that is empty or lacks one of ``columns``; the message ends in ``cure``."""
+def check_columns(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
+    """Refuse a table, called ``what``, that is empty or lacks one of ``columns``."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise InputError(f"{what} lacks the column(s) {', '.join(missing)}: {cure}.")
+        raise InputError(f"{what} lacks the column(s) {', '.join(missing)}: train that model again to rewrite it.")
     if table.empty:
-        raise InputError(f"{what} has no rows: {cure}.")
+        raise InputError(f"{what} has no rows: train that model again to rewrite it.")
 
 
 def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None:
