@@ -1,16 +1,73 @@
-"""Pre-trained backbones by name, with weights in them, and their stages."""
+"""Pre-trained backbones: what each expects at its input, its stages, and where its weights come from."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
 from agegender_lib.errors import InputError
-from agegender_lib.models.backbone_table import BACKBONES, Backbone
+from agegender_lib.models import preprocessing, vggface2_weights
 from agegender_lib.models.published_weights import put_published
-from agegender_lib.models.vggface2_weights import DownloadFailed
-from agegender_lib.models.weights import KNOWN_FILES, download_timeout, file_origin, load_weights, reason
+from agegender_lib.models.weights import download_timeout, file_origin, load_weights, reason, weights_file
 
-__all__ = ["BACKBONES", "KNOWN_FILES", "Backbone", "build_backbone", "load_weights", "stages_of"]
+
+@dataclass(frozen=True)
+class Backbone:
+    """How one network of keras.applications is used here.
+
+    ``stages`` (and a ``stem`` before them, where they do not begin at the input) are names from the input upwards, each
+    with the last layer that belongs to it. ``preprocess`` makes of an image in [0, 1] what the network was trained on,
+    by built-in layers. ``origin`` is what a report says of the pre-trained weights. ``load`` fetches them into a model;
+    without it, Keras itself does, from ImageNet.
+    """
+
+    build: Callable[..., keras.Model]
+    preprocess: Callable
+    stages: tuple[tuple[str, str], ...]
+    stem: tuple[str, str] | None = None
+    origin: str = "ImageNet weights downloaded by Keras"
+    load: Callable[[keras.Model], None] | None = None
+
+
+def _inception_v3(**arguments):
+    base = keras.applications.InceptionV3(**arguments)
+    # Keras numbers its pooling layers through all models of a process, so the stem cannot be found by its name
+    pools = [layer for layer in base.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    pools[1].name = "stem_pool"
+    return base
+
+
+#: By the name that settings give; THIRD_PARTY.md has the licences of their weights.
+BACKBONES = {
+    "inception_v3": Backbone(
+        _inception_v3,
+        preprocessing.to_minus_one_one,
+        (
+            ("inception 35 x 35 (mixed 0-2)", "mixed2"),
+            ("inception 17 x 17 (mixed 3-7)", "mixed7"),
+            ("inception 8 x 8 (mixed 8-10)", "mixed10"),
+        ),
+        stem=("inception stem", "stem_pool"),
+    ),
+    "vgg16": Backbone(
+        keras.applications.VGG16,
+        preprocessing.to_centred_bgr,
+        tuple((f"convolution block {k}", f"block{k}_pool") for k in range(1, 6)),
+    ),
+    "mobilenet_vggface2": Backbone(
+        keras.applications.MobileNet,
+        preprocessing.to_centred_bgr,  # the convention of these weights, not of MobileNet's own from ImageNet
+        (
+            ("stem", "conv1_relu"),
+            ("separable convolution 1", "conv_pw_1_relu"),
+            *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((2, 3), (4, 5))),
+            *((f"separable convolutions {a}-{b}", f"conv_pw_{b}_relu") for a, b in ((6, 11), (12, 13))),
+        ),
+        origin=vggface2_weights.ORIGIN,
+        load=vggface2_weights.load_vggface2_weights,
+    ),
+}
 
 
 def build_backbone(
@@ -19,43 +76,46 @@ def build_backbone(
     """A backbone without its top, with weights in it, and in words where they came from; reports repeat it.
 
     ``"pretrained"`` downloads, once, what this backbone is known for: Keras's own ImageNet file into Keras's cache, or
-    the face weights into the project's. ``"imagenet"`` is the same where that is ImageNet. ``"published"`` takes the
-    backbone of the published model that has it, which has learned ages and genders already. A path reads that Keras
-    ``.weights.h5`` file; None or ``"none"`` starts from random weights. ``side`` None leaves the images' size open.
+    the face weights into the project's. ``"published"`` takes the backbone of the published model that has it, which
+    has learned ages and genders already. A path reads that Keras ``.weights.h5`` file; None or ``"none"`` starts from
+    random weights. ``side`` None leaves the images' size open.
     """
     if name not in BACKBONES:
         raise InputError(f"backbone {name!r} is unknown: choose one of {', '.join(sorted(BACKBONES))}")
-    backbone = BACKBONES[name]
+    backbone, weights = BACKBONES[name], weights or "none"
+    file = weights_file(weights)
 
     def build(weights=None):
         return backbone.build(include_top=False, weights=weights, input_shape=(side, side, 3))
 
-    if weights is None or str(weights) == "none":
-        return _named(build(), name), "random weights, as asked"
-    if str(weights) == "imagenet" and backbone.load is not None:
+    if str(weights) == "pretrained":
+        base, origin = _downloaded(name, build), backbone.origin
+    else:
+        base, origin = build(), "random weights, as asked"
+        if file is not None:
+            load_weights(base, file)
+            origin = file_origin(file)
+        elif str(weights) == "published":
+            origin = put_published(base, name)
+    base.name = f"shared_{name}"
+    return base, origin
+
+
+def _downloaded(name, build):
+    try:
+        if load := BACKBONES[name].load:
+            base = build()
+            load(base)
+            return base
+        with download_timeout():
+            return build("imagenet")
+    except Exception as error:  # Keras raises a bare Exception when the download fails
+        if type(error) is InputError:  # the numbers came, and do not fit
+            raise
         raise InputError(
-            f"{name} is not pre-trained on ImageNet: give 'pretrained' for its own weights, "
-            "a Keras .weights.h5 file, or 'none'"
-        )
-    if str(weights) in ("pretrained", "imagenet"):
-        try:
-            return _named(_pretrained(backbone, build), name), backbone.origin
-        except DownloadFailed as error:
-            raise InputError(
-                f"the pre-trained weights of {name} cannot be downloaded ({error}): go online, give a Keras "
-                ".weights.h5 file, or say 'none' to begin from random weights"
-            ) from error
-    base = build()
-    if str(weights) == "published":
-        origin = put_published(base, name)
-        return _named(base, name), origin
-    path = Path(weights)
-    if not path.is_file():
-        raise InputError(
-            f"no weights file at {path}: give a Keras .weights.h5 file, 'pretrained', 'published' or 'none'"
-        )
-    load_weights(base, path)
-    return _named(base, name), file_origin(path)
+            f"the pre-trained weights of {name} cannot be downloaded ({reason(error)}): go online, give a Keras "
+            ".weights.h5 file, or say 'none' to begin from random weights"
+        ) from error
 
 
 def backbone_in(model: keras.Model) -> keras.Model | None:
@@ -72,20 +132,3 @@ def stages_of(base: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         end = names.index(last) + 1
         found[name], start = base.layers[start:end], end
     return found
-
-
-def _pretrained(backbone, build):
-    if backbone.load is not None:
-        base = build()
-        backbone.load(base)
-        return base
-    try:
-        with download_timeout():
-            return build("imagenet")
-    except Exception as error:  # Keras raises a bare Exception when the download fails
-        raise DownloadFailed(reason(error)) from error
-
-
-def _named(base, name):
-    base.name = f"shared_{name}"
-    return base

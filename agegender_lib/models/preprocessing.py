@@ -9,8 +9,6 @@ import numpy as np
 from keras import layers
 
 NAME = "shared_input_scale"
-#: mean and standard deviation of ImageNet's red, green and blue, in [0, 1]
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)  #: of blue, green and red, in 0..255
 
 
@@ -25,17 +23,6 @@ def resized(image, side: int, name: str):
 def to_minus_one_one(image):
     """TensorFlow's convention: from -1 to 1."""
     return layers.Rescaling(2.0, offset=-1.0, name=NAME)(image)
-
-
-def to_255(image):
-    """For networks that scale by themselves, from 0..255."""
-    return layers.Rescaling(255.0, name=NAME, dtype="float32")(image)
-
-
-def to_standard_rgb(image):
-    """PyTorch's convention: ImageNet's mean subtracted, divided by its standard deviation."""
-    variance = np.square(DEVIATION).tolist()
-    return layers.Normalization(mean=list(MEAN), variance=variance, name=NAME, dtype="float32")(image)
 
 
 def to_centred_bgr(image):

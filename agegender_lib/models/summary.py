@@ -7,7 +7,7 @@ import keras
 import pandas as pd
 from keras import layers
 
-from agegender_lib.models.backbones import BACKBONES, stages_of
+from agegender_lib.models.backbones import BACKBONES, backbone_in, stages_of
 from agegender_lib.models.heads import AGES
 
 _NAMES = {
@@ -43,8 +43,8 @@ def summary_table(model: keras.Model) -> pd.DataFrame:
         output_shape (text), parameters (int, all), trainable (int, those that learn), branch ("shared", "gender"
         or "age").
     """
-    inner = next((layer for layer in model.layers if _is_model(layer) and not _is_backbone(layer)), None)
-    if inner is not None:
+    inner = backbone_in(model)
+    if inner is not None and inner.name.removeprefix("shared_") not in BACKBONES:
         table = summary_table(inner)
         mirror = [layer for layer in model.layers if layer.name.startswith("mirror_")]
         words = {"kind": "Flip left-right", "detail": "predictions for face and mirror image are averaged"}
@@ -55,7 +55,7 @@ def summary_table(model: keras.Model) -> pd.DataFrame:
     parts: dict[tuple[str, str], list] = {}
     for layer in model.layers:
         branch, _, rest = layer.name.partition("_")
-        if _is_model(layer):
+        if layer is inner:
             rows.extend(_flush(parts))
             parts = {}
             rows.extend(_backbone_rows(layer))
@@ -76,14 +76,6 @@ def input_and_feature_map_size(model: keras.Model) -> dict[str, int]:
     first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
     maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
     return {"image_size": first.input.shape[1], "feature_map_size": maps[-1][1]}
-
-
-def _is_model(layer):
-    return isinstance(layer, keras.Model)
-
-
-def _is_backbone(layer):
-    return layer.name.removeprefix("shared_") in BACKBONES
 
 
 def _flush(parts):

@@ -1,6 +1,5 @@
 """Weights files: which fit, and where they come from."""
 
-import hashlib
 import socket
 import warnings
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import h5py
 import keras
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import sha256_of
 from agegender_lib.models.flat import snake_case
 from agegender_lib.models.vggface2_weights import ORIGIN as FACE_ORIGIN
 
@@ -23,13 +23,24 @@ KNOWN_FILES = {
     "d8e2ec06e84b423b278a5ea5d7c1643f3be97b737d70f7f91aa300b49279db2a": FACE_ORIGIN,
 }
 _LONGEST_REASON = 300  # Keras quotes the whole description of a model in one line
+#: What a pre-trained model may start from, besides a file.
+WEIGHTS = ("pretrained", "published", "none")
 DOWNLOAD_TIMEOUT = 30  #: seconds without a byte, after which a download counts as impossible
+
+
+def weights_file(weights: str | Path) -> Path | None:
+    """The file that pre-trained weights are given as; None where they are one of :data:`WEIGHTS`."""
+    path = Path(weights)
+    if str(path) in WEIGHTS:
+        return None
+    if not path.is_file():
+        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}")
+    return path
 
 
 def file_origin(path: Path) -> str:
     """In words, where the weights in a file come from, as far as its checksum tells."""
-    with open(path, "rb") as file:
-        known = KNOWN_FILES.get(hashlib.file_digest(file, "sha256").hexdigest())
+    known = KNOWN_FILES.get(sha256_of(path))
     return f"the file {path.name}" + (f" ({known})" if known else "")
 
 
@@ -44,9 +55,8 @@ def download_timeout() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def load_weights(model: keras.Model, path: str | Path) -> None:
+def load_weights(model: keras.Model, path: Path) -> None:
     """Load a ``.weights.h5`` file, or refuse it with an InputError that names the first layer that differs."""
-    path = Path(path)
     shapes: dict[str, list[tuple[int, ...]]] = {}
     try:
         with h5py.File(path, "r") as file:

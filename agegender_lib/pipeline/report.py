@@ -196,7 +196,7 @@ def _refuse_published(values: dict[str, Any]) -> None:
 
 def _located(weights: str | Path) -> str:
     """A weights file by its full path, because notebooks run in another folder."""
-    from agegender_lib.training.network import weights_file
+    from agegender_lib.models.weights import weights_file
 
     path = weights_file(Path(weights).expanduser())
     return str(weights) if path is None else str(path.resolve())

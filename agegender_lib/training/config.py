@@ -22,7 +22,7 @@ class Stage:
     warmup_epochs : float
         Epochs of linear rise.
     trainable : str
-        "all", "heads", or the backbone layer from which on everything learns.
+        "all", or "heads" and nothing of the backbone.
     layer_decay : float
         The rate of a backbone's top stage as a multiple of the heads', that of the stage below it as a multiple of
         the top stage's, and so on (discriminative fine-tuning: Howard & Ruder 2018, arXiv 1801.06146, sec. 3.2).
@@ -229,6 +229,7 @@ _CHOICES = {
     "precision": ("float32", "mixed_bfloat16", "auto"),
     "test_time_augmentation": (True, False),
 }
+_STAGE_CHOICES = {"trainable": ("all", "heads"), "cached_features": (False, True)}
 # ... or a number: the least, the most, and whether it is a whole one
 _NUMBERS: dict[str, tuple[float, float | None, bool]] = {
     **dict.fromkeys(("age_weight", "gender_weight", "distribution_weight"), (0, None, False)),
@@ -261,6 +262,11 @@ def check_number(key: str, value: Any, least: float, most: float | None = None, 
         raise InputError(f"{key} is {value!r}: give a {kind} {span}")
 
 
+def _check_choice(key, value, allowed):
+    if value not in allowed:
+        raise InputError(f"{key} is {value!r}: choose one of {', '.join(map(str, allowed))}")
+
+
 def _refuse_unknown(given, known, what):
     for key in given:
         if key not in known:
@@ -278,19 +284,15 @@ def _check_stages(stages, model):
         _refuse_unknown(stage, {item.name for item in fields(Stage)}, f"setting of a stage of {model}")
         for key in filter(_STAGE_NUMBERS.get, stage):
             check_number(f"{key} of a stage", stage[key], *_STAGE_NUMBERS[key])
-        cached_features, trains = stage.get("cached_features", False), stage.get("trainable", "all")
-        if not isinstance(cached_features, bool):
-            raise InputError(f"cached_features of a stage is {cached_features!r}: give true or false")
-        if cached_features and trains != "heads":
-            raise InputError(
-                f"a stage on features trains {trains!r}: only the heads can learn on them, say trainable: heads"
-            )
+        for key, allowed in _STAGE_CHOICES.items():
+            _check_choice(f"{key} of a stage", stage.get(key, allowed[0]), allowed)
+        if stage.get("cached_features") and stage.get("trainable") != "heads":
+            raise InputError("a stage on features trains all: only the heads can learn on them, say trainable: heads")
 
 
 def _check(values):
     for key, allowed in _CHOICES.items():
-        if values[key] not in allowed:
-            raise InputError(f"{key} is {values[key]!r}: choose one of {', '.join(map(str, allowed))}")
+        _check_choice(key, values[key], allowed)
     for key, limits in _NUMBERS.items():
         if values[key] is not None or key not in _OPTIONAL:
             check_number(key, values[key], *limits)

@@ -14,10 +14,10 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of
 from agegender_lib.models.model_b import BACKBONE
 from agegender_lib.models.published_weights import published_identity, seen_by_published
+from agegender_lib.models.weights import weights_file
 from agegender_lib.runs import CONFIG, check_same_faces
 from agegender_lib.runs.settings import with_former_names
 from agegender_lib.training.config import TrainingConfig
-from agegender_lib.training.network import weights_file
 
 
 def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> dict[str, Any]:

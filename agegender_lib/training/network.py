@@ -19,19 +19,6 @@ BUILDERS = {
     "model_f": models.build_model_b,
 }
 
-#: What a pre-trained model may start from, besides a file.
-WEIGHTS = ("pretrained", "imagenet", "published", "none")
-
-
-def weights_file(weights: str | Path) -> Path | None:
-    """The file that pre-trained weights are given as; None where they are one of :data:`WEIGHTS`."""
-    path = Path(weights)
-    if str(path) in WEIGHTS:
-        return None
-    if not path.is_file():
-        raise InputError(f"no weights file at {path}: give a Keras .weights.h5 file, or one of {', '.join(WEIGHTS)}")
-    return path
-
 
 def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras.Model:
     """The model that ``config`` describes, in the current precision, with outputs gender and age.
@@ -84,10 +71,7 @@ def check_stages(network: keras.Model, config: TrainingConfig) -> None:
                 f"{config.model} with {config.optimizer}: layer_decay is {stage.layer_decay}, but rates by depth "
                 "are for a backbone and for adamw or adam: leave it at 1"
             )
-        try:
-            models.set_trainable(network, stage.trainable)
-        except ValueError as error:
-            raise InputError(f"{config.model}: a stage trains {stage.trainable!r}: {error}") from error
+        models.set_trainable(network, stage.trainable)
 
 
 def compile_for(

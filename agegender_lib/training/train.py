@@ -53,8 +53,8 @@ def train(
     config : TrainingConfig
     faces : FaceSet
     weights : str or Path
-        What ModelB or ModelF starts from: "pretrained" or "imagenet" (downloaded), "published" (the backbone of the
-        published model), a Keras weights file, or "none".
+        What ModelB or ModelF starts from: "pretrained" (downloaded), "published" (the backbone of the published model),
+        a Keras weights file, or "none".
     runs : Path
         Folder of run folders.
     name : str, optional

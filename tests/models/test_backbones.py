@@ -32,9 +32,8 @@ def backbone_of(model):
 
 # the convention by which the weights were trained, as Keras itself has it
 CONVENTIONS = {
-    **{name: getattr(keras.applications, name) for name in ("inception_v3", "vgg16")},
-    "densenet121": keras.applications.densenet,
-    "efficientnet_v2b0": keras.applications.efficientnet_v2,
+    "inception_v3": keras.applications.inception_v3,
+    "vgg16": keras.applications.vgg16,
     # Caffe's, which is not MobileNet's own: the weights are not Keras's
     "mobilenet_vggface2": keras.applications.vgg16,
 }
@@ -50,22 +49,12 @@ def test_a_backbone_sees_what_it_was_trained_on(name, networks, drawn):
     wanted = CONVENTIONS[name].preprocess_input(pixels.copy())
     assert seen == pytest.approx(wanted, abs=2e-4)
     assert not scale.trainable_variables
-    if name == "efficientnet_v2b0":  # which normalises by itself, once
-        base = backbone_of(model)
-        inside = next(layer for layer in base.layers if isinstance(layer, layers.Normalization))
-        wanted = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="torch")
-        assert np.asarray(keras.Model(base.input, inside.output)(pixels)) == pytest.approx(wanted, abs=2e-4)
 
 
 # from the papers: convolutions in each stage, and side and channels of what it hands on, for 128 x 128 pixels
 STAGES = {
     "inception_v3": [(5, 13, 192), (21, 13, 288), (44, 6, 768), (24, 2, 2048)],
     "vgg16": [(2, 64, 64), (2, 32, 128), (3, 16, 256), (3, 8, 512), (3, 4, 512)],
-    "densenet121": [(1, 32, 64), (13, 16, 128), (25, 8, 256), (49, 4, 512), (32, 4, 1024)],
-    "efficientnet_v2b0": [
-        *((1, 64, 32), (1, 64, 16), (4, 32, 32), (4, 16, 48)),
-        *((15, 8, 96), (25, 8, 112), (40, 4, 192), (1, 4, 1280)),
-    ],
     "mobilenet_vggface2": [(1, 64, 32), (2, 64, 64), (4, 32, 128), (4, 16, 256), (12, 8, 512), (4, 4, 1024)],
 }
 
@@ -146,12 +135,9 @@ def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
     assert build_model_b(tiny, "none").weights_origin == "random weights, as asked"
 
 
-@pytest.mark.parametrize(
-    ("from_file", "asked", "frozen"),
-    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
-)
-def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, tiny, pretrained, faces):
-    model = build_model_b(tiny, pretrained if from_file else "none", dense=8, freeze_normalisation=asked)
+@pytest.mark.parametrize("frozen", [True, False])
+def test_pretrained_normalisation_stays_in_inference_mode(frozen, tiny, pretrained, faces):
+    model = build_model_b(tiny, pretrained if frozen else "none", dense=8)
     base = backbone_of(model)
     # the stages of a training must not thaw it
     for what in ("heads", "all"):
@@ -171,13 +157,10 @@ def test_frozen_normalisation_stays_in_inference_mode(from_file, asked, frozen, 
     assert (np.abs(np.asarray(one)[0] - np.asarray(whole)[0]).max() < 1e-4) == frozen
 
 
-@pytest.mark.parametrize(
-    ("what", "learning"),
-    [("heads", []), ("all", ["conv1", "conv2", "conv3"]), ("conv2", ["conv2", "conv3"]), ("norm2", ["conv3"])],
-)
+@pytest.mark.parametrize(("what", "learning"), [("heads", []), ("all", ["conv1", "conv2", "conv3"])])
 def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
     model = build_model_b(tiny, pretrained, dense=8)
-    for before in ("all", "heads", "relu3"):
+    for before in ("all", "heads"):
         set_trainable(model, before)
         set_trainable(model, what)
         base = backbone_of(model)
@@ -187,9 +170,7 @@ def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
         assert "gender_output" in branches and "age_distribution" in branches
 
 
-def test_a_stage_that_names_nothing_is_refused(tiny):
-    with pytest.raises(ValueError, match="shared_tiny has no layer 'mixed7' to train from"):
-        set_trainable(build_model_b(tiny, "none"), "mixed7")
+def test_heads_alone_need_a_backbone():
     small = build_model_a(widths=(16, 16), stem=16)
     set_trainable(small, "all")
     with pytest.raises(ValueError, match="has no backbone"):
@@ -213,7 +194,7 @@ def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):
     }.items():
         with pytest.raises(InputError, match=message):
             build_backbone(tiny, tmp_path / f"{name}.weights.h5")
-    with pytest.raises(InputError, match=r"'resnet' is unknown: choose one of densenet121, .*, tiny, vgg16"):
+    with pytest.raises(InputError, match=r"'resnet' is unknown: choose one of inception_v3, .*, tiny, vgg16"):
         build_backbone("resnet", "none")
 
 
@@ -226,9 +207,8 @@ def test_without_the_weights_that_were_asked_for_nothing_is_built(error, tiny, m
 
     scale = BACKBONES[tiny].preprocess
     monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
-    for asked in ("pretrained", "imagenet"):
-        with pytest.raises(InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"):
-            build_model_b("offline", asked)
+    with pytest.raises(InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"):
+        build_model_b("offline")
     model = build_model_b("offline", "none")
     assert model.weights_origin == "random weights, as asked"
     # statistics of a network that never saw an image mean nothing
