@@ -41,10 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error}): make room, or allow writing in {path.parent}, and run the same "
-            "command again"
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
@@ -62,12 +59,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             folder.rmdir()  # not every system renames over an empty folder
         temporary.rename(folder)
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written ({error}): make room, or allow writing in {folder.parent}, and run the same "
-            "command again"
-        ) from error
+        raise _not_written(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _not_written(path, error):
+    cure = f"make room, or allow writing in {path.parent}, and run the same command again"
+    return InputError(f"{path} cannot be written ({error}): {cure}")
 
 
 def clear_left_over(folder: Path, stem: str = "*") -> None:

@@ -19,8 +19,6 @@ from agegender_lib.evaluation.uncertainty.prediction_intervals import ABSOLUTE_R
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
-# What the corrections were called before.
-_FORMER = {"stretched": CQR_M, "constant": ABSOLUTE_RESIDUAL}
 
 
 def corrections_file(model_file: str | Path) -> Path:
@@ -78,7 +76,6 @@ def read_corrections(model_file: str | Path, model) -> dict | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        found["correction"] = _FORMER.get(found["correction"], found["correction"])
         fits = found["weights"] == weights_digest(model)
         whole = found["correction"] in CORRECTIONS and float(found["change"]) >= 0
     except (ValueError, KeyError, TypeError, OSError) as error:

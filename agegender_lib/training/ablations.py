@@ -16,7 +16,6 @@ from agegender_lib.files import read_yaml, yaml_file
 from agegender_lib.lock import ORPHANED, Busy
 from agegender_lib.runs import finished
 from agegender_lib.runs.kept import find_kept
-from agegender_lib.runs.settings import with_present_names
 from agegender_lib.training.config import TrainingConfig, configure
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.network import build_network, check_stages
@@ -145,39 +144,32 @@ def _train(missing, faces, weights, runs):
 
 
 def _study(name, content, settings):
-    content = _with_present_keys(content)
-    unknown = set(content) - {"model", "base", "seeds", "factors"}
-    if unknown:
-        raise InputError(f"{sorted(unknown)[0]!r} is none of model, base, seeds, factors")
+    _refuse_unknown(content, ("model", "base", "seeds", "factors"))
     model, factors = content.get("model", "model_a"), content.get("factors")
     if not isinstance(factors, list) or not factors:
         raise InputError("it has no factors: give a list of questions with their variants")
     shared = _laid(content.get("base") or {}, settings)
-    by_seed: list[list[AblationRun]] = []
-    questions = {}
-    for factor in map(_with_present_keys, factors):
+    found, questions = [], {}
+    for factor in factors:
         label, variants, seeds = _checked(factor, content.get("seeds", [1]))
         if label in questions:
             raise InputError(f"two factors are named {label!r}: give each its own name")
         questions[label] = str(factor.get("question", ""))
         base, own_model = _laid(shared, factor.get("base") or {}), factor.get("model", model)
         for place, seed in enumerate(seeds):
-            by_seed += [[] for _ in range(place + 1 - len(by_seed))]
             for number, (variant, changes) in enumerate(variants.items()):
                 config = configure(own_model, **_laid(base, changes or {}), seed=seed)
-                by_seed[place].append(AblationRun(label, str(variant), seed, number == 0, config))
-    return AblationStudy(name, questions, tuple(training for row in by_seed for training in row))
+                found.append((place, AblationRun(label, str(variant), seed, number == 0, config)))
+    runs = sorted(found, key=lambda each: each[0])
+    return AblationStudy(name, questions, tuple(run for _, run in runs))
 
 
 def _checked(factor, seeds):
     if not isinstance(factor, dict) or "name" not in factor:
         raise InputError(f"a factor is {json.dumps(factor)[:80]}: give a mapping with name and variants")
     label = str(factor["name"])
-    unknown = set(factor) - {"name", "question", "variants", "model", "base", "seeds"}
-    if unknown:
-        raise InputError(
-            f"factor {label!r}: {sorted(unknown)[0]!r} is none of name, question, variants, model, base, seeds"
-        )
+    known = ("name", "question", "variants", "model", "base", "seeds")
+    _refuse_unknown(factor, known, f"factor {label!r}: ")
     variants, seeds = factor.get("variants"), factor.get("seeds", seeds)
     if not isinstance(variants, dict) or not variants:
         raise InputError(f"factor {label!r} has no variants: give a mapping of labels to settings")
@@ -187,24 +179,20 @@ def _checked(factor, seeds):
     return label, variants, seeds
 
 
-def _with_present_keys(part):
-    """A study, or a factor of it, under the present names of their keys."""
-    if not isinstance(part, dict):
-        return part
-    return {{"groups": "factors", "choices": "variants"}.get(key, key): value for key, value in part.items()}
+def _refuse_unknown(given, known, where=""):
+    for key in given:
+        if key not in known:
+            raise InputError(f"{where}{key!r} is none of {', '.join(known)}")
 
 
 def _laid(base, changes):
     """``changes`` over ``base``; the arguments of architecture and augmentation are merged one by one."""
     if not isinstance(base, dict) or not isinstance(changes, dict):
         raise InputError(f"settings are {changes!r}: give a mapping")
-    base, changes = with_present_names(base), with_present_names(changes)
     laid = {**base, **changes}
-    for key in ("model", "seed"):
+    for key, cure in (("model", "model"), ("seed", "seeds")):
         if key in laid:
-            raise InputError(
-                f"{key} is set among other settings: give {key if key == 'model' else 'seeds'} beside them"
-            )
+            raise InputError(f"{key} is set among other settings: give {cure} beside them")
     for key in _MERGED:
         if isinstance(base.get(key), dict) and isinstance(changes.get(key), dict):
             laid[key] = {**base[key], **changes[key]}

@@ -62,13 +62,16 @@ class TrainingState:
         with replacing(self.path) as temporary:
             np.savez(temporary, history=json.dumps(self.history), facts=json.dumps(self.facts), **arrays)
 
-    def restore(self, graph: keras.Model) -> None:
-        """Put the graph's kept variables back."""
-        _assign("model", graph.variables, self.arrays)
-
-    def restore_optimizer(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Put the optimizer's kept variables back, which are of use to the same stage's only."""
-        _assign("optimizer", optimizer.variables, self.arrays)
+    def restore(self, kind: str, variables: list) -> None:
+        """Put kept variables back: the "model"'s, or the "optimizer"'s, which are of use to the same stage's only."""
+        kept = [self.arrays[f"{kind}/{i}"] for i in range(sum(name.startswith(f"{kind}/") for name in self.arrays))]
+        if [tuple(v.shape) for v in variables] != [a.shape for a in kept]:
+            raise InputError(
+                f"the checkpoint's {kind} variables are not those of this code's {kind}: it was written by another "
+                "version; delete the run folder to start over"
+            )
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(value)
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -136,14 +139,3 @@ def history_row(epoch: int, stage: int, logs: dict, optimizer, seconds: float) -
 
 def _numpy(variable):
     return np.asarray(keras.ops.convert_to_numpy(variable))
-
-
-def _assign(kind, variables, arrays):
-    kept = [arrays[f"{kind}/{i}"] for i in range(sum(name.startswith(f"{kind}/") for name in arrays))]
-    if [tuple(v.shape) for v in variables] != [a.shape for a in kept]:
-        raise InputError(
-            f"the checkpoint's {kind} variables are not those of this code's {kind}: it was written by another "
-            "version; delete the run folder to start over"
-        )
-    for variable, value in zip(variables, kept, strict=True):
-        variable.assign(value)

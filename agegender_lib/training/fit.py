@@ -49,7 +49,7 @@ def fit(
         learner, parts = graph, pixels
         if state.arrays:
             # first the weights, which features are made of; the optimizer's memory once there is an optimizer
-            state.restore(graph)
+            state.restore("model", graph.variables)
         if stage.cached_features:
             features = backbone_features(network, faces)
             learner = heads_graph(graph.get_layer("network"))
@@ -57,7 +57,7 @@ def fit(
         rates = layer_rates(network, stage.layer_decay)
         compile_for(learner, config, stage, len(parts["train"]), rates)
         if state.arrays and state.stage == number:
-            state.restore_optimizer(learner.optimizer)
+            state.restore("optimizer", learner.optimizer.variables)
         state.arrays = {}
 
         progress = Progress(config.epochs, state.history, len(parts["train"]))
