@@ -11,7 +11,7 @@ from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.fairness.subgroups import group_labels
 from agegender_lib.files import replacing
 from agegender_lib.photos import OUT_OF_SCOPE_USES
-from agegender_lib.pipeline.export.formats import written
+from agegender_lib.pipeline.export.formats import NO_BREAK, written
 from agegender_lib.pipeline.export.numbers import MISSING, Numbers
 from agegender_lib.pipeline.readme import OPENS_IN, table_in
 
@@ -63,7 +63,8 @@ def _interval(value: float | None, low: float, high: float, form: str, mark: str
     """A value with its interval, the value itself as `mark` says."""
     if value is None:
         return MISSING
-    return f"{mark.format(written(value, form))} ({written(low, form)} to {written(high, form)})"
+    low_end, high_end = (written(end, form).removesuffix(f"{NO_BREAK}%") for end in (low, high))
+    return f"{mark.format(written(value, form))} ({low_end} to {high_end})"
 
 
 def _counts(run: Path) -> Iterator[tuple[str, int, int]]:
