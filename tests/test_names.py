@@ -16,7 +16,7 @@ gender_answer, answers_table, says what is so, commoner gender, mend, spoilt, er
 open_faces, fewer_to_train, average_flips, average_members, depth_rates, DepthAdam, KeepState, stalled,
 ordinal_answers, answers_from_features, search_or_kept, round_weights, held_out_detour, detour_summary, framing,
 EXCLUDED_USES, excluded_uses, face_weights, flip_averaging, early_stopping, depth_decay, on_features, rendered_faces,
-training_faces, weight_bits, detour_faces
+training_faces, weight_bits, detour_faces, answers_per_second, by heart
 """
 
 

@@ -31,7 +31,7 @@ def _costs(metrics: dict, history: pd.DataFrame) -> dict[str, float]:
         "seconds_per_epoch": metrics["seconds_per_epoch"],
         "train_images_per_second": metrics["train"]["images"] / metrics["seconds_per_epoch"],
         # what the published runs call it
-        "predict_images_per_second": metrics.get("images_per_second", metrics.get("answers_per_second", np.nan)),
+        "predict_images_per_second": metrics.get("images_per_second", np.nan),
         "minutes": metrics["seconds"] / 60,
         "train_age_mae": metrics["train"]["age_mae"],
         "age_mae": metrics["validation"]["age_mae"],
