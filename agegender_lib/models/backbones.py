@@ -16,16 +16,14 @@ from agegender_lib.models.weights import download_timeout, file_origin, load_wei
 class Backbone:
     """How one network of keras.applications is used here.
 
-    ``stages`` (and a ``stem`` before them, where they do not begin at the input) are names from the input upwards, each
-    with the last layer that belongs to it. ``preprocess`` makes of an image in [0, 1] what the network was trained on,
-    by built-in layers. ``origin`` is what a report says of the pre-trained weights. ``load`` fetches them into a model;
-    without it, Keras itself does, from ImageNet.
+    ``stages`` are names from the input upwards, each with the last layer that belongs to it. ``preprocess`` makes of an
+    image in [0, 1] what the network was trained on, by built-in layers. ``origin`` is what a report says of the
+    pre-trained weights. ``load`` fetches them into a model; without it, Keras itself does, from ImageNet.
     """
 
     build: Callable[..., keras.Model]
     preprocess: Callable
     stages: tuple[tuple[str, str], ...]
-    stem: tuple[str, str] | None = None
     origin: str = "ImageNet weights downloaded by Keras"
     load: Callable[[keras.Model], None] | None = None
 
@@ -44,11 +42,11 @@ BACKBONES = {
         _inception_v3,
         preprocessing.to_minus_one_one,
         (
+            ("inception stem", "stem_pool"),
             ("inception 35 x 35 (mixed 0-2)", "mixed2"),
             ("inception 17 x 17 (mixed 3-7)", "mixed7"),
             ("inception 8 x 8 (mixed 8-10)", "mixed10"),
         ),
-        stem=("inception stem", "stem_pool"),
     ),
     "vgg16": Backbone(
         keras.applications.VGG16,
@@ -110,8 +108,6 @@ def _downloaded(name, build):
         with download_timeout():
             return build("imagenet")
     except Exception as error:  # Keras raises a bare Exception when the download fails
-        if type(error) is InputError:  # the numbers came, and do not fit
-            raise
         raise InputError(
             f"the pre-trained weights of {name} cannot be downloaded ({reason(error)}): go online, give a Keras "
             ".weights.h5 file, or say 'none' to begin from random weights"
@@ -125,10 +121,9 @@ def backbone_in(model: keras.Model) -> keras.Model | None:
 
 def stages_of(base: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """The layers of each stage of a backbone by its name, from the input upwards; together they are all."""
-    backbone = BACKBONES[base.name.removeprefix("shared_")]
     names = [layer.name for layer in base.layers]
     found, start = {}, 0
-    for name, last in (*([backbone.stem] if backbone.stem else []), *backbone.stages):
+    for name, last in BACKBONES[base.name.removeprefix("shared_")].stages:
         end = names.index(last) + 1
         found[name], start = base.layers[start:end], end
     return found
