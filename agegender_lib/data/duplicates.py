@@ -42,7 +42,7 @@ def duplicate_groups(images: np.ndarray) -> np.ndarray:
     seen: dict[bytes, int] = {}
     digests = (hashlib.blake2b(thumbnail, digest_size=16).digest() for thumbnail in thumbnails)
     first = np.array([seen.setdefault(key, image) for image, key in enumerate(digests)], dtype=np.int64)
-    one, other, _ = _similar(thumbnails, np.unique(first), THRESHOLD)
+    one, other, _ = _similar(thumbnails, np.unique(first))
     links = np.concatenate([one, first]), np.concatenate([other, np.arange(len(images))])
     graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(images), len(images)))
     _, component = connected_components(graph, directed=False)
@@ -53,7 +53,7 @@ def duplicate_groups(images: np.ndarray) -> np.ndarray:
     return number[component]
 
 
-def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = THRESHOLD) -> pd.DataFrame:
+def duplicate_pairs(table: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
     """List the pairs of near-duplicates and how their labels differ.
 
     Parameters
@@ -61,8 +61,6 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
     table : pandas.DataFrame
         With the columns file, age (years) and gender; n rows.
     images : uint8 [n, 128, 128, 3]
-    threshold : float
-        Correlation of thumbnails from which on two images are one photograph.
 
     Returns
     -------
@@ -70,7 +68,7 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
         A row per pair, the most alike first: file_a, file_b, identical (same pixels), similarity
         (correlation, at most 1), age_a, age_b, gender_a, gender_b, age_gap (years, 0 or more).
     """
-    first, second, similarity = _similar(_thumbnails(images), np.arange(len(images)), threshold)
+    first, second, similarity = _similar(_thumbnails(images), np.arange(len(images)))
     found = {
         "file_a": table["file"].to_numpy()[first],
         "file_b": table["file"].to_numpy()[second],
@@ -88,8 +86,8 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray, threshold: float = 
     return pd.DataFrame(found).sort_values(order, ascending=[False, False, True, True], ignore_index=True)
 
 
-def _similar(thumbnails: np.ndarray, among: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs of rows ``among`` thumbnails that correlate at ``threshold`` or more: smaller row, larger, how much.
+def _similar(thumbnails: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs of rows ``among`` thumbnails that correlate at ``THRESHOLD`` or more: smaller row, larger, how much.
 
     All of them, without comparing each with each in full. Thumbnails are vectors of length one, so that a correlation
     of c is a distance of sqrt(2 - 2 c); an orthonormal transform keeps distances, and leaving coordinates out only
@@ -99,7 +97,7 @@ def _similar(thumbnails: np.ndarray, among: np.ndarray, threshold: float) -> tup
     from sklearn.neighbors import radius_neighbors_graph  # takes a second to import
 
     # what single precision rounds off is far smaller than this allowance
-    reach = np.sqrt(max(0.0, 2 - 2 * threshold) + 1e-5) + 1e-4
+    reach = np.sqrt(2 - 2 * THRESHOLD + 1e-5) + 1e-4
     points = (thumbnails @ _lowest_frequencies())[among]
     near = triu(radius_neighbors_graph(points, reach)) if len(points) else coo_array((0, 0))
     pairs = among[np.column_stack(near.nonzero())]
@@ -108,7 +106,7 @@ def _similar(thumbnails: np.ndarray, among: np.ndarray, threshold: float) -> tup
     for start in range(0, len(pairs), _BLOCK):
         one, other = pairs[start : start + _BLOCK].T
         correlation[start : start + _BLOCK] = np.einsum("ij,ij->i", thumbnails[one], thumbnails[other])
-    alike = correlation >= threshold
+    alike = correlation >= THRESHOLD
     return *pairs[alike].T, np.minimum(correlation[alike], 1)
 
 

@@ -27,20 +27,19 @@ COMMENT = b"agegender rendered face"
 _AGE_BINS = [(0, 2), (3, 9), *((age, age + 9) for age in range(10, 80, 10)), (80, OLDEST)]
 _IN_BIN = np.array([341, 318, 318, 1570, 951, 458, 480, 272, 158, 134]) / 5000
 _RACES = np.array([2100, 967, 731, 850, 352]) / 5000
+_DUPLICATES = 0.01
 _LABELS, _DRAWING, _COPY = range(3)  # one random stream each, so that none disturbs another
 
 
-def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFrame:
+def plan_faces(count: int, seed: int = 0) -> pd.DataFrame:
     """What `render_faces` writes for the same arguments, without drawing anything.
 
     Parameters
     ----------
     count
-        Number of files, planted duplicates included.
+        Number of files. One in a hundred repeats an earlier picture; of four such, two carry another age.
     seed
         Any whole number from 0. The first k rows do not depend on `count`.
-    duplicates
-        Fraction of files that repeat an earlier picture, 0 to 0.5. Of four, two carry another age than the original.
 
     Returns
     -------
@@ -48,11 +47,8 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
         file, age, gender, race, original (of a planted duplicate the row that it repeats, else -1) and reencoded
         (the JPEG was compressed again; otherwise its bytes are identical).
     """
-    if not (count >= 1 and seed >= 0 and 0 <= duplicates <= 0.5):
-        raise InputError(
-            f"The rendered faces were asked for with count {count}, seed {seed} and duplicates {duplicates}; "
-            "give a count from 1, a seed from 0 and a fraction of duplicates from 0 to 0.5."
-        )
+    if not (count >= 1 and seed >= 0):
+        raise InputError(f"{count} faces of seed {seed} cannot be drawn; give a count from 1 and a seed from 0")
     rows: list[dict] = []
     for index in range(count):
         rng = np.random.default_rng([seed, index, _LABELS])
@@ -60,10 +56,10 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
         age = int(rng.integers(low, high + 1)) if high < OLDEST else min(high, low + int(rng.exponential(6)))
         row = {"file": "", "age": age, "gender": int(rng.integers(2)), "race": int(rng.choice(5, p=_RACES))}
         row |= {"original": -1, "reencoded": False}
-        number = int((index + 1) * duplicates + 1e-9)
-        if index and number > int(index * duplicates + 1e-9):
+        number = int((index + 1) * _DUPLICATES + 1e-9)
+        if index and number > int(index * _DUPLICATES + 1e-9):
             original = int(rng.integers(index))
-            original -= rows[original]["original"] >= 0  # a fraction of at most a half never plants two in a row
+            original -= rows[original]["original"] >= 0  # two in a row are never planted
             row = rows[original] | {"original": original, "reencoded": number % 2 == 0}
             if number % 4 in (1, 2):
                 row["age"] = _other_age(row["age"], rng)
@@ -73,14 +69,14 @@ def plan_faces(count: int, seed: int = 0, duplicates: float = 0.01) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def render_faces(folder: str | Path, count: int = 1500, seed: int = 0, duplicates: float = 0.01) -> Path:
+def render_faces(folder: str | Path, count: int = 1500, seed: int = 0) -> Path:
     """Fill a folder with UTKFace-named JPEGs of drawn faces, unless it already holds exactly these.
 
     They appear all at once: an interrupted call leaves no half-filled folder. Of two processes that draw the same one
     waits. For the parameters see `plan_faces`. An InputError when the folder exists and holds anything else.
     """
     folder = Path(folder)
-    plan = plan_faces(count, seed, duplicates)
+    plan = plan_faces(count, seed)
     if _holds(folder, plan):
         return folder
     with alone(folder.with_name(f".{folder.name}.lock"), f"drawing faces into {folder}", math.inf):

@@ -58,13 +58,14 @@ def alike(rng, count, low):
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.98, 0.995])
 @pytest.mark.parametrize("low", [3, 6, 32])
-def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold):
+def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold, monkeypatch):
+    monkeypatch.setattr(duplicates, "THRESHOLD", threshold)
     thumbnails = alike(np.random.default_rng([low, int(1000 * threshold)]), 400, low)
     correlation = thumbnails.astype(float) @ thumbnails.T.astype(float)
     # a pair within rounding of the threshold may fall on either side
     sure = np.abs(correlation - threshold) > 1e-5
     wanted = set(zip(*np.nonzero(np.triu(correlation >= threshold, 1) & sure), strict=True))
-    one, other, similarity = duplicates._similar(thumbnails, np.arange(400), threshold)
+    one, other, similarity = duplicates._similar(thumbnails, np.arange(400))
     found = {(a, b): value for a, b, value in zip(one, other, similarity, strict=True) if sure[a, b]}
     assert set(found) == wanted and 50 < len(wanted) < 40_000
     np.testing.assert_allclose(list(found.values()), [correlation[pair] for pair in found], atol=1e-5)

@@ -54,9 +54,3 @@ def test_a_single_split_is_the_first_fold():
 def test_impossible_numbers_of_folds_are_refused(folds):
     with pytest.raises(InputError, match="whole number from 2 to the 30 faces"):
         assign_folds(faces(30), folds)
-
-
-@pytest.mark.parametrize("fold", [0, 6, 1.0])
-def test_a_fold_that_is_not_there_is_refused(fold):
-    with pytest.raises(InputError, match="from 1 to 5"):
-        split_fold(faces(30), fold, 5)

@@ -10,17 +10,17 @@ from agegender_lib.data.duplicates import duplicate_pairs
 from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
 
-COUNT, SEED, DUPLICATES = 600, 3, 0.02
+COUNT, SEED = 600, 3
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return synthetic.plan_faces(COUNT, SEED, DUPLICATES)
+    return synthetic.plan_faces(COUNT, SEED)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return synthetic.render_faces(tmp_path_factory.mktemp("rendered") / "faces", COUNT, SEED, DUPLICATES)
+    return synthetic.render_faces(tmp_path_factory.mktemp("rendered") / "faces", COUNT, SEED)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def test_pictures_are_marked_jpegs_of_128_pixels(folder):
 
 
 def test_same_seed_same_bytes_whatever_the_count(folder, tmp_path):
-    again = _bytes(synthetic.render_faces(tmp_path / "again", 110, SEED, DUPLICATES))
+    again = _bytes(synthetic.render_faces(tmp_path / "again", 110, SEED))
     whole = _bytes(folder)
     assert len(again) == 110
     assert all(whole[name] == data for name, data in again.items())
-    assert len(set(again.values())) == 109  # of the two duplicates planted so far one is byte-identical
+    assert len(set(again.values())) == 109  # the duplicate planted so far is byte-identical
 
 
 def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images):
@@ -69,11 +69,11 @@ def test_the_duplicate_search_finds_the_planted_ones_and_no_others(plan, images)
 def test_a_filled_folder_is_left_alone(folder, plan, monkeypatch):
     monkeypatch.setattr(synthetic, "_jpeg", lambda *_: pytest.fail("drawn again"))
     (folder / ".DS_Store").touch()
-    assert synthetic.render_faces(folder, COUNT, SEED, DUPLICATES) == folder
+    assert synthetic.render_faces(folder, COUNT, SEED) == folder
     (folder / ".DS_Store").unlink()
 
 
-@pytest.mark.parametrize("arguments", [(COUNT, SEED + 1, DUPLICATES), (COUNT - 1, SEED, DUPLICATES)])
+@pytest.mark.parametrize("arguments", [(COUNT, SEED + 1), (COUNT - 1, SEED)])
 def test_a_folder_of_something_else_is_refused(folder, arguments):
     before = _bytes(folder)
     with pytest.raises(InputError, match="already holds something other"):
