@@ -202,7 +202,7 @@ def print_speeds(source):
         for model, file in files.items():  # random weights take the same time
             config = training.configure("model_a", **SETTINGS[model])
             exact = network.in_float32(training.build_network(config), config)
-            network.network_to_save(exact, config).save(file)
+            (models.add_test_time_augmentation(exact) if config.test_time_augmentation else exact).save(file)
         files["report/models"] = folders.MODELS / "age_gender_A.keras"
         trainings = in_turn(training_variants(faces, rows, Path(folder)), SECONDS)
         times, _ = asked("one_image", SECONDS, *files.values(), **ONE_THREAD)

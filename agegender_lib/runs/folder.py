@@ -17,7 +17,7 @@ _ANSWERS = ("robustness_*.csv.gz", "end_to_end_*.csv.gz")
 #: What is small enough to keep beside a report.
 TABLES = (CONFIG, PROVENANCE, HISTORY, METRICS, PREDICTIONS)
 
-HOW_TO_MAKE = "train that model first (notebooks 02_model_a and 03_pretrained write run folders)"
+CURE = "train that model first (notebooks 02_model_a and 03_pretrained write run folders)"
 
 
 def kept_predictions(folder: str | Path) -> list[Path]:
@@ -30,7 +30,7 @@ def finished(folder: str | Path) -> bool:
     return (Path(folder) / METRICS).is_file()
 
 
-def check_run(folder: str | Path, faces: FaceSet, cure: str = HOW_TO_MAKE) -> Path:
+def check_run(folder: str | Path, faces: FaceSet, cure: str = CURE) -> Path:
     """The folder, if it holds a finished training of these very faces; ``cure`` says what to do if not."""
     if not finished(folder):
         raise InputError(f"{folder} holds no finished training: {cure}")
@@ -53,14 +53,14 @@ def read_json(path: Path) -> dict:
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}): {HOW_TO_MAKE}.") from error
+        raise InputError(f"{path} is not valid JSON ({error}): {CURE}.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__}, not a JSON object: {HOW_TO_MAKE}.")
+        raise InputError(f"{path} holds a {type(content).__name__}, not a JSON object: {CURE}.")
     return content
 
 
 def existing(path: Path) -> Path:
     """The path of a run folder's file; an InputError if there is none."""
     if not path.is_file():
-        raise InputError(f"The run folder {path.parent} is incomplete, it has no {path.name}: {HOW_TO_MAKE}.")
+        raise InputError(f"The run folder {path.parent} is incomplete, it has no {path.name}: {CURE}.")
     return path

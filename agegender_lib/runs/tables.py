@@ -11,16 +11,7 @@ from numpy.typing import ArrayLike
 
 from agegender_lib.data.filenames import GENDERS, RACES
 from agegender_lib.errors import InputError
-from agegender_lib.runs.folder import (
-    CONFIG,
-    HISTORY,
-    HOW_TO_MAKE,
-    METRICS,
-    PREDICTIONS,
-    PROVENANCE,
-    existing,
-    read_json,
-)
+from agegender_lib.runs.folder import CONFIG, CURE, HISTORY, METRICS, PREDICTIONS, PROVENANCE, existing, read_json
 from agegender_lib.runs.settings import with_present_names
 
 PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
@@ -74,11 +65,11 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"There is no run folder {folder}: {HOW_TO_MAKE}.")
+        raise InputError(f"There is no run folder {folder}: {CURE}.")
     config, provenance, metrics = (read_json(folder / name) for name in (CONFIG, PROVENANCE, METRICS))
     data = provenance.get("data")
     if not isinstance(data, dict) or "rendered" not in data:
-        raise InputError(f"{folder / PROVENANCE} does not say which data the run used: {HOW_TO_MAKE}.")
+        raise InputError(f"{folder / PROVENANCE} does not say which data the run used: {CURE}.")
     history = read_table(folder / HISTORY, HISTORY_COLUMNS)
     predictions = read_table(folder / PREDICTIONS, PREDICTION_COLUMNS)
     try:
@@ -96,11 +87,11 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=texts)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         # pandas ends some of its messages with a new line
-        raise InputError(f"{path} is not a readable CSV table ({str(error).strip()}): {HOW_TO_MAKE}.") from error
+        raise InputError(f"{path} is not a readable CSV table ({str(error).strip()}): {CURE}.") from error
     check_columns(table, columns, str(path))
     for column in columns:
         if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"{path} holds text in the column {column}, which is for numbers: {HOW_TO_MAKE}.")
+            raise InputError(f"{path} holds text in the column {column}, which is for numbers: {CURE}.")
     return table
 
 

@@ -3,10 +3,9 @@
 import math
 import re
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
-from agegender_lib.errors import InputError
+from agegender_lib.errors import InputError, nearest
 from agegender_lib.runs.settings import with_present_names
 
 
@@ -270,9 +269,7 @@ def _check_choice(key, value, allowed):
 def _refuse_unknown(given, known, what):
     for key in given:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise InputError(f"{key!r} is not a {what}: {hint}")
+            raise InputError(f"{key!r} is not a {what}: {nearest(key, known)}")
 
 
 def _check_stages(stages, model):

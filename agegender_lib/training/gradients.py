@@ -34,7 +34,9 @@ class GradientConflict:
     """
 
     def __init__(self, network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]):
-        self.network, self.losses, self.batches = _without_noise(network), (age_loss, gender_loss), batches
+        # the same network, sharing every layer that learns
+        self.network = keras.models.clone_model(network, clone_function=_without_noise)
+        self.losses, self.batches = (age_loss, gender_loss), batches
         self.groups = shared_groups(network)
         self._products = None
 
@@ -78,13 +80,8 @@ def _products(age, gender):
     return ops.stack([product(age, age), product(gender, gender), product(age, gender)])
 
 
-def _without_noise(network):
-    """The same network, sharing every layer that learns, without dropout and noise."""
-
-    def layer_for(layer):
-        return layers.Identity(name=layer.name) if isinstance(layer, NOISE) else layer
-
-    return keras.models.clone_model(network, clone_function=layer_for)
+def _without_noise(layer):
+    return layers.Identity(name=layer.name) if isinstance(layer, NOISE) else layer
 
 
 def shared_groups(network: keras.Model) -> dict[str, list]:
@@ -110,20 +107,14 @@ def conflict_columns(products: np.ndarray, groups: Sequence[str]) -> dict[str, f
     ``gradient_cosine:<group>`` of one group; each the mean over batches, NaN where a gradient is zero.
     """
     products = np.asarray(products, dtype="float64")
-    columns = {"gradient_cosine": _cosine(products.sum(axis=1))}
-    age, gender, _ = np.moveaxis(products.sum(axis=1), -1, 0)
-    columns["gradient_norm_ratio"] = _mean_ratio(np.sqrt(age), np.sqrt(gender))
-    each = {f"gradient_cosine:{group}": _cosine(products[:, i]) for i, group in enumerate(groups)}
-    return columns | each
+    age, gender, both = np.moveaxis(np.concatenate([products.sum(axis=1, keepdims=True), products], axis=1), -1, 0)
 
+    def mean_ratios(above, below):
+        return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0).mean(axis=0).tolist()
 
-def _cosine(products):
-    age, gender, both = products.T
-    return _mean_ratio(both, np.sqrt(age * gender))
-
-
-def _mean_ratio(above, below):
-    return float(np.mean(np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)))
+    cosine, *cosines = mean_ratios(both, np.sqrt(age * gender))
+    columns = {"gradient_cosine": cosine, "gradient_norm_ratio": mean_ratios(np.sqrt(age), np.sqrt(gender))[0]}
+    return columns | {f"gradient_cosine:{group}": own for group, own in zip(groups, cosines, strict=True)}
 
 
 def task_losses(config: TrainingConfig, outputs: Sequence[str]) -> tuple[Callable, Callable]:

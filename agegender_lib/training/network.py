@@ -1,4 +1,4 @@
-"""From a configuration to a network: the plain one, the one that trains, and the one that is saved."""
+"""From a configuration to a network: the plain one, and the one that trains."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,11 +97,6 @@ def in_float32(network: keras.Model, config: TrainingConfig) -> keras.Model:
         exact = build_network(config)
     exact.set_weights(network.get_weights())
     return exact
-
-
-def network_to_save(exact: keras.Model, config: TrainingConfig) -> keras.Model:
-    """The trained network, see :func:`in_float32`, as it is saved: with test-time augmentation where asked for."""
-    return models.add_test_time_augmentation(exact) if config.test_time_augmentation else exact
 
 
 @contextmanager

@@ -13,18 +13,8 @@ from agegender_lib.files import copy_file
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import load_model, predict
 from agegender_lib.models.saving import save_model
-from agegender_lib.runs import (
-    CONFIG,
-    METRICS,
-    MODEL,
-    PREDICTIONS,
-    TABLES,
-    finished,
-    kept_predictions,
-    model_file,
-    published_runs,
-    read_json,
-)
+from agegender_lib.runs.find import model_file, published_runs
+from agegender_lib.runs.folder import CONFIG, METRICS, MODEL, PREDICTIONS, TABLES, finished, kept_predictions, read_json
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.identity import identity_of, name_of, run_name
 from agegender_lib.training.train import train

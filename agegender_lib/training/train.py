@@ -17,7 +17,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet, split_faces, split_fold, subsample_training
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
-from agegender_lib.models import ensemble_average, load_model, predict
+from agegender_lib.models import add_test_time_augmentation, ensemble_average, load_model, predict
 from agegender_lib.models.heads import MIRROR
 from agegender_lib.models.saving import quantise_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
@@ -27,14 +27,9 @@ from agegender_lib.training.features import predict_from_features
 from agegender_lib.training.fit import fit
 from agegender_lib.training.gradients import check_gradients
 from agegender_lib.training.identity import identity_of, name_of, origin_of, refuse_another
-from agegender_lib.training.network import (
-    build_network,
-    check_stages,
-    in_float32,
-    network_to_save,
-    precision,
-    training_graph,
-)
+from agegender_lib.training.network import build_network, check_stages, in_float32, precision, training_graph
+
+_CHECKPOINT = "checkpoint.npz"
 
 
 def train(
@@ -111,11 +106,11 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         if _finished(folder, identity, faces):
             return
         _claim(folder, identity)
-        state = TrainingState.read(_checkpoint(folder))
+        state = TrainingState.read(folder / _CHECKPOINT)
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
         fit(graph, network, config, faces, split, state, folder, on_epoch)
         exact = in_float32(network, config)
-        _save(network_to_save(exact, config), config, folder)
+        _save(add_test_time_augmentation(exact) if config.test_time_augmentation else exact, config, folder)
         predicted = None
         if config.significand_bits is None and all(stage.cached_features for stage in config.stages):
             predicted = predict_from_features(exact, faces, config.test_time_augmentation)
@@ -205,12 +200,8 @@ def _finished(folder, identity, faces):
     refuse_another(folder, identity, faces)
     if not finished(folder):
         return False
-    _checkpoint(folder).unlink(missing_ok=True)  # of who was killed between the last two lines of train
+    (folder / _CHECKPOINT).unlink(missing_ok=True)  # of who was killed between the last two lines of train
     return True
-
-
-def _checkpoint(folder):
-    return folder / "checkpoint.npz"
 
 
 def _claim(folder, identity):

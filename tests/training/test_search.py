@@ -146,7 +146,7 @@ GOOD = {"mixup": {"low": 0, "high": 1}}
         # YAML takes a number for one only with a point before its exponent
         ({"mixup": {"low": "1e-3", "high": 1}}, {}, "low is '1e-3': give a number .* as {low: 0.001, high: 1.0e-2}"),
         ({"mixup": {"low": -1, "high": 1}}, {}, "mixup = -1.0: mixup is -1.0: give a number of at least 0"),
-        ({"batchsize": {"choices": [3]}}, {}, "did you mean 'batch_size'"),
+        ({"batchsize": {"choices": [3]}}, {}, "did you mean batch_size"),
         ({"optimizer": {"choices": ["adam", "sgd"]}}, {}, "optimizer = 'sgd': .*choose one of adamw"),
         ({"stages.1.learning_rate": {"low": 0, "high": 1}}, {}, "no 1 in stages, which has 1 entries"),
         ({"stage.0.learning_rate": {"low": 0, "high": 1}}, {}, "no stage in base: fix stage.0.learning_rate"),
@@ -304,7 +304,7 @@ WORKER = """
     import sqlalchemy
 
     from agegender_lib.data import load_faces
-    from agegender_lib.training.progress import Progress
+    from agegender_lib.training.fit import Progress
     from agegender_lib.training.search import study as search
 
     source, cache, space, runs, kind = sys.argv[1:]

@@ -20,9 +20,9 @@ from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 from agegender_lib.training import Stage, TrainingConfig, build_network, configure, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.checkpoint import TrainingState
+from agegender_lib.training.fit import Progress
 from agegender_lib.training.losses import age_distributions, targets
 from agegender_lib.training.network import compile_for, training_graph
-from agegender_lib.training.progress import Progress
 
 # The smallest network there is: what is tested here is the training, not what comes of it.
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
@@ -522,8 +522,8 @@ def test_settings_survive_the_run_folder():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batchsize": 3}, "'batchsize' is not a setting of model_a: did you mean 'batch_size'?"),
-        ({"stages": [dict(epoch=3, learning_rate=1)]}, "'epoch' is not a setting of a stage .* did you mean 'epochs'?"),
+        ({"batchsize": 3}, "'batchsize' is not a setting of model_a: did you mean batch_size"),
+        ({"stages": [dict(epoch=3, learning_rate=1)]}, "'epoch' is not a setting of a stage .* did you mean epochs"),
         ({"stages": []}, "at least one stage"),
         ({"stages": [dict(epochs=0, learning_rate=1)]}, "epochs of a stage is 0: give a whole number of at least 1"),
         ({"stages": [dict(epochs=1, learning_rate="fast")]}, "learning_rate of a stage is 'fast': give a number"),
