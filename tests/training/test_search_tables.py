@@ -17,7 +17,7 @@ from agegender_lib.plots import save_figure
 from agegender_lib.plots import search as plots
 from agegender_lib.plots.style import ReportFigure
 from agegender_lib.reporting.report_folder import ReportFolder
-from agegender_lib.training.search import read_space, search_or_stored, tables
+from agegender_lib.training.search import read_space, search_or_stored, study, tables
 from agegender_lib.training.search.study import about, agree, database_file, open_study
 from agegender_lib.training.search.tables import found_by
 
@@ -110,7 +110,7 @@ def test_a_kept_search_is_shown_for_its_own_space_and_faces_only(searched, space
     new = searched(1)
     monkeypatch.setattr(folders, "RUNS", tmp_path)
     monkeypatch.setattr(tables, "KEPT", kept)
-    monkeypatch.setattr(tables, "run_search", lambda *args, **options: new)
+    monkeypatch.setattr(study, "run_search", lambda *args, **options: new)
     wider = tmp_path / "space.yaml"
     wider.write_text(SPACE.replace("0.1", "0.2"))
 

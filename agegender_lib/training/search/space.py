@@ -98,17 +98,13 @@ def _space(content):
         raise InputError(f"base is {base!r}: give a mapping of settings")
     if not isinstance(given, dict) or not given:
         raise InputError(f"parameters is {given!r}: give a mapping with at least one setting to search")
-    given = {_present(path): item for path, item in given.items()}
+    given = {".".join(PRESENT.get(part, part) for part in str(path).split(".")): item for path, item in given.items()}
     parameters = tuple(_parameter(path, item) for path, item in given.items())
     for path in given:
         inside = next((other for other in given if other.startswith(f"{path}.")), None)
         if inside:
             raise InputError(f"{inside} lies inside {path}, which is searched as well: leave one of them out")
     return Space(model, base, parameters)
-
-
-def _present(path):
-    return ".".join(PRESENT.get(part, part) for part in str(path).split("."))
 
 
 def _parameter(path, given):

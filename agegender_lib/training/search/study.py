@@ -26,18 +26,13 @@ from agegender_lib.lock import alone
 from agegender_lib.runs import HISTORY
 from agegender_lib.training.config import check_number
 from agegender_lib.training.identity import run_name
-from agegender_lib.training.search.space import SPACE, Space, read_space, rounded
+from agegender_lib.training.search.space import SPACE, Space, read_space, space_file
+from agegender_lib.training.search.tables import FINISHED, YEARS_PER_POINT, Search, found_by, kept_search, search_table
 from agegender_lib.training.train import split_as_configured, train
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-#: Years of age error that a percentage point of gender error is worth.
-YEARS_PER_POINT = 0.2
-VALUE_MEANING = f"age MAE + {YEARS_PER_POINT} years per point of gender error"
 #: Seconds between two signs of life of a worker, and after how many without one its trial is given to another.
 HEARTBEAT, GRACE = 30, 120
 _PAUSE = 1.0
-# What a trial is known by, and what stands for it where that is missing.
-_FACTS = {"age_mae": None, "gender_accuracy": None, "epochs": None, "seconds": None, "run": "", "worker": ""}
 
 
 def run_search(
@@ -97,40 +92,39 @@ def run_search(
     return shared
 
 
+def search_or_stored(faces: FaceSet, space: str | Path, trials: int, train_missing: bool = True) -> Search:
+    """The search of this space and these faces that was begun or is kept, or one that is run now.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    space : str or Path
+        A file, or the name of one in `notebooks/studies/`, which is also the study's.
+    trials : int
+    train_missing : bool
+        False trains nothing: what was not searched has no trials.
+    """
+    name, wanted = space_file(space).stem, read_space(space)
+    subject = about(wanted, faces, "pretrained")
+    begun = database_file(name, folders.RUNS).is_file()
+    if begun and not train_missing:
+        study = load_search(name, folders.RUNS)
+        if not differing(study.user_attrs, subject):
+            return found_by(study)
+    kept = None if begun and train_missing else kept_search()
+    if kept and not differing(kept.about, subject):
+        return kept
+    if train_missing:
+        return found_by(run_search(faces, wanted, name, trials=trials, runs=folders.RUNS))
+    return found_by(optuna.create_study(study_name=name), subject)
+
+
 def load_search(study: str = "model_a", runs: str | Path = folders.RUNS) -> optuna.Study:
     """A study as it is now, to look at while workers are at it, or after; an InputError if there is none."""
     file = database_file(study, Path(runs))
     if not file.is_file():
         raise InputError(f"there is no study {study!r} in {file}: run the search first")
     return optuna.load_study(study_name=study, storage=_database(study, None, Path(runs)))
-
-
-def search_table(study: optuna.Study, states: tuple[TrialState, ...] | None = None) -> pd.DataFrame:
-    """A row per trial, or per trial in one of these states.
-
-    Returns
-    -------
-    DataFrame
-        trial (number), state (complete, pruned, failed, running or waiting), value (years, see ``VALUE_MEANING``; a
-        pruned trial's is of where it ended), age_mae (years) and gender_accuracy of the last epoch trained, on the
-        validation faces, epochs, seconds (of training, over all attempts), run (the run folder's name), worker, resumes
-        (the stopped trial it goes on with), note (why it ended early), and the searched settings by their paths, as the
-        training had them.
-    """
-    rows = []
-    for trial in study.get_trials(deepcopy=False, states=states):
-        state = "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
-        row = {"trial": trial.number, "state": state, "value": trial.value}
-        row |= {key: trial.user_attrs.get(key, missing) for key, missing in _FACTS.items()}
-        row |= {"resumes": trial.system_attrs.get("failed_trial"), "note": trial.user_attrs.get("note", "")}
-        for path, value in trial.params.items():
-            kind = trial.distributions[path]
-            real = isinstance(kind, optuna.distributions.FloatDistribution)
-            row[path] = rounded(value, kind.low, kind.high) if real else value
-        rows.append(row)
-    columns = ["trial", "state", "value", *_FACTS, "resumes", "note"]
-    table = pd.DataFrame(rows, columns=None if rows else columns)
-    return table.astype({"value": float, "epochs": "Int64", "resumes": "Int64"})
 
 
 def objective_value(row: dict) -> float:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -10,22 +9,17 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
-from agegender_lib.training.search.space import read_space, space_file
-from agegender_lib.training.search.study import (
-    FINISHED,
-    VALUE_MEANING,
-    about,
-    database_file,
-    differing,
-    load_search,
-    run_search,
-    search_table,
-)
+from agegender_lib.training.search.space import rounded
 
 #: Where `ReportFolder.save_search` of the committed report keeps one.
 KEPT = folders.REPORT / "results" / "search"
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+#: Years of age error that a percentage point of gender error is worth.
+YEARS_PER_POINT = 0.2
+VALUE_MEANING = f"age MAE + {YEARS_PER_POINT} years per point of gender error"
+# What a trial is known by, and what stands for it where that is missing.
+_FACTS = {"age_mae": None, "gender_accuracy": None, "epochs": None, "seconds": None, "run": "", "worker": ""}
 
 
 @dataclass(frozen=True)
@@ -45,30 +39,32 @@ class Search:
     importances: pd.DataFrame
 
 
-def search_or_stored(faces: FaceSet, space: str | Path, trials: int, train_missing: bool = True) -> Search:
-    """The search of this space and these faces that was begun or is kept, or one that is run now.
+def search_table(study: optuna.Study, states: tuple[TrialState, ...] | None = None) -> pd.DataFrame:
+    """A row per trial, or per trial in one of these states.
 
-    Parameters
-    ----------
-    faces : FaceSet
-    space : str or Path
-        A file, or the name of one in `notebooks/studies/`, which is also the study's.
-    trials : int
-    train_missing : bool
-        False trains nothing: what was not searched has no trials.
+    Returns
+    -------
+    DataFrame
+        trial (number), state (complete, pruned, failed, running or waiting), value (years, see ``VALUE_MEANING``; a
+        pruned trial's is of where it ended), age_mae (years) and gender_accuracy of the last epoch trained, on the
+        validation faces, epochs, seconds (of training, over all attempts), run (the run folder's name), worker, resumes
+        (the stopped trial it goes on with), note (why it ended early), and the searched settings by their paths, as the
+        training had them.
     """
-    name, wanted = space_file(space).stem, read_space(space)
-    subject = about(wanted, faces, "pretrained")
-    begun = database_file(name, folders.RUNS).is_file()
-    if begun and not train_missing:
-        study = load_search(name, folders.RUNS)
-        if not differing(study.user_attrs, subject):
-            return found_by(study)
-    if not (begun and train_missing) and (found := _read(KEPT, subject)):
-        return found
-    if train_missing:
-        return found_by(run_search(faces, wanted, name, trials=trials, runs=folders.RUNS))
-    return found_by(optuna.create_study(study_name=name), subject)
+    rows = []
+    for trial in study.get_trials(deepcopy=False, states=states):
+        state = "failed" if trial.state == TrialState.FAIL else trial.state.name.lower()
+        row = {"trial": trial.number, "state": state, "value": trial.value}
+        row |= {key: trial.user_attrs.get(key, missing) for key, missing in _FACTS.items()}
+        row |= {"resumes": trial.system_attrs.get("failed_trial"), "note": trial.user_attrs.get("note", "")}
+        for path, value in trial.params.items():
+            kind = trial.distributions[path]
+            real = isinstance(kind, optuna.distributions.FloatDistribution)
+            row[path] = rounded(value, kind.low, kind.high) if real else value
+        rows.append(row)
+    columns = ["trial", "state", "value", *_FACTS, "resumes", "note"]
+    table = pd.DataFrame(rows, columns=None if rows else columns)
+    return table.astype({"value": float, "epochs": "Int64", "resumes": "Int64"})
 
 
 def found_by(study: optuna.Study, subject: dict[str, Any] | None = None) -> Search:
@@ -88,19 +84,17 @@ def found_by(study: optuna.Study, subject: dict[str, Any] | None = None) -> Sear
     )
 
 
-def _read(folder, subject):
-    """The search that is kept, or None where it is another one or there is none."""
-    if not (folder / "about.json").is_file():
+def kept_search() -> Search | None:
+    """The search that is kept beside the report; None where there is none."""
+    if not (KEPT / "about.json").is_file():
         return None
     try:
-        known = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        if differing(known, subject):
-            return None
+        known = dict(json.loads((KEPT / "about.json").read_text(encoding="utf-8")))
         trials, epochs, importances = (
-            pd.read_csv(folder / f"{name}.csv", dtype={"note": str}).drop(columns="data")
+            pd.read_csv(KEPT / f"{name}.csv", dtype={"note": str}).drop(columns="data")
             for name in ("trials", "epochs", "importances")
         )
         trials = trials.astype({"epochs": "Int64", "resumes": "Int64"}).fillna({"note": ""})
         return Search(known, trials, epochs[["trial", "epoch", "value"]], importances[["setting", "importance"]])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"the kept search {folder} cannot be read ({error}): delete it, or search again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the kept search {KEPT} cannot be read ({error}): delete it, or search again") from None
