@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
+from keras import layers
 
 from agegender_lib.errors import InputError
-from agegender_lib.models import preprocessing, vggface2_weights
+from agegender_lib.models import vggface2_weights
 from agegender_lib.models.published_weights import put_published
 from agegender_lib.models.weights import download_timeout, file_origin, load_weights, reason, weights_file
+
+_CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, in 0..255
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,29 @@ class Backbone:
     load: Callable[[keras.Model], None] | None = None
 
 
+def _to_minus_one_one(image):
+    """TensorFlow's convention: from -1 to 1."""
+    return layers.Rescaling(2.0, offset=-1.0, name="shared_input_scale")(image)
+
+
+def _to_centred_bgr(image):
+    """Caffe's convention: channels reversed, 0..255, ImageNet's mean subtracted; a frozen 1 x 1 convolution."""
+    kernel = (255.0 * np.eye(3)[::-1]).reshape(1, 1, 3, 3).tolist()
+    return layers.Conv2D(
+        3,
+        1,
+        trainable=False,
+        dtype="float32",
+        kernel_initializer=keras.initializers.Constant(kernel),
+        bias_initializer=keras.initializers.Constant([-mean for mean in _CAFFE_MEAN]),
+        name="shared_input_scale",
+    )(image)
+
+
 def _inception_v3(**arguments):
     base = keras.applications.InceptionV3(**arguments)
     # Keras numbers its pooling layers through all models of a process, so the stem cannot be found by its name
-    pools = [layer for layer in base.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    pools = [layer for layer in base.layers if isinstance(layer, layers.MaxPooling2D)]
     pools[1].name = "stem_pool"
     return base
 
@@ -40,7 +63,7 @@ def _inception_v3(**arguments):
 BACKBONES = {
     "inception_v3": Backbone(
         _inception_v3,
-        preprocessing.to_minus_one_one,
+        _to_minus_one_one,
         (
             ("inception stem", "stem_pool"),
             ("inception 35 x 35 (mixed 0-2)", "mixed2"),
@@ -50,12 +73,12 @@ BACKBONES = {
     ),
     "vgg16": Backbone(
         keras.applications.VGG16,
-        preprocessing.to_centred_bgr,
+        _to_centred_bgr,
         tuple((f"convolution block {k}", f"block{k}_pool") for k in range(1, 6)),
     ),
     "mobilenet_vggface2": Backbone(
         keras.applications.MobileNet,
-        preprocessing.to_centred_bgr,  # the convention of these weights, not of MobileNet's own from ImageNet
+        _to_centred_bgr,  # the convention of these weights, not of MobileNet's own from ImageNet
         (
             ("stem", "conv1_relu"),
             ("separable convolution 1", "conv_pw_1_relu"),
@@ -119,7 +142,7 @@ def backbone_in(model: keras.Model) -> keras.Model | None:
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
 
 
-def stages_of(base: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+def stages_of(base: keras.Model) -> dict[str, list[layers.Layer]]:
     """The layers of each stage of a backbone by its name, from the input upwards; together they are all."""
     names = [layer.name for layer in base.layers]
     found, start = {}, 0

@@ -7,7 +7,6 @@ they only hold their defaults.
 
 import copy
 import inspect
-import math
 import re
 from collections.abc import Callable
 
@@ -16,7 +15,6 @@ import keras
 # Before what stands inside another model under the same name: the output for one of several images.
 _EACH = "each_"
 _TENSOR = "__keras_tensor__"
-_CHANNELS = {"data_format": "channels_last"}
 # Always said: dtype and data_format may be others by a reader's own keras.json, and some Keras misses an offset.
 _SAID = "dtype", "data_format", "offset"
 
@@ -135,14 +133,9 @@ class _Graph:
                 if value is not None and key != "training"
             }
             said, plain = {"args": _replaced(said["args"], place), "kwargs": keywords}, names[name]
-            if layer["class_name"] == "LayerNormalization" and len(_list(layer["config"]["axis"])) > 1:
-                done[name, node] = [self._normalized(layer, plain, said["args"][0]["config"], (*path, name))]
-                return
             flat_layer = self.layers.get(plain) or self._add(layer, plain, (*path, name))
             flat_layer["inbound_nodes"].append(said)
             done[name, node] = [[plain, len(flat_layer["inbound_nodes"]) - 1, 0]]
-            if layer["class_name"] == "Resizing" and f"{name}_only" not in layers:
-                done[name, node] = [self._told_inference(layer, plain, done[name, node][0])]
 
         # in the layers' order, which is that of the graph, so that no call has to look far back
         for layer in config["layers"]:
@@ -166,39 +159,6 @@ class _Graph:
             "inbound_nodes": [],
         }
         return self.layers[name]
-
-    def _told_inference(self, resizing: dict, name: str, history: list) -> list:
-        """The place of a resized image behind a layer that does nothing to it.
-
-        Since Keras 3.7 Resizing tells all layers after it to train when a model is just called; Dropout tells them not
-        to.
-        """
-        arguments = resizing["config"]
-        shape = [None, arguments["height"], arguments["width"], 3]
-        return self._call("Dropout", {"rate": 0.0}, f"{name}_only", history, shape)
-
-    def _normalized(self, layer: dict, name: str, tensor: dict, origin: tuple[str, ...]) -> list:
-        """The place of an image normalized over all its axes, as a row of numbers.
-
-        Keras 3 forgets the axes of this layer when it reads ``.h5``, unless they are one.
-        """
-        if layer["config"]["center"] or layer["config"]["scale"]:
-            raise ValueError(f"{name} learns over several axes, which no .h5 file can say")
-        shape = tensor["shape"]
-        row = [None, math.prod(shape[1:])]
-        place = self._call("Flatten", _CHANNELS, f"{name}_row", tensor["keras_history"], shape)
-        place = self._call("LayerNormalization", {**layer["config"], "axis": 1}, name, place, row, origin)
-        return self._call("Reshape", {"target_shape": shape[1:]}, f"{name}_image", place, row)
-
-    def _call(
-        self, kind: str, arguments: dict, name: str, history: list, shape: list, origin: tuple[str, ...] = ()
-    ) -> list:
-        """The place of what a layer makes of one tensor; the layer is added where there is none of this name."""
-        described = {"class_name": kind, "config": {"dtype": "float32", **arguments}}
-        layer = self.layers.get(name) or self._add(described, name, origin)
-        tensor = {"shape": shape, "dtype": "float32", "keras_history": history}
-        layer["inbound_nodes"].append({"args": [{"class_name": _TENSOR, "config": tensor}], "kwargs": {}})
-        return [name, len(layer["inbound_nodes"]) - 1, 0]
 
     def _named(self, config: dict, path: tuple[str, ...]) -> dict[str, str]:
         """The flat names of a model's layers by their names there."""
@@ -260,10 +220,8 @@ def _plain(layer: dict) -> dict:
 
 
 def _list(one_or_more) -> list:
-    """A place, or a list of places, as a list; also an axis."""
-    if isinstance(one_or_more, int) or isinstance(one_or_more[0], str):
-        return [one_or_more]
-    return one_or_more
+    """A place, or a list of places, as a list."""
+    return [one_or_more] if isinstance(one_or_more[0], str) else one_or_more
 
 
 def _histories(arguments) -> list[list]:

@@ -91,9 +91,7 @@ def add_test_time_augmentation(model: keras.Model) -> keras.Model:
         name=MIRROR,
     )(mirrored)
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
-    gender, age = model(image)
-    gender_mirrored, age_mirrored = model(mirrored)
-    outputs = _mean_outputs([(gender, age), (gender_mirrored, age_mirrored)])
+    outputs = _mean_outputs([model(image), model(mirrored)])
     return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")
 
 

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from agegender_lib.models.heads import age_output, gender_output
-from agegender_lib.models.preprocessing import resized
 
 IMAGE_SHAPE = (128, 128, 3)
 
@@ -168,14 +167,23 @@ def _input(image_size):
     return image, resized(image, image_size, "shared_input_resize")
 
 
+def resized(image, side: int, name: str):
+    """The image at ``side`` x ``side`` pixels; as it is where it has that size."""
+    if image.shape[1] == side:
+        return image
+    image = layers.Resizing(side, side, name=name)(image)
+    # since Keras 3.7 it tells all layers after it to train when a model is just called; Dropout tells them not to
+    return layers.Dropout(0.0, name=f"{name}_only")(image)
+
+
 def _scaled(x, how):
     if how == "fixed":
         return layers.Rescaling(4.0, offset=-2.0, name="shared_input_scale")(x)
     if how == "image":
-        own = layers.LayerNormalization(
-            axis=(1, 2, 3), center=False, scale=False, epsilon=1e-3, name="shared_input_scale"
-        )
-        return own(x)
+        # as a row: Keras 3 forgets the axes of this layer when it reads .h5, unless they are one
+        row = layers.Flatten(name="shared_input_scale_row")(x)
+        row = layers.LayerNormalization(axis=1, center=False, scale=False, epsilon=1e-3, name="shared_input_scale")(row)
+        return layers.Reshape(x.shape[1:], name="shared_input_scale_image")(row)
     return x
 
 

@@ -9,8 +9,7 @@ from keras import layers
 from agegender_lib.errors import InputError
 from agegender_lib.models.backbones import BACKBONES, backbone_in, build_backbone
 from agegender_lib.models.heads import age_output, gender_output
-from agegender_lib.models.model_a import IMAGE_SHAPE
-from agegender_lib.models.preprocessing import resized
+from agegender_lib.models.model_a import IMAGE_SHAPE, resized
 
 #: Of ModelB, unless its settings name another.
 BACKBONE = "inception_v3"

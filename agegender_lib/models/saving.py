@@ -71,11 +71,8 @@ def save_model(model: keras.Model, *paths: str | Path) -> None:
 
 
 def _rewrite_h5(path: Path, config: dict) -> None:
-    packed = io.BytesIO()
-    with h5py.File(path, "r") as stored, h5py.File(packed, "w") as file:
-        _compress(stored, file)
-        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": keras_2_config(config)})
-    path.write_bytes(packed.getvalue())
+    described = json.dumps({"class_name": "Functional", "config": keras_2_config(config)})
+    path.write_bytes(_packed(path, model_config=described))
 
 
 def _rewrite_archive(path: Path, config: dict) -> None:
@@ -84,13 +81,19 @@ def _rewrite_archive(path: Path, config: dict) -> None:
     described = json.loads(parts["config.json"])
     described = {key: described[key] for key in ("module", "class_name", "registered_name")}
     parts["config.json"] = json.dumps({**described, "config": config}).encode()
-    packed = io.BytesIO()
-    with h5py.File(io.BytesIO(parts[WEIGHTS]), "r") as stored, h5py.File(packed, "w") as file:
-        _compress(stored, file)
-    parts[WEIGHTS] = packed.getvalue()
+    parts[WEIGHTS] = _packed(io.BytesIO(parts[WEIGHTS]))
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content, zipfile.ZIP_STORED if name == WEIGHTS else zipfile.ZIP_DEFLATED)
+
+
+def _packed(stored: Path | io.BytesIO, **attributes: str) -> bytes:
+    """An HDF5 file, its large arrays compressed and some of its attributes replaced."""
+    packed = io.BytesIO()
+    with h5py.File(stored, "r") as source, h5py.File(packed, "w") as file:
+        _compress(source, file)
+        file.attrs.update(attributes)
+    return packed.getvalue()
 
 
 def _compress(stored: h5py.Group, packed: h5py.Group) -> None:

@@ -17,11 +17,13 @@ _NAMES = {
 }
 # what stands side by side in the network, and not one after the other
 _BOTH_POOLS = "Global average pool → Global max pool → Concatenate", "Global average and max pool"
-# the opposite's softplus, once more turned, is a log-sigmoid
-_ORDINAL = {
+# the opposite's softplus, once more turned, is a log-sigmoid; other layers are there for readers of files
+_OPERATIONS = {
     "age_ordinal_opposite": "",
     "age_ordinal_log": "log-sigmoid",
     "age_ordinal_so_far": "running sum → exponential",
+    "shared_input_scale_row": "",
+    "shared_input_scale_image": "",
 }
 _REMARKS = {
     "gender_output": "P(female)",
@@ -127,8 +129,8 @@ def _operation(layer):
     name = _NAMES.get(name, name)
     if isinstance(layer, layers.InputLayer):
         return "RGB image in [0, 1]"
-    if layer.name in _ORDINAL:
-        return _ORDINAL[layer.name]
+    if layer.name in _OPERATIONS or layer.name.endswith("_only"):
+        return _OPERATIONS.get(layer.name, "")
     if isinstance(layer, layers.Rescaling):
         low, high = layer.offset, layer.offset + layer.scale
         return f"Rescaling to [{low:g}, {high:g}]".replace("-", "−")

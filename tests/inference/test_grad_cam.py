@@ -10,7 +10,7 @@ from agegender_lib.inference import grad_cams, randomised
 from agegender_lib.models import add_test_time_augmentation, build_model_a, ensemble_average
 from agegender_lib.models.flat import flat
 from agegender_lib.models.heads import age_output, gender_output
-from agegender_lib.models.preprocessing import resized
+from agegender_lib.models.model_a import resized
 
 GREEN, BLUE = (20, 230, 20), (20, 20, 230)
 LEFT, RIGHT, LARGE = (48, 64, 16, 32), (80, 96, 96, 112), (64, 96, 80, 112)
