@@ -58,7 +58,9 @@ def open_entry(folder: Path, key: str | None = None) -> FaceSet | None:
         if meta["version"] != VERSION or meta["source"] != (key or meta["source"]):
             return None
         images = np.load(folder / "images.npy", mmap_mode="r")
-        table, rejected = (_read_csv(folder / f"{name}.csv") for name in ("table", "rejected"))
+        table, rejected = (
+            pd.read_csv(folder / f"{name}.csv", dtype=_TEXT, keep_default_na=False) for name in ("table", "rejected")
+        )
         faces = FaceSet(table, images, rejected, meta["fingerprint"], meta["name"], meta["rendered"])
         complete = meta["images"] == len(table) == len(images)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
@@ -90,8 +92,8 @@ def save_entry(
 ) -> FaceSet:
     """Complete the entry whose images.npy already lies in ``work``, move it into place and open it."""
     entry = cache / f"{meta['name']}-{meta['fingerprint'][:12]}"
-    _write_csv(table, work / "table.csv")
-    _write_csv(rejected, work / "rejected.csv")
+    for name, rows in (("table", table), ("rejected", rejected)):
+        rows.to_csv(work / f"{name}.csv", index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     meta = {**meta, "source": key, "images": len(table), "version": VERSION}
     (work / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
     if open_entry(entry):  # the same faces from another source; who has them open needs them where they are
@@ -107,11 +109,3 @@ def save_entry(
     if rejected["reason"].str.startswith(UNREADABLE).any():
         (entry / "meta.json").unlink()  # only for now
     return opened
-
-
-def _write_csv(table: pd.DataFrame, file: Path) -> None:
-    table.to_csv(file, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, dtype=_TEXT, keep_default_na=False)

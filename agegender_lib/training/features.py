@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +11,6 @@ from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
-from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over, replacing
 from agegender_lib.lock import alone
 from agegender_lib.training.batches import Batches
@@ -36,7 +34,7 @@ class FeatureBatches(Batches):
         return features[np.arange(len(features)), side], targets
 
 
-def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -> np.ndarray:
+def backbone_features(network: keras.Model, faces: FaceSet) -> np.ndarray:
     """What the backbone makes of every face and of its mirror image, from a file where it was computed before.
 
     A file's name is a hash of the faces, of the backbone's layers and weights and of the precision: features of another
@@ -47,8 +45,8 @@ def backbone_features(network: keras.Model, faces: FaceSet, kept: Path = KEPT) -
     float32 [n, 2, f]
         Of the face and of its mirror image; memory-mapped, as those of 100,000 faces can be 1.6 GB.
     """
-    base = _upto_features(network)
-    path = Path(kept) / f"{_fingerprint(base, faces)}.npy"
+    base = keras.Model(network.inputs, network.get_layer(POOLED).output, name="backbone")
+    path = KEPT / f"{_fingerprint(base, faces)}.npy"
     if (features := _read(path)) is None:
         # of two trainings that need the same features one computes them, and the other waits
         with alone(path.with_name(f".{path.stem}.lock"), f"computing the features {path}", math.inf):
@@ -104,12 +102,6 @@ def predict_from_features(network: keras.Model, faces: FaceSet, test_time_augmen
         for kept, output in zip((gender, age), outputs, strict=True):
             kept.append(np.asarray(output).reshape(part.shape[:2]).mean(axis=1))
     return pd.DataFrame({"age_predicted": np.concatenate(age), "p_female": np.concatenate(gender)})
-
-
-def _upto_features(network):
-    if not any(layer.name == POOLED for layer in network.layers):
-        raise InputError(f"{network.name} has no backbone: a stage on its features is ModelB's")
-    return keras.Model(network.inputs, network.get_layer(POOLED).output, name="backbone")
 
 
 def _fingerprint(base, faces):

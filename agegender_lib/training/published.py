@@ -24,30 +24,24 @@ _COMPARED, _YEARS, _P_FEMALE = 32, 1e-3, 1e-4
 
 
 def train_or_restore(
-    config: TrainingConfig,
-    faces: FaceSet,
-    weights: str | Path = "pretrained",
-    retrain: bool = False,
-    runs: Path = folders.RUNS,
-    report: Path = folders.REPORT,
+    config: TrainingConfig, faces: FaceSet, weights: str | Path = "pretrained", retrain: bool = False
 ) -> Path:
     """The run folder of a training: one that is finished here, the published one, or else a new training.
 
-    One line says so when it is the published one, and what that began from.
+    One line says so when it is the published one, and what that began from. An InputError when the published model does
+    not predict what its predictions say.
 
     Parameters
     ----------
-    config, faces, weights, runs
+    config, faces, weights
         As :func:`train` takes them.
     retrain : bool
         Train again even where the repository publishes this training.
-    report : Path
-        The report folder that publishes runs. An InputError when its model does not predict what its predictions say.
     """
-    published = None if retrain else find_published(config, faces, weights, report)
-    if published is None or finished(Path(runs) / run_name(config, faces, weights)):
-        return train(config, faces, weights, runs)
-    folder = _restored(published, config, faces, Path(runs))
+    published = None if retrain else find_published(config, faces, weights)
+    if published is None or finished(folders.RUNS / run_name(config, faces, weights)):
+        return train(config, faces, weights, folders.RUNS)
+    folder = _restored(published, config, faces)
     origin = read_json(published / METRICS)["weights_origin"]
     print(
         f"{folder.name} is published with this repository, for these faces and settings, begun from {origin}: nothing "
@@ -56,15 +50,13 @@ def train_or_restore(
     return folder
 
 
-def find_published(
-    config: TrainingConfig, faces: FaceSet, weights: str | Path = "pretrained", report: Path = folders.REPORT
-) -> Path | None:
+def find_published(config: TrainingConfig, faces: FaceSet, weights: str | Path = "pretrained") -> Path | None:
     """The published tables of this very training, with its model beside them; None where there are none.
 
     A training that is asked to begin from "pretrained" weights may have begun from another file of such.
     """
     wanted = identity_of(config, faces, weights)
-    for folder in published_runs(faces, report):
+    for folder in published_runs(faces, folders.REPORT):
         kept = read_json(folder / CONFIG)
         try:
             same = TrainingConfig.from_dict(kept["training"]) == config
@@ -75,9 +67,9 @@ def find_published(
     return None
 
 
-def _restored(published: Path, config: TrainingConfig, faces: FaceSet, runs: Path) -> Path:
+def _restored(published: Path, config: TrainingConfig, faces: FaceSet) -> Path:
     """A run folder like the one that was published; its metrics come last, as in a training."""
-    folder = runs / name_of(config, read_json(published / CONFIG))
+    folder = folders.RUNS / name_of(config, read_json(published / CONFIG))
     with alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", ORPHANED):
         if finished(folder):
             return folder

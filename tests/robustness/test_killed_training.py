@@ -26,7 +26,7 @@ def test_a_training(tiny_b, few, tmp_path, monkeypatch):
     )
     work = tmp_path / "work"
     # the features are kept where this test looks
-    monkeypatch.setattr(features.backbone_features, "__defaults__", (work / "features",))
+    monkeypatch.setattr(features, "KEPT", work / "features")
     fits, real = [], keras.Model.fit
 
     def counted(self, *given, epochs, initial_epoch, **named):

@@ -27,7 +27,7 @@ def upto(network, layer):
 def kept(tmp_path, monkeypatch):
     """A folder of its own for features, also of trainings."""
     folder = tmp_path / "features"
-    monkeypatch.setattr(backbone_features, "__defaults__", (folder,))
+    monkeypatch.setattr("agegender_lib.training.features.KEPT", folder)
     return folder
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
+from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.models import build_model_a
 from agegender_lib.models.saving import save_model
@@ -28,7 +29,7 @@ def trained(few, tmp_path_factory):
 
 
 @pytest.fixture
-def report(trained, tmp_path):
+def report(trained, tmp_path, monkeypatch):
     """A report folder that publishes the training."""
     tables, models = tmp_path / "report" / "results" / "runs" / "model_a", tmp_path / "report" / "models"
     tables.mkdir(parents=True), models.mkdir()
@@ -36,6 +37,8 @@ def report(trained, tmp_path):
         shutil.copy(trained / name, tables)
     (tables / "robustness_3_0_1.csv.gz").write_bytes(b"answers")
     shutil.copy(trained / MODEL, models / "age_gender_A.keras")
+    monkeypatch.setattr(folders, "REPORT", tmp_path / "report")
+    monkeypatch.setattr(folders, "RUNS", tmp_path / "runs")
     return tmp_path / "report"
 
 
@@ -47,8 +50,8 @@ def trainings(monkeypatch):
     return asked
 
 
-def test_it_comes_back_as_it_was(trained, report, few, trainings, tmp_path, capsys):
-    folder = train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+def test_it_comes_back_as_it_was(trained, report, few, trainings, capsys):
+    folder = train_or_restore(CONFIG, few)
     assert folder.name == trained.name and not trainings
     assert "nothing is trained" in capsys.readouterr().out
     for name in (*TABLES, MODEL):
@@ -56,12 +59,11 @@ def test_it_comes_back_as_it_was(trained, report, few, trainings, tmp_path, caps
     assert (folder / "model.h5").is_file() and (folder / "robustness_3_0_1.csv.gz").read_bytes() == b"answers"
 
 
-def test_another_training_is_trained(report, few, trainings, tmp_path):
-    runs = tmp_path / "runs"
+def test_another_training_is_trained(report, few, trainings):
     other_faces = replace(few, fingerprint="0" * 64)
-    train_or_restore(CONFIG, few, retrain=True, runs=runs, report=report)
-    train_or_restore(replace(CONFIG, seed=2), few, runs=runs, report=report)
-    train_or_restore(CONFIG, other_faces, runs=runs, report=report)
+    train_or_restore(CONFIG, few, retrain=True)
+    train_or_restore(replace(CONFIG, seed=2), few)
+    train_or_restore(CONFIG, other_faces)
     assert trainings == [CONFIG, replace(CONFIG, seed=2), CONFIG]
 
 
@@ -71,17 +73,17 @@ def test_only_who_leaves_the_weights_open_gets_one_that_began_from_a_file(asked,
     kept = {"training": asdict(config), "data": {"name": few.name, "fingerprint": few.fingerprint}}
     path = report / "results" / "runs" / "model_a" / "config.json"
     path.write_text(json.dumps(kept | {"weights": "mine.weights.h5 sha256 0"}))
-    assert (published.find_published(config, few, asked, report) is not None) is found
+    assert (published.find_published(config, few, asked) is not None) is found
 
 
 def test_a_model_that_answers_otherwise_is_refused(report, few, trainings, tmp_path):
     save_model(build_model_a(**CONFIG.architecture), report / "models" / "age_gender_A.keras")
     with pytest.raises(InputError, match=r"age_gender_A\.keras does not predict what .*predictions\.csv says"):
-        train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+        train_or_restore(CONFIG, few)
     assert not any(finished(folder) for folder in (tmp_path / "runs").glob("*"))
 
 
-def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings, tmp_path, monkeypatch):
+def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings, monkeypatch):
     copy = published.copy_file
 
     def cut_off(source, target):
@@ -92,6 +94,6 @@ def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings,
     with monkeypatch.context() as patched:
         patched.setattr(published, "copy_file", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
-    folder = train_or_restore(CONFIG, few, runs=tmp_path / "runs", report=report)
+            train_or_restore(CONFIG, few)
+    folder = train_or_restore(CONFIG, few)
     assert finished(folder) and len(pd.read_csv(folder / "predictions.csv")) == len(few)

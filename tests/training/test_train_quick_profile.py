@@ -26,7 +26,7 @@ def faces(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def kept_features(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features.backbone_features, "__defaults__", (tmp_path_factory.mktemp("features"),))
+        patch.setattr(features, "KEPT", tmp_path_factory.mktemp("features"))
         yield
 
 
