@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from agegender_lib.data.filenames import printable
@@ -22,7 +23,6 @@ ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
 Objection = Callable[[str], str | None]
 #: How a reason begins that says something about the moment, not about the file.
 UNREADABLE = "cannot be read"
-_TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, not read"
 
 
 def source_name(source: Path) -> str:
@@ -89,12 +89,8 @@ def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, byte
                 yield path, "a link to a folder, which is not followed"
             elif not stat.S_ISREG(status.st_mode):
                 yield path, "not a regular file"
-            elif reason := objection(path):
-                yield path, reason
-            elif status.st_size > LARGEST_FILE:
-                yield path, _TOO_LARGE
             else:
-                yield path, file.read_bytes()
+                yield path, objection(path) or _content(status.st_size, file.read_bytes)
         except OSError as error:
             yield path, f"{UNREADABLE} ({error.strerror})"
 
@@ -107,15 +103,10 @@ def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             _check_limits(source, member, member.offset_data + member.size)
             if member.isdir():
                 continue
-            if not member.isfile():
-                yield member.name, "a link or a device, not a file"
-            elif reason := objection(member.name):
-                yield member.name, reason
-            elif member.size > LARGEST_FILE:
-                yield member.name, _TOO_LARGE
+            if content := archive.extractfile(member) if member.isfile() else None:
+                yield member.name, objection(member.name) or _content(member.size, content.read)
             else:
-                content = archive.extractfile(member)
-                yield member.name, content.read() if content else b""
+                yield member.name, "a link or a device, not a file"
         # tarfile takes a damaged header in the middle for the end, which would lose the rest in silence
         archive.fileobj.seek(archive.offset)
         if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -136,14 +127,14 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
                     yield path, "a folder by its name, but with content"
             elif stat.S_ISLNK(member.external_attr >> 16):
                 yield path, "a link, not a file"
-            elif reason := objection(path):
-                yield path, reason
             elif member.flag_bits & 1:
-                yield path, "encrypted"
-            elif member.file_size > LARGEST_FILE:
-                yield path, _TOO_LARGE
+                yield path, objection(path) or "encrypted"
             else:
-                yield path, archive.read(member)
+                yield path, objection(path) or _content(member.file_size, partial(archive.read, member))
+
+
+def _content(size: int, read: Callable[[], bytes]) -> bytes | str:
+    return read() if size <= LARGEST_FILE else f"larger than {LARGEST_FILE // 1024**2} MB, not read"
 
 
 def _check_limits(source: Path, member: tarfile.TarInfo, unpacked: int) -> None:

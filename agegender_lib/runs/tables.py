@@ -15,14 +15,18 @@ from agegender_lib.runs.folder import CONFIG, CURE, HISTORY, METRICS, PREDICTION
 from agegender_lib.runs.settings import with_present_names
 
 PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
-# What the label columns and the probability may hold, in words and as a test of floats.
-_ALLOWED = {
-    "age": ("ages of 0 years and more", lambda values: values >= 0),
-    "gender": ("codes of a gender", lambda values: np.isin(values, range(len(GENDERS)))),
-    "race": ("codes of a race", lambda values: np.isin(values, range(len(RACES)))),
-    "duplicate_group": ("numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0)),
-    "p_female": ("probabilities", lambda values: (values >= 0) & (values <= 1)),
-}
+_DIVERGED = "the training has diverged, so train again with a lower learning rate"
+_REWRITE = "train that model again to rewrite the table"
+# What columns may hold, in words and as a test of floats, and what to do where they do not.
+_ALLOWED = (
+    ("age_predicted", "finite numbers", np.isfinite, _DIVERGED),
+    ("p_female", "finite numbers", np.isfinite, _DIVERGED),
+    ("age", "ages of 0 years and more", lambda values: values >= 0, _REWRITE),
+    ("gender", "codes of a gender", lambda values: np.isin(values, range(len(GENDERS))), _REWRITE),
+    ("race", "codes of a race", lambda values: np.isin(values, range(len(RACES))), _REWRITE),
+    ("duplicate_group", "numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0), _REWRITE),
+    ("p_female", "probabilities", lambda values: (values >= 0) & (values <= 1), _REWRITE),
+)
 #: A single column of history.csv per quantity, and the same with "val_" before it for the validation images.
 CURVES = ("loss", "gender_loss", "gender_accuracy", "age_loss", "age_mae")
 HISTORY_COLUMNS = ("epoch", "stage", "seconds", "learning_rate", *CURVES, *(f"val_{curve}" for curve in CURVES))
@@ -142,21 +146,12 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
         out of range, a file occurs twice, or both splits are present.
     """
     check_columns(predictions, PREDICTION_COLUMNS, "The predictions table")
-    for column in ("age_predicted", "p_female"):
-        broken = int((~np.isfinite(_floats(predictions[column]))).sum())
-        if broken:
-            raise InputError(
-                f"{broken} of {len(predictions)} values of {column} are not finite numbers: the training has "
-                "diverged, so train again with a lower learning rate."
-            )
-    for column, (words, allowed) in _ALLOWED.items():
-        values = _floats(predictions[column])
+    for column, words, allowed, cure in _ALLOWED:
+        # NaN where it holds something else
+        values = pd.to_numeric(predictions[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         broken = int((~(allowed(values) & np.isfinite(values))).sum())
         if broken:
-            raise InputError(
-                f"{broken} of {len(predictions)} values of {column} are not {words}: train that model again to "
-                "rewrite the table."
-            )
+            raise InputError(f"{broken} of {len(predictions)} values of {column} are not {words}: {cure}.")
     for column in ("file", "split"):
         if predictions[column].isna().any():
             raise InputError(f"The predictions table has rows without {column}: train that model again to rewrite it.")
@@ -168,8 +163,3 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
         raise InputError(
             f"The predictions table mixes the splits {' and '.join(splits)}: choose one, for example run.validation."
         )
-
-
-def _floats(column: pd.Series) -> np.ndarray:
-    """The column as float64, NaN where it holds something else."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

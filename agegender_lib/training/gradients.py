@@ -117,20 +117,6 @@ def conflict_columns(products: np.ndarray, groups: Sequence[str]) -> dict[str, f
     return columns | {f"gradient_cosine:{group}": own for group, own in zip(groups, cosines, strict=True)}
 
 
-def task_losses(config: TrainingConfig, outputs: Sequence[str]) -> tuple[Callable, Callable]:
-    """The age's and the gender's part of the training loss, weighted as there, each ``loss(wanted, outputs)``."""
-    compiled = compile_arguments(config, outputs)
-
-    def part(names):
-        def loss(wanted, said):
-            terms = [ops.mean(compiled["loss"][name](wanted[name], said[name])) for name in names]
-            return sum(compiled["loss_weights"][n] * term for n, term in zip(names, terms, strict=True))
-
-        return loss
-
-    return part([name for name in compiled["loss"] if name != "gender_output"]), part(["gender_output"])
-
-
 def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) -> Callable[[], dict]:
     """What is measured at the end of every epoch of a training graph: nothing, or its tasks' conflict.
 
@@ -139,9 +125,19 @@ def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) ->
     if not config.gradient_batches:
         return dict
     network = graph.get_layer("network")
+    compiled = compile_arguments(config, list(network.output))
+
+    def part(names):
+        def loss(wanted, said):
+            terms = [ops.mean(compiled["loss"][name](wanted[name], said[name])) for name in names]
+            return sum(compiled["loss_weights"][n] * term for n, term in zip(names, terms, strict=True))
+
+        return loss
+
+    age_loss, gender_loss = part([n for n in compiled["loss"] if n != "gender_output"]), part(["gender_output"])
     batches = Batches(training.images, training.rows, training.targets, config.batch_size, config.seed)
     chosen = [batches[i] for i in range(config.gradient_batches)]
-    return GradientConflict(network, *task_losses(config, list(network.output)), chosen)
+    return GradientConflict(network, age_loss, gender_loss, chosen)
 
 
 def check_gradients(config: TrainingConfig, faces: int) -> None:

@@ -56,10 +56,6 @@ class Space:
             _put(settings, path, value)
         return configure(self.model, **settings)
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
-        """A value for every path."""
-        return {parameter.path: parameter.suggest(trial) for parameter in self.parameters}
-
     def definition(self) -> str:
         """The whole space as text: two workers of one study must agree in it."""
         return json.dumps([self.model, self.base, [vars(p) for p in self.parameters]], sort_keys=True)

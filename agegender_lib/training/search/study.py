@@ -156,7 +156,7 @@ def _objective(trial, space, faces, weights, runs):
 
 
 def _trained(trial, space, faces, weights, runs):
-    values = space.suggest(trial)
+    values = {parameter.path: parameter.suggest(trial) for parameter in space.parameters}
     config = space.configure(values)
     run = run_name(config, faces, weights)
     trial.set_user_attr("run", run)
