@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from agegender_lib.data.face_regions import REGIONS
-from agegender_lib.errors import InputError
 
 #: What tables call the faces as they are, beside the names of ``CORRUPTIONS``.
 CLEAN = "clean"
@@ -117,10 +116,6 @@ def corrupt(images: np.ndarray, name: str, strength: float, seed: int = 0) -> np
     >>> int(corrupt(grey, "darker", 0.5)[0, 0, 0, 0])
     50
     """
-    if name not in CORRUPTIONS:
-        raise InputError(f"there is no corruption {name!r}: choose one of {', '.join(CORRUPTIONS)}")
-    if images.dtype != np.uint8 or images.shape[1:] != (128, 128, 3):
-        raise InputError(f"faces to corrupt are {images.dtype} {list(images.shape)}: give uint8 [n, 128, 128, 3]")
     corrupted = np.empty_like(images)
     for number, image in enumerate(images):
         corrupted[number] = CORRUPTIONS[name].apply(image, strength, seed)

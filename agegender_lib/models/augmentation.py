@@ -12,7 +12,6 @@ from agegender_lib.data.decode import LUMA
 _TO_GREY = np.tile(LUMA.astype("float32")[:, None], (1, 3))
 
 
-@keras.saving.register_keras_serializable("agegender")
 class FaceAugmentation(keras.layers.Layer):
     """Pixels 0..255 to floats in [0, 1]; while training, each face is moved, lit and covered at random.
 
@@ -60,9 +59,6 @@ class FaceAugmentation(keras.layers.Layer):
             grey=grey, erase=erase, seed=seed,
         )  # fmt: skip
         self.random_stream = random.SeedGenerator(seed)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -66,10 +66,10 @@ def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
 def check_stages(network: keras.Model, config: TrainingConfig) -> None:
     """Refuse a stage that this network cannot do, before hours of training lead to it."""
     for stage in config.stages:
-        if stage.layer_decay != 1 and (config.optimizer == "muon" or not layer_rates(network, 0.5)):
+        if stage.layer_decay != 1 and (config.optimizer != "adamw" or not layer_rates(network, 0.5)):
             raise InputError(
                 f"{config.model} with {config.optimizer}: layer_decay is {stage.layer_decay}, but rates by depth "
-                "are for a backbone and for adamw or adam: leave it at 1"
+                "are for a backbone and for adamw: leave it at 1"
             )
         models.set_trainable(network, stage.trainable)
 

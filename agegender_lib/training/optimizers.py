@@ -13,7 +13,7 @@ def build_optimizer(
     """A fresh optimizer whose learning rate warms up and falls along a cosine over the stage.
 
     Biases and normalisation are left out of the weight decay. Weights are averaged over time where ``config``
-    has an ``ema_momentum``. ``rates`` are those of :func:`layer_rates`; not for Muon.
+    has an ``ema_momentum``. ``rates`` are those of :func:`layer_rates`, for AdamW.
     """
     total = max(1, stage.epochs * steps_per_epoch)
     warmup = min(total - 1, round(stage.warmup_epochs * steps_per_epoch))
@@ -25,7 +25,7 @@ def build_optimizer(
     )
     averaging = {"use_ema": config.ema_momentum is not None, "ema_momentum": config.ema_momentum or 0.99}
     if config.optimizer == "adam":
-        return LayerwiseAdam(schedule, rates=rates, **averaging)
+        return keras.optimizers.Adam(schedule, **averaging)
     decay = config.weight_decay
     if config.optimizer == "muon":
         optimizer = KernelMuon(schedule, weight_decay=decay, adam_weight_decay=decay, **averaging)
@@ -53,8 +53,8 @@ def layer_rates(network: keras.Model, decay: float) -> dict[str, float]:
     }
 
 
-class _Layerwise:
-    """Variables in groups, each with its own multiple of the learning rate; for a Keras optimizer."""
+class LayerwiseAdamW(keras.optimizers.AdamW):
+    """AdamW on variables in groups, each with its own multiple of the learning rate."""
 
     def __init__(self, *args, rates: dict[str, float] | None = None, **kwargs):
         super().__init__(*args, **kwargs)
@@ -69,21 +69,11 @@ class _Layerwise:
 
     def _apply_weight_decay(self, variables):
         # Keras takes the decay times the learning rate, which is not every variable's
-        if self.weight_decay is None:
-            return
         for variable in variables:
             if self._use_weight_decay(variable):
                 decay, rate = (ops.cast(v, variable.dtype) for v in (self.weight_decay, self.learning_rate))
                 # in Keras's order, so that a rate of 1 gives Keras's very bits
                 variable.assign(variable - variable * decay * rate * self.rates.get(variable.path, 1.0))
-
-
-class LayerwiseAdam(_Layerwise, keras.optimizers.Adam):
-    """Adam with rates by depth."""
-
-
-class LayerwiseAdamW(_Layerwise, keras.optimizers.AdamW):
-    """AdamW with rates by depth."""
 
 
 class KernelMuon(keras.optimizers.Muon):

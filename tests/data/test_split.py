@@ -100,12 +100,3 @@ def test_only_groups_still_give_an_exact_split():
 def test_impossible_counts_are_refused(validation):
     with pytest.raises(InputError, match="validation"):
         split_faces(faces(), validation_size=validation)
-
-
-def test_other_impossible_input_is_refused():
-    with pytest.raises(InputError, match="seed"):
-        split_faces(faces(), seed=0.5)
-    twice = faces(10)
-    twice.loc[3, "file"] = twice.loc[7, "file"]
-    with pytest.raises(InputError, match="twice"):
-        split_faces(twice, validation_size=2)

@@ -97,13 +97,6 @@ def test_a_region_is_covered_and_nothing_else(name, faces):
         assert covered / ((bottom - top) * (right - left)) == pytest.approx(share, abs=0.05)
 
 
-def test_what_cannot_be_corrupted_is_refused(faces):
-    with pytest.raises(InputError, match=r"'fog'.*blur"):
-        corrupt(faces, "fog", 1)
-    with pytest.raises(InputError, match="64"):
-        corrupt(faces[:, :64], "blur", 1)
-
-
 def answers(age_growth=None, wrong=None, count=200, seed=0):
     """A model right on all clean faces but for noise, whose error grows and whose genders turn as planted.
 

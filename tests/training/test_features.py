@@ -118,9 +118,8 @@ def in_two_stages(tiny_b, monkeypatch):
     return tiny_b
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
-def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
-    config = replace(in_two_stages[0], optimizer=optimizer, weight_decay=0.5, ema_momentum=None)
+def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages):
+    config = replace(in_two_stages[0], optimizer="adamw", weight_decay=0.5, ema_momentum=None)
     network = build_network(config, in_two_stages[1])
     graph, stage = training_graph(network, config), Stage(2, 0.01, warmup_epochs=0, layer_decay=0.1)
     set_trainable(network, "all")
@@ -132,8 +131,7 @@ def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages, optimizer):
     for name, rate in (("conv1", 0.01), ("conv2", 0.1), ("age_dense", 1.0)):
         layer = next(layer for layer in network._flatten_layers() if layer.name == name)
         moved = 1 - np.asarray(keras.ops.convert_to_numpy(layer.kernel))
-        wanted = 0.01 * rate * (1.5 if optimizer == "adamw" else 1)
-        assert moved == pytest.approx(wanted, rel=2e-2), name
+        assert moved == pytest.approx(0.015 * rate, rel=2e-2), name
         assert 1 - np.asarray(keras.ops.convert_to_numpy(layer.bias)) == pytest.approx(0.01 * rate, rel=2e-2)
 
 
