@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
+
 from agegender_lib.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -54,6 +56,8 @@ except Exception as error:
         raise InputError(f"Keras cannot start ({error}): {cure}") from error
     raise
 
+# it advises against .h5 at every saving; the coursework asks for it
+absl.logging.set_verbosity(absl.logging.ERROR)
 keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)

@@ -1,5 +1,6 @@
 """Pre-trained backbones: what each expects at its input, its stages, and where its weights come from."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from keras import layers
 from agegender_lib.errors import InputError
 from agegender_lib.models import vggface2_weights
 from agegender_lib.models.published_weights import put_published
-from agegender_lib.models.weights import download_timeout, file_origin, load_weights, reason, weights_file
+from agegender_lib.models.weights import file_origin, load_weights, reason, weights_file
 
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, in 0..255
 
@@ -123,18 +124,21 @@ def build_backbone(
 
 
 def _downloaded(name, build):
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(30)  # seconds without a byte; Keras itself would wait for ever
     try:
         if load := BACKBONES[name].load:
             base = build()
             load(base)
             return base
-        with download_timeout():
-            return build("imagenet")
+        return build("imagenet")
     except Exception as error:  # Keras raises a bare Exception when the download fails
         raise InputError(
             f"the pre-trained weights of {name} cannot be downloaded ({reason(error)}): go online, give a Keras "
             ".weights.h5 file, or say 'none' to begin from random weights"
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def backbone_in(model: keras.Model) -> keras.Model | None:

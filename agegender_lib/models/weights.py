@@ -1,9 +1,6 @@
 """Weights files: which fit, and where they come from."""
 
-import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -25,7 +22,6 @@ KNOWN_FILES = {
 _LONGEST_REASON = 300  # Keras quotes the whole description of a model in one line
 #: What a pre-trained model may start from, besides a file.
 WEIGHTS = ("pretrained", "published", "none")
-DOWNLOAD_TIMEOUT = 30  #: seconds without a byte, after which a download counts as impossible
 
 
 def weights_file(weights: str | Path) -> Path | None:
@@ -42,17 +38,6 @@ def file_origin(path: Path) -> str:
     """In words, where the weights in a file come from, as far as its checksum tells."""
     known = KNOWN_FILES.get(sha256_of(path))
     return f"the file {path.name}" + (f" ({known})" if known else "")
-
-
-@contextmanager
-def download_timeout() -> Iterator[None]:
-    """Let downloads inside the block give up; Keras itself would wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

@@ -75,7 +75,7 @@ class TrainingConfig:
         Weights of the age loss, the gender cross-entropy, and, for a model with an age distribution, its
         Kullback-Leibler divergence from the label's distribution; for one with an ordinal head, of its loss.
     age_sigma : (float, float)
-        The label's distribution is a normal around the age with sigma = first + second x age, in years.
+        The label's distribution is a normal around the age with sigma = first + second x age, in years; no setting.
     label_smoothing : float
         Of the gender labels.
     augmentation : dict
@@ -199,7 +199,7 @@ def configure(model: str, **settings: Any) -> TrainingConfig:
     if not isinstance(model, str) or model not in DEFAULTS:
         raise InputError(f"model {model!r} is unknown: choose one of {', '.join(DEFAULTS)}")
     settings = with_present_names(settings)
-    known = {item.name for item in fields(TrainingConfig)} - {"model"}
+    known = {item.name for item in fields(TrainingConfig)} - {"model", "age_sigma"}
     _refuse_unknown(settings, known, f"setting of {model}")
     values = asdict(DEFAULTS[model])
     for key, value in settings.items():
@@ -297,11 +297,6 @@ def _check(values):
         raise InputError("mixup blends pixels, and a stage on features has none: set mixup to 0")
     if values["fold"] is not None:
         _check_fold(values["fold"], values["validation_size"])
-    sigma = values["age_sigma"]
-    if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
-        raise InputError(f"age_sigma is {sigma!r}: give two numbers, the years at birth and their growth per year")
-    check_number("age_sigma at birth", sigma[0], 0.1)
-    check_number("age_sigma's growth", sigma[1], 0)
 
 
 def _check_fold(fold, validation_size):

@@ -13,6 +13,7 @@ from agegender_lib import folders
 from agegender_lib.data import FaceSet
 from agegender_lib.files import clear_left_over, replacing
 from agegender_lib.lock import alone
+from agegender_lib.models.predict import in_batches
 from agegender_lib.training.batches import Batches
 
 #: The last layer that both branches share; its output is what is kept.
@@ -93,15 +94,14 @@ def predict_from_features(network: keras.Model, faces: FaceSet, test_time_augmen
     features = backbone_features(network, faces)
     heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
     sides = features if test_time_augmentation else features[:, :1]
-    gender, age = [], []
-    # not heads.predict, which would first make one tensor of all of them
-    step = _ROWS // sides.shape[1]
-    for start in range(0, len(sides), step):
-        part = sides[start : start + step]
+
+    def means(part):
         outputs = heads.predict_on_batch(part.reshape(-1, part.shape[-1]))
-        for kept, output in zip((gender, age), outputs, strict=True):
-            kept.append(np.asarray(output).reshape(part.shape[:2]).mean(axis=1))
-    return pd.DataFrame({"age_predicted": np.concatenate(age), "p_female": np.concatenate(gender)})
+        return [np.asarray(output).reshape(part.shape[:2]).mean(axis=1) for output in outputs]
+
+    # not heads.predict, which would first make one tensor of all of them
+    p_female, age = in_batches(means, sides, _ROWS // sides.shape[1])
+    return pd.DataFrame({"age_predicted": age, "p_female": p_female})
 
 
 def _fingerprint(base, faces):

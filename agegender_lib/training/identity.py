@@ -25,7 +25,7 @@ def identity_of(config: TrainingConfig, faces: FaceSet, weights: str | Path) -> 
     if config.model == "model_a":
         weights = "none"
     elif str(weights) == "published":
-        weights = f"published {published_identity(backbone_of(config))}"
+        weights = f"published {published_identity(config.architecture.get('backbone', BACKBONE))}"
     elif path := weights_file(weights):
         # the file's content counts, not where it lies
         weights = f"{path.name} sha256 {sha256_of(path)}"
@@ -40,12 +40,8 @@ def origin_of(
     origin = getattr(network, "weights_origin", "random weights, trained from scratch")
     if config.model == "model_a" or str(weights) != "published":
         return origin
-    return f"{origin}; {seen_by_published(backbone_of(config), faces.table['file'], split == 'validation')}"
-
-
-def backbone_of(config: TrainingConfig) -> str:
-    """The backbone of a ModelB or ModelF by its name."""
-    return config.architecture.get("backbone", BACKBONE)
+    backbone = config.architecture.get("backbone", BACKBONE)
+    return f"{origin}; {seen_by_published(backbone, faces.table['file'], split == 'validation')}"
 
 
 def name_of(config: TrainingConfig, identity: dict[str, Any]) -> str:
