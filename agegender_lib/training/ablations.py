@@ -22,6 +22,7 @@ from agegender_lib.training.network import build_network, check_stages
 from agegender_lib.training.train import train
 
 RUNS = folders.RUNS / "ablations"
+#: Runs that were done elsewhere, see :func:`keep_runs`.
 KEPT = folders.REPORT / "results" / "ablations"
 _MERGED = ("architecture", "augmentation")
 
@@ -79,11 +80,10 @@ def run_study(
     study: AblationStudy,
     faces: FaceSet,
     runs: Path = RUNS,
-    kept: Path = KEPT,
     train_missing: bool = True,
     weights: str | Path = "pretrained",
 ) -> pd.DataFrame:
-    """Train what is not yet trained, one after the other; the same call goes on with a killed study.
+    """Train what is neither trained nor in ``KEPT``, one after the other; the same call goes on with a killed study.
 
     The same call in another process is a second worker: neither trains what the other has at hand.
 
@@ -93,8 +93,6 @@ def run_study(
     faces : FaceSet
     runs : Path
         Folder of the study's run folders.
-    kept : Path
-        Folder with runs that were done elsewhere, see :func:`keep_runs`: they are not trained again.
     train_missing : bool
         False leaves out what is not there.
     weights : str or Path
@@ -108,7 +106,7 @@ def run_study(
         the same settings are one run.
     """
     names = [run_name(training.config, faces, weights) for training in study.runs]
-    elsewhere = find_kept(kept)
+    elsewhere = find_kept(KEPT)
     places = {name: folder if finished(folder := Path(runs) / name) else elsewhere.get(name) for name in names}
     missing: dict[str, AblationRun] = {}
     for name, training in zip(names, study.runs, strict=True):

@@ -129,9 +129,7 @@ def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monke
     monkeypatch.setattr(ablations, "train", training)
     monkeypatch.setattr(ablations, "check_stages", lambda *_: None)
     monkeypatch.setattr(ablations, "build_network", lambda *_: None)
-    table = ablations.run_study(
-        AblationStudy("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs", tmp_path / "kept"
-    )
+    table = ablations.run_study(AblationStudy("s", {"size": "?"}, tuple(choices)), few, tmp_path / "runs")
     assert asked == [(1, False), (2, False), (3, False), (1, True)]
     assert [folder.name for folder in table["folder"]] == ["1", "2", "3"]
     said = capsys.readouterr().out.splitlines()

@@ -90,7 +90,7 @@ def test_the_studies_of_the_project_can_be_read(name):
 def trained(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     study = read_study(written(folder / "s.yaml"))
-    return study, folder, run_study(study, few, folder / "runs", kept=folder / "kept")
+    return study, folder, run_study(study, few, folder / "runs")
 
 
 def test_equal_settings_are_trained_once(trained, few):
@@ -109,12 +109,13 @@ def test_equal_settings_are_trained_once(trained, few):
 def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatch):
     study, folder, trainings = trained
     monkeypatch.setattr("agegender_lib.training.ablations.train", None)
-    again = run_study(study, few, folder / "runs", kept=folder / "kept")
+    again = run_study(study, few, folder / "runs")
     pd.testing.assert_frame_equal(again, trainings)
     # the kept tables will do, without a model
     ReportFolder(tmp_path, few).save_runs(trainings)
     kept = tmp_path / "results" / "ablations"
-    elsewhere = run_study(study, few, tmp_path / "nothing", kept=kept)
+    monkeypatch.setattr("agegender_lib.training.ablations.KEPT", kept)
+    elsewhere = run_study(study, few, tmp_path / "nothing")
     assert list(elsewhere["run"]) == list(trainings["run"])
     assert set(elsewhere["folder"]) == {kept / "s"}
     before, after = read_runs(trainings), read_runs(elsewhere)
@@ -130,7 +131,7 @@ def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatc
     files = {path.name: path.read_bytes() for path in (kept / "s").iterdir()}
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "again/results/ablations/s").iterdir()}
     # of other faces nothing is there, and nothing is trained unless asked for
-    others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", kept, train_missing=False)
+    others = run_study(study, replace(few, fingerprint="0" * 64), folder / "runs", train_missing=False)
     assert others["folder"].isna().all()
     missing = run_table(others, read_runs(others))
     assert list(missing["variant"]) == list(trainings["variant"]) and missing["age_mae"].isna().all()
@@ -277,13 +278,13 @@ def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
     ]
     study = read_study(written(tmp_path / "s.yaml", base=base, factors=factors))
     assert [training.config.model for training in study.runs] == ["model_b", "model_b", "model_a"]
-    trainings = run_study(study, few, tmp_path / "runs", tmp_path / "kept", weights=weights)
+    trainings = run_study(study, few, tmp_path / "runs", weights=weights)
     runs = read_runs(trainings)
     origins = [runs[name].metrics["weights_origin"] for name in trainings["run"]]
     assert ["tiny.weights.h5" in origin for origin in origins] == [True, True, False]
     assert [runs[name].metrics["train"]["images"] for name in trainings["run"]] == [40, 16, 40]
     # other weights are other trainings
-    others = run_study(study, few, tmp_path / "runs", tmp_path / "kept", train_missing=False, weights="none")
+    others = run_study(study, few, tmp_path / "runs", train_missing=False, weights="none")
     assert others["folder"].notna().tolist() == [False, False, True]
 
 
