@@ -56,8 +56,8 @@ class TrainingState:
 
     def write(self, graph: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         """Keep the whole graph's and the optimizer's variables, atomically."""
-        arrays = {f"model/{i}": _numpy(variable) for i, variable in enumerate(graph.variables)}
-        arrays |= {f"optimizer/{i}": _numpy(v) for i, v in enumerate(optimizer.variables)}
+        arrays = {f"model/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(graph.variables)}
+        arrays |= {f"optimizer/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)}
         arrays |= {f"best/{i}": value for i, value in enumerate(self.best or [])}
         with replacing(self.path) as temporary:
             np.savez(temporary, history=json.dumps(self.history), facts=json.dumps(self.facts), **arrays)
@@ -83,16 +83,7 @@ class Checkpoint(keras.callbacks.Callback):
     counted as the epoch's.
     """
 
-    def __init__(
-        self,
-        state: TrainingState,
-        config: TrainingConfig,
-        stage: int,
-        graph: keras.Model,
-        network: keras.Model,
-        on_row,
-        measure=dict,
-    ):
+    def __init__(self, state: TrainingState, config: TrainingConfig, stage: int, graph, network, on_row, measure):
         super().__init__()
         self.state, self.config, self.number = state, config, stage
         self.graph, self.network = graph, network
@@ -135,7 +126,3 @@ def history_row(epoch: int, stage: int, logs: dict, optimizer, seconds: float) -
             row[f"{prefix}{task}_loss"] = float(logs[f"{prefix}{task}_output_loss"])
             row[f"{prefix}{task}_{metric}"] = float(logs[f"{prefix}{task}_output_{metric}"])
     return row
-
-
-def _numpy(variable):
-    return np.asarray(keras.ops.convert_to_numpy(variable))
