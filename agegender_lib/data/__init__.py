@@ -1,10 +1,10 @@
 """Faces: names to a table, images to one array, duplicates, splits, corruptions, drawn stand-ins, getting UTKFace."""
 
 from agegender_lib.data.age_bins import AGE_BAND_EDGES, AGE_BANDS, age_band
+from agegender_lib.data.cache import FaceSet
 from agegender_lib.data.corruptions import CORRUPTIONS, corrupt, corrupted_examples
 from agegender_lib.data.duplicates import duplicate_groups, duplicate_pairs
 from agegender_lib.data.face_regions import REGIONS, region_masks
-from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.filenames import GENDERS, RACES, FaceName, parse_name
 from agegender_lib.data.importer import SYNTHETIC_FACES, load_dataset, load_faces
 from agegender_lib.data.split import assign_folds, split_faces, split_fold, subsample_training

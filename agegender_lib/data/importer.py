@@ -21,10 +21,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from agegender_lib.data.archives import check_source, list_folder, read_files, source_name
-from agegender_lib.data.cache import find_entry, save_entry, source_key, work_folder
+from agegender_lib.data.cache import FaceSet, find_entry, save_entry, source_key, work_folder
 from agegender_lib.data.decode import SIZE, NotAFace, decode_face
 from agegender_lib.data.duplicates import duplicate_groups
-from agegender_lib.data.faceset import FaceSet
 from agegender_lib.data.filenames import FaceName, base_name, name_problem, parse_name, printable
 from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.faceset import FaceSet
+from agegender_lib.data.cache import FaceSet
 
 RENDERED_NOTE = "synthetic stand-in faces, not photographs"
 

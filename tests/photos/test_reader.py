@@ -11,8 +11,8 @@ from PIL import Image
 from tiny_faces import truncated
 
 from agegender_lib import photos, plots
+from agegender_lib.data.cache import FaceSet
 from agegender_lib.data.drawing.face import draw_face
-from agegender_lib.data.faceset import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 from agegender_lib.photos import end_to_end

@@ -19,7 +19,7 @@ from tiny_faces import FACES, truncated, write_tar
 
 from agegender_lib import files
 from agegender_lib.data import importer, load_faces, synthetic
-from agegender_lib.data.faceset import FaceSet
+from agegender_lib.data.cache import FaceSet
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.publish import finish_publishing, publish
 from agegender_lib.reporting import report_folder as saving
