@@ -44,11 +44,10 @@ def duplicate_groups(images: np.ndarray) -> np.ndarray:
     links = np.concatenate([one, first]), np.concatenate([other, np.arange(len(images))])
     graph = coo_array((np.ones(len(links[0]), dtype=bool), links), shape=(len(images), len(images)))
     _, component = connected_components(graph, directed=False)
-    _, appears, component, sizes = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
-    several = np.flatnonzero(sizes > 1)
-    number = np.full(len(sizes), -1, dtype=np.int64)
-    number[several[np.argsort(appears[several])]] = np.arange(len(several))
-    return number[component]
+    several = np.bincount(component)[component] > 1
+    number = np.full(len(images), -1, dtype=np.int64)
+    number[several] = pd.factorize(component[several])[0]
+    return number
 
 
 def duplicate_pairs(table: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
