@@ -10,7 +10,7 @@ import pandas as pd
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.pipeline.commands.shared import print_table
+from agegender_lib.pipeline.commands import print_table
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
 
@@ -53,7 +53,14 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
     if options.json:
         from agegender_lib.photos import OUT_OF_SCOPE_USES
 
-        content = {"intervals": interval_note, "out_of_scope_uses": OUT_OF_SCOPE_USES, "photos": _entries(read)}
+        photos = []
+        for file, found in read:
+            if isinstance(found, InputError):
+                told = {"error": str(found)}
+            else:  # what is not a number becomes null
+                told = {"faces": json.loads(found.to_json(orient="records", double_precision=4))}
+            photos.append({"file": str(file)} | told)
+        content = {"intervals": interval_note, "out_of_scope_uses": OUT_OF_SCOPE_USES, "photos": photos}
         if options.json == "-":
             print(json.dumps(content, indent=2, ensure_ascii=False))
         else:
@@ -74,20 +81,6 @@ def _write(read: list, interval_note: str, options: Namespace) -> None:
     for file, table in read:
         if isinstance(table, pd.DataFrame) and table.empty:
             print(f"{printable(str(file))}: no face found")
-
-
-def _entries(read: list) -> list[dict]:
-    """A photo after the other as JSON: its faces, or why it could not be read."""
-    entries = []
-    for file, found in read:
-        entry: dict = {"file": str(file)}
-        if isinstance(found, InputError):
-            entry["error"] = str(found)
-        else:
-            # what is not a number becomes null
-            entry["faces"] = json.loads(found.to_json(orient="records", double_precision=4))
-        entries.append(entry)
-    return entries
 
 
 def _picture_files(given: list[str]) -> list[Path]:
