@@ -3,8 +3,7 @@
 from agegender_lib.evaluation.ablations.ensembles import compare_ensembles, ensemble_predictions, seed_ensembles
 from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosines, gradient_depth, mean_cosine
 from agegender_lib.evaluation.ablations.studies import compare_variants, read_runs, run_table
-from agegender_lib.evaluation.baselines import beside_original, constant_predictions, headline, original_report
-from agegender_lib.evaluation.comparison import paired_comparison, pairwise_comparisons
+from agegender_lib.evaluation.comparison import beside_original, headline, paired_comparison, pairwise_comparisons
 from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
 from agegender_lib.evaluation.fairness.subgroups import largest_errors, metrics_by_group, running_median
@@ -33,12 +32,7 @@ from agegender_lib.evaluation.statistics.cross_validation import (
 )
 from agegender_lib.evaluation.statistics.seed_variance import seed_variance
 from agegender_lib.evaluation.uncertainty.age_distributions import age_dispersion
-from agegender_lib.evaluation.uncertainty.calibration import (
-    calibration_summary,
-    expected_calibration_error,
-    reliability,
-    temperature_scaled,
-)
+from agegender_lib.evaluation.uncertainty.calibration import calibration_summary, reliability, temperature_scaled
 from agegender_lib.evaluation.uncertainty.prediction_intervals import empirical_coverage
 from agegender_lib.evaluation.uncertainty.selective_prediction import age_risk_coverage, gender_risk_coverage
 from agegender_lib.runs import Run, read_run

@@ -47,8 +47,7 @@ def fluctuation(history: pd.DataFrame, column: str) -> float:
 
     The standard deviation that successive differences imply, sqrt(mean(d^2) / 2), is that of independent errors
     around any slow trend (von Neumann et al. 1941). Differences within the last stage count, and where it has at least
-    four epochs only those of its second half: a curve that still falls steeply is not fluctuation.
-    NaN where the last stage has one epoch only.
+    four epochs only those of its second half; NaN where it has one epoch only.
     """
     last = history[history["stage"].astype(str) == str(history["stage"].iloc[-1])][column].to_numpy(float)
     if len(last) >= 4:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.corruptions import CLEAN, CORRUPTIONS
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import Estimate, estimates
 from agegender_lib.evaluation.tables import scores
 
@@ -19,8 +18,7 @@ TOLERANCE = {"age_mae": 1.0, "gender_accuracy": -0.05}
 def robustness_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Errors of one model under every corruption and strength, and how they changed from the clean faces.
 
-    The change is paired: the same faces corrupted and clean, so that how hard a face is in itself drops out.
-
+    The change is paired: the same faces corrupted and clean, so that how hard a face is in itself drops out;
     ``predictions`` are as ``inference.corrupted_predictions`` returns them.
 
     Returns
@@ -99,14 +97,8 @@ def _measured(predictions: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], np.nd
     """Per measure a table of faces by (corruption, strength), and the faces' duplicate groups."""
     table = predictions.assign(**scores(predictions))
     both = table.pivot_table(index="file", columns=["corruption", "strength"], values=[*TOLERANCE])
-    measured = {measure: both[measure] for measure in TOLERANCE}
-    wide = measured["age_mae"]
-    if (CLEAN, 0.0) not in wide.columns or wide.isna().to_numpy().any():
-        raise InputError(
-            "These are not predictions of the same faces, clean and at every strength: compute them again."
-        )
     groups = predictions.drop_duplicates("file").set_index("file")["duplicate_group"]
-    return measured, groups[wide.index].to_numpy()
+    return {measure: both[measure] for measure in TOLERANCE}, groups[both.index].to_numpy()
 
 
 def _changes(wide: pd.DataFrame) -> pd.DataFrame:
@@ -116,12 +108,8 @@ def _changes(wide: pd.DataFrame) -> pd.DataFrame:
 
 def _settings(wide: pd.DataFrame) -> dict[str, list[float]]:
     """The strengths that occur of every corruption, from the weakest on."""
-    found = {name: [s for n, s in wide.columns if n == name] for name in CORRUPTIONS}
-    return {
-        name: sorted(strengths, key=lambda strength: abs(strength - CORRUPTIONS[name].neutral))
-        for name, strengths in found.items()
-        if strengths
-    }
+    found = {name: [s for s in way.strengths if (name, s) in wide.columns] for name, way in CORRUPTIONS.items()}
+    return {name: strengths for name, strengths in found.items() if strengths}
 
 
 def _crossing(places: list[float], harm: np.ndarray) -> float:

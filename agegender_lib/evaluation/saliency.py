@@ -13,7 +13,6 @@ import pandas as pd
 
 from agegender_lib.data.age_bins import AGE_BANDS, age_band
 from agegender_lib.data.face_regions import region_masks
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import estimates, mean_of
 from agegender_lib.evaluation.tables import check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
@@ -25,10 +24,9 @@ _EXAMPLES = 3
 
 
 def sample_faces(predictions: Mapping[str, pd.DataFrame], files: Sequence[str], count: int = 200) -> pd.DataFrame:
-    """Faces to compute maps of, the same for all models: as many of every age band, where there are as many.
+    """Faces to compute maps of, the same for all models: ``count`` at most, a tenth of each of the ten age bands.
 
-    There are ``count`` at most, a tenth of them of each of the ten bands, one at least. ``files`` are those of all
-    faces, in the order of ``faces.images``.
+    ``files`` are those of all faces, in the order of ``faces.images``.
 
     Returns
     -------
@@ -87,17 +85,16 @@ def mean_maps(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps] = (
     Returns
     -------
     DataFrame
-        model, task, weights ("trained", or "random": the mean over seeds, of all faces), age_band (or "all"), map
-        (float32 [h, w], mean 1).
+        model, task, weights ("trained", or "random": over seeds, of all faces), age_band (or "all"), map (float32).
     """
     noise, rows = [relative_maps(one) for one in random_maps], []
     for (model, task), each in relative_maps(maps).items():
-        full = _full(each, sampled)
+        full = _full(each)
         for band, own in _bands(sampled).items():
             if (own & full).any():
                 rows.append((model, task, "trained", band, each[own & full].mean(axis=0)))
         others = [one[model, task] for one in noise]
-        means = [other[_full(other, sampled)].mean(axis=0) for other in others if _full(other, sampled).any()]
+        means = [other[_full(other)].mean(axis=0) for other in others if _full(other).any()]
         if means:
             rows.append((model, task, "random", ALL, np.mean(means, axis=0)))
     return pd.DataFrame(rows, columns=["model", "task", "weights", "age_band", "map"])
@@ -122,7 +119,7 @@ def region_shares(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps]
     """
     masks, noise, rows = region_masks(), [relative_maps(one) for one in random_maps], []
     for (model, task), each in relative_maps(maps).items():
-        full = _full(each, sampled)
+        full = _full(each)
         means = {name: mean_of(each[:, mask].mean(axis=1), among=full) for name, mask in masks.items()}
         for name, ratio in estimates(means, sampled["duplicate_group"]).items():
             area = masks[name].mean()
@@ -138,8 +135,8 @@ def region_shares(maps: Maps, sampled: pd.DataFrame, random_maps: Sequence[Maps]
 def randomisation_check(maps: Maps, random_maps: Sequence[Maps], sampled: pd.DataFrame) -> pd.DataFrame:
     """How alike the maps are to those of the same networks without what they learned (Adebayo et al. 2018).
 
-    The average map is one thing that faces' maps can share with random ones, because some places of an aligned face
-    have more edges than others. What is particular to a face is another: it is compared after the average is removed.
+    The average map may be like random ones because some places of an aligned face have more edges than others; what is
+    particular to a face is compared after the average is removed.
 
     Returns
     -------
@@ -151,7 +148,7 @@ def randomisation_check(maps: Maps, random_maps: Sequence[Maps], sampled: pd.Dat
     """
     noise, rows = [relative_maps(one) for one in random_maps], []
     for (model, task), each in relative_maps(maps).items():
-        full = np.all([_full(one, sampled) for one in (each, *(one[model, task] for one in noise))], axis=0)
+        full = np.all([_full(one) for one in (each, *(one[model, task] for one in noise))], axis=0)
         mean, own = _mean_and_rest(each[full])
         randoms = [_mean_and_rest(one[model, task][full]) for one in noise]
         faces = np.full(len(full), np.nan)
@@ -163,10 +160,8 @@ def randomisation_check(maps: Maps, random_maps: Sequence[Maps], sampled: pd.Dat
     return pd.DataFrame(rows)
 
 
-def _full(each: np.ndarray, sampled: pd.DataFrame) -> np.ndarray:
+def _full(each: np.ndarray) -> np.ndarray:
     """Which relative maps are not empty; bool [n]."""
-    if len(each) != len(sampled):
-        raise InputError(f"There are {len(each)} maps of {len(sampled)} faces: give those of sampled['row'].")
     return ~np.isnan(each[:, 0, 0])
 
 

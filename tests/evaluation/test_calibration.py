@@ -8,9 +8,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import calibration_summary, expected_calibration_error, reliability, temperature_scaled
+from agegender_lib.evaluation import calibration_summary, reliability, temperature_scaled
 from agegender_lib.evaluation.statistics.bootstrap import grouped_folds, units_of
-from agegender_lib.evaluation.uncertainty.calibration import temperature_of
+from agegender_lib.evaluation.uncertainty.calibration import expected_calibration_error, temperature_of
 from agegender_lib.runs import predictions_table
 
 

@@ -11,14 +11,8 @@ from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, r
 
 from agegender_lib.data.filenames import RACES
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import (
-    constant_predictions,
-    evaluate,
-    metrics_by_group,
-    paired_comparison,
-    read_run,
-    running_median,
-)
+from agegender_lib.evaluation import evaluate, metrics_by_group, paired_comparison, read_run, running_median
+from agegender_lib.evaluation.comparison import constant_predictions
 from agegender_lib.evaluation.statistics import bootstrap as bootstrapping
 from agegender_lib.evaluation.statistics.bootstrap import auc_of, mean_of, median_of
 from agegender_lib.runs import predictions_table

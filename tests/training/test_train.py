@@ -13,7 +13,8 @@ from tiny_backbone import tiny_backbone
 
 from agegender_lib.data import split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import constant_predictions, evaluate, paired_comparison, read_run
+from agegender_lib.evaluation import evaluate, paired_comparison, read_run
+from agegender_lib.evaluation.comparison import constant_predictions
 from agegender_lib.models import load_model, predict
 from agegender_lib.models.heads import AGES
 from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS

@@ -5,13 +5,13 @@ import pytest
 from agegender_lib.data import load_dataset
 from agegender_lib.evaluation import (
     compare_variants,
-    constant_predictions,
     evaluate,
     injected_label_errors,
     out_of_fold_predictions,
     paired_comparison,
     read_runs,
 )
+from agegender_lib.evaluation.comparison import constant_predictions
 from agegender_lib.reporting.profiles import model_settings
 from agegender_lib.runs import read_run
 from agegender_lib.training import configure, features, train

@@ -55,8 +55,7 @@ def seed_ensembles(study: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame
     -------
     DataFrame
         A row per factor and variant with at least two seeds: factor, variant, seeds; ``age_mae`` (years) and
-        ``gender_accuracy`` (0 to 1), means of the single runs; ``age_mae_ensemble`` and
-        ``gender_accuracy_ensemble``.
+        ``gender_accuracy`` (0 to 1), means of the single runs, each with the ensemble's as ``_ensemble``.
     """
     rows = []
     for (factor, variant), members in study.groupby(["factor", "variant"], sort=False):

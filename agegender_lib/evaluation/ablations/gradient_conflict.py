@@ -22,8 +22,13 @@ def gradient_cosines(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         (-1 to 1; missing where it was not measured, as in a stage that trains the heads only). Of several runs there
         is also the "mean", over the epochs that all of them have. No rows where nothing was measured.
     """
-    tables = [_tidy(name, history) for name, history in histories.items() if COLUMN in history]
-    columns = ["run", "epoch", "group", "cosine"]
+    tables, columns = [], ["run", "epoch", "group", "cosine"]
+    for name, history in histories.items():
+        if COLUMN in history:
+            measured = [column for column in history if column == COLUMN or column.startswith(f"{COLUMN}:")]
+            long = history.melt(id_vars="epoch", value_vars=measured, var_name="group", value_name="cosine")
+            group = long["group"].str.removeprefix(f"{COLUMN}:").replace(COLUMN, ALL)
+            tables.append(long.assign(run=name, group=group))
     if not tables:
         return pd.DataFrame(columns=columns)
     table = pd.concat(tables, ignore_index=True)
@@ -42,8 +47,7 @@ def gradient_depth(cosines: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        phase ("start", "middle", "end"), group (from the input upwards), cosine (mean over runs), low and high (the
-        lowest and the highest run).
+        phase ("start", "middle", "end"), group (from the input upwards), cosine (mean over runs), low and high (runs).
     """
     each = cosines[(cosines["run"] != MEAN) & (cosines["group"] != ALL)].dropna(subset=["cosine"])
     found = []
@@ -60,9 +64,3 @@ def gradient_depth(cosines: pd.DataFrame) -> pd.DataFrame:
 def mean_cosine(cosines: pd.DataFrame) -> float:
     """The mean over epochs and runs, on all shared layers together; NaN where nothing was measured."""
     return cosines[(cosines["group"] == ALL) & (cosines["run"] != MEAN)]["cosine"].astype(float).mean()
-
-
-def _tidy(name, history):
-    columns = [column for column in history if column == COLUMN or column.startswith(f"{COLUMN}:")]
-    long = history.melt(id_vars="epoch", value_vars=columns, var_name="group", value_name="cosine")
-    return long.assign(run=name, group=long["group"].str.removeprefix(f"{COLUMN}:").replace(COLUMN, ALL))

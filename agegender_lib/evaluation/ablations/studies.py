@@ -44,9 +44,8 @@ def compare_variants(study: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     """Each variant of each factor, and how it differs from the factor's baseline.
 
     An image's error (and whether its gender is right) is first averaged over seeds; the bootstrap then draws images,
-    duplicates together. Differences use the seeds that both variants have, so that chance in the weights, the order
-    and the augmentation is shared as far as it can be. The spread over seeds is a second source of error that these
-    intervals leave out; it stands beside them.
+    duplicates together. Differences use the seeds that both variants have. The spread over seeds is a second source of
+    error that these intervals leave out; it stands beside them.
 
     Returns
     -------
@@ -82,17 +81,16 @@ def compare_variants(study: pd.DataFrame, runs: dict[str, Run]) -> pd.DataFrame:
     return pd.DataFrame(rows).reindex(columns=["factor", "variant", "baseline", "seeds", *columns])
 
 
-def _values(by_seed, seeds):
-    """Absolute error and correctness, float [seeds, images] each, and the images' duplicate groups."""
-    first = by_seed[seeds[0]]
-    tables = [scores(by_seed[seed].loc[first.index]) for seed in seeds]
-    values = {name: np.stack([table[name].to_numpy() for table in tables]) for name in MEASURES}
-    return values, first["duplicate_group"].to_numpy()
+def _values(by_seed, seeds, files):
+    """Absolute error and correctness of these files, float [seeds, images] each."""
+    tables = [scores(by_seed[seed].loc[files]) for seed in seeds]
+    return {name: np.stack([table[name].to_numpy() for table in tables]) for name in MEASURES}
 
 
 def _reached(by_seed):
-    values, groups = _values(by_seed, sorted(by_seed))
-    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, groups)
+    first = by_seed[min(by_seed)]
+    values = _values(by_seed, sorted(by_seed), first.index)
+    drawn = estimates({name: v.mean(axis=0) for name, v in values.items()}, first["duplicate_group"])
     found = {}
     for name, v in values.items():
         per_seed = v.mean(axis=1)
@@ -102,11 +100,10 @@ def _reached(by_seed):
 
 
 def _difference(by_seed, baseline, seeds):
-    first = by_seed[seeds[0]].index
-    values, groups = _values(by_seed, seeds)
-    others, _ = _values({s: table.loc[first] for s, table in baseline.items()}, seeds)
+    first = by_seed[seeds[0]]
+    values, others = (_values(tables, seeds, first.index) for tables in (by_seed, baseline))
     gaps = {name: (values[name] - others[name]).mean(axis=0) for name in MEASURES}
     found = {}
-    for name, gap in estimates(gaps, groups).items():
+    for name, gap in estimates(gaps, first["duplicate_group"]).items():
         found |= gap.columns(f"{name}_difference") | {f"{name}_difference_p": bootstrap_p(gap.draws)}
     return found

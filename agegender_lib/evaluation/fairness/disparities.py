@@ -22,19 +22,18 @@ def gaps(predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPING
 
     The largest of several noisy means minus the smallest is above zero even where all groups are alike. So each gap
     stands beside what chance makes of it: the groups' names are shuffled among the images (a permutation test),
-    near-duplicates together. As groups differ in age, and errors with it, a second shuffle stays within the age bands:
-    a gap below ``critical_value_within_ages`` is no larger than the groups' ages alone would make it.
+    near-duplicates together, and once more within the age bands: a gap below ``critical_value_within_ages`` is no
+    larger than the groups' ages alone would make it.
 
     Returns
     -------
     DataFrame
         A row per grouping and measure: ``grouping`` (the names joined by " x "); ``measure``: ``age_mae`` and
         ``age_bias`` (years), ``gender_accuracy`` and ``gender_accuracy_from_3`` (0 to 1; the latter of images from 3
-        years on, as gender hardly shows before); ``lowest`` and ``highest`` (groups) with ``lowest_value`` and
-        ``highest_value``; ``gap``; ``low`` and ``high``, its 95 % interval, see below; ``critical_value``, which 5 % of
-        the shuffles exceed, and ``p``; both with ``_within_ages``, missing where the grouping is one of ages;
-        ``groups``, how many are compared; ``left_out``, the groups of fewer than 30 images with their counts. Fewer
-        than two groups have no gap (NaN).
+        years on); ``lowest`` and ``highest`` (groups) with ``lowest_value`` and ``highest_value``; ``gap``; ``low`` and
+        ``high``, its 95 % interval; ``critical_value``, which 5 % of the shuffles exceed, and ``p``; both with
+        ``_within_ages``, missing where the grouping is one of ages; ``groups``, how many are compared; ``left_out``,
+        the groups of fewer than 30 images with their counts. Fewer than two groups have no gap (NaN).
 
     Notes
     -----
@@ -46,7 +45,9 @@ def gaps(predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPING
     size, p can be too large or too small for a difference of means; the interval does not suppose equal spreads.
     """
     check_predictions(predictions)
-    measured, bands = _measured(predictions), age_band(predictions["age"]).codes
+    measured, bands = scores(predictions), age_band(predictions["age"]).codes
+    measured["gender_accuracy_from_3"] = measured["gender_accuracy"].where(predictions["age"] >= GENDER_FROM)
+    measured = {measure: values.to_numpy() for measure, values in measured.items()}
     duplicate_group = predictions["duplicate_group"].to_numpy()
     rows, deviations = {}, {}
     for grouping in groupings:
@@ -56,13 +57,15 @@ def gaps(predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPING
         kept = {"": None}
         if not {"age_band", "under_3"} & set(keys):
             kept["_within_ages"] = bands
-        dealt = {}
+        dealt = {(measure, end): [] for measure in measured for end in kept}
         for end, strata in kept.items():
-            blocks = shuffled_blocks(codes, duplicate_group, strata)
-            dealt[end] = _dealt_means(measured, blocks, len(names))
+            for block in shuffled_blocks(codes, duplicate_group, strata):
+                for measure, score in measured.items():
+                    dealt[measure, end].append(_means(score, block, len(names)))
         for measure, score in measured.items():
             row = {"grouping": " x ".join(keys), "measure": measure}
-            large, found = _gap(score, codes, names, {end: means[measure] for end, means in dealt.items()})
+            means = {end: np.concatenate(dealt[measure, end]) for end in kept}
+            large, found = _gap(score, codes, names, means)
             rows[row["grouping"], measure] = row | found
             if len(large) > 1:
                 deviations[row["grouping"], measure] = _deviation_of(score, codes, large)
@@ -78,24 +81,11 @@ def gaps_of(predictions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["model", *_COLUMNS]]
 
 
-def _measured(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Every measure as the mean of a float per image; NaN for an image that does not count."""
-    table = scores(predictions)
-    table["gender_accuracy_from_3"] = table["gender_accuracy"].where(predictions["age"] >= GENDER_FROM)
-    return {measure: values.to_numpy() for measure, values in table.items()}
-
-
-def _dealt_means(measured, blocks, groups):
-    """By measure: means of each group under every shuffle, float [shuffles, groups]."""
-    found = {measure: [] for measure in measured}
-    for codes in blocks:
-        for measure, score in measured.items():
-            found[measure].append(_means(score, codes, groups))
-    return {measure: np.concatenate(parts) for measure, parts in found.items()}
-
-
 def _gap(score, codes, names, dealt):
-    """The codes of the groups that are large enough, and what is known of their gap without a bootstrap."""
+    """The codes of the groups that are large enough, and what is known of their gap without a bootstrap.
+
+    ``dealt`` are the means of each group under every shuffle, float [shuffles, groups].
+    """
     counts = np.bincount(codes[np.isfinite(score)], minlength=len(names))
     large = np.flatnonzero(counts >= LOW_SUPPORT)
     # one that the measure leaves out altogether is not among the measure's groups

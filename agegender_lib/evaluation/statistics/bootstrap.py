@@ -27,14 +27,11 @@ def mean_of(values: np.ndarray, among: np.ndarray | None = None) -> Statistic:
     >>> mean_of([10, 20, 30])(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 3.0]]))  # a sample and one of its resamples
     array([20., 30.])
     """
-    values = np.asarray(values, dtype=np.float64)
-    if among is None:
-        return lambda weights: weights @ values / weights.sum(axis=1)
-    among = np.asarray(among, dtype=bool)
-    values = values[among]
+    chosen = slice(None) if among is None else np.asarray(among, dtype=bool)
+    values = np.asarray(values, dtype=np.float64)[chosen]
 
     def mean(weights: np.ndarray) -> np.ndarray:
-        weights = weights[:, among]
+        weights = weights[:, chosen]
         drawn = weights.sum(axis=1)
         return np.divide(weights @ values, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
 
@@ -149,10 +146,7 @@ def estimates(
 ) -> dict[Key, Estimate]:
     """Several values of the same images, each with its 95 % interval from the same bootstrap resamples.
 
-    Parameters
-    ----------
-    quantities
-        Name to float [images], whose mean is estimated, or to a statistic; or a table, by column.
+    ``quantities`` are by name float [images], whose mean is estimated, or a statistic; or the columns of a table.
     """
     once = np.ones((1, len(duplicate_group)))
     statistics = {name: each if callable(each) else mean_of(each) for name, each in quantities.items()}
@@ -185,15 +179,10 @@ def grouped_folds(duplicate_group: np.ndarray, folds: int, seed: int) -> np.ndar
 def shuffled_blocks(
     labels: np.ndarray, duplicate_group: np.ndarray, strata: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """The labels shuffled ``RESAMPLES`` times; near-duplicates are one observation and swap theirs together.
+    """The labels shuffled ``RESAMPLES`` times, some at a time: [rows, images]; near-duplicates swap theirs together.
 
     What may be exchanged under the null hypothesis is a whole duplicate group with another of its size; with
     ``strata``, of the same size and the same strata (Winkler et al. 2015, "multi-level block permutation").
-
-    Yields
-    ------
-    ndarray
-        [rows, images], of the labels' kind: some shuffles at a time, so that memory does not grow with their number.
     """
     labels = np.asarray(labels)
     strata = np.zeros(len(labels), dtype=np.int64) if strata is None else np.asarray(strata)

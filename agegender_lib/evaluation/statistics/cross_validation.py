@@ -74,16 +74,14 @@ def fold_variance(table: pd.DataFrame) -> pd.DataFrame:
     """How far the folds lie apart, and whether their images explain it.
 
     The folds' networks share most of their training faces, so that no estimate from them of what another training set
-    would change is free of bias (Bengio and Grandvalet 2004, JMLR 5): ``between_fold_sd`` is what one sees,
-    ``sampling_sd`` what the choice of validation faces alone would make of it.
+    would change is free of bias (Bengio and Grandvalet 2004, JMLR 5).
 
     Returns
     -------
     DataFrame
         A row per measure: measure; folds; mean (over folds), low, high (95 %, of all faces); between_fold_sd;
-        sampling_sd (expected from the images alone: root mean square of the folds' bootstrap standard errors), min
-        and max (of the folds); single, single_low, single_high (missing without single split) and
-        single_difference (single minus mean).
+        sampling_sd (expected from the images alone: root mean square of the folds' bootstrap standard errors), min and
+        max; single, single_low, single_high and single_difference (single minus mean; missing without single split).
     """
     columns = "measure folds mean low high between_fold_sd sampling_sd min max single single_low single_high"
     by_part, rows = table.set_index("part"), []

@@ -19,27 +19,23 @@ def seed_variance(runs: Mapping[str, Run]) -> pd.DataFrame:
     """How much a metric varies between runs that differ in their seed alone, and between samples of images.
 
     A bootstrap over validation images knows nothing of how a training's first weights, order of images and
-    augmentation fell; repeating the training with other seeds does (Bouthillier et al. 2021). Both spreads are given
-    as a standard deviation, and so can be compared.
-
-    ``runs`` are finished ones of one study; those that no other equals in all but the seed are left out.
+    augmentation fell; repeating the training with other seeds does (Bouthillier et al. 2021). Of the ``runs``, finished
+    ones of a study, those that no other equals in all but the seed are left out.
 
     Returns
     -------
     DataFrame
         A row per model, settings and metric of ``metrics.evaluate``: ``model``; ``settings`` (the names of the runs);
-        ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, between seeds; ``sampling_sd``, the mean
-        bootstrap interval's half-width divided by 1.96; ``half_width``, that half-width; ``dominant_source``, the
-        larger of the two ("seeds" or "images").
-
-        A few seeds tell little of a spread, so every model with several settings has rows "all settings", in which
-        ``seed_sd`` is pooled (root of the mean variance). ``seed_sd_low`` and ``seed_sd_high`` are its 95 % interval
-        where values are normal and, of pooled ones, spread alike under all settings: pool runs that resemble
-        each other. No rows where no run was repeated.
+        ``metric``; ``seeds``, how many; ``mean`` over seeds; ``seed_sd``, the standard deviation between seeds, with
+        its 95 % interval, for normal values, as ``_low`` and ``_high``; ``sampling_sd``, the mean bootstrap interval's
+        half-width divided by 1.96; ``half_width``, that half-width; ``dominant_source``, the larger of the two ("seeds"
+        or "images"). A few seeds tell little of a spread, so every model with several settings has rows "all settings",
+        in which ``seed_sd`` is pooled (root of the mean variance). No rows where no run was repeated.
     """
     settings: dict[str, list[str]] = {}
     for name, run in runs.items():
-        settings.setdefault(_without_seed(run), []).append(name)
+        without_seed = run.config | {"training": {**run.config["training"], "seed": None}}
+        settings.setdefault(json.dumps(without_seed, sort_keys=True), []).append(name)
     columns = ["model", "settings", "metric", "seeds", "mean", "seed_sd", "seed_sd_low", "seed_sd_high",
                "sampling_sd", "half_width", "dominant_source"]  # fmt: skip
     tables = []
@@ -55,15 +51,13 @@ def seed_variance(runs: Mapping[str, Run]) -> pd.DataFrame:
         if len(set(rows["settings"])) > 1:
             tables.append(_pooled(rows).assign(model=model, settings=POOLED))
     table = pd.concat(tables, ignore_index=True)
-    table["seed_sd_low"], table["seed_sd_high"] = _interval(table["seed_sd"], table.pop("freedom"))
+    freedom = table.pop("freedom")
+    for end, side in (("low", 1), ("high", -1)):
+        # of a normal standard deviation, from the chi-squared distribution
+        quantile = 2 * gammaincinv(freedom / 2, (1 + side * LEVEL) / 2)
+        table[f"seed_sd_{end}"] = table["seed_sd"] * np.sqrt(freedom / quantile)
     table["dominant_source"] = np.where(table["seed_sd"] > table["sampling_sd"], "seeds", "images")
     return table[columns]
-
-
-def _without_seed(run: Run) -> str:
-    """All that decides a training but its seed, as text."""
-    training = {key: value for key, value in run.config["training"].items() if key != "seed"}
-    return json.dumps({**run.config, "training": training}, sort_keys=True)
 
 
 def _spread(repeated, names):
@@ -88,9 +82,3 @@ def _pooled(rows):
     squares = by_metric["squares"].agg(lambda own: own.sum(skipna=False))
     pooled["seed_sd"] = np.sqrt(squares / pooled["freedom"])
     return pooled.reset_index()
-
-
-def _interval(spread, freedom):
-    """The interval of a normal standard deviation, from the chi-squared distribution."""
-    low, high = (2 * gammaincinv(freedom / 2, (1 + side * LEVEL) / 2) for side in (1, -1))
-    return spread * np.sqrt(freedom / low), spread * np.sqrt(freedom / high)

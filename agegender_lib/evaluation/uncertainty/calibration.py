@@ -48,23 +48,17 @@ def expected_calibration_error(predictions: pd.DataFrame, of: str = "p_female") 
     """Mean distance between confidence and observed frequency, over :func:`reliability`'s bins weighted by faces.
 
     With few faces per bin it is above zero for a perfect model too, so it is to be compared with ``chance``. (Naeini
-    et al. 2015; Guo et al. 2017, arXiv 1706.04599, eq. 3; on its bias, Bröcker 2012, Roelofs et al. 2022.)
-
-    Parameters
-    ----------
-    of
-        "p_female": P(female), against the fraction of women; "confidence": the probability of the gender named, against
-        the fraction named correctly.
+    et al. 2015; Guo et al. 2017, arXiv 1706.04599, eq. 3; on its bias, Bröcker 2012, Roelofs et al. 2022.) It is one
+    ``of`` "p_female", against the fraction of women, or "confidence", the probability of the gender named, against the
+    fraction named correctly.
 
     Returns
     -------
     dict
         ``value`` (0 to 1); ``low, high``: 95 % interval of the value for infinitely many faces, by the basic
         bootstrap (Davison and Hinkley 1997, eq. 5.6), which takes out the noise that resampling adds, widened to hold
-        the value, and to begin at 0 where chance explains the value (with a thousand simulated faces it held the true
-        error in 83 to 93 of 100 sets, plain percentiles in 0 to 89); ``chance``: the mean of a calibrated model with
-        these probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the fraction of them that reach
-        the value.
+        the value, and to begin at 0 where chance explains it; ``chance``: the mean of a calibrated model with these
+        probabilities, and ``chance_high``, which 95 % of such stay below; ``p``: the fraction that reach the value.
     """
     score, right = _scored(predictions, of)
     place = _bins(score, of)[0]
@@ -95,9 +89,8 @@ def calibration_summary(predictions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         A row per measure: ``measure, value, low, high, chance, chance_high, p``, as :func:`expected_calibration_error`
         gives them; ``chance`` and what follows only for the first two. ``ece`` (of P(female)), ``ece_confidence``,
-        ``overconfidence`` (mean confidence minus accuracy), ``brier`` (mean squared distance of
-        P(female) from the label), ``temperature`` (above 1: overconfident), and those of the corrected probabilities,
-        ``..._scaled``, each corrected without its own fold's labels.
+        ``overconfidence`` (mean confidence minus accuracy), ``brier`` (mean squared error of P(female)),
+        ``temperature`` (above 1: overconfident), and those of :func:`temperature_scaled`, ``..._scaled``.
     """
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
 
@@ -127,8 +120,7 @@ def temperature_of(p_female: np.ndarray, female: np.ndarray, weights: np.ndarray
 def temperature_scaled(predictions: pd.DataFrame) -> pd.DataFrame:
     """The same table with every P(female) corrected by a temperature that was fitted without the face it corrects.
 
-    The faces are divided into five folds, duplicates together; each gets the temperature of all others. Which gender
-    is named changes for no face.
+    Of five folds, duplicates together, each gets the temperature of all others; no face's named gender changes.
     """
     check_predictions(predictions)
     p_female, female = predictions["p_female"].to_numpy(), predictions["gender"].to_numpy()
@@ -173,10 +165,7 @@ def _bins(score, of):
 
 
 def _simulated(predictions, of):
-    """Outcomes drawn from the predicted probabilities, as if these were right; float64 [RESAMPLES, n].
-
-    One number decides for all pictures of a person, so that duplicates agree as they do in the data.
-    """
+    """Outcomes as if the predicted probabilities were right, float64 [RESAMPLES, n]; those of duplicates agree."""
     units = units_of(predictions["duplicate_group"])
     decided = np.random.default_rng(0).random((bootstrap.RESAMPLES, units.max() + 1))[:, units]
     female = decided < predictions["p_female"].to_numpy()

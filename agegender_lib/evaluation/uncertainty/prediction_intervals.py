@@ -33,12 +33,11 @@ class Bounds:
 def empirical_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame | None = None) -> pd.DataFrame:
     """How often central intervals of the predicted distribution hold the labelled age, as they are and corrected.
 
-    A correction is fitted on a random half of the faces and measured on the other, both ways round, over 20 random
-    splits. It makes the intervals hold on average, not for every group of people. Where a distribution is as
-    narrow as a year, as small children's are, an interval of whole years cannot hold as little as half.
+    They are to hold the fractions ``LEVELS``. A correction is fitted on a random half of the faces and measured on the
+    other, both ways round, over 20 random splits. It makes the intervals hold on average, not for every group of
+    people. Where a distribution is as narrow as a year, an interval of whole years cannot hold as little as half.
 
-    ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none: then there are
-    only the intervals of constant width. The intervals are to hold the fractions ``LEVELS``.
+    ``distributions`` are as ``inference.age_distributions`` returns them; without, there are only constant widths.
 
     Returns
     -------

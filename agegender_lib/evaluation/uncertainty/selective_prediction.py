@@ -22,9 +22,8 @@ def age_risk_coverage(predictions: pd.DataFrame, distributions: pd.DataFrame) ->
     DataFrame
         A row per fraction of the faces that is predicted: ``measure`` ("age_mae"), ``coverage`` (0 to 1), ``n``
         (faces); ``value`` (mean absolute error, years) with its 95 % interval ``low, high``; ``oracle``: were the faces
-        sorted by their true errors; ``random_rejection``: were they drawn, the error of all; ``normalised_gain``: how
-        far the value is from random towards oracle (0 to 1; negative: worse than random), missing where both are the
-        same.
+        sorted by their true errors; ``random_rejection``: the error of all; ``normalised_gain``: how far the value is
+        from random towards oracle (0 to 1; negative: worse than random), missing where both are the same.
     """
     check_predictions(predictions)
     doubt = standard_deviation(*aligned(distributions, predictions))
