@@ -29,13 +29,7 @@ class Explorer(InWords):
 
     The last line of a cell shows it: filters above, thumbnails below them, and beside these the face that was clicked.
     ``table`` is its ``face_table``, and ``rows``, int64, are those that the filter lets through, in the order shown.
-
-    Parameters
-    ----------
-    faces : FaceSet
-    runs : mapping of str to path, optional
-        Model name to the folder of a finished training of these faces, as ``find_runs`` finds them. Without any there
-        are only the labels.
+    ``runs`` are model names to folders of finished trainings of these faces, as ``find_runs`` finds them.
     """
 
     def __init__(self, faces: FaceSet, runs: Mapping[str, str | Path] | None = None):

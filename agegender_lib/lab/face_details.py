@@ -31,11 +31,7 @@ NO_RUNS = (
 
 
 class SaliencyMaps:
-    """Grad-CAM maps of faces that are asked for one after the other.
-
-    Nothing is loaded before the first one, which takes seconds: Keras, the ``files`` (by model), and tracing each
-    network's graph.
-    """
+    """Grad-CAM maps of faces; nothing is loaded before the first: Keras, the ``files`` (by model), networks' graphs."""
 
     def __init__(self, files: Mapping[str, Path]):
         self.files = dict(files)
@@ -165,7 +161,9 @@ class FaceDetails(widgets.VBox):
     def _draw(self) -> None:
         image, face = np.asarray(self._faces.images[self.row]), self._table.iloc[self.row]
         maps = self._saliency.maps(image)
-        predictions = pd.DataFrame([_prediction(face, name) for name in self._saliency.files])
+        said = {name: [face[of(what, name)] for what in ("age_predicted", "p_female")] for name in self._saliency.files}
+        predictions = pd.DataFrame.from_dict(said, orient="index", columns=["age_predicted", "p_female"])
+        predictions = predictions.rename_axis("model").reset_index().assign(age=face["age"], gender=face["gender"])
         for task, shown in self.saliency_images.items():
             shown.value = saliency_figure(image, predictions, maps, task, self._faces.synthetic)._repr_png_()
         if self.saliency_images["age"] not in self.children:
@@ -175,11 +173,6 @@ class FaceDetails(widgets.VBox):
 def captions(rows: pd.DataFrame) -> list[str]:
     """ "24 y, female" of every row, as it stands below a thumbnail."""
     return [f"{age} y, {GENDERS[gender]}" for age, gender in zip(rows["age"], rows["gender"], strict=True)]
-
-
-def _prediction(face: pd.Series, name: str) -> dict:
-    said = {column: face[of(column, name)] for column in ("age_predicted", "p_female")}
-    return {"model": name, "age": face["age"], "gender": face["gender"], **said}
 
 
 def predictions_html(face: pd.Series, models: list[str]) -> str:
@@ -195,19 +188,16 @@ def predictions_html(face: pd.Series, models: list[str]) -> str:
         p_female, wrong = face[of("p_female", name)], face[of("gender_wrong", name)]
         right = "<span class='wrong'>wrong</span>" if wrong else "right"
         gender, error = GENDERS[int(p_female >= 0.5)], f"{face[of('age_error', name)]:+.1f} years"
+        low, high = (face.get(of(end, name), np.nan) for end in ("age_low", "age_high"))
+        interval = "" if pd.isna(low) else f" ({low:.0f} to {high:.0f})"
         rows.append(
-            f"<tr><th>{html.escape(name)}</th><td>{face[of('age_predicted', name)]:.1f}{_interval(face, name)}</td>"
+            f"<tr><th>{html.escape(name)}</th><td>{face[of('age_predicted', name)]:.1f}{interval}</td>"
             f"<td>{error.replace('-', '−')}</td><td>{gender}, {right}</td><td>{p_female:.3f}</td></tr>"
         )
     head = f"<tr><th></th><th>age ({LEVEL:.0%} interval)</th><th>error</th><th>gender</th><th>P(female)</th></tr>"
     return f"<h4>What the models say</h4><table>{head}{''.join(rows)}</table>" + "".join(
         f"<p class='quiet'>{_side(split, names, len(models))}</p>" for split, names in sides.items()
     )
-
-
-def _interval(face: pd.Series, name: str) -> str:
-    low, high = (face.get(of(end, name)) for end in ("age_low", "age_high"))
-    return "" if low is None or pd.isna(low) else f" ({low:.0f} to {high:.0f})"
 
 
 def _side(split: str, names: list[str], models: int) -> str:

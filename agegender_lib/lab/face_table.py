@@ -43,13 +43,7 @@ def of(column: str, model: str) -> str:
 
 
 def face_table(faces: FaceSet, runs: Mapping[str, str | Path] | None = None) -> pd.DataFrame:
-    """A row per face, in the order of ``faces.images``.
-
-    Parameters
-    ----------
-    faces : FaceSet
-    runs : mapping of str to path, optional
-        Model name to the folder of a finished training of these faces.
+    """A row per face, in the order of ``faces.images``; ``runs`` are the folders of trainings of these faces, by model.
 
     Returns
     -------
@@ -121,13 +115,7 @@ class Filter:
 
 
 def select(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
-    """The faces that a filter lets through.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64: rows of ``table``, as ``face_table`` returns it, and so of ``faces.images``, in the order to show them.
-    """
+    """The faces that a filter lets through, in its order: int64 rows of a ``face_table`` and so of ``faces.images``."""
     ages, genders, races = table["age"], table["gender"], table["race"]
     keep = ages.between(*wanted.ages) & genders.isin(wanted.genders) & races.isin(wanted.races)
     if wanted.duplicates != "all":
@@ -145,16 +133,14 @@ def select(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
     rows = rows[np.argsort(table["file"].to_numpy()[rows], kind="stable")]
     if wanted.order == "file":
         return rows
-    return rows[np.argsort(_sort_key(table, wanted)[rows], kind="stable")]
-
-
-def _sort_key(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
-    """Ascending; NaN comes last."""
     if wanted.order == "age":
-        return table["age"].to_numpy(float)
-    if wanted.order == "duplicates":
-        return table["duplicate_group"].where(table["duplicate_group"] >= 0).to_numpy(float)
-    return -_column(table, wanted.order, wanted).abs().to_numpy(float)
+        key = table["age"]
+    elif wanted.order == "duplicates":
+        key = table["duplicate_group"].where(table["duplicate_group"] >= 0)
+    else:
+        key = -_column(table, wanted.order, wanted).abs()
+    # NaN comes last
+    return rows[np.argsort(key.to_numpy(float)[rows], kind="stable")]
 
 
 def _column(table: pd.DataFrame, column: str, wanted: Filter) -> pd.Series:

@@ -21,10 +21,7 @@ _WIDE = {"description_width": "initial"}
 
 
 class FilterControls(widgets.VBox):
-    """Sliders, ticks and lists for every part of a ``Filter``; without models, what needs them is left out.
-
-    ``on_change`` gets the new ``Filter`` whenever a user changes something.
-    """
+    """Controls for every part of a ``Filter``, which ``on_change`` gets anew; those of models only where any are."""
 
     def __init__(self, table: pd.DataFrame, models: Sequence[str], on_change: Callable[[Filter], None]):
         self._changed, self._quiet = on_change, False
@@ -33,13 +30,17 @@ class FilterControls(widgets.VBox):
             value=(youngest, oldest), min=youngest, max=oldest, description="age (years)", continuous_update=False,
             style=_WIDE,
         )  # fmt: skip
-        self.genders, self.races = ([_tick(name) for name in names] for names in (GENDERS, RACES))
+        self.genders, self.races = (
+            [widgets.Checkbox(value=True, description=name, indent=False) for name in names]
+            for names in (GENDERS, RACES)
+        )
         self.duplicates = _list(DUPLICATES, "duplicates")
         orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_PREDICTIONS}
         self.order = _list(orders, "order")
         self.model = widgets.Dropdown(options=list(models), description="predictions of", style=_WIDE)
         self.split = _list(SPLITS, "split")
-        largest = max((_largest(table, name) for name in models), default=1)
+        # whole years, which no face's error exceeds
+        largest = np.nanmax([1.0, *(np.ceil(table[of("age_error", name)].abs().max()) for name in models)])
         self.errors = widgets.FloatRangeSlider(
             value=(0, largest), min=0, max=largest, step=0.5, readout_format=".1f", description="age error (years)",
             continuous_update=False, style=_WIDE,
@@ -91,10 +92,6 @@ class FilterControls(widgets.VBox):
             self._changed(self.filter)
 
 
-def _tick(name: str) -> widgets.Checkbox:
-    return widgets.Checkbox(value=True, description=name, indent=False)
-
-
 def _choices(title: str, ticks: list[widgets.Checkbox]) -> widgets.HBox:
     return widgets.HBox([widgets.Label(title), *ticks]).add_class("agegender-choices")
 
@@ -102,8 +99,3 @@ def _choices(title: str, ticks: list[widgets.Checkbox]) -> widgets.HBox:
 def _list(options: dict[str, str], title: str) -> widgets.Dropdown:
     words = [(words, key) for key, words in options.items()]
     return widgets.Dropdown(options=words, description=title, style=_WIDE)
-
-
-def _largest(table: pd.DataFrame, model: str) -> float:
-    """An age error that no face exceeds, in whole years."""
-    return max(1.0, float(np.ceil(np.nan_to_num(table[of("age_error", model)].abs().max()))))

@@ -31,9 +31,9 @@ _DPI = 110
 class PhotoPage(InWords):
     """A page on which a visitor chooses a photo and reads ages and genders, in JupyterLab or under Voila.
 
-    The photo's bytes are dropped as soon as they are decoded. What is shown (a picture of at most some 700 pixels, the
-    crops) stays in the memory of the notebook's process until the next photo, "Forget it", or the end of the process;
-    nothing is written to disk. The ``model`` is ``report/models/age_gender_F.keras`` where none is named.
+    The photo's bytes are dropped as soon as they are decoded. What is shown stays in the memory of the notebook's
+    process until the next photo, "Forget it", or its end; nothing is written to disk. The ``model`` is
+    ``report/models/age_gender_F.keras`` where none is named.
     """
 
     words_instead = "A page that reads one's own photo"
@@ -54,7 +54,9 @@ class PhotoPage(InWords):
         for name, widget in named.items():
             widget.add_class(f"agegender-{name}")
         self.upload.observe(self._uploaded, names="value")
-        self.example.on_click(lambda _: self.show(_example(), aligned=False))
+        # in the public domain, and matplotlib brings it along: Grace Hopper, 1984
+        portrait = get_sample_data("grace_hopper.jpg", asfileobj=False)
+        self.example.on_click(lambda _: self.show(portrait, aligned=False))
         self.forget.on_click(lambda _: self._say(""))
 
     @functools.cached_property
@@ -157,18 +159,12 @@ def _error(words: str) -> str:
     return f'<p class="error" role="alert">{html.escape(words)}</p>'
 
 
-def _example() -> str:
-    """A portrait in the public domain that matplotlib brings along: Grace Hopper, 1984."""
-    return get_sample_data("grace_hopper.jpg", asfileobj=False)
-
-
 def face_card(
     number: int, face: Mapping[str, Any], crop: np.ndarray, saliency: Callable[[str], np.ndarray]
 ) -> widgets.Box:
-    """A card of one face.
+    """A card of one face, a row of ``photo.faces``, with the number of its box.
 
-    ``face`` is a row of ``photo.faces``, and ``number`` that of its box. ``saliency`` takes "age" or "gender" and
-    returns float [128, 128] in [0, 1]; it is called when its map is asked for first.
+    ``saliency`` takes "age" or "gender" and returns float [128, 128] in [0, 1]; it is called when first asked for.
     """
     picture = widgets.Image(value=encoded(crop, "png"), format="png", layout=widgets.Layout(width=None))
     picture.add_class("agegender-crop")
@@ -193,20 +189,16 @@ def prediction_html(number: int, face: Mapping[str, Any]) -> str:
     words = f"80&nbsp;% interval {low:.0f} to {high:.0f} years" if known else "no interval is known for this model"
     range_ = f'<span class="range" style="left: {_place(low)}; right: calc(100% - {_place(high)})"></span>'
     ticks = "".join(f'<span class="tick" style="left: {_place(tick)}">{tick}</span>' for tick in _TICKS)
-    warnings = str(face["warnings"])
+    warnings, share = str(face["warnings"]), float(face["p_female"])
+    # never 0 or 100 %
+    percent = "below 1" if share < 0.005 else "above 99" if share > 0.995 else f"{100 * share:.0f}"
     return (
         f'<div class="age">Face {number}: {age:.0f} years</div><div>{words}</div>'
         f'<div class="scale" role="img" aria-label="age {age:.0f}, {words}"><span class="line"></span>'
         f'{range_ if known else ""}<span class="prediction" style="left: {_place(age)}"></span>{ticks}</div>'
-        f"<div>P(female) {_percent(float(face['p_female']))}</div>"
+        f"<div>P(female) {percent}&nbsp;%</div>"
         + (f'<p class="warning">Take care: {html.escape(warnings)}.</p>' if warnings else "")
     )
-
-
-def _percent(share: float) -> str:
-    if share < 0.005:
-        return "below 1&nbsp;%"
-    return "above 99&nbsp;%" if share > 0.995 else f"{100 * share:.0f}&nbsp;%"
 
 
 def _place(age: float) -> str:

@@ -26,7 +26,7 @@ class InWords(widgets.VBox):
         return bundle
 
 
-def encoded(image: np.ndarray, kind: str, **options) -> bytes:
+def encoded(image: np.ndarray, kind: str, **options: int) -> bytes:
     """A picture, uint8 [h, w, 3], as a "png" or "jpeg" file."""
     memory = io.BytesIO()
     Image.fromarray(image).save(memory, kind, **options)
@@ -51,9 +51,8 @@ def invisible(html: str = "") -> widgets.HTML:
 class Gallery(widgets.Box):
     """Thumbnails that are buttons: plain ipywidgets, reached by the keyboard, read out by their captions.
 
-    An image widget takes no clicks, so each face is the background of a button. The buttons are made once; a page
-    costs one message of styles for all its pictures and one per caption that changes. ``on_click`` gets the number,
-    from 0, of the thumbnail that was clicked.
+    An image widget takes no clicks, so each face is the background of a button, made once. ``on_click`` gets the
+    number, from 0, of the thumbnail that was clicked.
     """
 
     def __init__(self, size: int, on_click: Callable[[int], None]):

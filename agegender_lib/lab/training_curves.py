@@ -19,8 +19,7 @@ _FIRST = 3  # drawn where none are named
 def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
     """How far runs are, and the best they have reached; the newest first.
 
-    They are looked for in run folders and folders of run folders, which need not be there yet; in ``runs/`` and the
-    committed report's where none is named.
+    They are looked for in run folders and folders of run folders; in ``runs/`` and the report's where none is named.
 
     Returns
     -------
@@ -41,10 +40,7 @@ def list_runs(places: Iterable[str | Path] = ()) -> pd.DataFrame:
 
 
 def training_curves(run_folders: Iterable[str | Path] = ()) -> Figure:
-    """The curves of runs, as far as they are, laid over each other: see ``plots.overlaid_curves``.
-
-    Without ``run_folders`` those of the three newest of :func:`list_runs`.
-    """
+    """``plots.overlaid_curves`` of runs, as far as they are; of the newest three of :func:`list_runs` by default."""
     run_folders = [Path(folder) for folder in run_folders] or list_runs()["folder"].head(_FIRST)
     histories = {}
     for folder in run_folders:
