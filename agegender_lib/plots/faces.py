@@ -61,8 +61,7 @@ def augmentation_grid(before: np.ndarray, after: np.ndarray) -> Figure:
 def duplicate_pairs(images: np.ndarray, pairs: pd.DataFrame, files: Sequence[str], columns: int = 3) -> Figure:
     """Near-duplicate faces side by side under both labels; pairs whose labels conflict stand in a red frame.
 
-    ``pairs`` are as ``data.duplicate_pairs`` lists them, of all faces, uint8 [n, h, w, 3], named ``files``. Where there
-    are none, the figure says so.
+    ``pairs`` are as ``data.duplicate_pairs`` lists them, maybe none, of all faces, uint8 [n, h, w, 3], named ``files``.
     """
     if pairs.empty:
         return nothing_yet("No two of these faces are near-duplicates.")

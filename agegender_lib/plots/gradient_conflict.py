@@ -65,7 +65,7 @@ def gradient_conflict(cosines: pd.DataFrame, depth: pd.DataFrame) -> Figure:
 
 
 @styled
-def split_depth(study: pd.DataFrame, comparison: pd.DataFrame | None = None) -> Figure:
+def split_depth(study: pd.DataFrame, comparison: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against where the two branches split, from the input down to the heads.
 
     Each of ``evaluation.run_table`` is a ring, in the order of its variants, and each of
@@ -86,12 +86,11 @@ def split_depth(study: pd.DataFrame, comparison: pd.DataFrame | None = None) -> 
             y = places.index(row.variant) + shifts[row.seed]
             ax.plot(getattr(row, measure), y, "o", **ring)
         ax.plot([], [], "o", label="a run", **ring)
-        if comparison is not None:
-            rows = comparison.dropna(subset=[measure])
-            rows = rows[rows["variant"].isin(places)]
-            y = rows["variant"].map(places.index) - 0.08
-            ax.hlines(y, rows[f"{measure}_low"], rows[f"{measure}_high"], color=COLOURS["ModelA"], lw=1.5)
-            ax.plot(rows[measure], y, "-o", color=COLOURS["ModelA"], lw=0.6, label="mean, 95 % interval")
+        rows = comparison.dropna(subset=[measure])
+        rows = rows[rows["variant"].isin(places)]
+        y = rows["variant"].map(places.index) - 0.08
+        ax.hlines(y, rows[f"{measure}_low"], rows[f"{measure}_high"], color=COLOURS["ModelA"], lw=1.5)
+        ax.plot(rows[measure], y, "-o", color=COLOURS["ModelA"], lw=0.6, label="mean, 95 % interval")
         ax.set(title=title, xlabel=unit)
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.tick_params(axis="y", length=0)

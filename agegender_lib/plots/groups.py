@@ -34,8 +34,7 @@ def intersectional_groups(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Age error, age bias and gender accuracy in every intersection of two groupings, a column of maps per model.
 
     Each cell has its value and, in brackets, its number of images; hatched are those with fewer than 30. Of each model
-    ``tables`` holds ``evaluation.metrics_by_group``. The page is wide enough for about eight columns of cells: age
-    bands by race are for one model at a time.
+    ``tables`` holds ``evaluation.metrics_by_group``. The page is wide enough for about eight columns of cells.
     """
     by = [name for name in GROUPINGS if name in next(iter(tables.values())).columns]
     by.sort(key=lambda name: name == "gender")  # the shorter one across
@@ -43,13 +42,13 @@ def intersectional_groups(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure = style.new_figure(height_cm=1.6 + len(_MAPS) * (0.75 + 0.43 * rows))
     axes = figure.subplots(len(_MAPS), len(tables), sharex=True, sharey=True, squeeze=False)
     for line, (measure, (title, unit, colours, words)) in zip(axes, _MAPS.items(), strict=True):
-        grids = {name: _grid(table, by, measure) for name, table in tables.items()}
-        known = np.concatenate([value[count >= LOW_SUPPORT] for value, count, _, _ in grids.values()])
+        grids = [_grid(table, by, measure) for table in tables.values()]
+        known = np.concatenate([value[count >= LOW_SUPPORT] for value, count, _, _ in grids])
         known = known if len(known) else np.array([0.0, 1.0])  # every cell is small
         low, high = known.min(), known.max()
         if measure == "age_bias":
             low, high = -np.abs(known).max(), np.abs(known).max()
-        for ax, (value, count, down, across) in zip(line, grids.values(), strict=True):
+        for ax, (value, count, down, across) in zip(line, grids, strict=True):
             shown = np.ma.masked_where(count < LOW_SUPPORT, value)
             palette = colormaps[colours].with_extremes(bad=_FEW["facecolor"])
             ax.pcolormesh(shown, cmap=palette, vmin=low, vmax=high, edgecolor="white", lw=1.2)

@@ -56,16 +56,14 @@ def photo(photo: Photo, predictions: bool = False) -> Figure:
 
 
 @styled
-def photo_faces(photo: Photo, saliency: np.ndarray | None = None) -> Figure:
+def photo_faces(photo: Photo, saliency: np.ndarray) -> Figure:
     """Each face as the model sees it, under what it says of it and what speaks against trusting that (in red).
 
-    What ``photos.PhotoReader.saliency`` returns is drawn beside each face, where it is given.
+    What ``photos.PhotoReader.saliency`` returns is drawn beside each face.
     """
     if photo.faces.empty:
         return nothing_yet(NO_FACE)
-    count = len(photo.faces)
-    columns = 4 if saliency is None else 3
-    aspect = 1.0 if saliency is None else 2 + _GAP
+    count, columns, aspect = len(photo.faces), 3, 2 + _GAP
     warned = bool((photo.faces["warnings"] != "").any())
     texts = [
         [f"{number}:  {_age(face)}", _gender(face), face.warnings]
@@ -73,17 +71,16 @@ def photo_faces(photo: Photo, saliency: np.ndarray | None = None) -> Figure:
     ]
     lines = 2 + warned
     # one face alone is narrower than what is said about the maps
-    explained = saliency is not None and min(columns, count) * _face_width(count, columns, aspect) > 12
+    explained = min(columns, count) * _face_width(count, columns, aspect) > 12
     figure, axes = _grid(count, columns, lines, aspect, header=int(explained))
     size = _fitting(axes[0], [line for text in texts for line in text], of_width=1 / _BOLD)
     for number, (ax, text) in enumerate(zip(axes, texts, strict=True)):
         crop = photo.crops[number]
-        ax.imshow(crop if saliency is None else _beside(crop, saliency[number]))
+        spacer = np.full_like(crop[:, : round(crop.shape[1] * _GAP)], 255)
+        ax.imshow(np.concatenate([crop, spacer, overlay(crop, saliency[number])], axis=1))
         for above, line in enumerate(reversed(text[:lines])):
-            wrong = warned and above == 0
-            bold = line == text[0]
-            _caption(ax, line, above=above, size=size, colour=COLOURS["wrong"] if wrong else "black")
-            ax.texts[-1].set_weight("bold" if bold else "normal")
+            _caption(ax, line, above=above, size=size, colour=COLOURS["wrong"] if warned and above == 0 else "black")
+            ax.texts[-1].set_weight("bold" if line == text[0] else "normal")
     if explained:
         figure.text(0, 1, _MAP_EXPLAINED, ha="left", va="top", size=7.5, color=COLOURS["neutral"])
     return figure
@@ -120,9 +117,3 @@ def _sign(ax: Axes, text: str, place: tuple, transform, vertical: str, horizonta
         *place, text, transform=transform, ha=horizontal, va=vertical, size=_LABEL_SIZE, color="white", weight="bold",
         path_effects=[withStroke(linewidth=2.2, foreground=_UNDER)], linespacing=1.1, clip_on=False,
     )  # fmt: skip
-
-
-def _beside(crop: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-    """The face and, after a gap, its map over the grey face; uint8 [h, wider, 3]."""
-    spacer = np.full_like(crop[:, : round(crop.shape[1] * _GAP)], 255)
-    return np.concatenate([crop, spacer, overlay(crop, saliency)], axis=1)

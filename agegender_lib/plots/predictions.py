@@ -43,10 +43,9 @@ def true_vs_predicted(predictions: Mapping[str, pd.DataFrame]) -> Figure:
         ax.plot(typical["age"], typical["median"], color=colour, lw=1.8, label="running median")
         ax.set(title=name, xlabel="true age (years)", xlim=(0, top), ylim=(bottom, top))
         ax.set_aspect("equal")
-        error = scores(table)["age_mae"].mean()
         ax.annotate(
-            f"MAE {error:.2f} years", (1, 0), xycoords="axes fraction", xytext=(-3, 4), textcoords="offset points",
-            ha="right", size=7.5, color="#666666",
+            f"MAE {scores(table)['age_mae'].mean():.2f} years", (1, 0), xycoords="axes fraction", xytext=(-3, 4),
+            textcoords="offset points", ha="right", size=7.5, color="#666666",
         )  # fmt: skip
         if count <= 2:
             ax.legend(loc="upper left", borderaxespad=0.2, handlelength=1.6)

@@ -65,12 +65,12 @@ def corrupted_faces(image: np.ndarray, examples: Mapping[str, np.ndarray]) -> Fi
     blocks = [("As it is", [("", image)])]
     for name, faces in examples.items():
         way = CORRUPTIONS[name]
-        labels = [f"{strength:g}" for strength in way.strengths]
-        blocks.append((f"{way.title} ({way.unit})", list(zip(labels, faces, strict=True))))
+        labelled = [(f"{strength:g}", face) for strength, face in zip(way.strengths, faces, strict=True)]
+        blocks.append((f"{way.title} ({way.unit})", labelled))
     width = (TEXT_WIDTH_CM - _BETWEEN_BLOCKS) / 2
     side = (width - 4 * _GAP) / 5
-    rows, row_cm = -(-len(blocks) // 2), _TITLE + _LABEL + side + _BELOW
-    total = rows * row_cm
+    row_cm = _TITLE + _LABEL + side + _BELOW
+    total = -(-len(blocks) // 2) * row_cm
     figure = new_figure(height_cm=total)
     figure.set_layout_engine("none")
     for number, (title, labelled) in enumerate(blocks):
@@ -79,8 +79,7 @@ def corrupted_faces(image: np.ndarray, examples: Mapping[str, np.ndarray]) -> Fi
         figure.text(left / TEXT_WIDTH_CM, (top - 0.08) / total, title, va="top", size=8.5, weight="bold")
         for place, (label, face) in enumerate(labelled):
             x, y = left + place * (side + _GAP), top - row_cm + _BELOW
-            box = (x / TEXT_WIDTH_CM, y / total, side / TEXT_WIDTH_CM, side / total)
-            ax = figure.add_axes(box)
+            ax = figure.add_axes((x / TEXT_WIDTH_CM, y / total, side / TEXT_WIDTH_CM, side / total))
             ax.imshow(face)
             ax.axis("off")
             ax.annotate(

@@ -55,8 +55,7 @@ def saliency_maps(mean_maps: pd.DataFrame, faces: Mapping[str, np.ndarray]) -> F
 def saliency_gallery(images: np.ndarray, examples: pd.DataFrame, maps: Mapping[tuple[str, str], np.ndarray]) -> Figure:
     """Single faces with every model's map for both tasks, under what it predicts; wrong genders in red.
 
-    ``examples`` are ``evaluation.saliency_examples``, ``maps`` the ``evaluation.relative_maps`` of the ``images``,
-    uint8 [n, h, w, 3].
+    ``examples`` are ``evaluation.saliency_examples``, ``maps`` the ``evaluation.relative_maps`` of the ``images``.
     """
     faces = list(dict.fromkeys(examples["face"]))
     shown = np.concatenate([each[faces] for each in maps.values()])

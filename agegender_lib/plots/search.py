@@ -24,13 +24,7 @@ _LOOKS = {
 
 
 def search_figures(search: "Search") -> dict[str, Figure]:
-    """All pictures of a search that its trials suffice for; of each that is left out, a sentence is printed.
-
-    Returns
-    -------
-    dict of str to Figure
-        From the function's name.
-    """
+    """All pictures of a search, by name, that its trials suffice for; for each that is left out it prints why."""
     figures = {}
     for draw in (search_history, search_epochs, search_slices, search_importances):
         try:

@@ -31,10 +31,11 @@ def ablation_forest(comparison: pd.DataFrame) -> Figure:
     rows, y = [], 0.0
     for members in groups:
         baseline = members[members["baseline"]].iloc[0]
-        rows.append((y, members["factor"].iloc[0], baseline, None))
+        rows.append((y, f"{baseline['factor']}: {baseline['variant']}", baseline, None))
         for _, variant in members[~members["baseline"]].iterrows():
             y += 1
-            rows.append((y, variant["variant"], baseline, variant))
+            seeds = f" ({variant['seeds']} seeds)" if variant["seeds"] > 1 else ""
+            rows.append((y, f"{variant['variant']}{seeds}", baseline, variant))
         y += 1.35
     figure = style.new_figure(height_cm=min(2.2 + _ROW_CM * y, _HIGHEST_CM))
     axes = figure.subplots(1, 2, sharey=True)
@@ -58,7 +59,7 @@ def ablation_forest(comparison: pd.DataFrame) -> Figure:
         ax.set(title=title, xlabel=f"difference ({unit}; {arrow})")
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
-    axes[0].set_yticks([row[0] for row in rows], [_label(*row) for row in rows])
+    axes[0].set_yticks([row[0] for row in rows], [row[1] for row in rows])
     for text, row in zip(axes[0].get_yticklabels(), rows, strict=True):
         if row[3] is None:
             text.set_fontweight("bold")
@@ -71,7 +72,7 @@ def training_size_curve(study: pd.DataFrame) -> Figure:
     """Age error and gender accuracy against the number of faces that train, a line per network.
 
     Of ``evaluation.run_table`` the factor is the network and the variant the number of faces. Each training is a
-    ring, their mean a filled mark on the line; what is not trained yet is left out.
+    ring, their mean a filled mark on the line.
     """
     done = study.dropna(subset=["age_mae"]) if "age_mae" in study else study[:0]
     if done.groupby("factor")["variant"].nunique().max() in (1, np.nan):
@@ -130,9 +131,3 @@ def fold_scores(table: pd.DataFrame) -> Figure:
     ]
     style.legend(figure, {"a fold": _FOLD, "all folds": _LOOKS["all folds"]}, band, *single)
     return figure
-
-
-def _label(_, name, baseline, variant):
-    if variant is None:
-        return f"{name}: {baseline['variant']}"
-    return f"{name} ({variant['seeds']} seeds)" if variant["seeds"] > 1 else name

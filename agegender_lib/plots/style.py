@@ -2,6 +2,7 @@
 
 import functools
 import io
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -48,9 +49,8 @@ MEASURES = {
 }
 #: A line that marks what would be perfect or is aimed at.
 DASHED: dict[str, Any] = {"color": "#555555", "lw": 0.9, "ls": (0, (4, 2))}
-_OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#7F6000")
 MARKERS = {"ModelA": "o", "ModelB": "s", "ModelF": "^"}
-_OTHER_MARKERS = ("v", "P", "X", "d")
+_OTHERS = (("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#7F6000", "d"))
 
 Arguments = ParamSpec("Arguments")
 
@@ -133,16 +133,10 @@ def whisker(
     width: float = 1.5,
     **mark: Any,
 ) -> None:
-    """A value as a marker on its interval, which is left out where it is missing.
+    """A value as a marker, ``hollow`` or not, on its interval, which is left out where it is missing.
 
-    Parameters
-    ----------
-    ends, look
-        As :func:`ends_of` and :func:`look_of` give them.
-    hollow
-        A marker that is white inside.
-    width, mark
-        Of the interval's line, in points; and how the marker differs from 1.2 points of edge.
+    ``ends`` and ``look`` are as :func:`ends_of` and :func:`look_of` give them; the ``width`` is that of the interval's
+    line in points, and ``mark`` says how the marker differs from 1.2 points of edge.
     """
     (value, low, high), (colour, marker) = ends, look
     if np.isfinite(low):
@@ -173,15 +167,11 @@ def legend(figure: Figure, looks: Mapping[str, tuple[str, str]], *more: Artist) 
 
 def look_of(names: list[str] | Mapping) -> dict[str, tuple[str, str]]:
     """A fixed (colour, marker) for every model name: one that begins with ModelA, ModelB or ModelF keeps its own."""
-    looks, taken, others = {}, set(), 0
+    looks, others = {}, itertools.cycle(_OTHERS)
+    free = {model: (COLOURS[model], marker) for model, marker in MARKERS.items()}
     for name in names:
-        known = next((model for model in MARKERS if name.replace(" ", "").startswith(model)), None)
-        if known and known not in taken:
-            taken.add(known)
-            looks[name] = COLOURS[known], MARKERS[known]
-        else:
-            looks[name] = _OTHERS[others % len(_OTHERS)], _OTHER_MARKERS[others % len(_OTHER_MARKERS)]
-            others += 1
+        known = next((model for model in free if name.replace(" ", "").startswith(model)), None)
+        looks[name] = free.pop(known) if known else next(others)
     return looks
 
 

@@ -119,7 +119,7 @@ def test_a_photo_without_a_face_is_no_error(reader):
     assert photo.faces["age"].dtype == np.float64
     assert reader.saliency(photo).shape == (0, 128, 128)
     assert "No face" in plots.photo(photo).axes[0].texts[0].get_text()
-    assert "No face" in plots.photo_faces(photo).texts[0].get_text()
+    assert "No face" in plots.photo_faces(photo, reader.saliency(photo)).texts[0].get_text()
 
 
 def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, placed):
