@@ -73,26 +73,19 @@ def age_distributions(run_folder: str | Path, faces: FaceSet) -> pd.DataFrame | 
     DataFrame or None
         float32; a row per validation face in the order of predictions.csv, its index the file; a column per age in
         years (int: 0, 1, ...). None where the model's age head is a regression, which has no distribution.
-
-    Raises
-    ------
-    InputError
-        If the folder lacks a file, the run was made with other faces, or its files do not belong together.
     """
     folder = Path(run_folder)
     held_out, rows = validation_rows(folder, faces)
-    kept = folder / DISTRIBUTIONS
-    table = read_distributions(folder)
+    kept, table = folder / DISTRIBUTIONS, read_distributions(folder)
     if table is None:
         model = with_age_distribution(load_model(folder / MODEL))
         if model is None:
             return None
-        (values,) = in_batches(
-            lambda batch: model.predict_on_batch(as_floats(batch))[-1:],
-            faces.images,
-            rows=rows,
-            doing="age distributions",
-        )
+
+        def distribution(batch):
+            return model.predict_on_batch(as_floats(batch))[-1:]
+
+        (values,) = in_batches(distribution, faces.images, rows=rows, doing="age distributions")
         table = pd.DataFrame(values, index=pd.Index(held_out["file"], name="file"))
     _check(table, held_out, folder)
     if not kept.is_file():

@@ -98,8 +98,8 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
 def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers.Dense]]:
     """A flat model that gives P(female), age, the feature maps, and what each of these layers of a gender reads.
 
-    The maps are the last with ``FEWEST`` places in a row or more, through which every path to an output leads. There
-    are several where the model has members, mirrors the face (which is said of each map), or sees it at several sizes.
+    Through the maps, the last with ``FEWEST`` places in a row or more, every path to an output leads. Members, mirrored
+    faces (which is said of each map) and several sizes have maps of their own.
     """
     calls, genders = [], []
     leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included

@@ -19,18 +19,11 @@ _LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
 
 def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 300) -> pd.DataFrame:
-    """A run's predictions of some of its validation faces, under every corruption at every strength.
+    """A run's predictions of ``count`` of its validation faces, under every corruption at every strength.
 
-    That is 45 predictions of every face, and one of the face as it is. A later call with the same arguments reads
+    That is 45 predictions of every face, and one of the face as it is; which faces, ``runs.sampled_validation_rows``
+    says. The ``faces`` are those that the run was made with. A later call with the same arguments reads
     ``robustness_<count>_0_<hash of the corruptions>.csv.gz`` in the run folder.
-
-    Parameters
-    ----------
-    run_folder : str or Path
-    faces : FaceSet
-        Those that the run was made with.
-    count : int
-        How many validation faces, see ``runs.sampled_validation_rows``.
 
     Returns
     -------
@@ -39,7 +32,10 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
         "clean"), file, age, gender, race, duplicate_group, age_predicted (years), p_female (0 to 1).
     """
     folder = Path(run_folder)
-    kept = folder / f"robustness_{count}_{_SEED}_{_version()}.csv.gz"
+    # a name that changes with the strengths and the regions covered
+    meant = [(name, way.strengths, REGIONS.get(name)) for name, way in CORRUPTIONS.items()]
+    version = hashlib.sha256(repr(meant).encode()).hexdigest()[:8]
+    kept = folder / f"robustness_{count}_{_SEED}_{version}.csv.gz"
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
     held_out, place = sampled_validation_rows(folder, faces, count, _SEED, "robustness")
@@ -57,9 +53,3 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
     write_csv(kept, table, float_format="%.5f")
     # the same digits at the first call as at every later one
     return pd.read_csv(kept, dtype={"file": str, "corruption": str})
-
-
-def _version() -> str:
-    """Eight hex digits that change with the strengths and the regions covered."""
-    table = [(name, way.strengths, REGIONS.get(name)) for name, way in CORRUPTIONS.items()]
-    return hashlib.sha256(repr(table).encode()).hexdigest()[:8]

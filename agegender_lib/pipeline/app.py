@@ -43,13 +43,17 @@ def page_notebook(model: str | Path = "") -> NotebookNode:
 def serve(model: str | Path = "", port: int = 8866, network: bool = False, browser: bool = True) -> None:
     """Serve the page, with the ``model`` of that file or the notebook's own, until it is interrupted.
 
-    With ``network`` it answers to other machines, too: to those that know the token of the printed address. An
-    InputError if the model is not there or the port is taken.
+    With ``network`` it answers to other machines, too: to those that know the token of the printed address.
     """
     if str(model) and not Path(model).expanduser().is_file():
         raise InputError(f"there is no model at {model}: give a .keras or .h5 file")
     ip = "0.0.0.0" if network else "localhost"
-    _check_free(ip, port)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ip, port))
+        except OSError as error:
+            raise InputError(f"port {port} cannot be used ({error.strerror}): give another one with --port") from None
     path = folders.BUILD / "app" / NOTEBOOK.name
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(page_notebook(model), path)
@@ -98,12 +102,3 @@ def settings(ip: str, port: int, token: str, browser: bool) -> dict[str, Any]:
         },
         "AsyncMappingKernelManager": {"cull_idle_timeout": IDLE_SECONDS, "cull_interval": 60, "cull_connected": False},
     }
-
-
-def _check_free(ip: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ip, port))
-        except OSError as error:
-            raise InputError(f"port {port} cannot be used ({error.strerror}): give another one with --port") from None

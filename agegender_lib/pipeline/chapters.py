@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from agegender_lib import folders
 from agegender_lib.files import sha256_of, write_json
 from agegender_lib.pipeline.execute import execute, told_live
 from agegender_lib.pipeline.kernel import ThisPython
-from agegender_lib.reporting.parameters import parameters_of
-from agegender_lib.reporting.profiles import notebooks
+from agegender_lib.reporting.profiles import notebooks, parameters_of
 
+#: In the folder where a report gathers: which chapters were executed.
+DONE = "done.json"
 #: The chapters that train the models, and those that read what came of them.
 TRAINING, READING = ("02_model_a", "03_pretrained"), ("04_comparison", "06_groups", "07_trust", "09_explorer")
 #: What begins first, and the seconds that it takes in a quick report on two cores.
@@ -48,21 +48,21 @@ def run_chapters(
     executed = list(waiting)
     running: dict[Future, str] = {}
     pool = ThreadPoolExecutor(_AT_ONCE)
-    with _Bar({name: chapters[name] for name in waiting}) as bar, told_live(bar.tell):
+    bar = _Bar({name: chapters[name] for name in waiting})
+    with bar.bar, told_live(bar.tell):
         try:
             while waiting or running:
                 for name in _ready(waiting, done, set(running.values()), alone):
                     waiting.remove(name)
                     threads = 0 if alone and name in TRAINING else _THREADS
-                    task = partial(execute, chapters[name], values, threads=threads)
-                    running[pool.submit(_named, name, task)] = name
+                    running[pool.submit(_executed, chapters[name], values, threads)] = name
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     name = running.pop(future)
                     future.result()
                     check()
                     done[name] = keys[name]
-                    write_json(_record(staging), done)
+                    write_json(staging / DONE, done)
                     bar.finish(name)
         except BaseException:
             ThisPython.kill_all()
@@ -70,6 +70,11 @@ def run_chapters(
         finally:
             pool.shutdown(cancel_futures=True)
     return executed
+
+
+def _executed(notebook: Path, values: dict[str, Any], threads: int) -> None:
+    threading.current_thread().name = notebook.stem  # by which its log is told from another's
+    execute(notebook, values, threads)
 
 
 def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bool) -> list[str]:
@@ -80,11 +85,6 @@ def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bo
         first = [name for name in able if name in TRAINING][:1]
         return [] if running else first
     return able[: max(0, _AT_ONCE - len(running))]
-
-
-def _named(name, task):
-    threading.current_thread().name = name  # by which its log is told from another's
-    return task()
 
 
 def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
@@ -101,34 +101,22 @@ def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
         chosen = {name: value for name, value in sorted(values.items()) if name in known and name != "data"}
         if "profile" in known:  # it reads any of them there
             chosen["profile"] = {name: value for name, value in values.items() if name != "data"}
-        parts = [path.read_text(encoding="utf-8"), chosen, *shared, *map(sha256_of, _files(chosen))]
+        # studies, profiles, weights
+        named = [value for value in chosen.values() if isinstance(value, str) and value]
+        places = [place for value in named for place in (Path(value), folders.STUDIES / f"{value}.yaml")]
+        files = [sha256_of(place) for place in places if place.is_file()]
+        parts = [path.read_text(encoding="utf-8"), chosen, *shared, *files]
         keys[path.stem] = hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
     return keys
-
-
-def _files(chosen: dict[str, Any]) -> list[Path]:
-    """Files that parameters name: studies, profiles, weights."""
-    named = [value for value in chosen.values() if isinstance(value, str) and value]
-    found = [path for value in named for path in (Path(value), folders.STUDIES / f"{value}.yaml")]
-    return [path for path in found if path.is_file()]
 
 
 def done_before(staging: Path, keys: dict[str, str]) -> dict[str, str] | None:
     """The chapters whose outcome in ``staging`` is what they would give now; None where something else lies there."""
     try:
-        done = json.loads(_record(staging).read_text())
+        done = json.loads((staging / DONE).read_text())
     except (OSError, ValueError):
         return None
     return done if all(keys.get(name) == key for name, key in done.items()) else None
-
-
-def clear_record(staging: Path) -> None:
-    """Forget which chapters were executed."""
-    _record(staging).unlink(missing_ok=True)
-
-
-def _record(staging: Path) -> Path:
-    return staging / "done.json"
 
 
 class _Bar:
@@ -138,16 +126,10 @@ class _Bar:
         self.seconds = {name: SECONDS.get(name, _SECONDS) for name in chapters}
         self.cells = {name: len(nbformat.read(path, as_version=4).cells) for name, path in chapters.items()}
         self.share = dict.fromkeys(chapters, 0.0)
-
-    def __enter__(self):
         self.bar = tqdm(
             total=sum(self.seconds.values()), desc="report", smoothing=0, disable=not self.seconds,
             bar_format="{desc}: {percentage:3.0f}%|{bar:30}| {elapsed}, about {remaining} left{postfix}",
         )  # fmt: skip
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
 
     def tell(self, chapter: str, cell: int, line: str) -> None:
         """A line that a chapter printed, or the cell that it has come to."""

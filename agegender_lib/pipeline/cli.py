@@ -14,11 +14,7 @@ INTERRUPTED = "interrupted; the same command goes on where it stopped"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Returns its exit code: 0 done, 1 an internal error, 2 bad input or no room, 130 interrupted (SIGINT), 143 ended
-    (SIGTERM).
-    """
+    """Run one command; returns 0 if done, 1 for an internal error, 2 bad input or no room, 130 SIGINT, 143 SIGTERM."""
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options = _parser().parse_args(arguments)

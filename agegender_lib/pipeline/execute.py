@@ -17,7 +17,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError, NotebookFailed
 from agegender_lib.lock import Busy
 from agegender_lib.pipeline.kernel import NAME, ThisPython
-from agegender_lib.reporting.parameters import parameters_of
+from agegender_lib.reporting.profiles import parameters_of
 
 _USER_ERRORS = (InputError.__name__, Busy.__name__)
 _CELL = re.compile(r"Executing Cell (\d+)-")  # as papermill logs it

@@ -38,11 +38,11 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
     numbers.globals |= {
         "models": models,
         "opens_in": table_in((folders.ROOT / "README.md").read_text(encoding="utf-8"), *OPENS_IN),
-        "facts": lambda model: _facts(numbers, f"model_{_letter(model)}"),
+        "facts": lambda model: _facts(numbers, f"model_{model[-1].lower()}"),
         "out_of_scope_uses": textwrap.fill(OUT_OF_SCOPE_USES, 120),
         "head": _head,
         "interval": _interval,
-        "counts": lambda: _counts(Path(results) / "runs" / f"model_{_letter(models[0])}"),
+        "counts": lambda: _counts(Path(results) / "runs" / f"model_{models[0][-1].lower()}"),
     }
     template = files("agegender_lib.pipeline").joinpath(PAGES[page]).read_text(encoding="utf-8")
     return numbers.fill(template, page)
@@ -76,8 +76,3 @@ def _counts(run: Path) -> Iterator[tuple[str, int, int]]:
         )
         for group in train.index.sort_values():
             yield group, train[group], validation[group]
-
-
-def _letter(model: str) -> str:
-    """ "ModelA" -> "a", as the names of run folders end."""
-    return model[-1].lower()

@@ -33,8 +33,13 @@ def publish(staging: Path, output: Path) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         names = shown(staging)
+
+        def not_shown(folder: str, found: list[str]) -> list[str]:
+            chosen = Path(folder).name in GENERATED
+            return [name for name in found if chosen and name.endswith(_CHOSEN) and name not in names]
+
         for name in GENERATED:
-            shutil.copytree(staging / name, fresh / name, ignore=lambda *found: _not_shown(*found, names))
+            shutil.copytree(staging / name, fresh / name, ignore=not_shown)
         if output.resolve() == folders.REPORT:
             for study in (output / _STUDIES).glob("*"):  # hours of training each, shown in a chapter or not yet
                 if not (fresh / _STUDIES / study.name).exists():
@@ -57,8 +62,7 @@ def publish(staging: Path, output: Path) -> Path:
 def shown(folder: Path) -> set[str]:
     """Files of figures and tables that the report, its pages or the README show.
 
-    Of a figure it is the file that is named (`figures/ages.svg`); of a table, its name in quotes
-    (`row("headline", ...)`).
+    Of a figure the file is named there (`figures/ages.svg`), of a table its name in quotes (`row("headline", ...)`).
     """
     pages = [files("agegender_lib.pipeline").joinpath(page) for page in PAGES.values()]
     sources = [folder / "report.ipynb", folders.ROOT / "README.md", *pages]
@@ -67,11 +71,6 @@ def shown(folder: Path) -> set[str]:
         *re.findall(r"figures/([\w.-]+)", text),
         *(f"{name}.csv" for name in re.findall(r"[\"'](\w+)\\?[\"']", text)),
     }
-
-
-def _not_shown(folder: str, found: list[str], names: set[str]) -> list[str]:
-    chosen = Path(folder).name in GENERATED
-    return [name for name in found if chosen and name.endswith(_CHOSEN) and name not in names]
 
 
 def finish_publishing(output: Path) -> None:

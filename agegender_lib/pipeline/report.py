@@ -12,7 +12,7 @@ from agegender_lib.data import FaceSet, load_dataset, split_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
 from agegender_lib.lock import alone
-from agegender_lib.pipeline.chapters import chapter_keys, clear_record, done_before, run_chapters
+from agegender_lib.pipeline.chapters import DONE, chapter_keys, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.export.figures import write_figure_page
 from agegender_lib.pipeline.model_card import write_cards
@@ -47,9 +47,8 @@ def make_report(
     """Run all notebooks and export the report.
 
     Everything gathers in `build/chapters/` and moves to `output` at the end, so that a run that fails or is killed
-    leaves the previous report whole; one that was killed while it moved is completed by the next call. Runs that
-    are finished already, or published with the repository, are not repeated; a killed one resumes from its last epoch,
-    and chapters whose outcome cannot have changed are not executed again.
+    leaves the previous report whole. Runs that are finished already, or published with the repository, are not
+    repeated; a killed one resumes, and chapters whose outcome cannot have changed are not executed again.
 
     Parameters
     ----------
@@ -69,8 +68,8 @@ def make_report(
     Raises
     ------
     InputError
-        When something given cannot be used, or a folder cannot be written, which is found before the first training;
-        Busy, which is one, while another process makes a report here.
+        When something given cannot be used, which is found before the first training, or, as Busy, while another
+        process makes a report here.
     """
     for folder in (folders.BUILD, folders.RUNS, folders.CACHE):
         check_writable(folder, "allow writing there")
@@ -86,8 +85,11 @@ def make_report(
         values["data"] = str(Path(data).expanduser().resolve())
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
         values[parameter] = _located(given if given is not None else values[parameter])
-    if real:
-        _refuse_published(values)
+    if real and "published" in (values["weights"], values["weights_f"]):
+        raise InputError(
+            "the published models were trained on UTKFace's photographs, and a report that begins from them would "
+            f"flatter itself: give other weights with the profile {COURSEWORK}"
+        )
     values["retrain"] = retrain
     keys = chapter_keys(values, faces.fingerprint)
     if done_before(folders.BUILD / STAGING, keys) != keys:
@@ -116,7 +118,7 @@ def _made(values: dict[str, Any], keys: dict[str, str], output: Path, profile: s
     if done_before(staging, keys) is None:
         for name in (*GENERATED, "models"):
             shutil.rmtree(staging / name, ignore_errors=True)
-        clear_record(staging)
+        (staging / DONE).unlink(missing_ok=True)
     clear_left_over(staging)
     # as it is now, whatever somebody writes into its file before the last notebook
     frozen = staging / "profile.yaml"
@@ -143,10 +145,7 @@ def _made(values: dict[str, Any], keys: dict[str, str], output: Path, profile: s
 
 
 def export(folder: Path = folders.REPORT) -> Path:
-    """Set the report's PDF, cards and page of figures from what is in `folder`; returns the PDF's path.
-
-    An InputError when a result is missing or the report would have a hole; Busy while another process makes one there.
-    """
+    """Set the report's PDF, cards and page of figures from what is in `folder`, complete; returns the PDF's path."""
     folder = Path(folder)
     check_writable(folder, "allow writing there, or give another --output")
     with _alone(folder):
@@ -183,15 +182,6 @@ def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
         if build and (values["retrain"] or find_published(config, faces, weights) is None):
             # weights that cannot be had, or do not fit, are found here
             build_network(config, weights)
-
-
-def _refuse_published(values: dict[str, Any]) -> None:
-    """Refuse a real report whose models begin from models that have seen its faces."""
-    if "published" in (values["weights"], values["weights_f"]):
-        raise InputError(
-            "the published models were trained on UTKFace's photographs, and a report that begins from them would "
-            f"flatter itself: give other weights with the profile {COURSEWORK}"
-        )
 
 
 def _located(weights: str | Path) -> str:

@@ -1,20 +1,16 @@
 """What each notebook of a report used. A report is made from one set of faces, one split and one profile."""
 
-import hashlib
 import math
-from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
 from IPython import get_ipython
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 from agegender_lib.lock import alone
-from agegender_lib.reporting.parameters import parameters_of
-from agegender_lib.reporting.profiles import QUICK, read_profile
+from agegender_lib.reporting.profiles import QUICK, parameters_of, read_profile
 from agegender_lib.runs import MADE_FROM, read_json
 
 #: Stands beside the notebooks for the profile that all of them were executed with.
@@ -32,16 +28,6 @@ def record(results: Path, chapter: str, made_from: str, used: dict[str, Any], ru
         chapters = read_json(path)["chapters"] if path.is_file() else {}
         chapters[chapter] = {"data": made_from, "used": used, "runs": runs}
         write_json(path, {"made_from": made_from, "chapters": dict(sorted(chapters.items()))})
-
-
-def faces_used(faces: FaceSet) -> dict[str, str]:
-    """The faces as one thing that a notebook used."""
-    return {"faces": faces.fingerprint[:12]}
-
-
-def split_used(held_out: Iterable[str]) -> dict[str, str]:
-    """The split as one thing that a notebook used, from the files that it held out."""
-    return {"split": hashlib.sha256("\n".join(sorted(held_out)).encode()).hexdigest()[:12]}
 
 
 def parameters_used(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,20 @@
-"""Profiles: papermill parameter files that say how large a run of the notebooks is."""
+"""Notebooks' parameters, and profiles: papermill parameter files that say how large a run of the notebooks is."""
 
+import ast
+import os
 from pathlib import Path
 from typing import Any
+
+import nbformat
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError, nearest
 from agegender_lib.files import read_yaml, yaml_file
-from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
 from agegender_lib.runs.settings import with_present_names
 
+TAG = "parameters"
+#: Stands for the value of a parameter that only running the cell tells.
+UNKNOWN = ...
 #: The profile of who names none, and of what another leaves out.
 QUICK = "quick"
 #: The profile of the published report.
@@ -27,13 +33,9 @@ def model_settings(
     profile : str, Path or dict
         What :func:`read_profile` takes, or returned.
     model : {"model_a", "model_b", "model_f"}
+        Which no settings may set: an InputError.
     changes : dict, optional
         Settings instead of the profile's.
-
-    Raises
-    ------
-    InputError
-        When they set the model itself; see also :func:`read_profile`.
     """
     values = profile if isinstance(profile, dict) else read_profile(profile)
     own = (values.get(model) or {}) | (changes or {})
@@ -59,19 +61,11 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 def read_profile(profile: str | Path = QUICK) -> dict[str, Any]:
     """The parameters of a profile; what it leaves out is the quick one's.
 
-    Parameters
-    ----------
-    profile : str or Path
-        A name, such as "quick", of a file in `notebooks/profiles/`, or the path of a YAML file.
-
-    Raises
-    ------
-    InputError
-        When there is no such profile, it is not a YAML mapping, no notebook has one of its parameters, or a value is of
-        another kind than the notebooks'.
+    It is a name, such as "quick", of a file in `notebooks/profiles/`, or the path of a YAML file. An InputError when
+    there is none, or it has a parameter that no notebook has, or a value of another kind than theirs.
     """
     path = yaml_file(profile, folders.PROFILES)
-    if path != Path(profile) and not _is_file(path):
+    if path != Path(profile) and not os.path.isfile(path):  # false, too, of a name that is too long
         known = [found.stem for found in folders.PROFILES.glob("*.yaml")]
         raise InputError(
             f"there is no profile {str(profile)[:60]!r}: {nearest(str(profile), known)}, or give a .yaml file"
@@ -114,13 +108,42 @@ def _check_kind(path: Path, name: str, value: Any, kind: type) -> None:
         raise InputError(f"the profile {path} sets {name} to {_brief(value)}: give {_KINDS.get(kind, kind.__name__)}")
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
-
-
 def _brief(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def parameters_of(notebook: Path) -> dict[str, Any]:
+    """The parameters of a notebook, read as Python, where papermill reads line by line and loses names.
+
+    Values are those of literals, and :data:`UNKNOWN` for others. An InputError names the line of what is not Python.
+    """
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (OSError, ValueError) as error:
+        raise InputError(f"the notebook {notebook} cannot be read ({error}): fix it") from error
+    tagged = [cell.source for cell in cells if TAG in cell.metadata.get("tags", ())]
+    if len(tagged) != 1:
+        raise InputError(
+            f"{notebook} has {len(tagged)} cells with the tag {TAG!r}: give it to the one that holds its parameters"
+        )
+    try:
+        statements = ast.parse(tagged[0]).body
+    except SyntaxError as error:
+        raise InputError(
+            f"{notebook}, line {error.lineno} of its cell of parameters, is not Python ({error.msg}): "
+            f"{(error.text or '').strip()[:80]!r}"
+        ) from None
+    return {name: value for statement in statements for name, value in _assigned(statement)}
+
+
+def _assigned(statement: ast.stmt) -> list[tuple[str, Any]]:
+    names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    value: Any = UNKNOWN
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    if isinstance(statement, ast.Assign | ast.AnnAssign) and all(isinstance(t, ast.Name) for t in targets):
+        try:
+            value = ast.literal_eval(statement.value)
+        except (ValueError, TypeError):  # an expression, or a name without a value
+            pass
+    return [(name, value) for name in names]

@@ -1,5 +1,6 @@
 """The folder that a notebook saves into what the report prints: figures, tables, values, runs and their models."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file, write_csv, write_json
 from agegender_lib.photos import write_corrections
-from agegender_lib.reporting.made_from import faces_used, parameters_now, parameters_used, record, split_used
+from agegender_lib.reporting.made_from import parameters_now, parameters_used, record
 from agegender_lib.runs import (
     CONFIG,
     TABLES,
@@ -40,14 +41,12 @@ DIGITS = 6
 
 
 class ReportFolder:
-    """A report folder, in which everything is labelled with the faces that it was made from.
+    """A report folder, in which everything is labelled with the ``faces`` that it was made from.
 
     Parameters
     ----------
     folder : str or Path
         With `figures/`, `results/` and `models/` below it; empty for `build/lab`, so that exploring changes no report.
-    faces : FaceSet
-        What everything is made from.
     chapter : str
         The notebook, without suffix. What it uses is recorded; all notebooks of a report must have used the same.
     """
@@ -57,13 +56,13 @@ class ReportFolder:
         self.faces = faces
         self.data_name = f"{faces.name} ({RENDERED_NOTE})" if faces.synthetic else faces.name
         self.chapter = chapter
-        self._used = faces_used(faces) | parameters_used(parameters_now(chapter))
+        self._used = {"faces": faces.fingerprint[:12]} | parameters_used(parameters_now(chapter))
         self._made: dict[str, str] = {}
         self._record()
 
     def record_split(self, held_out: Iterable[str]) -> None:
         """Record which faces this notebook held out, by their files."""
-        self._used |= split_used(held_out)
+        self._used["split"] = hashlib.sha256("\n".join(sorted(held_out)).encode()).hexdigest()[:12]
         self._record()
 
     def _record(self) -> None:
@@ -99,8 +98,8 @@ class ReportFolder:
     def save_run(self, run: Path, name: str, model: str) -> str:
         """Keep a finished training: its tables under `results/runs/<name>/`, its model as `models/<model>.*`.
 
-        What corrects the model's intervals lies beside it, see `photos.write_corrections`. A model trained on drawn
-        faces knows nothing about people, so it stays in its run folder. Returns, in words, what was kept.
+        Beside it lies what corrects its intervals. A model trained on drawn faces stays in its run folder. Returns, in
+        words, what was kept.
         """
         self._made[model_name(run)] = run.name
         self.record_split(read_run(check_run(run, self.faces)).validation["file"])
@@ -122,22 +121,15 @@ class ReportFolder:
 
     def runs(self) -> dict[str, Path]:
         """The run folders that chapters 2 and 3 trained, by model; an InputError if one is missing."""
-        runs = trained_runs(self.folder / "results")
+        runs, cure = trained_runs(self.folder / "results"), "execute {} with the same data and output first"
         missing = [model for model in TRAINED_BY if model not in runs]
         if missing:
-            chapters = dict.fromkeys(TRAINED_BY[model] for model in missing)
-            raise InputError(
-                f"{self.folder} has no training of {', '.join(missing)} yet: execute {' and '.join(chapters)} with "
-                "the same data and output first"
-            )
-        cure = "execute {} with the same data and output first"
+            chapters = " and ".join(dict.fromkeys(TRAINED_BY[model] for model in missing))
+            raise InputError(f"{self.folder} has no training of {', '.join(missing)} yet: {cure.format(chapters)}")
         return {model: check_run(runs[model], self.faces, cure.format(c)) for model, c in TRAINED_BY.items()}
 
     def save_runs(self, runs: pd.DataFrame) -> None:
-        """Keep what is finished of a study, as `run_study` returns it, as the tables of `results/ablations/<study>/`.
-
-        They are what a later report shows of runs that it does not repeat.
-        """
+        """Keep what is finished of studies in `results/ablations/<study>/`, for later reports that do not repeat it."""
         for study, found in runs.dropna(subset=["folder"]).groupby("study"):
             places = dict(zip(found["run"], found["folder"], strict=True))
             keep_runs(places, self._results(Path("ablations", study)))

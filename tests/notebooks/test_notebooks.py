@@ -7,8 +7,7 @@ import nbformat
 import pytest
 
 from agegender_lib import folders
-from agegender_lib.reporting.parameters import parameters_of
-from agegender_lib.reporting.profiles import notebooks, read_profile
+from agegender_lib.reporting.profiles import notebooks, parameters_of, read_profile
 
 NOTEBOOKS = notebooks()
 ALL = [*NOTEBOOKS, folders.REPORT / "report.ipynb"]

@@ -11,8 +11,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.execute import execute
 from agegender_lib.pipeline.kernel import THREADS
-from agegender_lib.reporting.parameters import UNKNOWN, parameters_of
-from agegender_lib.reporting.profiles import model_settings, read_profile
+from agegender_lib.reporting.profiles import UNKNOWN, model_settings, parameters_of, read_profile
 
 
 @pytest.fixture(autouse=True)

@@ -194,21 +194,22 @@ def test_rows_are_found_by_their_values(tmp_path):
         assert numbers.fill(text, "here") == filled
 
 
-def test_tables_escape_texts_mark_gaps_and_leave_rows_out(tmp_path):
+def test_tables_escape_texts_mark_gaps_and_set_rows_in_grey(tmp_path):
     (tmp_path / "t.csv").write_text("name,n,x,secret\na_b|*c*,1,-0.5,0\n$d$,,0.25,1\nout,3,1,2\n")
-    text = Numbers(tmp_path).fill(
-        '{{ table("t", columns=["name", "n", "x"], grey={"secret": [1]}) }}{{ table("t", where={"name": "out"}) }}',
-        "here",
-    )
+    headings = '{"name": "Name", "n": "n", "x": "x"}'
+    asked = f'{{{{ table("t", columns={headings}, grey={{"secret": [1]}}) }}}}{{{{ table("t") }}}}'
+    text = Numbers(tmp_path).fill(asked, "here")
     assert [line for line in text.split("\n") if line] == [
-        "| name | n | x |",
+        "| Name | n | x |",
         "| :-- | --: | --: |",
         "| a\\_b\\|\\*c\\* | 1 | −0.500 |",
         "| [\\$d\\$]{.grey} | [–]{.grey} | [0.250]{.grey} |",
         "| out | 3 | 1.000 |",
         "| name | n | x | secret |",
         "| :-- | --: | --: | --: |",
-        "| out | 3 | 1 | 2 |",
+        "| a\\_b\\|\\*c\\* | 1 | −0.500 | 0 |",
+        "| \\$d\\$ | – | 0.250 | 1 |",
+        "| out | 3 | 1.000 | 2 |",
     ]
 
 

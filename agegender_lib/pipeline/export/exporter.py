@@ -52,11 +52,7 @@ class ReportPDFExporter(Exporter):
 
 
 def export_report(notebook: Path, pdf: Path) -> Path:
-    """Export a notebook as PDF; an export that fails leaves the previous PDF as it was.
-
-    Figures, results and bibliography are looked for beside the notebook. An InputError when it cannot be read, or
-    something in it could not be shown.
-    """
+    """Export a notebook, with what lies beside it, as PDF; an export that fails leaves the previous PDF as it was."""
     notebook = Path(notebook)
     try:
         nb = nbformat.read(notebook, as_version=4)
@@ -72,8 +68,8 @@ def export_report(notebook: Path, pdf: Path) -> Path:
 def set_pdf(nb: NotebookNode, folder: Path, name: str) -> bytes:
     """Set a notebook as PDF; an InputError names the cell of anything that would leave a hole.
 
-    The same inputs give the same bytes: only fonts inside Typst are used and no date is written, or the one in
-    SOURCE_DATE_EPOCH. PDF/UA-1 makes Typst refuse characters that no font has and pictures without a description.
+    The same inputs give the same bytes: fonts are Typst's own, and the only date is that of SOURCE_DATE_EPOCH. PDF/UA-1
+    makes Typst refuse characters that no font has and pictures without a description.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:

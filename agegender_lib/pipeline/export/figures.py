@@ -45,12 +45,8 @@ def with_sources(texts: Iterable[str]) -> list[str]:
 def write_figure_page(folder: Path, output: Path) -> None:
     """Write `figures/README.md`: the report's figures with captions and notebooks, then those shown elsewhere.
 
-    Parameters
-    ----------
-    folder : Path
-        A report's, with `report.ipynb`, figures and results.
-    output : Path
-        Where it will be published; links to notebooks lead from there, and are left out outside of the repository.
+    The `folder` has `report.ipynb`, figures and results; links to notebooks lead from `output`, where it will be
+    published, and are left out outside of the repository.
     """
     place = (Path(output) / "figures").resolve()
     inside = place.is_relative_to(folders.ROOT)

@@ -10,12 +10,12 @@ MINUS, NO_BREAK = "−", "\u00a0"
 
 def years(value: float, digits: int = 2) -> str:
     """5.934 -> '5.93'."""
-    return _fixed(value, digits)
+    return rounded(value, digits)
 
 
 def percent(value: float, digits: int = 1) -> str:
     """A fraction as percentage: 0.9012 -> '90.1 %', the space not breaking."""
-    return f"{_fixed(100 * _number(value), digits)}{NO_BREAK}%"
+    return f"{rounded(100 * _number(value), digits)}{NO_BREAK}%"
 
 
 def count(value: float) -> str:
@@ -27,13 +27,14 @@ def count(value: float) -> str:
 
 def signed(value: float, digits: int = 2) -> str:
     """A difference: 0.416 -> '+0.42', -0.4 -> '−0.40'; zero has no sign."""
-    text = _fixed(value, digits)
+    text = rounded(value, digits)
     return text if text.startswith(MINUS) or not float(text) else f"+{text}"
 
 
 def rounded(value: float, digits: int = 0) -> str:
     """`round`, keeping the zeros: 2.0 | round(1) -> '2.0'."""
-    return _fixed(value, digits)
+    text = f"{_number(value):.{digits}f}"
+    return text.replace("-", MINUS if float(text) else "")  # no minus zero
 
 
 def duration(seconds: float) -> str:
@@ -51,11 +52,6 @@ def scientific(value: float, digits: int = 1) -> str:
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     power = f"10^{{{int(exponent)}}}"
     return f"${power}$" if mantissa == "1" else f"${mantissa} \\times {power}$"
-
-
-def _fixed(value: float, digits: int) -> str:
-    text = f"{_number(value):.{digits}f}"
-    return text.replace("-", MINUS if float(text) else "")  # no minus zero
 
 
 def _number(value: object) -> float:

@@ -26,13 +26,7 @@ _SPECIAL = str.maketrans({character: "\\" + character for character in "\\`*_{}[
 
 
 class Numbers(jinja2.Environment):
-    """Jinja for reports: nothing unknown or empty is ever printed.
-
-    Parameters
-    ----------
-    folder : Path
-        With the results; what each file is called in the text is its name without suffix.
-    """
+    """Jinja for reports, of a folder of results, each called by its file's name; nothing unknown or empty is shown."""
 
     def __init__(self, folder: Path):
         super().__init__(
@@ -47,7 +41,7 @@ class Numbers(jinja2.Environment):
         self.folder = folder
         self.frames: dict[str, pd.DataFrame] = {}
         self.filters |= FORMATS
-        self.globals |= {path.stem: _read(json.loads, path) for path in sorted(folder.glob("*.json"))}
+        self.globals |= {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
         self.globals |= {"row": self.row, "rows": self.rows, "table": self.table, "page": self.page}
         self.globals["tables"] = {path.stem for path in folder.glob("*.csv")}
 
@@ -78,30 +72,26 @@ class Numbers(jinja2.Environment):
     def table(
         self,
         name: str,
-        columns: Sequence[str] | Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | None = None,
         caption: str = "",
         label: str = "",
         formats: Mapping[str, str] | None = None,
         grey: Mapping[str, list] | None = None,
-        where: Mapping[str, object] | None = None,
     ) -> str:
         """A table as Markdown, numbers to the right.
 
         Parameters
         ----------
         name : the CSV file, without suffix
-        columns : which columns, in which order; as a mapping {column: heading}, headings in Markdown
+        columns : {column: heading in Markdown}: which, in which order
         caption, label : Markdown, and `tbl-...`; a table without caption is not numbered
         formats : by column, the name of a filter (`years`, ...) or a Python format such as ".2f"; by default whole
             numbers are written as they are and others with three decimals
         grey : {column: values}: rows with these are set in grey
-        where : {column: value}: only the rows with these
         """
         frame, formats, grey = self._frame(name), formats or {}, grey or {}
-        headings = columns if isinstance(columns, Mapping) else {key: _text(key) for key in columns or frame}
-        _check_columns(name, frame, [*headings, *formats, *grey, *(where or {})])
-        for column, value in (where or {}).items():
-            frame = frame[frame[column] == value]
+        headings = columns or {key: _text(key) for key in frame}
+        _check_columns(name, frame, [*headings, *formats, *grey])
         cells = pd.DataFrame({key: _column(frame[key], formats.get(key)) for key in headings})
         for column, values in grey.items():
             marked = frame[column].isin(values)
@@ -136,9 +126,9 @@ class Numbers(jinja2.Environment):
         return self.frames[name]
 
 
-def _read(load, path):
+def _read(path):
     try:
-        return load(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} cannot be read ({error}): run the notebook that writes it again") from None
 
