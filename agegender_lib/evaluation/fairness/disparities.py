@@ -57,7 +57,7 @@ def gaps(predictions: pd.DataFrame, groupings: Sequence[Grouping] = GAP_GROUPING
         kept = {"": None}
         if not {"age_band", "under_3"} & set(keys):
             kept["_within_ages"] = bands
-        dealt = {(measure, end): [] for measure in measured for end in kept}
+        dealt: dict[tuple[str, str], list[np.ndarray]] = {(name, end): [] for name in measured for end in kept}
         for end, strata in kept.items():
             for block in shuffled_blocks(codes, duplicate_group, strata):
                 for measure, score in measured.items():
