@@ -10,7 +10,6 @@ from tiny_faces import picture
 
 from agegender_lib import data, plots
 from agegender_lib.data import CORRUPTIONS, REGIONS, corrupt
-from agegender_lib.errors import InputError
 from agegender_lib.evaluation import robustness_summary, robustness_table
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.plots.style import look_of
