@@ -86,7 +86,10 @@ def load_faces(source: str | Path, cache: str | Path = CACHE) -> FaceSet:
         When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
         of it, or holds no usable face at all; when the cache cannot be written.
     """
-    source, cache = Path(source).expanduser(), Path(cache).expanduser()
+    try:
+        source, cache = Path(source).expanduser(), Path(cache).expanduser()
+    except RuntimeError:
+        raise InputError(f"{source} begins in the home of somebody unknown here; write the whole path") from None
     check_source(source)
     key = source_key(source)
     return find_entry(cache, key) or _import(source, cache, key)
