@@ -5,10 +5,11 @@ import gzip
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,17 @@ def replacing(path: Path) -> Iterator[Path]:
     leaves the temporary file, see :func:`clear_left_over`.
     """
     path = Path(path)
-    temporary = None
+    # not mkstemp, whose files nobody else may read
+    temporary = path.with_name(f"{WRITING}{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{WRITING}{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
         yield temporary
-        # mkstemp makes files private; what others may read follows the user's umask
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager

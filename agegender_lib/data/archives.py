@@ -6,7 +6,6 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -62,8 +61,15 @@ def read_files(source: Path, objection: Objection) -> Iterator[tuple[str, bytes 
         yield from _read_folder(source, objection)
     else:
         reader = _read_zip if source.name.lower().endswith(".zip") else _read_tar
-        with _damage_reported(source):
+        try:
             yield from reader(source, objection)
+        except InputError:
+            raise
+        except Exception as error:  # both modules raise whatever a damaged byte leads them to
+            problem = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(
+                f"the archive {source} is damaged or unreadable ({problem}); copy or download it again"
+            ) from None
 
 
 def list_folder(folder: Path) -> list[Path]:
@@ -155,16 +161,3 @@ def _check_limits(source: Path, member: tarfile.TarInfo, unpacked: int) -> None:
                 f"{source} holds {printable(member.name)!r}, which leads outside the archive; none of it was used, "
                 "get it from a source you trust"
             ) from None
-
-
-@contextmanager
-def _damage_reported(source: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # both modules raise whatever a damaged byte leads them to
-        problem = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"the archive {source} is damaged or unreadable ({problem}); copy or download it again"
-        ) from None
