@@ -11,8 +11,7 @@ import hashlib
 import os
 import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,18 +31,8 @@ from agegender_lib.folders import CACHE
 SYNTHETIC_FACES = 1200
 SEED = 0  #: of the drawn faces; one set for everybody
 _BATCH = 256
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A readable face, whose pixels are the ``slot``-th in the order of arrival."""
-
-    name: str
-    path: str
-    label: FaceName
-    sha256: str
-    slot: int
-    synthetic: bool
+_LABELS = ["file", *FaceName._fields]
+_FOUND = [*_LABELS, "path", "sha256", "slot", "synthetic"]  # the slot counts pixels in the order of arrival
 
 
 def load_dataset(source: str | Path = "", synthetic_faces: int = SYNTHETIC_FACES, cache: str | Path = CACHE) -> FaceSet:
@@ -103,26 +92,29 @@ def _import(source: Path, cache: Path, key: str) -> FaceSet:
         with open(arrived, "wb") as pixels, ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata, which nobody reads here
             found, rejected = _read(source, pool, pixels)
-        faces, again = _one_per_name(found)
-        rejected = pd.DataFrame(sorted(rejected + again), columns=["file", "reason"], dtype=str)
-        if not faces:
-            raise InputError(_nothing_found(source, rejected))
-        labels = [(face.name, *face.label) for face in faces]
-        table = pd.DataFrame(labels, columns=["file", *FaceName._fields])
-        _sort_pixels(arrived, work / "images.npy", [face.slot for face in faces])
+        if not found:
+            raise InputError(_nothing_found(source, sorted(rejected)))
+        readable = pd.DataFrame(found, columns=_FOUND).sort_values(["file", "path"])
+        first, again = readable.groupby("file")[["path", "sha256"]].transform("first"), readable["file"].duplicated()
+        version = np.where(readable["sha256"] == first["sha256"], "duplicate of ", "another version of ")
+        rejected += zip(readable["path"][again], (version + first["path"])[again], strict=True)
+        faces = readable[~again].reset_index(drop=True)
+        _sort_pixels(arrived, work / "images.npy", faces["slot"].tolist())
         arrived.unlink()
+        table = faces[_LABELS]
         # The array is not kept in a variable: Windows renames no folder of which a file is mapped.
         table["duplicate_group"] = duplicate_groups(np.load(work / "images.npy", mmap_mode="r"))
-        lines = "".join(f"{face.name}\0{face.sha256}\n" for face in faces)
+        lines = "".join(f"{file}\0{sha256}\n" for file, sha256 in zip(faces["file"], faces["sha256"], strict=True))
         meta = {
             "name": source_name(source),
             "fingerprint": hashlib.sha256(lines.encode()).hexdigest(),
-            "rendered": any(face.synthetic for face in faces),
+            "rendered": bool(faces["synthetic"].any()),
         }
-        return save_entry(cache, key, work, table, rejected, meta)
+        unused = pd.DataFrame(sorted(rejected), columns=["file", "reason"], dtype=str)
+        return save_entry(cache, key, work, table, unused, meta)
 
 
-def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found], list[tuple[str, str]]]:
+def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[tuple], list[tuple[str, str]]]:
     found, rejected = [], []
     decoded: dict[str, tuple[int, bool] | str] = {}  # by SHA-256: where the pixels are, or why there are none
     slots = 0
@@ -146,7 +138,7 @@ def _read(source: Path, pool: Executor, pixels: BinaryIO) -> tuple[list[_Found],
                 rejected.append((printable(path), outcome))
             else:
                 name = base_name(path)
-                found.append(_Found(name, printable(path), parse_name(name), key, *outcome))
+                found.append((name, *parse_name(name), printable(path), key, *outcome))
     return found, rejected
 
 
@@ -167,18 +159,6 @@ def _decode(data: bytes) -> tuple[np.ndarray, bool] | str:
         return str(reason)
 
 
-def _one_per_name(found: list[_Found]) -> tuple[list[_Found], list[tuple[str, str]]]:
-    faces, again = [], []
-    by_name = sorted(found, key=lambda face: (face.name, face.path))
-    for _, same_name in groupby(by_name, key=lambda face: face.name):
-        kept, *others = same_name
-        faces.append(kept)
-        for other in others:
-            what = "duplicate" if other.sha256 == kept.sha256 else "another version"
-            again.append((other.path, f"{what} of {kept.path}"))
-    return faces, again
-
-
 def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> None:
     by_arrival = np.memmap(arrived, np.uint8, "r").reshape(-1, SIZE, SIZE, 3)
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(slots), SIZE, SIZE, 3)}
@@ -189,8 +169,8 @@ def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> None:
             images.write(by_arrival[slots[start : start + _BATCH]].tobytes())
 
 
-def _nothing_found(source: Path, rejected: pd.DataFrame) -> str:
-    if rejected.empty:
+def _nothing_found(source: Path, rejected: list[tuple[str, str]]) -> str:
+    if not rejected:
         return f"{source} holds no files; give a folder or an archive of labelled faces"
-    first = "; ".join(f"{row.file}: {row.reason}" for row in rejected.head(3).itertuples())
+    first = "; ".join(f"{file}: {reason}" for file, reason in rejected[:3])
     return f"{source} holds no usable face among its {len(rejected)} files ({first})"
