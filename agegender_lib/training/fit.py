@@ -84,6 +84,10 @@ def fit(
 
 def _learn(learner, parts, start, end, callbacks):
     train = parts["train"]
+    # made here, because TensorFlow traces a step in which variables are made a second time
+    some = {name: values[:1] for name, values in parts["validation"][0][1].items()}
+    learner.compute_loss(y=some, y_pred=some)
+    learner.compute_metrics(None, some, some)
     order = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: train.start_epoch(epoch))
     learner.fit(
         train,

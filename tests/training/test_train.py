@@ -77,6 +77,14 @@ def test_a_trained_model_beats_the_constant_baseline(learnt):
     assert gender["b"] > gender["a"] + 0.15 and gender["low"] > 0.1
 
 
+def test_a_step_is_traced_once(few, tmp_path, monkeypatch):
+    """Tracing takes most of a short training; a step that makes variables would be traced again."""
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traced.append(1) or step(self, data))
+    train(tiny(), few, runs=tmp_path)
+    assert len(traced) == 1
+
+
 def test_the_run_folder_is_complete(learnt, drawn):
     config, runs, run = learnt
     names = {path.name for path in (runs / "learnt").iterdir()}
