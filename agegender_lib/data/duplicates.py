@@ -11,7 +11,8 @@ import hashlib
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
+from scipy.fft import dctn
+from scipy.sparse import coo_array, triu
 from scipy.sparse.csgraph import connected_components
 
 from agegender_lib.data.decode import LUMA
@@ -20,6 +21,7 @@ THRESHOLD = 0.98
 THUMBNAIL = 32
 _BLOCK = 1024  # images or pairs looked at at once: their pixels as floats are 200 MB
 _GREY = LUMA.astype(np.float32)
+_FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
 
 
 def duplicate_groups(images: np.ndarray) -> np.ndarray:
@@ -84,19 +86,35 @@ def duplicate_pairs(table: pd.DataFrame, images: np.ndarray) -> pd.DataFrame:
 
 
 def _similar(thumbnails: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs of rows ``among`` thumbnails that correlate at ``THRESHOLD`` or more: smaller row, larger, how much."""
-    rows, found = thumbnails[among], [np.empty((0, 2), np.int64)]
-    for start in range(0, len(rows), _BLOCK):
-        # a little below: the last digits of a matrix product depend on its size
-        near = np.triu(rows[start : start + _BLOCK] @ rows[start:].T > THRESHOLD - 1e-4, 1)
-        found.append(among[np.argwhere(near) + start])
-    pairs = np.concatenate(found)
+    """The pairs of rows ``among`` thumbnails that correlate at ``THRESHOLD`` or more: smaller row, larger, how much.
+
+    All of them, without comparing each with each in full. Thumbnails are vectors of length one, so that a correlation
+    of c is a distance of sqrt(2 - 2 c); an orthonormal transform keeps distances, and leaving coordinates out only
+    shortens them. So no pair is lost when only those are compared in full whose few lowest frequencies lie
+    within that distance (Agrawal, Faloutsos and Swami 1993).
+    """
+    from sklearn.neighbors import radius_neighbors_graph  # takes a second to import
+
+    # what single precision rounds off is far smaller than this allowance
+    reach = np.sqrt(2 - 2 * THRESHOLD + 1e-5) + 1e-4
+    points = (thumbnails @ _lowest_frequencies())[among]
+    near = triu(radius_neighbors_graph(points, reach)) if len(points) else coo_array((0, 0))
+    pairs = among[np.column_stack(near.nonzero())]
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     correlation = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), _BLOCK):
         one, other = pairs[start : start + _BLOCK].T
         correlation[start : start + _BLOCK] = np.einsum("ij,ij->i", thumbnails[one], thumbnails[other])
     alike = correlation >= THRESHOLD
     return *pairs[alike].T, np.minimum(correlation[alike], 1)
+
+
+def _lowest_frequencies() -> np.ndarray:
+    """float32 ``[1024, 32]``: orthonormal columns, a thumbnail's lowest waves but the mean, which is out already."""
+    waves = dctn(np.eye(THUMBNAIL**2).reshape(-1, THUMBNAIL, THUMBNAIL), axes=(1, 2), norm="ortho")
+    down, across = np.divmod(np.arange(THUMBNAIL**2), THUMBNAIL)
+    lowest = np.argsort(down**2 + across**2, kind="stable")[1 : _FREQUENCIES + 1]
+    return waves.reshape(len(waves), -1)[:, lowest].astype(np.float32)
 
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def alike(rng, count, low):
 
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.98, 0.995])
 @pytest.mark.parametrize("low", [3, 6, 32])
-def test_the_pairs_are_those_of_a_comparison_in_double_precision(low, threshold, monkeypatch):
+def test_no_pair_is_lost_by_not_comparing_each_with_each(low, threshold, monkeypatch):
     monkeypatch.setattr(duplicates, "THRESHOLD", threshold)
     thumbnails = alike(np.random.default_rng([low, int(1000 * threshold)]), 400, low)
     correlation = thumbnails.astype(float) @ thumbnails.T.astype(float)
