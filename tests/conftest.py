@@ -13,7 +13,10 @@ from agegender_lib.data import load_faces, render_faces
 from agegender_lib.pipeline.kernel import THREADS
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
-LONGEST = ("test_report_run.py",)
+LONGEST = tuple(
+    f"test_{name}.py"
+    for name in ("report_run", "train_quick_profile", "train", "ablations", "search", "killed_training", "flat")
+)
 
 
 OFFLINE = Path(__file__).parent / "offline"
