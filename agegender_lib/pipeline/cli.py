@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from agegender_lib.errors import InputError, NotebookFailed
-from agegender_lib.pipeline.commands import COMMANDS
+from agegender_lib.pipeline import commands, data_commands  # noqa: F401  they declare themselves
+from agegender_lib.pipeline.options import COMMANDS
 
 INTERRUPTED = "interrupted; the same command goes on where it stopped"
 

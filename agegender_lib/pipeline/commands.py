@@ -4,111 +4,26 @@ Keras is imported only inside those functions that need it: it takes seconds.
 """
 
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
+from agegender_lib.pipeline.options import (
+    DATA,
+    MODEL_HELP,
+    PRETRAINED,
+    PROFILE_HELP,
+    RUNS,
+    WEIGHTS_HELP,
+    command,
+    option,
+    print_metrics,
+    print_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Call = Callable[[Namespace], None]
-Option = tuple[tuple[str, ...], dict[str, Any]]
-#: By name: what runs, what the list of commands says of it, and its options; ``data_check`` is ``data``'s ``check``.
-COMMANDS: dict[str, tuple[Call, str, tuple[Option, ...]]] = {}
-
-
-def command(short: str, *options: Option) -> Callable[[Call], Call]:
-    """Decorate a function that becomes a command: of its name, with these options, and its docstring as help."""
-
-    def register(call: Call) -> Call:
-        COMMANDS[call.__name__] = call, short, options
-        return call
-
-    return register
-
-
-def option(*names: str, **settings: Any) -> Option:
-    """One option or argument, as argparse's ``add_argument`` takes it."""
-    return names, settings
-
-
-DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: synthetic stand-in faces are drawn"
-PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
-WEIGHTS_HELP = (
-    "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
-    "(downloaded), none (random), or a Keras .weights.h5 file"
-)
-MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
-DATA = option("--data", default="", help=DATA_HELP)
-PRETRAINED = option("--weights", default="pretrained", help=WEIGHTS_HELP)
-RUNS = option("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
-
-
-@command(
-    "what is in a set of faces, and what was rejected and why",
-    option("data", metavar="DATA", help=DATA_HELP.split(";")[0]),
-    option("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV"),
-)
-def data_check(options: Namespace) -> None:
-    """Import a set of faces into the cache and print what was found. Every file is either used or listed with the
-    reason why not.
-    """
-    from agegender_lib import data
-
-    faces = data.load_faces(options.data)
-    table = faces.table
-    in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
-    print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
-    if faces.synthetic:
-        print("  drawn stand-in faces, not photographs")
-    print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
-    for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
-        counts = table[column].value_counts()
-        print(f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names)))
-    print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
-    print(f"  fingerprint {faces.fingerprint}")
-    if options.rejected:
-        from agegender_lib.files import write_csv
-
-        write_csv(Path(options.rejected), faces.rejected)
-        print(f"rejected files with their reasons: {options.rejected}")
-    elif len(faces.rejected):
-        print_table(faces.rejected.head(20))
-        if len(faces.rejected) > 20:
-            print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
-
-
-@command(
-    "draw labelled stand-in faces",
-    option("folder", metavar="FOLDER"),
-    option("--count", type=int, help="how many (default: as many as a report without data draws)"),
-    option("--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"),
-)
-def data_render(options: Namespace) -> None:
-    """Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them say
-    nothing about people.
-    """
-    from agegender_lib import data
-
-    count = data.SYNTHETIC_FACES if options.count is None else options.count
-    folder = data.render_faces(options.folder, count, options.seed)
-    print(f"{folder}: {count:,} drawn faces")
-
-
-@command(
-    "fetch UTKFace (23,708 faces; non-commercial research only)",
-    option("--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"),
-    option("--folder", default=folders.CACHE / "utkface", metavar="FOLDER", help="where to (default: cache/utkface)"),
-)
-def data_download(options: Namespace) -> None:
-    """Fetch UTKFace from one of its public homes, verify it, and say which licence applies."""
-    from agegender_lib.data.download import download_faces
-
-    path = download_faces(options.source, options.folder)
-    print(f"use it with --data {path}")
 
 
 @command(
@@ -374,19 +289,3 @@ def report(options: Namespace) -> None:
         )
     elif made.profile != COURSEWORK:
         print(f"The profile {made.profile} trains briefly: PROFILE=coursework trains to the end.")
-
-
-def print_metrics(folder: str | Path):
-    """Print a run folder's metrics on its validation images; the run is returned."""
-    from agegender_lib import evaluation
-
-    run = evaluation.read_run(folder)
-    drawn = ", drawn faces" if run.synthetic else ""
-    print(f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}")
-    print_table(evaluation.evaluate(run.validation).round(3))
-    return run
-
-
-def print_table(table: "pd.DataFrame") -> None:
-    """Print a whole table, none of its rows and columns left out."""
-    print(table.to_string(index=False))

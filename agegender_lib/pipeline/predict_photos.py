@@ -10,7 +10,7 @@ import pandas as pd
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
-from agegender_lib.pipeline.commands import print_table
+from agegender_lib.pipeline.options import print_table
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
 

@@ -1,0 +1,71 @@
+"""Commands on sets of faces: check, render, download; see ``commands``."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from agegender_lib import folders
+from agegender_lib.pipeline.options import DATA_HELP, command, option, print_table
+
+
+@command(
+    "what is in a set of faces, and what was rejected and why",
+    option("data", metavar="DATA", help=DATA_HELP.split(";")[0]),
+    option("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV"),
+)
+def data_check(options: Namespace) -> None:
+    """Import a set of faces into the cache and print what was found. Every file is either used or listed with the
+    reason why not.
+    """
+    from agegender_lib import data
+
+    faces = data.load_faces(options.data)
+    table = faces.table
+    in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
+    print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
+    if faces.synthetic:
+        print("  drawn stand-in faces, not photographs")
+    print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
+    for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
+        counts = table[column].value_counts()
+        print(f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names)))
+    print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
+    print(f"  fingerprint {faces.fingerprint}")
+    if options.rejected:
+        from agegender_lib.files import write_csv
+
+        write_csv(Path(options.rejected), faces.rejected)
+        print(f"rejected files with their reasons: {options.rejected}")
+    elif len(faces.rejected):
+        print_table(faces.rejected.head(20))
+        if len(faces.rejected) > 20:
+            print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
+
+
+@command(
+    "draw labelled stand-in faces",
+    option("folder", metavar="FOLDER"),
+    option("--count", type=int, help="how many (default: as many as a report without data draws)"),
+    option("--seed", type=int, default=0, help="another seed, other faces (default: %(default)s)"),
+)
+def data_render(options: Namespace) -> None:
+    """Draw faces with UTKFace names into a new folder. They are for trying things out: numbers measured on them say
+    nothing about people.
+    """
+    from agegender_lib import data
+
+    count = data.SYNTHETIC_FACES if options.count is None else options.count
+    folder = data.render_faces(options.folder, count, options.seed)
+    print(f"{folder}: {count:,} drawn faces")
+
+
+@command(
+    "fetch UTKFace (23,708 faces; non-commercial research only)",
+    option("--source", choices=("huggingface", "kaggle"), default="huggingface", help="(default: %(default)s)"),
+    option("--folder", default=folders.CACHE / "utkface", metavar="FOLDER", help="where to (default: cache/utkface)"),
+)
+def data_download(options: Namespace) -> None:
+    """Fetch UTKFace from one of its public homes, verify it, and say which licence applies."""
+    from agegender_lib.data.download import download_faces
+
+    path = download_faces(options.source, options.folder)
+    print(f"use it with --data {path}")
