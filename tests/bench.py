@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from agegender_lib import data, evaluation, folders, models, training
 from agegender_lib.errors import InputError
-from agegender_lib.pipeline.options import print_table
 from agegender_lib.pipeline.kernel import THREADS
+from agegender_lib.pipeline.options import print_table
 from agegender_lib.training import network
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.losses import targets

@@ -56,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Age estimation and gender classification from face images: data, training, evaluation, report.",
         epilog="Help on one command: agegender COMMAND --help",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    data = commands.add_parser(
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    data = subparsers.add_parser(
         "data", help="look at, draw or download faces", description="Everything about the faces."
     ).add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, (call, short, options) in COMMANDS.items():
-        place = data if name.startswith("data_") else commands
+        place = data if name.startswith("data_") else subparsers
         command = place.add_parser(name.removeprefix("data_"), help=short, description=call.__doc__)
         for names, settings in options:
             command.add_argument(*names, **settings)
