@@ -1,12 +1,12 @@
 """The stages of a training, one after the other, from wherever a killed one had come to."""
 
 import sys
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import keras
 import pandas as pd
+from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
@@ -115,7 +115,7 @@ def _batches(kind, images, faces, split, graph, config):
 
 
 class Progress(keras.callbacks.Callback):
-    """Say how far a training is: a line that a terminal overwrites, or at most about 20 lines in all.
+    """Say how far a training is: a bar and a line an epoch in a terminal, or at most about 20 lines in all.
 
     papermill keeps every line of a notebook. ``history`` are the rows of epochs finished before, ``steps`` those of
     one.
@@ -126,34 +126,27 @@ class Progress(keras.callbacks.Callback):
         self.epochs, self.steps = epochs, steps
         self.seconds = [row["seconds"] for row in history]
         self.every = max(1, epochs // 20)
-        self.live = sys.stderr.isatty()
-        self.shown = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.step = epoch + 1, 0
+        words = f"epoch {epoch + 1}/{self.epochs}{self._left()}"
+        self.bar = tqdm(total=self.steps, desc=words, unit="batch", leave=False, disable=None, mininterval=0.3)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step += 1
-        if self.live and time.monotonic() - self.shown > 0.3:
-            self.shown = time.monotonic()
-            share = int(24 * self.step / self.steps)
-            bar = "█" * share + "·" * (24 - share)
-            print(f"\r\033[Kepoch {self.epoch}/{self.epochs} {bar}{self._left()}", end="", file=sys.stderr)
+        self.bar.update()
 
     def row(self, row: dict) -> None:
         """Show a finished epoch."""
+        self.bar.close()
         self.seconds.append(row["seconds"])
-        done = row["epoch"] in (1, self.epochs) or row["epoch"] % self.every == 0
-        if not (self.live or done):
-            return
+        told = row["epoch"] in (1, self.epochs) or row["epoch"] % self.every == 0
         text = (
             f"epoch {row['epoch']:>3}/{self.epochs}  {row['seconds']:5.0f} s   "
             f"age MAE {row['age_mae']:5.2f} (validation {row['val_age_mae']:5.2f}) years   "
             f"gender {row['gender_accuracy']:6.1%} (validation {row['val_gender_accuracy']:6.1%}){self._left()}"
         )
-        if self.live:
-            print("\r\033[K" + text, file=sys.stderr)
-        else:
+        if not self.bar.disable:
+            print(text, file=sys.stderr)
+        elif told:
             print(text, flush=True)
 
     def _left(self):
