@@ -55,11 +55,9 @@ def make_report(
     data : str or Path
         Faces to use, see `agegender_lib.data.load_faces`; empty for drawn ones.
     profile : str or Path, optional
-        See `read_profile`. Left out: "coursework" for the faces that the published models were trained on, "quick" for
-        others.
+        See `read_profile`. Left out: "coursework" for the published models' faces, "quick" for others.
     weights, weights_f : str or Path, optional
-        ModelB's and ModelF's pre-trained weights, instead of those the profile names: "pretrained", "published",
-        "none", or a file.
+        Pre-trained weights instead of those the profile names: "pretrained", "published", "none", or a file.
     output : str or Path, optional
         The report folder. Left out: `report` for real faces with the profile "coursework", `build/report` otherwise.
     retrain : bool
