@@ -15,7 +15,16 @@ from agegender_lib.pipeline.kernel import THREADS
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = tuple(
     f"test_{name}.py"
-    for name in ("report_run", "train_quick_profile", "train", "ablations", "search", "killed_training", "flat")
+    for name in (
+        "report_run",
+        "train_quick_profile",
+        "train",
+        "train_resume",
+        "ablations",
+        "search",
+        "killed_training",
+        "flat",
+    )
 )
 
 

@@ -1,4 +1,4 @@
-"""Names that the field has another word for (GLOSSARY.md joins them) do not come back into code, chapters or report."""
+"""Names that the field has another word for do not come back into code, chapters or report; GLOSSARY.md joins them."""
 
 import re
 
@@ -29,3 +29,14 @@ def test_no_former_name_is_left():
             continue
         found = {match.group() for match in word.finditer(path.read_text(encoding="utf-8"))}
         assert not found, f"{path.name}: {found}"
+
+
+def test_every_place_of_the_glossary_is_there():
+    text = (folders.ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "|---" not in line][1:]
+    for row in rows:
+        places = re.findall(r"`([a-z]+/[\w/.]*)`", row)
+        assert places, f"no place in: {row}"
+        for place in places:
+            root = folders.ROOT if place.startswith("notebooks/") else folders.ROOT / "agegender_lib"
+            assert (root / place).exists(), f"{place} is named in: {row}"

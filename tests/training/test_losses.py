@@ -1,11 +1,13 @@
 """What is trained towards: ordinal answers and their loss, and faces blended in pairs."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import TINY, cross_entropy, tiny
 
 from agegender_lib.errors import InputError
 from agegender_lib.training import build_network, configure, train
@@ -184,3 +186,74 @@ def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
     with pytest.raises(InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"):
         train(config, drawn, runs=tmp_path / "runs", name="run")
     assert not (tmp_path / "runs").exists()
+
+
+def test_label_distributions_are_normal_around_the_age():
+    ages = np.arange(117)
+    rows = age_distributions(ages, (2.5, 0.03))
+    assert rows.shape == (117, 117) and rows.dtype == np.float32
+    assert rows.sum(axis=1) == pytest.approx(1, abs=1e-5) and rows.min() >= 0
+    assert list(rows.argmax(axis=1)) == list(ages)
+    mean = rows @ ages
+    inside = slice(15, 90)  # far enough from both ends of the scale
+    assert mean[inside] == pytest.approx(ages[inside], abs=0.02)
+    assert np.abs(mean - ages).max() < 5
+    spread = np.sqrt((rows * (ages - mean[:, None]) ** 2).sum(axis=1))
+    assert spread[inside] == pytest.approx(2.5 + 0.03 * ages[inside], rel=0.01)
+    narrow = age_distributions(np.array([50.0]), (1.0, 0.0))
+    assert narrow[0, 50] / narrow[0, 51] == pytest.approx(np.exp(0.5), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def batch(few):
+    """Eight faces, with a baby and the oldest among them."""
+    order = few.table["age"].sort_values().index[[0, 8, 16, 24, 32, 40, 50, 59]]
+    return few.images[order], few.table.loc[order]
+
+
+def evaluated(config, batch):
+    """Keras's losses for eight faces, and what the network says of them."""
+    images, table = batch
+    network = build_network(config)
+    # a new network says 0.5, for which every label costs the same
+    network.get_layer("gender_output").bias.assign([1.5])
+    graph = training_graph(network, config)
+    compile_for(graph, config, config.stages[0], 1)
+    wanted = targets(table, config, graph.output)
+    logs = graph.evaluate(Batches(images, range(8), wanted, 100), return_dict=True, verbose=0)
+    said = graph.predict_on_batch(images)
+    gender, age = network.predict_on_batch(images.astype("float32") / 255)
+    # no augmentation where nothing trains
+    assert said["age_output"] == pytest.approx(age, abs=1e-3)
+    return logs, wanted, gender[:, 0], age[:, 0], said.get("age_distribution")
+
+
+def test_the_original_loss_is_mse_plus_500_cross_entropies(batch):
+    config = tiny(age_loss="mse", age_weight=1, gender_weight=500, label_smoothing=0)
+    logs, wanted, p, age, _ = evaluated(config, batch)
+    squares = np.mean((age - wanted["age_output"][:, 0]) ** 2)
+    entropy = cross_entropy(wanted["gender_output"][:, 0], p)
+    assert set(wanted["gender_output"][:, 0]) == {0, 1} and squares > 100
+    assert logs["loss"] == pytest.approx(squares + 500 * entropy, rel=1e-4)
+    assert logs["age_output_loss"] == pytest.approx(squares, rel=1e-4)
+    assert logs["gender_output_loss"] == pytest.approx(entropy, rel=1e-4)
+    assert logs["age_output_mae"] == pytest.approx(np.mean(np.abs(age - batch[1]["age"])), rel=1e-4)
+    assert logs["gender_output_accuracy"] == pytest.approx(np.mean((p > 0.5) == batch[1]["gender"]))
+
+
+def test_the_default_loss_adds_the_distribution_s_divergence(batch):
+    config = tiny(
+        architecture={**TINY["architecture"], "age_head": "distribution"},
+        age_weight=0.3,
+        gender_weight=1.5,
+        distribution_weight=0.7,
+        label_smoothing=0.1,
+    )
+    config = replace(config, age_sigma=(3.0, 0.05))
+    logs, wanted, p, age, distribution = evaluated(config, batch)
+    labels = age_distributions(batch[1]["age"].to_numpy(), (3.0, 0.05))
+    assert np.array_equal(wanted["age_distribution"], labels)
+    divergence = np.mean(np.sum(labels * np.log(np.maximum(labels, 1e-7) / distribution), axis=1))
+    error = np.mean(np.abs(age - batch[1]["age"]))
+    entropy = cross_entropy(wanted["gender_output"][:, 0], p, 0.1)
+    assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * divergence, rel=1e-3)
