@@ -42,6 +42,14 @@ def test_the_camera_says_what_is_up():
     assert open_picture(saved(lying, "PNG", exif=exif)).shape == (64, 40, 3)
 
 
+def test_a_picture_of_too_many_scans_is_refused(monkeypatch):
+    many = saved(picture(3, 64), "JPEG", progressive=True)
+    monkeypatch.setattr(pictures, "MOST_SCANNED", 64 * 64 * 4)
+    assert open_picture(saved(picture(3, 64), "JPEG")).shape == (64, 64, 3)
+    with pytest.raises(InputError, match=r"a JPEG of \d+ scans over 64 x 64 pixels"):
+        open_picture(many)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_huge_picture_is_shrunk_and_a_small_one_is_not(monkeypatch, kind):
     monkeypatch.setattr(pictures, "LONGEST_SIDE", 100)
