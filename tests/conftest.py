@@ -14,8 +14,6 @@ from agegender_lib.pipeline.kernel import THREADS
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = "report_run train_quick_profile train train_resume ablations search killed_training flat".split()
-
-
 OFFLINE = Path(__file__).parent / "offline"
 
 

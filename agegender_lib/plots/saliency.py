@@ -17,7 +17,7 @@ from agegender_lib.plots.style import COLOURS, TEXT_WIDTH_CM, look_of, new_figur
 
 _MAP, _COVER = "inferno", 0.6
 _ALL, _RANDOM = "all", "random weights, least to largest of the seeds"
-_LABEL_CM, _HEAD_CM, _BAR_CM, _WIDEST_CM = 1.45, 0.9, 1.3, 1.5
+_LABEL_CM, _HEAD_CM, _BAR_CM, _WIDEST_CM = 1.45, 0.9, 1.3, 1.65
 
 
 def overlay(face: np.ndarray, saliency: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Folders, tars and zips: bounded, never unpacked, and refused as a whole when they are not to be trusted."""
 
+import tarfile
+
 import pytest
 from tiny_faces import FACES, everything_below, jpeg, write_folder, write_tar, write_zip
 
@@ -49,6 +51,10 @@ def test_damaged_gzip_and_zip_are_refused(tmp_path, store):
     data = bytearray(source.read_bytes())
     data[3000] ^= 0xFF
     source.write_bytes(data)
-    for file in (tmp_path / "f.tar.gz", source):
+    cut = write_tar(tmp_path / "cut.tar", FACES)  # right after a face, as if there were no others
+    with tarfile.open(cut) as archive:
+        third = archive.getmembers()[2].offset
+    cut.write_bytes(cut.read_bytes()[:third])
+    for file in (tmp_path / "f.tar.gz", source, cut):
         with pytest.raises(InputError, match="damaged"):
             load_faces(file, store)

@@ -101,6 +101,7 @@ ODD_FILES = {
     "truncated": (NAME, truncated(), "truncated or damaged JPEG"),
     "text": (NAME, b"this is not a picture", "not a JPEG"),
     "png inside": (NAME, png(), "not a JPEG"),
+    "huge": (NAME, jpeg(3) + bytes(2**20), "larger than 1 MB, not read"),
     "bomb": (NAME, bomb(), "size 30000x30000, expected"),
     "age": (f"117_1_2_{STAMP}.jpg", jpeg(3), "age field is '117'"),
     "name": ("holiday.jpg", jpeg(3), "has 1 fields"),

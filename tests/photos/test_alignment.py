@@ -16,6 +16,7 @@ FACE = np.asarray(draw_face(30, 1, 0, np.random.default_rng(0)))
 def test_a_similarity_is_found_again():
     wanted = known(2.3, 77, (-14, 9))
     np.testing.assert_allclose(similarity(TEMPLATE, moved(TEMPLATE, wanted)), wanted, atol=1e-9)
+    assert np.linalg.det(similarity(TEMPLATE, TEMPLATE * [-1, 1])[:, :2]) > 0  # never a mirror image
     back = inverse(wanted)
     np.testing.assert_allclose(moved(moved(TEMPLATE, wanted), back), TEMPLATE, atol=1e-9)
 
