@@ -85,7 +85,7 @@ def faces(drawn):
     return drawn.images[::75].astype("float32") / 255
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::pytest.PytestUnraisableExceptionWarning")  # other tests' sockets
 def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors, drawn, tmp_path):
     online = offer(tensors)
     model = build_model_b("mobilenet_vggface2", "pretrained")

@@ -42,13 +42,8 @@ RATE, WEIGHT = "stages.0.learning_rate", "gender_weight"
 
 
 @pytest.fixture(scope="module")
-def source(few_source):
-    return few_source
-
-
-@pytest.fixture(scope="module")
-def few(source):
-    return load_faces(*source)
+def few(few_source):
+    return load_faces(*few_source)
 
 
 @pytest.fixture(autouse=True)
@@ -349,10 +344,10 @@ WORKER = """
 """
 
 
-def worker(tmp_path, source, space, kind, number=0):
+def worker(tmp_path, few_source, space, kind, number=0):
     errors = (tmp_path / f"errors-{number}.txt").open("w")
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, source), space, tmp_path, kind],
+        [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, few_source), space, tmp_path, kind],
         env={**os.environ, "PYTHONPATH": str(folders.ROOT)},
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -360,12 +355,12 @@ def worker(tmp_path, source, space, kind, number=0):
     )
 
 
-def test_two_workers_share_a_study(few, source, tmp_path):
+def test_two_workers_share_a_study(few, few_source, tmp_path):
     # six settings for eight trials: some are suggested twice
     space = written(tmp_path / "space.yaml", optimizer=dict(choices=["adam", "adamw"]), mixup=dict(choices=[0, 1, 2]))
     (tmp_path / "marks").mkdir()
     kind = str(Path(__file__).parent)
-    workers = [worker(tmp_path, source, space, kind, number) for number in range(2)]
+    workers = [worker(tmp_path, few_source, space, kind, number) for number in range(2)]
     for number, process in enumerate(workers):
         said = process.communicate()[0]
         assert process.returncode == 0, said + (tmp_path / f"errors-{number}.txt").read_text()[-3000:]
@@ -380,11 +375,11 @@ def test_two_workers_share_a_study(few, source, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_killed_worker_s_trial_goes_on_where_it_was(few, source, tmp_path, monkeypatch):
+def test_a_killed_worker_s_trial_goes_on_where_it_was(few, few_source, tmp_path, monkeypatch):
     space = written(
         tmp_path / "space.yaml", {"stages": [dict(epochs=4, learning_rate=0.01)]}, gender_weight=dict(low=1, high=9)
     )
-    child = worker(tmp_path, source, space, "sleeps")
+    child = worker(tmp_path, few_source, space, "sleeps")
     said = next((line for line in child.stdout if "two epochs" in line), None)
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -433,9 +428,9 @@ def agegender(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_the_verb_searches_and_says_what_it_found(agegender, source, tmp_path, fake):
+def test_the_verb_searches_and_says_what_it_found(agegender, few_source, tmp_path, fake):
     space = written(tmp_path / "space.yaml", gender_weight=dict(low=1, high=9))
-    command = ("--data", source[0], "--space", space, "--runs", tmp_path / "runs", "--study", "mine")
+    command = ("--data", few_source[0], "--space", space, "--runs", tmp_path / "runs", "--study", "mine")
     code, out, _ = agegender(*command, "--trials", 2)
     assert code == 0 and "drawn faces" in out
     table = search_table(load_search("mine", runs=tmp_path / "runs"))
