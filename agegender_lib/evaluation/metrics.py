@@ -1,4 +1,4 @@
-"""Metrics of one model, such as the MAE and the accuracy, each with its confidence interval."""
+"""Metrics of one model, such as the mean absolute error (MAE), each with its confidence interval."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What a killed training needs to go on, one file replaced after every epoch; and early stopping."""
+"""What a killed training needs to go on, one file replaced after every epoch; and early stopping (EarlyStopping)."""
 
 import json
 import time
