@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.files import replacing
 
 #: The report's text is 15 cm wide; figures are drawn at that size, so that their 8 pt is 8 pt on paper.
@@ -25,7 +26,6 @@ TEXT_WIDTH_CM = 15.0
 PNG_DPI = 200
 #: Photographs inside an SVG are stored at this resolution; more only makes the file larger.
 SVG_IMAGE_DPI = 130
-RENDERED_MARK = "synthetic stand-in faces, not photographs"
 _MARK_HEIGHT_INCHES = 0.2
 
 #: Blue, vermilion and green are Okabe and Ito's (2008); purple and teal stay apart for the colour-blind, also in grey.
@@ -198,9 +198,9 @@ def mark_rendered(figure: Figure) -> None:
     for text in figure.texts:
         text.set_y((text.get_position()[1] * height + _MARK_HEIGHT_INCHES) / taller)
     # smaller on a figure that is narrower than these words
-    size = 7.5 * min(1, 0.97 * width * 2.54 / text_cm(RENDERED_MARK, 7.5))
+    size = 7.5 * min(1, 0.97 * width * 2.54 / text_cm(RENDERED_NOTE, 7.5))
     figure.text(
-        0.995, 0.02 / taller, RENDERED_MARK, ha="right", va="bottom", size=size, style="italic", color=COLOURS["wrong"],
+        0.995, 0.02 / taller, RENDERED_NOTE, ha="right", va="bottom", size=size, style="italic", color=COLOURS["wrong"],
         gid="rendered",
     )  # fmt: skip
 

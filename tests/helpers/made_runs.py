@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.runs import Run
-from agegender_lib.training import configure
 
 #: Of ModelA.
 TINY = {
@@ -19,16 +18,17 @@ TINY = {
 
 def tiny(**settings):
     """A ModelA that trains on few faces in a moment."""
+    from agegender_lib.training import configure  # which imports Keras, and tests of tables need none
+
     own = {"stages": [{"epochs": 3, "learning_rate": 0.01}], "validation_size": 20}
     return configure("model_a", **{**TINY, **own, **settings})
 
 
 def numbers(run):
     """What a run came to, without the time it took."""
-    history = run.history.drop(columns="seconds")
     # the model file holds the moment it was saved, so its packed size varies by a byte or two
     metrics = {k: value for k, value in run.metrics.items() if "second" not in k and k != "file_bytes"}
-    return history, run.predictions, metrics
+    return run.history.drop(columns="seconds"), run.predictions, metrics
 
 
 def run_with(predictions, name="run", config=None, metrics=None):

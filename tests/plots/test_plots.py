@@ -27,7 +27,7 @@ from plot_tools import (
 
 from agegender_lib import plots
 from agegender_lib.evaluation import largest_errors
-from agegender_lib.plots.style import RENDERED_MARK, TEXT_WIDTH_CM, mark_rendered
+from agegender_lib.plots.style import RENDERED_NOTE, TEXT_WIDTH_CM, mark_rendered
 
 DRAW = {
     "labels_overview": lambda: plots.labels_overview(predictions()),
@@ -86,10 +86,10 @@ def test_equal_figures_give_equal_bytes_and_rendered_ones_say_so(name, tmp_path)
         for folder in ("second", "third"):
             again = plots.save_figure(figure, "name", tmp_path / folder)
             assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
-    assert RENDERED_MARK not in words(figure)
+    assert RENDERED_NOTE not in words(figure)
     mark_rendered(figure)
     plots.save_figure(figure, "name", tmp_path / "marked", synthetic=True)
-    assert words(figure).count(RENDERED_MARK) == 1  # it stays and is not repeated
+    assert words(figure).count(RENDERED_NOTE) == 1  # it stays and is not repeated
     # it stands in a strip added below: panels keep their size in inches and their distance from the top
     for ax, ax_marked in zip(plain.axes, figure.axes, strict=True):
         box, box_marked = (
