@@ -42,7 +42,8 @@ def test_pins_hold_what_the_project_asks_for():
 
 
 @pytest.mark.parametrize(
-    ("places", "extras"), [(["agegender_lib", "notebooks"], {"", "export"}), (["tests"], {"", "test", "export"})]
+    ("places", "extras"),
+    [(["agegender_lib", "notebooks"], {"", "export", "parquet"}), (["tests"], {"", "test", "export"})],
 )
 def test_every_imported_package_is_asked_for(places, extras):
     declared = {

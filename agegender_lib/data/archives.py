@@ -12,12 +12,14 @@ from pathlib import Path
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
-#: The pixels of the larger of both sizes are 120 KB; the rest is for what cameras and editors write beside them.
-#: Hundreds of files are in memory at a time: with this limit a quarter of a gigabyte, whatever they are.
-LARGEST_FILE = 1024 * 1024
+#: The pixels of a face of 1,024 x 1,024 are 3 MB; the rest is for what cameras and editors write beside them.
+LARGEST_FILE = 8 * 1024 * 1024
+#: A table of labels has some 50 bytes a face.
+LARGEST_TABLE = 64 * 1024 * 1024
 #: All of an archive, unpacked; UTKFace with its two other cuts is a twentieth.
 LARGEST_ARCHIVE = 8 * 1024**3
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
+TABLES = (".csv", ".tsv", ".parquet")
 
 Objection = Callable[[str], str | None]
 #: How a reason begins that says something about the moment, not about the file.
@@ -28,7 +30,7 @@ def source_name(source: Path) -> str:
     """Name of a source without folders and archive endings: ``train_val`` for ``data/train_val.tar.gz``."""
     name = source.absolute().name
     if not source.is_dir():
-        name = re.sub(r"(\.tar\.gz|\.tar|\.tgz|\.zip)$", "", name, flags=re.IGNORECASE)
+        name = re.sub(rf"({'|'.join(map(re.escape, ENDINGS + TABLES))})$", "", name, flags=re.IGNORECASE)
     return name.lstrip(".") or "faces"  # hidden folders of the cache are those not complete
 
 
@@ -40,15 +42,15 @@ def check_source(source: Path) -> None:
         raise InputError(f"{source} cannot be opened ({error.strerror}); give another path") from None
     if not exists:
         raise InputError(f"{source} does not exist; give a folder of faces or an archive of one")
-    if not source.is_dir() and not (source.is_file() and source.name.lower().endswith(ENDINGS)):
-        raise InputError(f"{source} is not a supported source; give a folder or one of {', '.join(ENDINGS)}")
+    if not source.is_dir() and not (source.is_file() and source.name.lower().endswith(ENDINGS + TABLES)):
+        raise InputError(f"{source} is not a supported source; give a folder or one of {', '.join(ENDINGS + TABLES)}")
 
 
 def read_files(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
     """Read every file of a source, in the order in which they lie there: its path inside the source, and what is in it.
 
     ``objection`` is asked with each path; a file for which it returns a reason is not read, and that reason is yielded
-    instead of its bytes, as is any other.
+    instead of its bytes, as is any other. Archives inside a folder, such as the parts of a download, are read as well.
 
     Raises
     ------
@@ -95,10 +97,21 @@ def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, byte
                 yield path, "a link to a folder, which is not followed"
             elif not stat.S_ISREG(status.st_mode):
                 yield path, "not a regular file"
+            elif path.lower().endswith(ENDINGS):
+                yield from _read_part(file, path, objection)
             else:
-                yield path, objection(path) or _content(status.st_size, file.read_bytes)
+                yield path, objection(path) or _content(path, status.st_size, file.read_bytes)
         except OSError as error:
             yield path, f"{UNREADABLE} ({error.strerror})"
+
+
+def _read_part(archive: Path, path: str, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
+    """An archive inside a folder; a damaged one costs its own files only."""
+    try:
+        for inside, content in read_files(archive, lambda inside: objection(f"{path}/{inside}")):
+            yield f"{path}/{inside}", content
+    except InputError as error:
+        yield path, str(error)
 
 
 def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes | str]]:
@@ -110,7 +123,7 @@ def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             if member.isdir():
                 continue
             if content := archive.extractfile(member) if member.isfile() else None:
-                yield member.name, objection(member.name) or _content(member.size, content.read)
+                yield member.name, objection(member.name) or _content(member.name, member.size, content.read)
             else:
                 yield member.name, "a link or a device, not a file"
         # tarfile takes a damaged header in the middle for the end, which would lose the rest in silence
@@ -136,11 +149,12 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             elif member.flag_bits & 1:
                 yield path, objection(path) or "encrypted"
             else:
-                yield path, objection(path) or _content(member.file_size, partial(archive.read, member))
+                yield path, objection(path) or _content(path, member.file_size, partial(archive.read, member))
 
 
-def _content(size: int, read: Callable[[], bytes]) -> bytes | str:
-    return read() if size <= LARGEST_FILE else f"larger than {LARGEST_FILE // 1024**2} MB, not read"
+def _content(path: str, size: int, read: Callable[[], bytes]) -> bytes | str:
+    largest = LARGEST_TABLE if path.lower().endswith(TABLES) else LARGEST_FILE
+    return read() if size <= largest else f"larger than {largest // 1024**2} MB, not read"
 
 
 def _check_limits(source: Path, member: tarfile.TarInfo, unpacked: int) -> None:

@@ -5,10 +5,11 @@ An entry is a folder ``<name>-<first 12 digits of the fingerprint>`` in the cach
     images.npy      uint8 [n, 128, 128, 3]
     table.csv       a row per face
     rejected.csv    a row per file of the source that could not be used
-    meta.json       source, fingerprint, name, rendered, number of faces, VERSION
+    meta.json       source, fingerprint, name, rendered, notes, number of faces, VERSION
 
-The source in meta.json is a hash of its full path and of sizes and modification times. While these stay the same its
-entry is used without reading a face. A source some of whose files could not be read is read again the next time. So is
+The source in meta.json is a hash of its full path and of sizes and modification times, and of those of a table of
+labels that was given; ``outside`` has those of tables that were found beside it. While these stay the same its entry is
+used without reading a face. A source some of whose files could not be read is read again the next time. So is
 one whose faces came from another source meanwhile: an entry belongs to the last. A killed import leaves no entry.
 """
 
@@ -31,9 +32,9 @@ from agegender_lib.data.archives import UNREADABLE, list_folder
 from agegender_lib.errors import InputError
 from agegender_lib.lock import alone
 
-VERSION = 1  #: raise it when an import would give other pixels, rows or groups for the same files
+VERSION = 2  #: raise it when an import would give other pixels, rows or groups for the same files
 _WORK = ".import-faces"
-_TEXT = {"file": str, "timestamp": str, "reason": str}
+_TEXT = {"file": str, "timestamp": str, "reason": str, "split": str}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class FaceSet:
     ----------
     table : pandas.DataFrame
         A row per face, sorted by file name: file (str), age (int, years), gender (int; 0 male, 1 female),
-        race (int, index into ``RACES``), timestamp (str), duplicate_group (int; -1 = none).
+        race (int, index into ``RACES``), timestamp (str), duplicate_group (int; -1 = none). Of other sets than UTKFace
+        race is a name (str; "unlabelled" where there is none), gender may be -1 (not labelled) and timestamp is absent;
+        where ages are ranges there are age_low and age_high (years), and age (float) is the middle; split (str) where
+        the labels have one.
     images : uint8 [n, 128, 128, 3]
         RGB, a read-only memory map.
     rejected : pandas.DataFrame
@@ -55,6 +59,8 @@ class FaceSet:
         The source's name without folders and endings, e.g. ``train_val``.
     synthetic : bool
         Whether at least one face is drawn rather than photographed.
+    notes : tuple of str
+        In words, where the labels come from and which pictures were resized.
     """
 
     table: pd.DataFrame
@@ -63,14 +69,20 @@ class FaceSet:
     fingerprint: str
     name: str
     synthetic: bool
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
 
 
-def source_key(source: Path) -> str:
-    """Hash of a source's place, and of size and modification time of the archive, or of every file in the folder."""
+def source_key(source: Path, labels: Path | None = None) -> str:
+    """Hash of a source's place, and of size and modification time of the archive, or of every file in the folder.
+
+    With a table of ``labels``, of that, too.
+    """
     digest = hashlib.sha256(os.fsencode(source.resolve()))
+    if labels:
+        digest.update(source_key(labels).encode())
     for file in list_folder(source) if source.is_dir() else [source]:
         status = file.stat() if file.exists() else file.lstat()  # a dead link
         digest.update(os.fsencode(file.relative_to(source)))
@@ -89,11 +101,15 @@ def open_entry(folder: Path, key: str | None = None) -> FaceSet | None:
         meta = json.loads((folder / "meta.json").read_text())
         if meta["version"] != VERSION or meta["source"] != (key or meta["source"]):
             return None
+        if any(not Path(path).exists() or source_key(Path(path)) != then for path, then in meta["outside"].items()):
+            return None
         images = np.load(folder / "images.npy", mmap_mode="r")
         table, rejected = (
             pd.read_csv(folder / f"{name}.csv", dtype=_TEXT, keep_default_na=False) for name in ("table", "rejected")
         )
-        faces = FaceSet(table, images, rejected, meta["fingerprint"], meta["name"], meta["rendered"])
+        faces = FaceSet(
+            table, images, rejected, meta["fingerprint"], meta["name"], meta["rendered"], tuple(meta["notes"])
+        )
         complete = meta["images"] == len(table) == len(images)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None

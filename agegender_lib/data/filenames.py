@@ -11,7 +11,7 @@ OLDEST = 116
 
 # UTKFace holds names with a stray space (`24_0_1_20170116220224657 .jpg.chip.jpg`) and without the first dot
 # (`55_0_0_20170116232725357jpg.chip.jpg`): the fields before them are clear, so both are read.
-_ENDING = re.compile(r"[ .]*jpe?g([ .]+chip[ .]*jpe?g)? *\Z", re.IGNORECASE | re.ASCII)
+_ENDING = re.compile(r"[ .]*(jpe?g|png|webp)([ .]+chip[ .]*(jpe?g|png|webp))? *\Z", re.IGNORECASE | re.ASCII)
 
 #: What file systems take. Archives can hold far longer names, and a pattern that begins with any number of dots goes
 #: over half a million of them for hours.
@@ -31,7 +31,7 @@ class FaceName(NamedTuple):
 def parse_name(name: str) -> FaceName:
     """Read the labels in a file name `[age]_[gender]_[race]_[datetime].jpg.chip.jpg`.
 
-    Plain `.jpg` and `.jpeg` endings, capitals, a stray space and a missing dot are accepted.
+    Plain endings (`.jpg`, `.jpeg`, `.png`, `.webp`), capitals, a stray space and a missing dot are accepted.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def parse_name(name: str) -> FaceName:
         raise InputError(f"{name[:40]!r}... is a name of {len(name)} characters, more than any file system takes")
     ending = _ENDING.search(name)
     if ending is None:
-        raise InputError(f"{name!r} does not end in .jpg or .jpeg, so it is not taken for a face")
+        raise InputError(f"{name!r} does not end in .jpg, .png or .webp, so it is not taken for a face")
     fields = [field.strip(" ") for field in name[: ending.start()].split("_")]
     if len(fields) == 3 and _is_number(fields[2]) and len(fields[2]) > 3:
         raise InputError(f"{name!r}: the race field is missing, expected [age]_[gender]_[race]_[datetime]")

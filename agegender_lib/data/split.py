@@ -44,7 +44,7 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
     count = _validation_count(validation_size, len(table))
 
     draw = np.array([hashlib.sha256(f"{seed}:{file}".encode()).hexdigest() for file in table["file"]])
-    stratum = age_band(table["age"]).codes.astype(int) * len(GENDERS) + table["gender"].to_numpy()
+    stratum = age_band(table["age"]).codes.astype(int) * len(GENDERS) + table["gender"].clip(lower=0).to_numpy()
     wanted = _shares(np.bincount(stratum, minlength=len(AGE_BANDS) * len(GENDERS)), count)
     group = table["duplicate_group"].to_numpy()
     order = np.argsort(draw)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from agegender_lib import plots
 from agegender_lib.data import FaceSet
-from agegender_lib.data.filenames import RACES
+from agegender_lib.data.label_values import race_names
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.lab.face_details import NO_RUNS, FaceDetails, SaliencyMaps, captions
 from agegender_lib.lab.face_table import Filter, face_table, of, select
@@ -96,7 +96,7 @@ class Explorer(InWords):
         """The labels, and below them what the faces are ordered by."""
         wanted = self.filters.filter
         if not wanted.model:
-            second = [RACES[race] for race in rows["race"]]
+            second = list(race_names(rows["race"]))
         elif wanted.order.endswith("error_score"):
             second = [_or_nothing("score {:.1f}", x) for x in rows[of(wanted.order, wanted.model)]]
         else:

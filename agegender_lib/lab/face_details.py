@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from agegender_lib import plots
-from agegender_lib.data import GENDERS, RACES, FaceSet
+from agegender_lib.data import GENDERS, FaceSet, race_names
 from agegender_lib.data.summary import RENDERED_NOTE
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import relative_maps
@@ -114,7 +114,8 @@ class FaceDetails(widgets.VBox):
             self._look()
 
     def _labels(self, face: pd.Series) -> str:
-        said = f"{face['age']} years, {GENDERS[face['gender']]}, {RACES[face['race']]}"
+        race = race_names(self._table["race"])[self.row]
+        said = f"{face['age']} years, {GENDERS[face['gender']]}, {race}"
         drawn = f"<p class='quiet'>{RENDERED_NOTE}</p>" if self._faces.synthetic else ""
         return (
             f"<img class='face' src='{data_uri(self._faces.images[self.row])}' alt='face labelled {said}'>"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data import GENDERS, RACES, FaceSet
+from agegender_lib.data import GENDERS, FaceSet
 from agegender_lib.data.filenames import OLDEST
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import label_error_scores
@@ -87,9 +87,10 @@ class Filter:
 
     #: Youngest and oldest labelled age, years, both included.
     ages: tuple[int, int] = (0, OLDEST)
-    #: Codes of the labels, see ``data.GENDERS`` and ``data.RACES``.
+    #: Codes of the labels, see ``data.GENDERS``.
     genders: tuple[int, ...] = tuple(range(len(GENDERS)))
-    races: tuple[int, ...] = tuple(range(len(RACES)))
+    #: Codes of the labels, or names where these are no codes; None: any.
+    races: tuple[int | str, ...] | None = None
     #: "all", "duplicates" (faces with a near-duplicate), or "conflicts" (whose ages or genders disagree).
     duplicates: str = "all"
     #: Name of the model whose split, errors and label error scores are meant.
@@ -117,7 +118,9 @@ class Filter:
 def select(table: pd.DataFrame, wanted: Filter) -> np.ndarray:
     """The faces that a filter lets through, in its order: int64 rows of a ``face_table`` and so of ``faces.images``."""
     ages, genders, races = table["age"], table["gender"], table["race"]
-    keep = ages.between(*wanted.ages) & genders.isin(wanted.genders) & races.isin(wanted.races)
+    keep = ages.between(*wanted.ages) & genders.isin(wanted.genders)
+    if wanted.races is not None:
+        keep &= races.isin(wanted.races)
     if wanted.duplicates != "all":
         keep &= (table["duplicate_group"] >= 0) if wanted.duplicates == "duplicates" else table["conflict"]
     if wanted.split != "all":

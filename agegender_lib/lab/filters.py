@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from agegender_lib.data import GENDERS, RACES
+from agegender_lib.data import GENDERS, race_names
 from agegender_lib.lab.face_table import (
     DUPLICATES,
     GENDER_PREDICTIONS,
@@ -30,9 +31,11 @@ class FilterControls(widgets.VBox):
             value=(youngest, oldest), min=youngest, max=oldest, description="age (years)", continuous_update=False,
             style=_WIDE,
         )  # fmt: skip
+        races = race_names(table["race"]).categories
+        self._races = tuple(range(len(races))) if is_numeric_dtype(table["race"]) else tuple(races)
         self.genders, self.races = (
             [widgets.Checkbox(value=True, description=name, indent=False) for name in names]
-            for names in (GENDERS, RACES)
+            for names in (GENDERS, races)
         )
         self.duplicates = _list(DUPLICATES, "duplicates")
         orders = {key: words for key, words in ORDERS.items() if models or key not in ORDERS_OF_PREDICTIONS}
@@ -67,11 +70,12 @@ class FilterControls(widgets.VBox):
     def filter(self) -> Filter:
         """What is asked for now."""
         low, high = self.errors.value
+        races = tuple(race for race, tick in zip(self._races, self.races, strict=True) if tick.value)
         everything = low <= self.errors.min and high >= self.errors.max
         return Filter(
             ages=self.ages.value,
             genders=tuple(code for code, tick in enumerate(self.genders) if tick.value),
-            races=tuple(code for code, tick in enumerate(self.races) if tick.value),
+            races=None if races == self._races else races,
             duplicates=self.duplicates.value,
             model=self.model.value or "",
             split=self.split.value,

@@ -17,6 +17,7 @@ from agegender_lib.pipeline.options import (
     RUNS,
     WEIGHTS_HELP,
     command,
+    data_of,
     option,
     print_metrics,
     print_table,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         choices=("model_a", "model_b", "model_f"),
         help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2)",
     ),
-    DATA,
+    *DATA,
     option("--profile", default="quick", help=PROFILE_HELP.format("quick")),
     option("--weights", help=WEIGHTS_HELP),
     option("--seed", type=int, help="of weights, order, augmentation and dropout (default: 1)"),
@@ -48,7 +49,7 @@ def train(options: Namespace) -> None:
     from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
-    faces = load_dataset(options.data or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES))
+    faces = load_dataset(data_of(options) or profile.get("data", ""), profile.get("synthetic_faces", SYNTHETIC_FACES))
     settings = model_settings(profile, options.model)
     if options.seed is not None:
         settings["seed"] = options.seed
@@ -65,7 +66,7 @@ def train(options: Namespace) -> None:
 @command(
     "train the variants of a study and compare them",
     option("study", help="recipe, claims, faces, heads, folds, or a .yaml file (see notebooks/studies)"),
-    DATA,
+    *DATA,
     PRETRAINED,
     option("--csv", metavar="FILE", help="also write the comparison there"),
 )
@@ -82,7 +83,7 @@ def study(options: Namespace) -> None:
     from agegender_lib.training.ablations import read_study, run_study
 
     wanted = read_study(options.study)
-    found = run_study(wanted, load_dataset(options.data), weights=options.weights)
+    found = run_study(wanted, load_dataset(data_of(options)), weights=options.weights)
     runs = evaluation.read_runs(found)
     folded = {training.factor for training in wanted.runs if training.config.fold}
     tables = []
@@ -115,7 +116,7 @@ def _brief(found: "pd.DataFrame") -> "pd.DataFrame":
 
 @command(
     "search for better settings, alone or with other workers",
-    DATA,
+    *DATA,
     option(
         "--space", metavar="FILE", help="search_quick, or a .yaml file (default: search_space, see notebooks/studies)"
     ),
@@ -137,7 +138,7 @@ def search(options: Namespace) -> None:
     # a mistake in the space is found before thousands of faces are drawn
     file = space_file(options.space or SPACE)
     space, name = read_space(file), options.study or file.stem
-    faces, weights = load_dataset(options.data), options.weights
+    faces, weights = load_dataset(data_of(options)), options.weights
     study = run_search(faces, space, name, options.storage, options.trials, options.runs, options.seed, weights)
     table = search_table(study)
     shown = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "run", "note"]
@@ -247,7 +248,7 @@ def convert(options: Namespace) -> None:
 
 @command(
     "run all notebooks and export the report PDF",
-    DATA,
+    *DATA,
     option(
         "--profile",
         help=PROFILE_HELP.format("coursework for the faces that the published models were trained on, else quick"),
@@ -277,7 +278,7 @@ def report(options: Namespace) -> None:
         print(export(Path(options.output or folders.REPORT)))
         return
     made = make_report(
-        options.data, options.profile, options.weights, options.weights_f, options.output, options.retrain
+        data_of(options), options.profile, options.weights, options.weights_f, options.output, options.retrain
     )
     headline = pd.read_csv(made.pdf.parent / "results" / "headline.csv")
     print_table(headline.drop(columns="data").round(3))

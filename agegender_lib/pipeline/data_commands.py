@@ -4,30 +4,42 @@ from argparse import Namespace
 from pathlib import Path
 
 from agegender_lib import folders
-from agegender_lib.pipeline.options import DATA_HELP, command, option, print_table
+from agegender_lib.pipeline.options import ALLOW_REJECTED, DATA_HELP, LABELS, command, option, print_table
 
 
 @command(
     "what is in a set of faces, and what was rejected and why",
     option("data", metavar="DATA", help=DATA_HELP.split(";")[0]),
+    LABELS,
+    ALLOW_REJECTED,
     option("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV"),
 )
 def data_check(options: Namespace) -> None:
-    """Import a set of faces into the cache and print what was found. Every file is either used or listed with the
-    reason why not.
+    """Import a set of faces into the cache and print what was found: where the labels come from and how they were read,
+    which pictures were resized, how many faces there are of whom. Every file, and every row of a table, is either used
+    or listed with the reason why not.
     """
+    import pandas as pd
+
     from agegender_lib import data
 
-    faces = data.load_faces(options.data)
+    faces = data.load_faces(options.data, labels=options.labels, allow_rejected=options.allow_rejected)
     table = faces.table
     in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
     print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
     if faces.synthetic:
         print("  drawn stand-in faces, not photographs")
-    print(f"  ages {table['age'].min()} to {table['age'].max()} years, median {table['age'].median():.0f}")
-    for column, names in (("gender", data.GENDERS), ("race", data.RACES)):
-        counts = table[column].value_counts()
-        print(f"  {column}: " + ", ".join(f"{name} {counts.get(code, 0):,}" for code, name in enumerate(names)))
+    for note in faces.notes:
+        print(f"  {note}")
+    youngest, oldest = (table.get(end, table["age"]) for end in ("age_low", "age_high"))
+    print(f"  ages {youngest.min()} to {oldest.max()} years, median {table['age'].median():.0f}")
+    genders = pd.Categorical.from_codes(table["gender"], data.GENDERS).add_categories(data.UNLABELLED)
+    genders[table["gender"] < 0] = data.UNLABELLED
+    genders = genders.remove_unused_categories()
+    for column, names in (("gender", genders), ("race", data.race_names(table["race"])), ("split", table.get("split"))):
+        if names is not None:
+            counts = pd.Series(names).value_counts(sort=column == "split")
+            print(f"  {column}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
     if options.rejected:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agegender_lib import folders
+from agegender_lib.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,16 +32,39 @@ def option(*names: str, **settings: Any) -> Option:
     return names, settings
 
 
-DATA_HELP = "folder, .tar, .tar.gz or .zip of UTKFace-named faces; left out: synthetic stand-in faces are drawn"
+DATA_HELP = (
+    "labelled faces: a folder, .tar, .tar.gz or .zip with UTKFace's names or a table of labels, or a table that holds "
+    "the pictures; left out: synthetic stand-in faces are drawn"
+)
+LABELS = option(
+    "--labels",
+    default="",
+    metavar="FILE",
+    help="table of labels (.csv, .tsv, .parquet): file, age, gender, race, ... (default: found by itself)",
+)
+ALLOW_REJECTED = option(
+    "--allow-rejected", action="store_true", help="go on where more than 5 %% of the labelled faces cannot be used"
+)
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
     "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
     "(downloaded), none (random), or a Keras .weights.h5 file"
 )
 MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
-DATA = option("--data", default="", help=DATA_HELP)
+DATA = option("--data", default="", help=DATA_HELP), LABELS, ALLOW_REJECTED
 PRETRAINED = option("--weights", default="pretrained", help=WEIGHTS_HELP)
 RUNS = option("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
+
+
+def data_of(options: Namespace) -> str:
+    """The faces that are asked for, as one text that ``data.load_dataset`` and notebooks take."""
+    if options.labels and not options.data:
+        raise InputError(f"--labels {options.labels} are the labels of no faces: give these, too, with --data")
+    if options.data and options.allow_rejected:  # allowed once, the faces lie in the cache
+        from agegender_lib.data import load_faces
+
+        load_faces(options.data, labels=options.labels, allow_rejected=True)
+    return f"{options.data} with {options.labels}" if options.labels else options.data
 
 
 def print_metrics(folder: str | Path):

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agegender_lib.data.age_bins import age_band
-from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.data.filenames import GENDERS
+from agegender_lib.data.label_values import race_names
 from agegender_lib.plots import style
 
 _MODEL = {"duplicated": ("o", "model, same\nphotographs"), "others": ("s", "model, all\nother faces")}
@@ -20,9 +21,9 @@ def labels_overview(table: pd.DataFrame) -> Figure:
     top, bottom = figure.subplots(2, 1, height_ratios=[5, 5])
     _histogram(top, table)
     bands = age_band(table["age"])
-    races = pd.Categorical.from_codes(table["race"], categories=RACES)
+    races = race_names(table["race"])
     counts = pd.crosstab(pd.Series(races, name="race"), pd.Series(np.asarray(bands), name="age"))
-    counts = counts.reindex(index=RACES, columns=pd.Categorical(bands).categories, fill_value=0)
+    counts = counts.reindex(index=races.categories, columns=pd.Categorical(bands).categories, fill_value=0)
     shares = counts / max(1, counts.to_numpy().max())
     sns.heatmap(
         np.sqrt(shares), ax=bottom, cmap="Blues", vmin=0, vmax=1.25, cbar=False, annot=counts, fmt="d", linewidths=1,

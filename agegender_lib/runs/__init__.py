@@ -16,7 +16,8 @@ model.keras, model.h5
     Float32 [n, 128, 128, 3] in [0, 1] to ``gender_output`` (P(female), [n, 1]) and ``age_output`` (years, [n, 1]).
 predictions.csv
     A row per face, of the saved model: ``file``, ``split`` (train, validation, unused), ``age`` (years), ``gender``
-    (0 male, 1 female), ``race`` (0 to 4), ``duplicate_group`` (-1: none), ``age_predicted`` (years), ``p_female``.
+    (0 male, 1 female), ``race`` (0 to 4 of UTKFace, else a name), ``duplicate_group`` (-1: none), ``age_predicted``
+    (years), ``p_female``; where ages are ranges, ``age_low`` and ``age_high`` of the label, and ``age`` is the middle.
 metrics.json
     ``images, age_mae, gender_accuracy`` of ``train`` and ``validation``, and ``unrounded_validation`` where the saved
     weights are rounded; ``epochs``, ``seconds``, ``seconds_per_epoch``, ``images_per_second`` (of

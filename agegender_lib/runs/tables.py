@@ -22,7 +22,7 @@ _ALLOWED = (
     ("age_predicted", "finite numbers", np.isfinite, _DIVERGED),
     ("p_female", "finite numbers", np.isfinite, _DIVERGED),
     ("age", "ages of 0 years and more", lambda values: values >= 0, _REWRITE),
-    ("gender", "codes of a gender", lambda values: np.isin(values, range(len(GENDERS))), _REWRITE),
+    ("gender", "codes of a gender, or -1", lambda values: np.isin(values, range(-1, len(GENDERS))), _REWRITE),
     ("race", "codes of a race", lambda values: np.isin(values, range(len(RACES))), _REWRITE),
     ("duplicate_group", "numbers of a group, or -1", lambda values: (values >= -1) & (values % 1 == 0), _REWRITE),
     ("p_female", "probabilities", lambda values: (values >= 0) & (values <= 1), _REWRITE),
@@ -94,7 +94,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise InputError(f"{path} is not a readable CSV table ({str(error).strip()}): {CURE}.") from error
     check_columns(table, columns, str(path))
     for column in columns:
-        if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
+        if column not in (*texts, "race") and not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(f"{path} holds text in the column {column}, which is for numbers: {CURE}.")
     return table
 
@@ -147,12 +147,14 @@ def check_predictions(predictions: pd.DataFrame, one_split: bool = True) -> None
     """
     check_columns(predictions, PREDICTION_COLUMNS, "The predictions table")
     for column, words, allowed, cure in _ALLOWED:
+        if column == "race" and not pd.api.types.is_numeric_dtype(predictions[column]):
+            continue  # names, of another set than UTKFace
         # NaN where it holds something else
         values = pd.to_numeric(predictions[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         broken = int((~(allowed(values) & np.isfinite(values))).sum())
         if broken:
             raise InputError(f"{broken} of {len(predictions)} values of {column} are not {words}: {cure}.")
-    for column in ("file", "split"):
+    for column in ("file", "split", "race"):
         if predictions[column].isna().any():
             raise InputError(f"The predictions table has rows without {column}: train that model again to rewrite it.")
     if predictions["file"].duplicated().any():

@@ -37,7 +37,7 @@ def test_missing_empty_and_unsupported_sources(tmp_path, store):
         tmp_path / "empty.tar": "holds no files",
         tmp_path / "faces.rar": "not a supported source",
         tmp_path / "notes.zip": "damaged",
-        only_text: r"no usable face among its 2 files \(a.txt: not a JPEG; b.jpg: 'b.jpg' has 1 fields",
+        only_text: r"no usable face among its 2 files \(a.txt: not a picture .*; b.jpg: 'b.jpg' has 1 fields",
     }.items():
         with pytest.raises(InputError, match=message):
             load_faces(source, store)

@@ -43,7 +43,7 @@ def test_missing_race_is_named(name):
         ("26_0_0_yesterday.jpg", "datetime field is 'yesterday'"),
         ("26_0_0_2017_1.jpg", "has 5 fields"),
         ("holiday.jpg", "has 1 fields"),
-        ("26_0_0_20170116184039763.png", "does not end in .jpg"),
+        ("26_0_0_20170116184039763.gif", "does not end in .jpg"),
     ],
 )
 def test_unclear_names_are_refused_with_the_reason(name, reason):

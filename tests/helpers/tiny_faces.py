@@ -18,9 +18,7 @@ def picture(seed: int, size: int = 128) -> Image.Image:
 
 
 def jpeg(image: Image.Image | int, **options) -> bytes:
-    memory = io.BytesIO()
-    (picture(image) if isinstance(image, int) else image).save(memory, "JPEG", **options)
-    return memory.getvalue()
+    return encoded(picture(image) if isinstance(image, int) else image, "JPEG", **options)
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -72,9 +70,9 @@ def bomb(side: int = 30000) -> bytes:
     return bytes(data)
 
 
-def png() -> bytes:
+def encoded(image: Image.Image, form: str, **options) -> bytes:
     memory = io.BytesIO()
-    picture(3).save(memory, "PNG")
+    image.save(memory, form, **options)
     return memory.getvalue()
 
 

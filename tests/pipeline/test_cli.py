@@ -69,6 +69,22 @@ def test_check_says_what_was_used_and_lists_what_was_not(agegender, tmp_path):
     assert rejected["reason"].str.len().min() > 5
 
 
+def test_check_says_how_a_table_of_labels_was_read(agegender, tmp_path):
+    rows = [("20-29", "Male", "White"), ("3-9", "Female", "Indian"), ("old", "Male", "White")]
+    text = "".join(f"train/{n}.jpg,{','.join(row)},False\n" for n, row in enumerate(rows))
+    table = (
+        write_folder(tmp_path, {"labels.csv": ("file,age,gender,race,service_test\n" + text).encode()}) / "labels.csv"
+    )
+    faces = write_folder(tmp_path / "faces", {f"train/{n}.jpg": jpeg(n) for n in range(3)})
+    check = ("data", "check", faces, "--labels", table)
+    one_sentence(agegender(*check), "1 of the 3 rows", "no number and no range (row 4)", "--allow-rejected")
+    code, out, _ = agegender(*check, "--allow-rejected")
+    assert code == 0
+    for words in ("2 faces used, 1 files rejected", "(FairFace)", "ages 3 to 29 years", "race: Indian 1, White 1"):
+        assert words in out
+    one_sentence(agegender("train", "model_a", "--labels", table), "of no faces", "--data")
+
+
 def test_render_draws_what_was_asked_for(agegender, tmp_path):
     code, out, _ = agegender("data", "render", tmp_path / "drawn", "--count", 3, "--seed", 4)
     assert code == 0 and "3 drawn faces" in out

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.age_bins import age_band
-from agegender_lib.data.filenames import GENDERS, RACES
+from agegender_lib.data.filenames import GENDERS
+from agegender_lib.data.label_values import UNLABELLED, race_names
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import scores
@@ -58,10 +59,13 @@ def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataF
     if not by or not {*by} <= {*GROUPINGS}:
         raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
     check_predictions(predictions)
+    for label in ("gender", "race"):
+        if label in by and predictions[label].isin([-1, UNLABELLED]).all():
+            raise InputError(f"these faces have no labels of {label} to group errors by: leave it out")
     keys = {
         "age_band": age_band(predictions["age"]),
         "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
-        "race": pd.Categorical.from_codes(predictions["race"], categories=RACES, ordered=True),
+        "race": race_names(predictions["race"]),
         "under_3": pd.Categorical.from_codes((predictions["age"] >= GENDER_FROM).astype(int), _UNDER_3, ordered=True),
     }
     return pd.DataFrame({name: keys[name] for name in by})
