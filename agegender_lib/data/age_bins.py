@@ -11,6 +11,22 @@ AGE_BANDS = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69",
 AGE_BAND_EDGES = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, np.inf)
 
 
+def age_limits(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The youngest and oldest age, years, that each label allows, float64 [n]: a number itself, a range with both ends.
+
+    Who is labelled 20-29 has had the 20th birthday and not the 30th: such a range goes from 20.0 to 30.0.
+
+    >>> low, high = age_limits(pd.DataFrame({"age": [24.5, 8], "age_low": [20, 8], "age_high": [29, 8]}))
+    >>> low.tolist(), high.tolist()
+    ([20.0, 8.0], [30.0, 8.0])
+    """
+    if "age_low" not in table:
+        age = table["age"].to_numpy(np.float64)
+        return age, age
+    low, high = (table[end].to_numpy(np.float64) for end in ("age_low", "age_high"))
+    return low, np.where(low < high, high + 1, high)
+
+
 def age_band(ages: ArrayLike) -> pd.Categorical:
     """Put ages, in years, into bands: ordered, always with all of ``AGE_BANDS`` as categories.
 

@@ -24,7 +24,9 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
         ``gender_accuracy``, ``gender_balanced_accuracy`` (mean of both genders' recall), ``gender_precision`` and
         ``gender_recall`` (of "female"), ``gender_auc`` and ``gender_brier`` (mean squared error of P(female), Brier
         1950; 0 is best) are in 0 to 1. A metric of gender is NaN where images or predictions lack what it needs:
-        AUC and balanced accuracy both genders, recall a woman, precision a prediction "female".
+        AUC and balanced accuracy both genders, recall a woman, precision a prediction "female". Where no gender is
+        labelled, its metrics are left out. Where labels are ranges of ages, the error of the age is the distance to the
+        range (0 inside), and ``age_in_range`` is the fraction of faces inside.
 
     >>> from agegender_lib.runs import predictions_table
     >>> predictions = predictions_table([20, 30, 40, 50], [22, 30, 41, 45], [0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
@@ -33,23 +35,46 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
     0           age_mae    2.0  0.5   4.0  4
     1  age_median_error    1.5  0.0   5.0  4
     """
+    check_predictions(predictions)
+    labelled = predictions[predictions["gender"] >= 0]
+    rows = []
+    parts = [(predictions, _age_metrics), (labelled, _gender_metrics)]
+    for table, measure in parts if len(labelled) else parts[:1]:
+        found = measure(table)
+        drawn = estimates({name: each for name, (_, each) in found.items()}, table["duplicate_group"])
+        rows += [(name, float(value), *drawn[name][1:3], len(table)) for name, (value, _) in found.items()]
+    return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
+
+
+def _age_metrics(predictions: pd.DataFrame) -> dict[str, tuple[float, Statistic]]:
+    """By metric its value, and its value on every resample."""
     from sklearn import metrics  # takes a second to import, and a photo is read without it
 
-    check_predictions(predictions)
-    age, predicted = predictions["age"].to_numpy(), predictions["age_predicted"].to_numpy()
+    measured = scores(predictions)
+    error = measured["age_mae"].to_numpy()
+    none, mean_square = np.zeros_like(error), mean_of(error**2)
+    found: dict[str, tuple[float, Statistic]] = {
+        "age_mae": (metrics.mean_absolute_error(none, error), mean_of(error)),
+        "age_median_error": (metrics.median_absolute_error(none, error), median_of(error)),
+        "age_rmse": (metrics.root_mean_squared_error(none, error), lambda weights: np.sqrt(mean_square(weights))),
+        "age_balanced_mae": _balanced(error, age_band(predictions["age"]).codes),
+        "age_cs5": (np.mean(error <= 5), mean_of(error <= 5)),
+    }
+    if "age_in_range" in measured:
+        inside = measured["age_in_range"]
+        found["age_in_range"] = inside.mean(), mean_of(inside.fillna(0), among=inside.notna())
+    return found
+
+
+def _gender_metrics(predictions: pd.DataFrame) -> dict[str, tuple[float, Statistic]]:
+    from sklearn import metrics
+
     gender, p_female = predictions["gender"].to_numpy(), predictions["p_female"].to_numpy()
-    error, _, right = scores(predictions).to_numpy().T
+    right = scores(predictions)["gender_accuracy"].to_numpy()
     named, square = predicted_gender(predictions), (p_female - gender) ** 2
     women, men, both = gender == 1, gender == 0, len(np.unique(gender)) == 2
-    mean_square = mean_of(error**2)
     recall, specificity = mean_of(right, among=women), mean_of(right, among=men)
-    # metric: its value, and its value on every resample
-    found: dict[str, tuple[float, Statistic]] = {
-        "age_mae": (metrics.mean_absolute_error(age, predicted), mean_of(error)),
-        "age_median_error": (metrics.median_absolute_error(age, predicted), median_of(error)),
-        "age_rmse": (metrics.root_mean_squared_error(age, predicted), lambda weights: np.sqrt(mean_square(weights))),
-        "age_balanced_mae": _balanced(error, age_band(age).codes),
-        "age_cs5": (np.mean(error <= 5), mean_of(error <= 5)),
+    return {
         "gender_accuracy": (metrics.accuracy_score(gender, named), mean_of(right)),
         "gender_balanced_accuracy": (
             metrics.balanced_accuracy_score(gender, named) if both else np.nan,
@@ -62,10 +87,6 @@ def evaluate(predictions: pd.DataFrame) -> pd.DataFrame:
         "gender_auc": (metrics.roc_auc_score(gender, p_female) if both else np.nan, auc_of(women, p_female)),
         "gender_brier": (metrics.brier_score_loss(gender, p_female, pos_label=1), mean_of(square)),
     }  # fmt: skip
-    statistics = {name: statistic for name, (_, statistic) in found.items()}
-    drawn = estimates(statistics, predictions["duplicate_group"])
-    rows = [(name, float(value), *drawn[name][1:3], len(age)) for name, (value, _) in found.items()]
-    return pd.DataFrame(rows, columns=["metric", "value", "low", "high", "n"])
 
 
 def _balanced(error: np.ndarray, band: np.ndarray) -> tuple[float, Statistic]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.age_bins import age_limits
 from agegender_lib.errors import InputError
 
 #: What models are judged by: years, and a fraction of 1.
@@ -36,7 +37,9 @@ def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         float64, a row per face under its index: ``age_mae`` (absolute error, years), ``age_bias`` (signed error, years;
-        positive: predicted too old), ``gender_accuracy`` (1 where the gender is right, else 0).
+        positive: predicted too old), ``gender_accuracy`` (1 where the gender is right, else 0; NaN where it is not
+        labelled). Where labels are ranges, the error is the distance to the range, and ``age_in_range`` is 1 inside it,
+        else 0, and NaN of labels that are numbers.
 
     >>> from agegender_lib.runs import predictions_table
     >>> scores(predictions_table([30, 40], [31, 38], gender=[0, 1], p_female=[0.1, 0.2]))
@@ -44,6 +47,12 @@ def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     0      1.0       1.0              1.0
     1      2.0      -2.0              0.0
     """
-    error = (predictions["age_predicted"] - predictions["age"]).astype(np.float64)
-    right = predicted_gender(predictions) == predictions["gender"].to_numpy()
-    return pd.DataFrame({"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right.astype(np.float64)})
+    low, high = age_limits(predictions)
+    age = predictions["age_predicted"].astype(np.float64)
+    error = age - age.clip(low, high)
+    right = (predicted_gender(predictions) == predictions["gender"]).astype(np.float64)
+    right = right.where(predictions["gender"] >= 0)
+    found = pd.DataFrame({"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right})
+    if "age_low" in predictions:
+        found["age_in_range"] = (age.between(low, high, inclusive="left")).astype(np.float64).where(low < high)
+    return found

@@ -11,11 +11,10 @@ from agegender_lib.data import CORRUPTIONS, REGIONS, FaceSet, corrupt
 from agegender_lib.data.corruptions import CLEAN
 from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
-from agegender_lib.runs import MODEL, sampled_validation_rows
+from agegender_lib.runs import MODEL, labels_of, sampled_validation_rows
 
 # Of the draw and of the noise.
 _SEED = 0
-_LABELS = ["file", "age", "gender", "race", "duplicate_group"]
 
 
 def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 300) -> pd.DataFrame:
@@ -39,7 +38,7 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
     if kept.is_file():
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
     held_out, place = sampled_validation_rows(folder, faces, count, _SEED, "robustness")
-    labels, images = held_out[_LABELS], np.asarray(faces.images[place])
+    labels, images = labels_of(held_out), np.asarray(faces.images[place])
     model = load_model(folder / MODEL)
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
@@ -49,7 +48,7 @@ def corrupted_predictions(run_folder: str | Path, faces: FaceSet, count: int = 3
         predictions = predict(model, corrupted, batch_size=min(100, len(corrupted)))
         tables.append(pd.concat([labels, predictions], axis=1).assign(corruption=name, strength=float(strength)))
     table = pd.concat(tables, ignore_index=True)
-    table = table[["corruption", "strength", *_LABELS, "age_predicted", "p_female"]]
+    table = table[["corruption", "strength", *labels, "age_predicted", "p_female"]]
     write_csv(kept, table, float_format="%.5f")
     # the same digits at the first call as at every later one
     return pd.read_csv(kept, dtype={"file": str, "corruption": str})

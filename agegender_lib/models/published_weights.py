@@ -14,7 +14,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of
 from agegender_lib.models.flat import weights_in_flat
 from agegender_lib.models.saving import WEIGHTS
-from agegender_lib.runs import read_run
+from agegender_lib.runs import finished, read_run
 
 #: The published model that has a backbone.
 _FILES = {"inception_v3": "age_gender_B.keras", "mobilenet_vggface2": "age_gender_F.keras"}
@@ -68,6 +68,17 @@ def _layer_weights(path: Path, sha256: str) -> dict[str, list]:
             }
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a published model: restore it, or choose other weights") from error
+
+
+def training_of(model: str | Path) -> Path | None:
+    """The run folder with the training of a model file: that it lies in, or of a published model or its copy."""
+    path = Path(model)
+    if finished(path.parent):
+        return path.parent
+    same = (file for file in folders.MODELS.glob(f"*{path.suffix}") if sha256_of(file) == sha256_of(path))
+    name = next((file.stem.rpartition("_")[2].lower() for file in same), None)
+    folder = folders.REPORT / "results" / "runs" / f"model_{name}"
+    return folder if finished(folder) else None
 
 
 def seen_by_published(backbone: str, files: pd.Series, held_out: pd.Series) -> str:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.options import (
+    ALLOW_REJECTED,
     DATA,
+    DATA_HELP,
+    LABELS,
     MODEL_HELP,
     PRETRAINED,
     PROFILE_HELP,
@@ -153,24 +156,28 @@ def search(options: Namespace) -> None:
 
 
 @command(
-    "metrics of finished runs, with 95 %% intervals",
-    option("runs", nargs="+", metavar="RUN", help="run folder, such as report/results/runs/model_a"),
-    option("--by", choices=("age_band", "gender", "race"), help="also errors per group"),
+    "metrics of runs, or of model files on any labelled faces, with 95 %% intervals",
+    option(
+        "models",
+        nargs="+",
+        metavar="MODEL_OR_RUN",
+        help="run folder, such as report/results/runs/model_a; with --data also a .keras or .h5 file",
+    ),
+    option("--data", default="", help=f"{DATA_HELP.split(';')[0]} (default: each run's own validation images)"),
+    LABELS,
+    ALLOW_REJECTED,
+    option("--by", choices=("age_band", "gender", "race"), action="append", help="also per group; may be repeated"),
+    option("--csv", metavar="FILE", help="also write all of it there, a row per model, group and metric"),
+    option("--json", metavar="FILE", help="the same as JSON, with the faces and the files"),
 )
 def evaluate(options: Namespace) -> None:
-    """Print age and gender metrics on the validation images of each run folder; of two runs also the paired
-    comparison.
+    """Print age and gender metrics of each model with their 95 % intervals, and of two also the paired comparison.
+    With --data, of any Keras model that has this project's input and outputs (see README) and any labelled faces; the
+    error of an age that is labelled as a range is the distance to it, and age_in_range the fraction of faces inside.
     """
-    from agegender_lib import evaluation
+    from agegender_lib.pipeline.evaluate_models import evaluate_models
 
-    runs = [print_metrics(folder) for folder in options.runs]
-    if options.by:
-        for run in runs:
-            print(f"\n{run.name} by {options.by}")
-            print_table(evaluation.metrics_by_group(run.validation, options.by).round(3))
-    if len(runs) == 2:
-        print(f"\n{runs[1].name} (b) against {runs[0].name} (a), paired")
-        print_table(evaluation.paired_comparison(runs[0].validation, runs[1].validation).round(4))
+    evaluate_models(options)
 
 
 @command(

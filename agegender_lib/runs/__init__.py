@@ -44,5 +44,13 @@ from agegender_lib.runs.folder import (
     kept_predictions,
     read_json,
 )
-from agegender_lib.runs.tables import CURVES, HISTORY_COLUMNS, PREDICTION_COLUMNS, Run, predictions_table, read_run
+from agegender_lib.runs.tables import (
+    CURVES,
+    HISTORY_COLUMNS,
+    PREDICTION_COLUMNS,
+    Run,
+    labels_of,
+    predictions_table,
+    read_run,
+)
 from agegender_lib.runs.validation_rows import read_distributions, sampled_validation_rows, validation_rows

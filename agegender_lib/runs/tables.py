@@ -15,6 +15,8 @@ from agegender_lib.runs.folder import CONFIG, CURE, HISTORY, METRICS, PREDICTION
 from agegender_lib.runs.settings import with_present_names
 
 PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
+#: Labels that predictions repeat; those of ranges where there are any.
+LABELS = ("file", "age", "age_low", "age_high", "gender", "race", "duplicate_group")
 _DIVERGED = "the training has diverged, so train again with a lower learning rate"
 _REWRITE = "train that model again to rewrite the table"
 # What columns may hold, in words and as a test of floats, and what to do where they do not.
@@ -122,6 +124,11 @@ def predictions_table(
     table = pd.DataFrame(columns | {"p_female": p_female})
     table.insert(0, "file", [f"{number}.jpg" for number in range(len(table))])
     return table
+
+
+def labels_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The labels of faces, or of predictions, as predictions tables repeat them."""
+    return table[[column for column in LABELS if column in table]]
 
 
 def check_columns(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, split_faces, split_fold, subsample_training
+from agegender_lib.data import FaceSet, age_limits, split_faces, split_fold, subsample_training
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import add_test_time_augmentation, ensemble_average, load_model, predict
 from agegender_lib.models.heads import MIRROR
 from agegender_lib.models.saving import quantise_weights, save_model
-from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, read_json
+from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, labels_of, read_json
 from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.features import predict_from_features
@@ -150,7 +150,7 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
     Predictions that are known from features are not computed again, but the file has to agree on some.
     """
     model = load_model(folder / MODEL)
-    labels = faces.table[["file", "age", "gender", "race", "duplicate_group"]]
+    labels = labels_of(faces.table)
     predict(model, faces.images[:1])  # traces the graph, which the time of a prediction leaves out
     asked = faces.images if predicted is None else faces.images[:32]
     begun = time.perf_counter()
@@ -185,7 +185,8 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
 
 
 def _scores(rows):
-    error = (rows["age_predicted"] - rows["age"]).abs()
+    age = rows["age_predicted"].astype("float64")
+    error = (age - age.clip(*age_limits(rows))).abs()
     right = (rows["p_female"] >= 0.5) == (rows["gender"] == 1)
     return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
 

@@ -7,40 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from outcomes import one_sentence
 from tiny_faces import FACES, everything_below, jpeg, truncated, write_folder
-
-from agegender_lib import folders
-from agegender_lib.data import SYNTHETIC_FACES
-from agegender_lib.pipeline import cli
-
-
-@pytest.fixture
-def agegender(tmp_path, monkeypatch, capsys):
-    """Call the command line in process; returns exit code, what it printed and what it complained."""
-    monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
-    monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
-    monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
-
-    def call(*arguments):
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as leaving:  # argparse's way out
-            code = leaving.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-def one_sentence(answer, *found):
-    """The answer is a refusal: exit code 2, one line, no traceback, and it names what was found."""
-    code, _, complaint = answer
-    lines = [line for line in complaint.splitlines() if line.startswith("agegender: ")]
-    assert code == 2 and len(lines) == 1, complaint
-    assert "Traceback" not in complaint and len(lines[0]) < 700
-    for part in found:
-        assert part in lines[0], lines[0]
 
 
 def test_help_imports_nothing_heavy():

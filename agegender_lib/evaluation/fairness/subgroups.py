@@ -9,7 +9,7 @@ from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.data.label_values import UNLABELLED, race_names
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation.statistics.bootstrap import estimates
+from agegender_lib.evaluation.statistics.bootstrap import Statistic, estimates, mean_of
 from agegender_lib.evaluation.tables import scores
 from agegender_lib.runs.tables import check_predictions
 
@@ -34,7 +34,8 @@ def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.D
     DataFrame
         One row per group, in the groups' own order: the grouping column(s) (ordered categoricals of names),
         ``count``; ``age_mae`` and ``age_bias`` (years; predicted minus true, so positive means predicted too old) and
-        ``gender_accuracy``, each with ``_low`` and ``_high``; ``low_support``, true below 30 images.
+        ``gender_accuracy``, where ages are ranges also ``age_in_range``, each with ``_low`` and ``_high``;
+        ``low_support``, true below 30 images.
     """
     table = group_labels(predictions, by)
     by = list(table)
@@ -42,10 +43,17 @@ def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.D
     for names, own in table.groupby(by, observed=True, sort=True).indices.items():
         names = names if len(by) > 1 else (names,)
         row = dict(zip(by, names, strict=True)) | {"count": len(own)}
-        for measure, found in estimates(measured.iloc[own], predictions["duplicate_group"].iloc[own]).items():
+        part = measured.iloc[own]
+        quantities = {name: _mean_of_labelled(part[name]) for name in part}
+        for measure, found in estimates(quantities, predictions["duplicate_group"].iloc[own]).items():
             row |= found.columns(measure)
         rows.append(row | {"low_support": len(own) < LOW_SUPPORT})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in by})
+
+
+def _mean_of_labelled(score: pd.Series) -> pd.Series | Statistic:
+    """A score whose mean is asked for: of the faces that are labelled, where others are not."""
+    return mean_of(score.fillna(0), among=score.notna()) if score.isna().any() else score
 
 
 def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
