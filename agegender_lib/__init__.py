@@ -2,6 +2,7 @@
 
 Rooms, of which each imports only from those before it; training, inference and evaluation stand side by side:
 
+    cluster     many tasks on the workers of a Dask cluster
     data        labelled faces to a table and one array; near-duplicates, splits, folds, corruptions, synthetic faces
     runs        run folders: files, columns, reading, finding
     models      functions that build plain Keras models; backbones, heads, loading and saving

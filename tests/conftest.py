@@ -9,8 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from agegender_lib.cluster import THREADS
 from agegender_lib.data import load_faces, render_faces
-from agegender_lib.pipeline.kernel import THREADS
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = "report_run train_quick_profile train train_resume ablations search killed_training flat".split()

@@ -25,12 +25,15 @@ NOT_HERE = {
     "appnope": "BSD-2-Clause",
     "colorama": "BSD",
     "frozenlist": "Apache-2.0",
+    "importlib-metadata": "Apache-2.0",
+    "lazy-importer": "Apache-2.0",
     "multidict": "Apache-2.0",
     "overrides": "Apache-2.0",
     "propcache": "Apache-2.0",
     "pywinpty": "MIT",
     "tensorflow": "Apache-2.0",
     "yarl": "Apache-2.0",
+    "zipp": "MIT",
 }
 _SHORT = {
     "3-Clause BSD License": "BSD-3-Clause",
@@ -39,6 +42,7 @@ _SHORT = {
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "BSD 3-Clause": "BSD-3-Clause",
     "BSD License": "BSD",
     "ISC License (ISCL)": "ISC",
     "MIT License": "MIT",

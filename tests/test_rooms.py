@@ -9,7 +9,7 @@ LIBRARY, TESTS = Path("agegender_lib"), Path("tests")
 #: From the lowest to the highest; those of one line stand side by side and do not import each other.
 FLOORS = (
     ("errors", "folders"),
-    ("files", "lock", "quiet"),
+    ("cluster", "files", "lock", "quiet"),
     ("data",),
     ("runs",),
     ("models",),

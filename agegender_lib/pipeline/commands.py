@@ -11,6 +11,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.options import (
     ALLOW_REJECTED,
+    CLUSTER,
     DATA,
     DATA_HELP,
     LABELS,
@@ -72,21 +73,23 @@ def train(options: Namespace) -> None:
     *DATA,
     PRETRAINED,
     option("--csv", metavar="FILE", help="also write the comparison there"),
+    *CLUSTER,
 )
 def study(options: Namespace) -> None:
-    """Train every variant of a study that is not trained yet, one after the other, and print how each differs from its
-    baseline, or, of folds, what cross-validation says. The same command again goes on with a study that was
-    stopped.
+    """Train every variant of a study that is not trained yet, one after the other or on a cluster's workers, and print
+    how each differs from its baseline, or, of folds, what cross-validation says. The same command again goes on with
+    a study that was stopped.
     """
     import pandas as pd
 
-    from agegender_lib import evaluation
+    from agegender_lib import cluster, evaluation
     from agegender_lib.data import load_dataset
     from agegender_lib.files import write_csv
     from agegender_lib.training.ablations import read_study, run_study
 
     wanted = read_study(options.study)
-    found = run_study(wanted, load_dataset(data_of(options)), weights=options.weights)
+    with cluster.connected(options.scheduler, options.workers) as client:
+        found = run_study(wanted, load_dataset(data_of(options)), weights=options.weights, client=client)
     runs = evaluation.read_runs(found)
     folded = {training.factor for training in wanted.runs if training.config.fold}
     tables = []

@@ -8,11 +8,10 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import Integer, default
 
+from agegender_lib.cluster import THREADS
+
 #: The name under which Jupyter knows it.
 NAME = "python3"
-
-#: Variables that say how many threads TensorFlow and the linear algebra below numpy use.
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 class OnlyThisPython(KernelSpecManager):

@@ -53,6 +53,10 @@ WEIGHTS_HELP = (
 MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
 DATA = option("--data", default="", help=DATA_HELP), LABELS, ALLOW_REJECTED
 PRETRAINED = option("--weights", default="pretrained", help=WEIGHTS_HELP)
+CLUSTER = (
+    option("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask scheduler do it"),
+    option("--workers", type=int, default=0, metavar="N", help="let so many processes on this machine do it"),
+)
 RUNS = option("--runs", default=folders.RUNS, metavar="FOLDER", help="where run folders lie (default: runs)")
 
 

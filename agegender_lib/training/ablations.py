@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import pandas as pd
@@ -19,7 +19,11 @@ from agegender_lib.runs.kept import find_kept
 from agegender_lib.training.config import TrainingConfig, configure
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.network import build_network, check_stages
+from agegender_lib.training.remote import train_remotely
 from agegender_lib.training.train import train
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 RUNS = folders.RUNS / "ablations"
 #: Runs that were done elsewhere, see :func:`keep_runs`.
@@ -82,6 +86,7 @@ def run_study(
     runs: Path = RUNS,
     train_missing: bool = True,
     weights: str | Path = "pretrained",
+    client: "Client | None" = None,
 ) -> pd.DataFrame:
     """Train what is neither trained nor in ``KEPT``, one after the other; the same call goes on with a killed study.
 
@@ -97,6 +102,8 @@ def run_study(
         False leaves out what is not there.
     weights : str or Path
         What its pre-trained models start from, see :func:`train`.
+    client : distributed.Client, optional
+        Of a Dask cluster that trains them side by side, see :func:`agegender_lib.cluster.connected`.
 
     Returns
     -------
@@ -116,7 +123,11 @@ def run_study(
         # an argument that the network refuses shows in building only: better before the first hour than after it
         check_stages(build_network(training.config), training.config)
         keras.utils.clear_session()
-    places |= _train(missing, faces, weights, runs)
+    if client and missing:
+        configs = {name: training.config for name, training in missing.items()}
+        places |= train_remotely(client, configs, faces, weights, runs)
+    else:
+        places |= _train(missing, faces, weights, runs)
     rows = [
         (study.name, training.factor, training.variant, training.seed, training.baseline, name, places[name])
         for name, training in zip(names, study.runs, strict=True)

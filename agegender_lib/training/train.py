@@ -102,7 +102,7 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
     check_stages(network, config)
     check_gradients(config, int((split == "train").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
-    with _alone(folder, wait):
+    with alone_with(folder, wait):
         if _finished(folder, identity, faces):
             return
         _claim(folder, identity)
@@ -122,7 +122,7 @@ def _train_members(config, faces, weights, folder, identity, split, on_epoch, wa
     """Train every member in a run folder of its own beside ``folder``, which gets their mean."""
     single = replace(config, ensemble_size=1, significand_bits=None)
     members = [replace(single, seed=config.seed + number) for number in range(config.ensemble_size)]
-    with _alone(folder, wait):
+    with alone_with(folder, wait):
         if _finished(folder, identity, faces):
             return
         parts = [train(member, faces, weights, folder.parent, on_epoch=on_epoch, wait=wait) for member in members]
@@ -191,7 +191,7 @@ def _scores(rows):
     return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
 
 
-def _alone(folder, wait):
+def alone_with(folder, wait):
     """One process at a time: a second one would train the same epochs again into the same files."""
     return alone(folder.with_name(f".{folder.name}.lock"), f"the training {folder}", wait)
 
