@@ -10,9 +10,18 @@ import pytest
 from made_runs import TINY, cross_entropy, tiny
 
 from agegender_lib.errors import InputError
+from agegender_lib.runs import read_run
 from agegender_lib.training import build_network, configure, train
 from agegender_lib.training.batches import Batches
-from agegender_lib.training.losses import age_distributions, corn_loss, levels_from_labels, targets
+from agegender_lib.training.identity import run_name
+from agegender_lib.training.losses import (
+    absolute_error,
+    age_distributions,
+    corn_loss,
+    levels_from_labels,
+    squared_error,
+    targets,
+)
 from agegender_lib.training.network import compile_for, training_graph
 
 SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
@@ -50,6 +59,7 @@ def test_questions_are_asked_until_the_first_no():
     # a newborn is asked one question, the oldest all of them; whole labels of any kind will do
     assert [(row >= 0).sum() for row in answers[[0, 1, 115, 116]]] == [1, 2, 116, 116]
     assert np.array_equal(levels_from_labels(pd.Series([3, 80], dtype="int16")), answers[[3, 80]])
+    assert np.array_equal(levels_from_labels([3.5, 80.9]), answers[[3, 80]])  # whole years are asked about
 
 
 AGES = np.array([0, 1, 26, 77, 115, 116])
@@ -257,3 +267,44 @@ def test_the_default_loss_adds_the_distribution_s_divergence(batch):
     error = np.mean(np.abs(age - batch[1]["age"]))
     entropy = cross_entropy(wanted["gender_output"][:, 0], p, 0.1)
     assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * divergence, rel=1e-3)
+
+
+RANGES = pd.DataFrame(
+    {"age": [24.5, 6, 79.5, 8], "age_low": [20, 3, 70, 8], "age_high": [29, 9, 120, 8], "gender": [0, 1, 0, 1]}
+)
+
+
+def test_a_range_is_trained_towards_as_all_of_its_ages():
+    """The mean of its ages' distributions; of "more than 70" of the first twenty; a number's is its own."""
+    found = targets(RANGES, tiny(), ["age_distribution"])["age_distribution"]
+    for row, ages in zip(found, (range(20, 30), range(3, 10), range(70, 90), [8]), strict=True):
+        each = [age_distributions(np.array([age]), (2.5, 0.03))[0] for age in ages]
+        assert row == pytest.approx(np.mean(each, axis=0), abs=1e-6)
+
+
+def test_an_age_inside_its_range_costs_nothing():
+    wanted = targets(RANGES, tiny(), [])["age_output"]
+    said = np.array([[29.9, 20.0, 31.5, 19.0], [2.0, 9.9, 12.0, 6.0], [69.0, 70.0, 110.0, 0.0], [8.0, 9.0, 6.0, 8.0]])
+    years = [[0, 0, 1.5, 1], [1, 0, 2, 0], [1, 0, 0, 70], [0, 1, 2, 0]]
+    for column in range(4):
+        ages = keras.ops.convert_to_tensor(said[:, column : column + 1].astype("float32"))
+        off = np.array([row[column] for row in years])
+        assert np.asarray(absolute_error(wanted, ages)) == pytest.approx(off, abs=1e-5)
+        assert np.asarray(squared_error(wanted, ages)) == pytest.approx(off**2, abs=1e-4)
+
+
+def test_faces_with_ranges_train_a_model(few, tmp_path):
+    """From labels to metrics: every age is known only by its ten years; the run's name is that of its settings."""
+    low = few.table["age"] // 10 * 10
+    table = few.table.assign(age=low + 4.5, age_low=low, age_high=low + 9, race="unlabelled")
+    config = tiny(architecture={**TINY["architecture"], "age_head": "distribution"}, mixup=0.2)
+    run = read_run(train(config, replace(few, table=table), runs=tmp_path))
+    held_out = run.validation
+    assert list(held_out["race"].unique()) == ["unlabelled"]
+    away = [
+        max(row.age_low - row.age_predicted, row.age_predicted - row.age_high - 1, 0) for row in held_out.itertuples()
+    ]
+    assert run.metrics["validation"]["age_mae"] == pytest.approx(np.mean(away), abs=1e-4)
+    # of the network that was saved, before it was rounded to five digits; but without the mirrored face
+    assert run.history["val_age_mae"].iloc[-1] == pytest.approx(np.mean(away), abs=0.3)
+    assert run.name == run_name(config, few)
