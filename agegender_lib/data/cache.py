@@ -101,7 +101,7 @@ def open_entry(folder: Path, key: str | None = None) -> FaceSet | None:
         meta = json.loads((folder / "meta.json").read_text())
         if meta["version"] != VERSION or meta["source"] != (key or meta["source"]):
             return None
-        if any(not Path(path).exists() or source_key(Path(path)) != then for path, then in meta["outside"].items()):
+        if key and any(_changed(Path(path), then) for path, then in meta["outside"].items()):
             return None
         images = np.load(folder / "images.npy", mmap_mode="r")
         table, rejected = (
@@ -114,6 +114,10 @@ def open_entry(folder: Path, key: str | None = None) -> FaceSet | None:
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     return faces if complete else None
+
+
+def _changed(table: Path, key: str) -> bool:
+    return not table.exists() or source_key(table) != key
 
 
 @contextmanager

@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,12 +22,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from agegender_lib.data.archives import TABLES, check_source, list_folder, read_files, source_name
+from agegender_lib.data.archives import list_folder, source_name
 from agegender_lib.data.cache import FaceSet, find_entry, save_entry, source_key, work_folder
 from agegender_lib.data.decode import NO_SQUARE, SIZE, Decoded, NotAFace, decode_face
 from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.filenames import printable
-from agegender_lib.data.labels import UTKFACE, Labels, check_table, find_labels
+from agegender_lib.data.labels import UTKFACE, Labels, expanded, find_labels, given_paths, read_labelled
 from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError
 from agegender_lib.folders import CACHE
@@ -117,20 +116,9 @@ def load_faces(
         When the source does not exist, is of no supported kind, is damaged, holds a member that leads outside
         of it, or holds no usable face at all; when a table of labels cannot be used; when the cache cannot be written.
     """
-    source, cache = _expanded(source), _expanded(cache)
-    given = _expanded(labels) if str(labels) else None
-    check_source(source)
-    if given:
-        check_table(given)
+    source, given, cache = *given_paths(source, labels), expanded(cache)
     key = source_key(source, given)
     return find_entry(cache, key) or _import(source, cache, key, given, allow_rejected)
-
-
-def _expanded(path: str | Path) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
 
 
 def _import(source: Path, cache: Path, key: str, given: Path | None, allow_rejected: bool) -> FaceSet:
@@ -189,10 +177,7 @@ def _read(source: Path, labels: Labels, pool: Executor, pixels: BinaryIO) -> tup
     slots = 0
     # Short imports show no bar.
     total = len(list_folder(source)) if source.is_dir() else None  # an archive tells at its end
-    files: Iterable[tuple[str, bytes | str]] = labels.files() if labels.files else ()
-    if not source.name.lower().endswith(TABLES) or source.is_dir():
-        files = chain(files, read_files(source, lambda path: None if path in labels.of else labels.problem(path)))
-    bar = tqdm(files, "reading faces", total, unit="file", mininterval=0.5, delay=2)
+    bar = tqdm(read_labelled(source, labels), "reading faces", total, unit="file", mininterval=0.5, delay=2)
     for batch in _batches(bar):
         hashes = [hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else "" for _, data in batch]
         new = {key: data for key, (_, data) in zip(hashes, batch, strict=True) if key and key not in decoded}
@@ -204,11 +189,7 @@ def _read(source: Path, labels: Labels, pool: Executor, pixels: BinaryIO) -> tup
                 decoded[key] = slots, face.synthetic, face.notes
                 slots += 1
         for key, (path, data) in zip(hashes, batch, strict=True):
-            if path in labels.tables:
-                continue
             outcome = decoded[key] if key else data
-            if path not in labels.of:  # of a table that holds pictures
-                outcome = data if isinstance(data, str) else labels.problem(path)
             if isinstance(outcome, str):
                 rejected.append((printable(path), outcome))
             else:

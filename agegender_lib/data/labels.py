@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from agegender_lib.data.archives import TABLES, read_files
+from agegender_lib.data.archives import TABLES, check_source, read_files
 from agegender_lib.data.filenames import LONGEST_NAME, FaceName, base_name, name_problem, parse_name, printable
 from agegender_lib.data.label_table import Content, LabelTable, read_label_table
 from agegender_lib.data.label_values import OLDEST_LABEL, UNLABELLED
@@ -75,6 +75,24 @@ LAYOUTS = (
 )
 
 
+def given_paths(source: str | Path, labels: str | Path) -> tuple[Path, Path | None]:
+    """A source and its table of labels, if one is given, as they were written; an InputError if there are none such."""
+    source, table = expanded(source), expanded(labels) if str(labels) else None
+    check_source(source)
+    if table and not (table.is_file() and table.name.lower().endswith(TABLES)):
+        what = "is no table" if table.exists() else "does not exist"
+        raise InputError(f"the table of labels {table} {what}: give a {', '.join(TABLES)} file")
+    return source, table
+
+
+def expanded(path: str | Path) -> Path:
+    """A path without the ``~`` that a shell did not replace."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{path} begins in the home of somebody unknown here; write the whole path") from None
+
+
 def find_labels(source: Path, given: Path | None = None) -> Labels:
     """Find the labels of a source: the table that is given, else the one inside, else names, else a table beside it.
 
@@ -104,6 +122,16 @@ def find_labels(source: Path, given: Path | None = None) -> Labels:
     return _from_names(layout if named else UTKFACE, named, unfit)
 
 
+def read_labelled(source: Path, labels: Labels) -> Iterator[tuple[str, bytes | str]]:
+    """The pictures of a source that have labels, and of every other file, and picture in a table, why it has none."""
+    for path, content in labels.files() if labels.files else ():
+        yield path, content if path in labels.of or isinstance(content, str) else labels.problem(path)
+    if source.is_dir() or not source.name.lower().endswith(TABLES):
+        for path, content in read_files(source, lambda path: None if path in labels.of else labels.problem(path)):
+            if path not in labels.tables:
+                yield path, content
+
+
 def objection(path: str) -> str | None:
     """Why a file is not taken for a picture, from its path alone."""
     name = base_name(path)
@@ -130,13 +158,6 @@ def _listing(source: Path) -> tuple[list[str], dict[str, Content]]:
         elif content == "listed" and path.lower().endswith(TABLES) and base_name(path)[0] != ".":
             contents[path] = source / path
     return paths, contents
-
-
-def check_table(path: Path) -> None:
-    """Raise InputError unless there is such a table of labels."""
-    if not path.is_file() or not path.name.lower().endswith(TABLES):
-        what = "is no table" if path.exists() else "does not exist"
-        raise InputError(f"the table of labels {path} {what}: give a {', '.join(TABLES)} file")
 
 
 def _read_tables(contents: dict[str, Content]) -> tuple[list[LabelTable], dict[str, str]]:

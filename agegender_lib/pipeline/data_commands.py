@@ -2,9 +2,13 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agegender_lib import folders
 from agegender_lib.pipeline.options import ALLOW_REJECTED, DATA_HELP, LABELS, command, option, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @command(
@@ -42,15 +46,37 @@ def data_check(options: Namespace) -> None:
             print(f"  {column}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
-    if options.rejected:
+    _show_rejected(faces.rejected, options.rejected)
+
+
+def _show_rejected(rejected: "pd.DataFrame", file: str | None) -> None:
+    if file:
         from agegender_lib.files import write_csv
 
-        write_csv(Path(options.rejected), faces.rejected)
-        print(f"rejected files with their reasons: {options.rejected}")
-    elif len(faces.rejected):
-        print_table(faces.rejected.head(20))
-        if len(faces.rejected) > 20:
-            print(f"... and {len(faces.rejected) - 20:,} more: give --rejected FILE to keep all of them")
+        write_csv(Path(file), rejected)
+        print(f"rejected files with their reasons: {file}")
+    elif len(rejected):
+        print_table(rejected.head(20))
+        if len(rejected) > 20:
+            print(f"... and {len(rejected) - 20:,} more: give --rejected FILE to keep all of them")
+
+
+@command(
+    "find the faces of labelled photographs, and frame them like UTKFace's",
+    option("data", metavar="DATA", help="labelled photographs: a folder or an archive of them, see data check"),
+    option("folder", metavar="FOLDER", help="the new folder"),
+    LABELS,
+    option("--rejected", metavar="FILE", help="write the table of what was left out there, as CSV"),
+)
+def data_align(options: Namespace) -> None:
+    """Find the largest face of each photograph by the detector that predict uses, bring it to where UTKFace's
+    faces lie, and write it with its labels into a new folder for --data. What has no face is listed.
+    """
+    from agegender_lib.photos.align_faces import align_faces
+
+    count, left_out = align_faces(options.data, options.folder, options.labels)
+    print(f"{options.folder}: {count:,} faces, {len(left_out):,} files left out")
+    _show_rejected(left_out, options.rejected)
 
 
 @command(
