@@ -24,17 +24,20 @@ class ChildDied(RuntimeError):
     """The process that computed was killed, most often for want of memory."""
 
 
-def call(payload: bytes, shared: dict[str, Any], quiet: bool) -> Any:
+def call(payload: bytes, shared: dict[str, Any], content: str, quiet: bool) -> Any:
     """Call the pickled function with its pickled arguments, and ``shared`` ones by name, in this thread's child.
 
-    What the function prints goes to the worker's log, or, with ``quiet``, nowhere. It raises what the function raises.
+    The child is sent what is shared where its ``content``, a hash, is another than the last time. What the function
+    prints goes to the worker's log, or, with ``quiet``, nowhere. It raises what the function raises.
     """
     child = getattr(_here, "child", None)
     if child is None or child.poll() is not None:
-        child = _here.child = _start(quiet)
+        child, _here.content = _start(quiet), None
+        _here.child = child
     try:
-        pickle.dump((payload, shared), child.stdin)
+        pickle.dump((payload, None if content == _here.content else shared), child.stdin)
         child.stdin.flush()
+        _here.content = content
         result, error = pickle.load(child.stdout)
     except (EOFError, OSError, pickle.UnpicklingError):
         child.kill()
@@ -66,9 +69,11 @@ def serve() -> None:
     os.dup2(2, 1)  # what is printed is no answer
     calls: queue.SimpleQueue = queue.SimpleQueue()
     threading.Thread(target=_listen, args=[calls], daemon=True).start()
+    shared: dict[str, Any] = {}
     while True:
+        payload, new = calls.get()
+        shared = shared if new is None else new
         try:
-            payload, shared = calls.get()
             function, arguments = pickle.loads(payload)
             answer = pickle.dumps((function(*arguments, **shared), None))
         except Exception as error:

@@ -72,7 +72,7 @@ def _local(distributed, workers):
             n_workers=workers,
             threads_per_worker=1,
             memory_limit=0,  # faces that are mapped into memory would count, and stop the worker
-            dashboard_address="127.0.0.1:0" if importlib.util.find_spec("bokeh") else None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,

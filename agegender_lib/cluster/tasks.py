@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import secrets
 import time
 import warnings
 from collections import Counter
@@ -47,20 +48,20 @@ def results(
     shared : mapping, optional
         Arguments by name that all tasks have in common; they travel to each worker once.
     mark : str
-        What else tells these tasks from others of their names, which may be with the scheduler already.
+        With ``keep``: what else tells these tasks from others of their names.
     keep : bool
         The tasks go on when this client has gone, and the same call finds them, or their results, again.
     """
     from distributed import KilledWorker, as_completed
 
     left, deaths = dict(tasks), Counter[str]()
-    mark = hashlib.sha256(repr((mark, connection.about())).encode()).hexdigest()[:8]
+    mark = hashlib.sha256(repr((mark, connection.about())).encode()).hexdigest()[:8] if keep else secrets.token_hex(4)
     with tqdm(total=len(left), desc=doing, unit="task", disable=None) as bar:
         while left:
-            names: dict[str, str] = {}
+            futures: list = []
             try:
-                futures = _submitted(client, function, left, shared or {}, mark, keep)
-                names |= {future.key: name for future, name in zip(futures, left, strict=True)}
+                futures += _submitted(client, function, left, shared or {}, mark, keep)
+                names = {future.key: name for future, name in zip(futures, left, strict=True)}
                 for future in (arriving := as_completed(futures, loop=client.loop)):
                     name = names[future.key]
                     try:
@@ -82,8 +83,9 @@ def results(
             except Exception as error:
                 if _came_back(client, error):
                     continue
-                for key in names if keep else ():
-                    client.unpublish_dataset(key)
+                for future in futures if keep else ():
+                    client.unpublish_dataset(future.key)
+                client.cancel(futures, force=True)
                 if isinstance(error, ImportError):
                     raise InputError(f"a worker {connection.trouble(error)}") from None
                 raise
@@ -97,21 +99,24 @@ def _submitted(client, function, tasks, shared, mark, keep):
     with warnings.catch_warnings():
         # what is shared goes through the scheduler, which sends it again where all workers that had it died
         warnings.filterwarnings("ignore", "Sending large graph")
-        common = {
-            name: client.submit(pickle.loads, pickle.dumps(each), key=f"{name}-{mark}") for name, each in shared.items()
-        }
+        content, common = hashlib.sha256(), {}
+        for name, each in shared.items():
+            pickled = pickle.dumps(each)
+            content.update(pickled)
+            common[name] = client.submit(pickle.loads, pickled, key=f"{name}-{content.hexdigest()[:8]}")
+        given = {"about": connection.about(), "content": content.hexdigest(), "quiet": quiet}
         # what fails on one machine, such as one without room, may do on another
-        futures = client.map(_called, payloads, key=keys, about=connection.about(), quiet=quiet, retries=2, **common)
+        futures = client.map(_called, payloads, key=keys, retries=2, **given, **common)
     if keep:
         client.publish_dataset(dict(zip(keys, futures, strict=True)), override=True)
     return futures
 
 
-def _called(payload, about, quiet, **shared):
+def _called(payload, about, content, quiet, **shared):
     """On a worker: the task, if this worker is as the client is; what was wrong with its input is its result."""
     try:
         connection.check_like(about)
-        return call(payload, shared, quiet)
+        return call(payload, shared, content, quiet)
     except InputError as error:
         return error
 

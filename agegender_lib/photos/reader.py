@@ -21,7 +21,7 @@ from agegender_lib.photos.quality_checks import quality_warnings
 
 DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
 #: Photos whose faces are read together.
-_PHOTOS = 16
+PHOTOS = 16
 # A few sizes of batches only, so that the graph is traced a few times only.
 _BATCHES = (1, 8, 64)
 _BOX, _PREDICTED = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
@@ -96,7 +96,7 @@ class PhotoReader:
         """
         sources = list(sources)
         left = iter(tqdm(sources, desc="photos", unit="photo", disable=not progress or None, mininterval=0.5))
-        while batch := list(islice(left, _PHOTOS)):
+        while batch := list(islice(left, PHOTOS)):
             found: list[Photo | InputError] = []
             for source in batch:
                 try:

@@ -132,12 +132,14 @@ def _brief(found: "pd.DataFrame") -> "pd.DataFrame":
     RUNS,
     option("--seed", type=int, default=1, help="of the suggestions (default: %(default)s)"),
     PRETRAINED,
+    *CLUSTER,
 )
 def search(options: Namespace) -> None:
     """Train what Optuna suggests, ending early what falls behind, until so many trials are finished. The same command
     in another process, or with a shared database on another machine, is a second worker. The same command again
     goes on with a search that was stopped.
     """
+    from agegender_lib import cluster
     from agegender_lib.data import load_dataset
     from agegender_lib.training.search import SPACE, VALUE_MEANING, read_space, run_search, search_table, space_file
 
@@ -145,7 +147,10 @@ def search(options: Namespace) -> None:
     file = space_file(options.space or SPACE)
     space, name = read_space(file), options.study or file.stem
     faces, weights = load_dataset(data_of(options)), options.weights
-    study = run_search(faces, space, name, options.storage, options.trials, options.runs, options.seed, weights)
+    with cluster.connected(options.scheduler, options.workers) as client:
+        study = run_search(
+            faces, space, name, options.storage, options.trials, options.runs, options.seed, weights, client
+        )
     table = search_table(study)
     shown = ["trial", "state", "value", "age_mae", "gender_accuracy", "epochs", "run", "note"]
     drawn = ", drawn faces" if study.user_attrs["rendered"] else ""
@@ -206,6 +211,7 @@ def evaluate(options: Namespace) -> None:
         help="write what was found of each photo there, or, without FILE after the photos, to standard output",
     ),
     option("--annotate", metavar="FOLDER", help="write each photo there with its predictions, as PNG"),
+    *CLUSTER,
 )
 def predict(options: Namespace) -> None:
     """Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and

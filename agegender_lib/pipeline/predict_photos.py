@@ -3,7 +3,9 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +13,9 @@ from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv, write_json
 from agegender_lib.pipeline.options import print_table
+
+if TYPE_CHECKING:
+    from agegender_lib.photos import PhotoReader
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
 
@@ -21,16 +26,19 @@ def predict_photos(options: Namespace) -> None:
     for path in (options.csv, options.json):
         if path and Path(path).is_dir():
             raise InputError(f"{path} is a folder: give the name of a file in it")
-    from agegender_lib.photos import OUT_OF_SCOPE_USES, Photo, PhotoReader
+    from agegender_lib import cluster
+    from agegender_lib.photos import OUT_OF_SCOPE_USES, PhotoReader
 
-    reader = PhotoReader(options.model)
-    names = _annotated_names(files) if options.annotate else {}
-    read: list[tuple[Path, pd.DataFrame | InputError]] = []
-    for file, found in reader.read_all(files, options.aligned, progress=len(files) > 1):
-        if options.annotate and isinstance(found, Photo):
-            _annotate(found, Path(options.annotate) / names[file])
-        # thousands of photos do not stay in memory, what is known of their faces does
-        read.append((file, found.faces if isinstance(found, Photo) else found))
+    with cluster.connected(options.scheduler, options.workers) as client:
+        reader = PhotoReader(options.model)
+        names = _annotated_names(files) if options.annotate else {}
+        pictures = {file: Path(options.annotate) / name for file, name in names.items()}
+        if client:
+            from agegender_lib.pipeline.remote_photos import read_remotely
+
+            read = read_remotely(client, options.model, files, options.aligned, pictures)
+        else:
+            read = read_tables(reader, files, options.aligned, pictures, progress=len(files) > 1)
     _write(read, reader.interval_note, options)
     # what a program reads on standard output is JSON and nothing else
     said = sys.stderr if options.json == "-" else sys.stdout
@@ -42,6 +50,19 @@ def predict_photos(options: Namespace) -> None:
         print(f"not read: {error}", file=sys.stderr)
     if len(failed) == len(read):
         raise InputError(f"none of {len(read):,} files could be read: the reasons stand above")
+
+
+def read_tables(
+    reader: "PhotoReader", files: list[Path], aligned: bool, pictures: Mapping[Path, Path], progress: bool = False
+) -> list[tuple[Path, "pd.DataFrame | InputError"]]:
+    """Each file with its faces, or with the reason why there are none; ``pictures`` says where annotated ones go."""
+    read: list[tuple[Path, pd.DataFrame | InputError]] = []
+    for file, found in reader.read_all(files, aligned, progress=progress):
+        if file in pictures and not isinstance(found, InputError):
+            _annotate(found, pictures[file])
+        # thousands of photos do not stay in memory, what is known of their faces does
+        read.append((file, found if isinstance(found, InputError) else found.faces))
+    return read
 
 
 def _write(read: list, interval_note: str, options: Namespace) -> None:

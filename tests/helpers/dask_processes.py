@@ -1,7 +1,6 @@
 """A real Dask scheduler and workers, each a process of its own that a test may kill."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,15 +20,21 @@ class DaskProcesses:
             time.sleep(0.05)
         self.address = json.loads(self.file.read_text())["address"]
 
-    def add_worker(self, *options: str, **variables: str) -> subprocess.Popen:
+    def add_worker(self, cwd: Path | None = None) -> subprocess.Popen:
+        """One more worker, whose Python finds the library in ``cwd`` first."""
         given = ("--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--local-directory", str(self.folder))
-        self.workers.append(self._start("worker", self.address, *given, *options, **variables))
+        self.workers.append(self._start("worker", self.address, *given, cwd=cwd))
         return self.workers[-1]
 
-    def _start(self, kind, *options, **variables):
+    def fill_up(self, count: int = 2) -> None:
+        """So many workers, whatever was killed before."""
+        for _ in range(count - sum(worker.poll() is None for worker in self.workers)):
+            self.add_worker()
+
+    def _start(self, kind, *options, cwd=None):
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1", "--no-dashboard"]
         with open(self.folder / "log.txt", "a") as log:
-            return subprocess.Popen([*command, *options], stdout=log, stderr=log, env={**os.environ, **variables})
+            return subprocess.Popen([*command, *options], stdout=log, stderr=log, cwd=cwd)
 
     def log(self) -> str:
         return (self.folder / "log.txt").read_text()

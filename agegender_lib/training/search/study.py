@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -26,9 +26,13 @@ from agegender_lib.lock import alone
 from agegender_lib.runs import HISTORY
 from agegender_lib.training.config import check_number
 from agegender_lib.training.identity import run_name
+from agegender_lib.training.search.remote import search_remotely
 from agegender_lib.training.search.space import SPACE, Space, read_space, space_file
 from agegender_lib.training.search.tables import FINISHED, YEARS_PER_POINT, Search, found_by, kept_search, search_table
 from agegender_lib.training.train import split_as_configured, train
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 #: Seconds between two signs of life of a worker, and after how many without one its trial is given to another.
 HEARTBEAT, GRACE = 30, 120
@@ -44,6 +48,7 @@ def run_search(
     runs: str | Path = folders.RUNS,
     seed: int = 1,
     weights: str | Path = "pretrained",
+    client: "Client | None" = None,
 ) -> optuna.Study:
     """Work on a study until so many trials are finished, alone or beside other workers.
 
@@ -68,6 +73,8 @@ def run_search(
         Of the suggestions; the runs' own is a setting of the space.
     weights : str or Path
         What ModelB starts from, see :func:`agegender_lib.training.train`.
+    client : distributed.Client, optional
+        Of a Dask cluster, each of whose workers is then one of the search; they have to see ``runs``.
 
     Returns
     -------
@@ -88,7 +95,10 @@ def run_search(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         shared = open_study(name, storage, runs, seed, base.epochs)
         agree(shared, about(space, faces, weights))
-        _work(shared, objective, trials, runs / "search" / f"{name}.csv")
+        if client:
+            search_remotely(client, shared, faces, space, name, storage, trials, runs, seed, weights)
+        else:
+            _work(shared, objective, trials, runs / "search" / f"{name}.csv")
     return shared
 
 
