@@ -1,12 +1,15 @@
 """A cluster of real processes: the same results as alone, also when workers, schedulers and clients go away."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import threading
 import time
 
+import dask_jobqueue
 import distributed
 import pandas as pd
 import psutil
@@ -282,3 +285,24 @@ def test_a_cluster_of_this_machine_has_workers_of_one_thread(monkeypatch):
         assert dict(cluster.results(client, os.getenv, wanted, "names")) == dict.fromkeys(wanted, "1")
         pids = set(client.run(os.getpid).values())
     assert len(pids) == 2 and os.getpid() not in pids and not any(map(psutil.pid_exists, pids))
+
+
+def test_the_documented_script_asks_slurm_for_workers_of_one_thread(monkeypatch):
+    text = (folders.ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from dask_jobqueue .*?)```", text, re.DOTALL)
+    asked = []
+    # no other machine is asked which of its addresses this one has, and no SLURM
+    monkeypatch.setattr("distributed.comm.utils.get_ip", lambda: "127.0.0.1")
+    monkeypatch.setattr(dask_jobqueue.SLURMCluster, "scale", lambda self, jobs: asked.append(jobs))
+    monkeypatch.setattr("builtins.input", lambda words: "")
+    exec(code, names := {})
+    slurm = names["slurm"]
+    with contextlib.closing(slurm):
+        *head, command = slurm.job_script().strip().splitlines()
+    wanted = "-p main,-A project,--cpus-per-task=1,--mem=4G,-t 04:00:00".split(",")
+    assert asked[0] == 16 and {f"#SBATCH {line}" for line in wanted} < set(head)
+    assert head[-2] == "cd /shared/agegender" and "TF_NUM_INTRAOP_THREADS=1" in head[-1]
+    assert command.startswith(
+        f"/shared/agegender/.venv/bin/python -m distributed.cli.dask_worker {slurm.scheduler_address} "
+    )
+    assert " --nthreads 1 " in command and " --lifetime 230m " in command

@@ -93,7 +93,10 @@ def results(
 
 def _submitted(client, function, tasks, shared, mark, keep):
     """Futures of the tasks, in their order. A task is bytes, so that the scheduler imports no TensorFlow."""
-    quiet = client.cluster is not None  # else the training's own lines and bars are its worker's log
+    from distributed import LocalCluster
+
+    # elsewhere a training's own lines and bars are its worker's log
+    quiet = isinstance(client.cluster, LocalCluster)
     payloads = [pickle.dumps((function, args)) for args in tasks.values()]
     keys = [f"{name}-{mark}" for name in tasks]
     with warnings.catch_warnings():
