@@ -34,7 +34,7 @@ from agegender_lib.lock import alone
 
 VERSION = 2  #: raise it when an import would give other pixels, rows or groups for the same files
 _WORK = ".import-faces"
-_TEXT = {"file": str, "timestamp": str, "reason": str, "split": str}
+_TEXT = {"file": str, "timestamp": str, "reason": str, "split": str, "source": str}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FaceSet:
         race (int, index into ``RACES``), timestamp (str), duplicate_group (int; -1 = none). Of other sets than UTKFace
         race is a name (str; "unlabelled" where there is none), gender may be -1 (not labelled) and timestamp is absent;
         where ages are ranges there are age_low and age_high (years), and age (float) is the middle; split (str) where
-        the labels have one.
+        the labels have one; source (str), the set's name, where several are one.
     images : uint8 [n, 128, 128, 3]
         RGB, a read-only memory map.
     rejected : pandas.DataFrame

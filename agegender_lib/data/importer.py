@@ -28,59 +28,14 @@ from agegender_lib.data.decode import NO_SQUARE, SIZE, Decoded, NotAFace, decode
 from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.filenames import printable
 from agegender_lib.data.labels import UTKFACE, Labels, expanded, find_labels, given_paths, read_labelled
-from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError
 from agegender_lib.folders import CACHE
 
-SYNTHETIC_FACES = 1200
-SEED = 0  #: of the drawn faces; one set for everybody
 #: Above this share of a table's rows, what cannot be used is no exception, and the table, or the source, is wrong.
 MOST_UNUSABLE = 0.05
-#: Between a source and its table of labels, where both are one text, such as a notebook's parameter.
-WITH = " with "
 _BATCH = 256
 _BATCH_BYTES = 32 * 1024**2
 _FOUND = ["path", "sha256", "slot", "synthetic", "notes"]  # the slot counts pixels in the order of arrival
-
-
-def load_dataset(source: str | Path = "", synthetic_faces: int = SYNTHETIC_FACES, cache: str | Path = CACHE) -> FaceSet:
-    """Load faces to train on, or draw stand-ins when there are none to load.
-
-    Parameters
-    ----------
-    source : str or Path
-        A folder, an archive or a table, see `load_faces`, maybe followed by its table of labels: "faces.tar with
-        labels.csv"; empty for drawn faces.
-    synthetic_faces : int
-        How many faces to draw; of no effect with a source.
-    cache : str or Path
-        Where decoded and drawn faces are kept.
-
-    Raises
-    ------
-    InputError
-        As `load_faces`, and where the labels do not tell genders.
-    """
-    if not str(source):
-        source = render_faces(Path(cache) / f"rendered-{synthetic_faces}", synthetic_faces, SEED)
-    path, labels = split_source(str(source))
-    faces = load_faces(path, cache, labels=labels)
-    if (faces.table["gender"] < 0).any():
-        raise InputError(
-            f"the labels of {path} tell no genders, which training and the report need: give a table that does with "
-            "--labels (agegender evaluate does without)"
-        )
-    return faces
-
-
-def split_source(source: str) -> tuple[str, str]:
-    """A source and its table of labels, or "", from "SOURCE with LABELS".
-
-    >>> split_source("faces.tar with labels.csv"), split_source("faces.tar")
-    (('faces.tar', 'labels.csv'), ('faces.tar', ''))
-    """
-    path, _, labels = source.partition(WITH)
-    return (source, "") if not labels or Path(source).exists() else (path, labels)
 
 
 def load_faces(

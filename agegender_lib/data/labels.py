@@ -99,7 +99,10 @@ def find_labels(source: Path, given: Path | None = None) -> Labels:
     Names count before a table inside when they are UTKFace's for most pictures. An InputError says what is missing.
     """
     if source.is_file() and source.name.lower().endswith(TABLES):
-        return _from_tables([read_label_table(source.name, source)], [], {})
+        table = read_label_table(source.name, source)
+        if not table.pictures:
+            raise InputError(f"{source} holds labels and no pictures: give these by --data, and it by --labels")
+        return _from_tables([table], [], {})
     paths, contents = _listing(source)
     pictures = [path for path in paths if not objection(path)]
     if given:

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.pipeline.options import (
-    ALLOW_REJECTED,
     CLUSTER,
     DATA,
-    DATA_HELP,
-    LABELS,
     MODEL_HELP,
     PRETRAINED,
     PROFILE_HELP,
@@ -171,17 +168,16 @@ def search(options: Namespace) -> None:
         metavar="MODEL_OR_RUN",
         help="run folder, such as report/results/runs/model_a; with --data also a .keras or .h5 file",
     ),
-    option("--data", default="", help=f"{DATA_HELP.split(';')[0]} (default: each run's own validation images)"),
-    LABELS,
-    ALLOW_REJECTED,
+    *DATA,
     option("--by", choices=("age_band", "gender", "race"), action="append", help="also per group; may be repeated"),
     option("--csv", metavar="FILE", help="also write all of it there, a row per model, group and metric"),
     option("--json", metavar="FILE", help="the same as JSON, with the faces and the files"),
 )
 def evaluate(options: Namespace) -> None:
     """Print age and gender metrics of each model with their 95 % intervals, and of two also the paired comparison.
-    With --data, of any Keras model that has this project's input and outputs (see README) and any labelled faces; the
-    error of an age that is labelled as a range is the distance to it, and age_in_range the fraction of faces inside.
+    Without --data a run is judged on its own validation images. With it, any Keras model that has this project's input
+    and outputs (see README) is judged on any labelled faces; the error of an age that is labelled as a range is the
+    distance to it, and age_in_range the fraction of faces inside.
     """
     from agegender_lib.pipeline.evaluate_models import evaluate_models
 

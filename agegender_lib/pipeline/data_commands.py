@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agegender_lib import folders
-from agegender_lib.pipeline.options import ALLOW_REJECTED, DATA_HELP, LABELS, command, option, print_table
+from agegender_lib.pipeline.options import ALLOW_REJECTED, DATA_HELP, LABELS, command, data_of, option, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @command(
     "what is in a set of faces, and what was rejected and why",
-    option("data", metavar="DATA", help=DATA_HELP.split(";")[0]),
+    option("data", metavar="DATA", nargs="+", help=f"{DATA_HELP.split(';')[0]}; several as one set"),
     LABELS,
     ALLOW_REJECTED,
     option("--rejected", metavar="FILE", help="write the table of rejected files there, as CSV"),
@@ -27,7 +27,7 @@ def data_check(options: Namespace) -> None:
 
     from agegender_lib import data
 
-    faces = data.load_faces(options.data, labels=options.labels, allow_rejected=options.allow_rejected)
+    faces = data.load_sources(data_of(options))
     table = faces.table
     in_groups = table.loc[table["duplicate_group"] >= 0, "duplicate_group"]
     print(f"{faces.name}: {len(faces):,} faces used, {len(faces.rejected):,} files rejected")
@@ -40,9 +40,10 @@ def data_check(options: Namespace) -> None:
     genders = pd.Categorical.from_codes(table["gender"], data.GENDERS).add_categories(data.UNLABELLED)
     genders[table["gender"] < 0] = data.UNLABELLED
     genders = genders.remove_unused_categories()
-    for column, names in (("gender", genders), ("race", data.race_names(table["race"])), ("split", table.get("split"))):
+    counted = {"gender": genders, "race": data.race_names(table["race"])}
+    for column, names in (counted | {name: table.get(name) for name in ("split", "source")}).items():
         if names is not None:
-            counts = pd.Series(names).value_counts(sort=column == "split")
+            counts = pd.Series(names).value_counts(sort=column not in counted)
             print(f"  {column}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")

@@ -11,7 +11,7 @@ import pandas as pd
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of, write_csv, write_json
-from agegender_lib.pipeline.options import print_table
+from agegender_lib.pipeline.options import data_of, print_table
 
 MEASURES = ("age_mae", "age_in_range", "age_bias", "gender_accuracy")
 
@@ -93,17 +93,17 @@ def _on_its_own(folder: str) -> Judged:
 
 def _on_faces(options: Namespace) -> list[Judged]:
     """Every model on the same faces; files that are no models are told before faces are read."""
-    from agegender_lib.data import load_faces
+    from agegender_lib.data import load_sources
     from agegender_lib.models import load_model, predict
     from agegender_lib.runs import labels_of
 
     files = [_model_file(given) for given in options.models]
     models = [load_model(file) for file in files]
-    faces = load_faces(options.data, labels=options.labels, allow_rejected=options.allow_rejected)
+    faces = load_sources(data_of(options))
     for note in faces.notes:
         print(note)
     if len(faces.rejected):
-        print(f"{len(faces.rejected):,} files or rows are not used: agegender data check {options.data} lists them")
+        print(f"{len(faces.rejected):,} files or rows are not used: agegender data check lists them")
     labels, judged = labels_of(faces.table), []
     for file, model in zip(files, models, strict=True):
         name = file.parent.name if file.stem == "model" else file.stem

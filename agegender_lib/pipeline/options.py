@@ -51,7 +51,11 @@ WEIGHTS_HELP = (
     "(downloaded), none (random), or a Keras .weights.h5 file"
 )
 MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
-DATA = option("--data", default="", help=DATA_HELP), LABELS, ALLOW_REJECTED
+DATA = (
+    option("--data", default=[], action="append", help=f"{DATA_HELP}; given again: both as one set"),
+    LABELS,
+    ALLOW_REJECTED,
+)
 PRETRAINED = option("--weights", default="pretrained", help=WEIGHTS_HELP)
 CLUSTER = (
     option("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask scheduler do it"),
@@ -61,14 +65,18 @@ RUNS = option("--runs", default=folders.RUNS, metavar="FOLDER", help="where run 
 
 
 def data_of(options: Namespace) -> str:
-    """The faces that are asked for, as one text that ``data.load_dataset`` and notebooks take."""
-    if options.labels and not options.data:
-        raise InputError(f"--labels {options.labels} are the labels of no faces: give these, too, with --data")
-    if options.data and options.allow_rejected:  # allowed once, the faces lie in the cache
-        from agegender_lib.data import load_faces
+    """The faces that are asked for, as one text that ``data.load_sources`` and notebooks take."""
+    if options.labels and len(options.data) != 1:
+        what = "no faces: give these, too, with --data"
+        if options.data:
+            what = "which source? Give them as --data 'SOURCE with LABELS'"
+        raise InputError(f"--labels {options.labels} are the labels of {what}")
+    text = " + ".join(options.data) + (f" with {options.labels}" if options.labels else "")
+    if text and options.allow_rejected:  # allowed once, the faces lie in the cache
+        from agegender_lib.data import load_sources
 
-        load_faces(options.data, labels=options.labels, allow_rejected=True)
-    return f"{options.data} with {options.labels}" if options.labels else options.data
+        load_sources(text, allow_rejected=True)
+    return text
 
 
 def print_metrics(folder: str | Path):

@@ -10,7 +10,7 @@ from agegender_lib.pipeline import cli
 @pytest.fixture
 def agegender(tmp_path, monkeypatch, capsys):
     """Call the command line in process; returns exit code, what it printed and what it complained."""
-    monkeypatch.setattr("agegender_lib.data.importer.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("agegender_lib.data.load_sources.__defaults__", (tmp_path / "cache", False))
     monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
     monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
