@@ -1,4 +1,5 @@
-"""Imports Keras as this library needs it: without greetings, and set up by nobody's `keras.json` but for the backend.
+"""Imports Keras as this library needs it: without greetings, exact, and set up by nobody's `keras.json` but for the
+backend.
 
 Import this module before Keras. An InputError names the `keras.json` or the variable with which Keras cannot start.
 """
@@ -16,6 +17,9 @@ import absl.logging
 from agegender_lib.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# a graphics card's memory as it is needed: the first of two chapters would take all of it
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # Keras 2 in TensorFlow's name, which mtcnn would take, and limits that somebody set to try something out
 for _name in ("TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
     os.environ.pop(_name, None)
@@ -61,6 +65,29 @@ absl.logging.set_verbosity(absl.logging.ERROR)
 keras.config.set_image_data_format("channels_last")
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
+
+#: A graphics card's TF32 rounds factors to 10 bits; this variable set to 1 allows it, for speed.
+TF32 = "AGEGENDER_TF32"
+
+
+def _exact() -> None:
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+    elif backend == "torch":
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
+if os.environ.get(TF32) != "1":
+    _exact()
 
 # many small trainings in one notebook are meant, and each has a graph of its own
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from agegender_lib.errors import InputError
+from agegender_lib.models.backend import compiled, gradients, values_of
 from agegender_lib.models.flat import flat, walk
 from agegender_lib.models.heads import ARITHMETIC
 from agegender_lib.models.predict import in_batches
@@ -61,11 +62,6 @@ def explainer(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     it is always called with the same number of faces, uint8 [n, 128, 128, 3]. It returns their maps, float32
     [2, n, 128, 128]: of the age, of the gender.
     """
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise InputError(
-            f"Grad-CAM takes its gradients with TensorFlow only and this is {backend}: set KERAS_BACKEND to tensorflow"
-        )
     contributions = _contributions(*_looked_at(flat(model)))
 
     def maps_of(images):
@@ -95,11 +91,12 @@ def randomised(model: keras.Model, seed: int = 0) -> keras.Model:
     return fresh
 
 
-def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers.Dense]]:
-    """A flat model that gives P(female), age, the feature maps, and what each of these layers of a gender reads.
+def _looked_at(plain: keras.Model) -> tuple[keras.Model, keras.Model, list[bool], list[layers.Dense]]:
+    """A flat model in two: from a picture to feature maps, and from these to P(female), age, and what genders read.
 
     Through the maps, the last with ``FEWEST`` places in a row or more, every path to an output leads. Members, mirrored
-    faces (which is said of each map) and several sizes have maps of their own.
+    faces (which is said of each map) and several sizes have maps of their own. The last outputs are what each of the
+    returned layers of a gender reads.
     """
     calls, genders = [], []
     leads_here: dict[int, set[int]] = {}  # tensors to those that they are made from, themselves included
@@ -130,36 +127,38 @@ def _looked_at(plain: keras.Model) -> tuple[keras.Model, list[bool], list[layers
             small.update(map(id, inputs))
     # a map that shrinks in branches (Inception) leads to others, and all that they add is in its own gradient
     maps = [each for key, each in found.items() if not leads_here[key] & found.keys() - {key}]
-    model = keras.Model(plain.input, [*outputs, *maps, *(features for _, features in genders)])
-    return model, [id(each) in mirrored for each in maps], [layer for layer, _ in genders]
+    # in two, because a gradient with respect to something inside a graph is something that only TensorFlow has
+    after = keras.Model(maps, [*outputs, *(features for _, features in genders)])
+    return keras.Model(plain.input, maps), after, [id(each) in mirrored for each in maps], [x for x, _ in genders]
 
 
-def _contributions(model, mirrored, genders):
-    """From uint8 faces to [2, n, 128, 128], of age and gender. This is the corner that knows TensorFlow."""
-    import tensorflow as tf
+def _contributions(before, after, mirrored, genders):
+    """From uint8 faces to [2, n, 128, 128], of age and gender."""
+    heads = [(layer.kernel, layer.bias) for layer in genders]
+    variables = [(model.trainable_variables, model.non_trainable_variables) for model in (before, after)]
 
-    def contributions(images):
-        pixels, count = tf.cast(images, "float32") / 255.0, len(mirrored)
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(pixels)
-            p_female, age, *others = model(pixels, training=False)
-            maps, features = others[:count], others[count:]
-            # before the sigmoid: where a model is sure, a probability has no gradient left
-            logits = [ops.matmul(x, layer.kernel) + layer.bias for layer, x in zip(genders, features, strict=True)]
-            gender = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
-        return tf.stack(
-            [
-                sum(_weighed(x, tape.gradient(output, x), turned) for x, turned in zip(maps, mirrored, strict=True))
-                for output in (age, gender)
-            ]
+    def outputs_of(maps, weights, heads):
+        (p_female, age, *features), _ = after.stateless_call(*weights, maps, training=False)
+        # before the sigmoid: where a model is sure, a probability has no gradient left
+        logits = [ops.matmul(x, kernel) + bias for x, (kernel, bias) in zip(features, heads, strict=True)]
+        gender = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
+        # sums over faces, each of which has its own maps
+        return (ops.sum(age), ops.sum(gender)), None
+
+    def contributions(weights, heads, images):
+        maps, _ = before.stateless_call(*weights[0], ops.cast(images, "float32") / 255.0, training=False)
+        maps = keras.tree.flatten(maps)  # Keras gives a single one as it is
+        found, _ = gradients(outputs_of, maps, weights[1], heads)
+        return ops.stack(
+            [sum(_weighed(x, own, turned) for x, own, turned in zip(maps, of, mirrored, strict=True)) for of in found]
         )
 
-    def _weighed(x, gradient, turned):
-        if gradient is None:  # a branch of the other task
-            return tf.zeros((tf.shape(x)[0], SIDE, SIDE))
-        # the sum over places, not the mean: a map of many small places adds as much as one of few large ones
-        cells = tf.einsum("nhwc,nc->nhw", x, tf.reduce_sum(gradient, axis=(1, 2)))
-        cells = cells[:, :, ::-1] if turned else cells
-        return tf.image.resize(cells[..., None], (SIDE, SIDE))[..., 0]
+    graph = compiled(contributions)
+    return lambda images: ops.convert_to_numpy(graph(*values_of((variables, heads)), ops.convert_to_tensor(images)))
 
-    return tf.function(contributions, autograph=False)
+
+def _weighed(x, gradient, turned):
+    # the sum over places, not the mean: a map of many small places adds as much as one of few large ones
+    cells = ops.einsum("nhwc,nc->nhw", x, ops.sum(gradient, axis=(1, 2)))
+    cells = ops.flip(cells, axis=2) if turned else cells
+    return ops.image.resize(cells[..., None], (SIDE, SIDE), data_format="channels_last")[..., 0]

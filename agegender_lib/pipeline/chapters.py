@@ -88,13 +88,15 @@ def _ready(waiting: list[str], done: Iterable[str], running: set[str], alone: bo
 
 
 def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
-    """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library and packages."""
+    """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library,
+    backend and packages."""
     library = hashlib.sha256()
     published = (folders.REPORT / "results" / "runs").glob("*/metrics.json")
     modules = [path for path in (folders.ROOT / "agegender_lib").rglob("*") if path.suffix in (".py", ".mplstyle")]
     for path in (*sorted(modules), *sorted(published)):
         library.update(path.read_bytes())
-    shared = [library.hexdigest(), fingerprint, *(version(package) for package in _PACKAGES)]
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    shared = [library.hexdigest(), fingerprint, backend, *(version(package) for package in _PACKAGES)]
     keys = {}
     for path in notebooks():
         known = parameters_of(path)

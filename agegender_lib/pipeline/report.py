@@ -169,10 +169,12 @@ def _alone(folder):
 def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
     """Refuse what would otherwise be refused after an hour of training; with ``build``, by building the networks."""
     # these import Keras, which takes seconds
+    from agegender_lib.models.backend import processor
     from agegender_lib.training import build_network, configure
     from agegender_lib.training.config import DEFAULTS
     from agegender_lib.training.published import find_published
 
+    print(f"computing on {processor()}", flush=True)
     for model in DEFAULTS:
         config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation_size)

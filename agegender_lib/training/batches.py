@@ -3,6 +3,12 @@
 import keras
 import numpy as np
 
+from agegender_lib.errors import InputError
+from agegender_lib.training.config import TrainingConfig
+
+#: Faces that validate at once. 100 divides the coursework's 1,000, so that a mean over batches is one over faces.
+VALIDATION = 100
+
 
 class Batches(keras.utils.PyDataset):
     """uint8 images [n, h, w, 3] and targets [m, ...] by output name, in batches.
@@ -47,3 +53,21 @@ class Batches(keras.utils.PyDataset):
 
         blended = np.rint(blend(images.astype("float32"))).astype("uint8")
         return blended, {name: blend(values) for name, values in targets.items()}
+
+
+def check_batches(config: TrainingConfig, training: int, validation: int) -> None:
+    """Refuse what so many faces of both parts cannot be split into, before a training starts."""
+    there = max(1, training // config.batch_size)
+    if config.gradient_batches > there:
+        raise InputError(
+            f"gradient_batches is {config.gradient_batches}, but {training} training faces make {there} batches of "
+            f"{config.batch_size}: give at most {there}"
+        )
+    sizes = {"training": min(config.batch_size, training), "validation": min(VALIDATION, validation)}
+    sizes["the last validation"] = validation % VALIDATION
+    for part, size in sizes.items():
+        if size % config.devices:
+            raise InputError(
+                f"devices is {config.devices}, which cannot share the {size} faces of {part} batches evenly: give "
+                "other devices, batch_size or validation_size"
+            )

@@ -97,6 +97,8 @@ class TrainingConfig:
     gradient_batches : int
         At the end of every epoch, measure on so many batches of training faces whether the tasks' gradients agree, see
         :class:`agegender_lib.training.gradients.GradientConflict`; it changes nothing of the training.
+    devices : int
+        Graphics cards that share each batch (``keras.distribution.DataParallel``), with the backend JAX.
     """
 
     model: str
@@ -125,6 +127,7 @@ class TrainingConfig:
     precision: str = "float32"
     significand_bits: int | None = None
     gradient_batches: int = 0
+    devices: int = 1
 
     @property
     def epochs(self) -> int:
@@ -234,7 +237,7 @@ _NUMBERS: dict[str, tuple[float, float | None, bool]] = {
     **dict.fromkeys(("age_weight", "gender_weight", "distribution_weight"), (0, None, False)),
     **dict.fromkeys(("weight_decay", "mixup"), (0, None, False)),
     "label_smoothing": (0, 1, False),
-    **dict.fromkeys(("batch_size", "ensemble_size"), (1, None, True)),
+    **dict.fromkeys(("batch_size", "ensemble_size", "devices"), (1, None, True)),
     "gradient_batches": (0, None, True),
     **dict.fromkeys(("seed", "split_seed"), (0, 2**32 - 1, True)),
     "train_size": (1, None, True),

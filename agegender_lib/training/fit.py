@@ -12,7 +12,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
 from agegender_lib.models import set_trainable
 from agegender_lib.runs import HISTORY
-from agegender_lib.training.batches import Batches
+from agegender_lib.training.batches import VALIDATION, Batches
 from agegender_lib.training.checkpoint import Checkpoint, TrainingState, patience_exhausted
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.features import FeatureBatches, backbone_features, heads_graph
@@ -108,8 +108,7 @@ def _batches(kind, images, faces, split, graph, config):
         rows = (split == part).to_numpy().nonzero()[0]
         wanted = targets(faces.table.iloc[rows], config, graph.output)
         seed, mixup = (config.seed, config.mixup) if part == "train" else (None, 0.0)
-        # 100 divides the coursework's 1,000, so that Keras's mean over batches is the mean over faces
-        size = config.batch_size if part == "train" else 100
+        size = config.batch_size if part == "train" else VALIDATION
         parts[part] = kind(images, rows, wanted, size, seed, mixup)
     return parts
 

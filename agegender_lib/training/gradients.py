@@ -1,8 +1,7 @@
 """Does one task gain what the other loses? The angle between their gradients on the shared layers.
 
 A positive cosine means that a step for the age is also a step for the gender; a negative one that it undoes part
-of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782). Keras has no gradients of its own: this
-module and inference/grad_cam.py know TensorFlow.
+of it (gradient conflict: Yu et al. 2020, arXiv 2001.06782).
 """
 
 import re
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from agegender_lib.errors import InputError
+from agegender_lib.models.backend import compiled, gradients, values_of
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.losses import compile_arguments
@@ -44,31 +43,30 @@ class GradientConflict:
         """Columns of the epoch's row of history, see :func:`conflict_columns`; none without shared weights."""
         if not self.groups:
             return {}
-        import tensorflow as tf
-
-        batches = [tf.nest.map_structure(tf.convert_to_tensor, batch) for batch in self.batches]
-        if self._products is None:
-            # of fixed shapes: TensorFlow would warn of a function that many short trainings in a row trace anew
-            self._products = tf.function(self._products_of_a_batch).get_concrete_function(*batches[0])
-        products = [np.asarray(self._products(*batch)) for batch in batches]
-        return conflict_columns(np.stack(products), list(self.groups))
-
-    def _products_of_a_batch(self, images, wanted):
-        import tensorflow as tf
-
         network = self.network
-        weights = {name: [variable.value for variable in group] for name, group in self.groups.items()}
-        with tf.GradientTape(persistent=True) as tape:
-            outputs, _ = network.stateless_call(
-                [variable.value for variable in network.trainable_variables],
-                [variable.value for variable in network.non_trainable_variables],
-                ops.cast(images, "float32") / 255.0,
-                training=True,
-            )
-            age, gender = (loss(wanted, outputs) for loss in self.losses)
-        zero = tf.UnconnectedGradients.ZERO
-        ages, genders = (tape.gradient(loss, weights, unconnected_gradients=zero) for loss in (age, gender))
-        return ops.stack([_products(ages[name], genders[name]) for name in weights])
+        places = {id(variable): place for place, variable in enumerate(network.trainable_variables)}
+        shared = [places[id(variable)] for group in self.groups.values() for variable in group]
+
+        def losses(at, trained, others, images, wanted):
+            for place, value in zip(shared, at, strict=True):
+                trained = [*trained[:place], value, *trained[place + 1 :]]
+            outputs, _ = network.stateless_call(trained, others, ops.cast(images, "float32") / 255.0, training=True)
+            return tuple(loss(wanted, outputs) for loss in self.losses), None
+
+        def products(trained, *arguments):
+            (age, gender), _ = gradients(losses, [trained[place] for place in shared], trained, *arguments)
+            found, first = [], 0
+            for group in self.groups.values():
+                own = slice(first, first := first + len(group))
+                found.append(_products(age[own], gender[own]))
+            return ops.stack(found)
+
+        weights = values_of((network.trainable_variables, network.non_trainable_variables))
+        batches = keras.tree.map_structure(ops.convert_to_tensor, list(self.batches))
+        if self._products is None:
+            self._products = compiled(products)
+        found = [ops.convert_to_numpy(self._products(*weights, *batch)) for batch in batches]
+        return conflict_columns(np.stack(found), list(self.groups))
 
 
 def _products(age, gender):
@@ -138,21 +136,3 @@ def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) ->
     batches = Batches(training.images, training.rows, training.targets, config.batch_size, config.seed)
     chosen = [batches[i] for i in range(config.gradient_batches)]
     return GradientConflict(network, age_loss, gender_loss, chosen)
-
-
-def check_gradients(config: TrainingConfig, faces: int) -> None:
-    """Refuse to measure what cannot be measured, before a training starts, of so many faces that train."""
-    if not config.gradient_batches:
-        return
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise InputError(
-            f"gradient_batches is {config.gradient_batches}, but gradients are measured with TensorFlow only and "
-            f"this is {backend}: set it to 0, or KERAS_BACKEND to tensorflow"
-        )
-    there = max(1, faces // config.batch_size)
-    if config.gradient_batches > there:
-        raise InputError(
-            f"gradient_batches is {config.gradient_batches}, but {faces} training faces make {there} batches of "
-            f"{config.batch_size}: give at most {there}"
-        )

@@ -18,14 +18,15 @@ from agegender_lib.data import FaceSet, age_limits, split_faces, split_fold, sub
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import add_test_time_augmentation, ensemble_average, load_model, predict
+from agegender_lib.models.backend import data_parallel, processor
 from agegender_lib.models.heads import MIRROR
 from agegender_lib.models.saving import quantise_weights, save_model
 from agegender_lib.runs import CONFIG, HISTORY, METRICS, MODEL, PREDICTIONS, PROVENANCE, finished, labels_of, read_json
+from agegender_lib.training.batches import check_batches
 from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.features import predict_from_features
 from agegender_lib.training.fit import fit
-from agegender_lib.training.gradients import check_gradients
 from agegender_lib.training.identity import identity_of, name_of, origin_of, refuse_another
 from agegender_lib.training.network import build_network, check_stages, in_float32, precision, training_graph
 
@@ -94,13 +95,13 @@ def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Serie
 
 def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
     keras.utils.set_random_seed(config.seed)
-    with precision(config.precision):
+    with precision(config.precision), data_parallel(config.devices):
         network = build_network(config, weights)
         arithmetic = keras.config.dtype_policy().name
         origin = origin_of(network, config, weights, faces, split)
         graph = training_graph(network, config)
     check_stages(network, config)
-    check_gradients(config, int((split == "train").sum()))
+    check_batches(config, int((split == "train").sum()), int((split == "validation").sum()))
     # settings that cannot be built leave no folder behind, so that its name is free for the right ones
     with alone_with(folder, wait):
         if _finished(folder, identity, faces):
@@ -108,7 +109,8 @@ def _train_one(config, faces, weights, folder, identity, split, on_epoch, wait):
         _claim(folder, identity)
         state = TrainingState.read(folder / _CHECKPOINT)
         state.facts = state.facts or {"weights_origin": origin, "precision": arithmetic}
-        fit(graph, network, config, faces, split, state, folder, on_epoch)
+        with data_parallel(config.devices):
+            fit(graph, network, config, faces, split, state, folder, on_epoch)
         exact = in_float32(network, config)
         _save(add_test_time_augmentation(exact) if config.test_time_augmentation else exact, config, folder)
         predicted = None
@@ -151,10 +153,11 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
     """
     model = load_model(folder / MODEL)
     labels = labels_of(faces.table)
-    predict(model, faces.images[:1])  # traces the graph, which the time of a prediction leaves out
     asked = faces.images if predicted is None else faces.images[:32]
+    size = min(100, len(asked))
+    predict(model, asked[:1], size)  # traces the graph, which the time of a prediction leaves out
     begun = time.perf_counter()
-    answered = predict(model, asked, progress=True)
+    answered = predict(model, asked, size, progress=True)
     images_per_second = len(answered) / (time.perf_counter() - begun)
     if predicted is None:
         predicted = answered
@@ -226,7 +229,7 @@ def _provenance(faces, seconds):
         "data": data | {"images": len(faces.table)},
         "versions": versions,
         "commit": _commit(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores; {processor()}",
         "seconds": seconds,
     }
 

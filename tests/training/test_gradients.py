@@ -10,8 +10,9 @@ from agegender_lib import plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosine, read_run
 from agegender_lib.training import configure, train
+from agegender_lib.training.batches import check_batches
 from agegender_lib.training.checkpoint import TrainingState
-from agegender_lib.training.gradients import GradientConflict, check_gradients
+from agegender_lib.training.gradients import GradientConflict
 
 TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
 
@@ -133,17 +134,19 @@ def test_measuring_changes_nothing_of_the_training(with_and_without):
     assert added.drop(columns="gradient_norm_ratio").abs().max(axis=None) <= 1
 
 
-def test_what_cannot_be_measured_is_refused_before_a_folder_is_made(few, tmp_path, monkeypatch):
+def test_what_cannot_be_split_into_batches_is_refused_before_a_folder_is_made(few, tmp_path):
     with pytest.raises(InputError, match="40 training faces make 5 batches of 8: give at most 5"):
         train(tiny(gradient_batches=6), few, runs=tmp_path / "runs", name="run")
-    check_gradients(tiny(gradient_batches=5), 40)
-    # a batch larger than all faces is one batch
-    check_gradients(tiny(gradient_batches=1, batch_size=64), 40)
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="with TensorFlow only and this is jax: set it to 0, or KERAS_BACKEND"):
-        train(tiny(gradient_batches=1), few, runs=tmp_path / "runs", name="run")
-    check_gradients(tiny(), 40)
+    with pytest.raises(InputError, match="devices is 2, and tensorflow uses one: set KERAS_BACKEND to jax"):
+        train(tiny(devices=2), few, runs=tmp_path / "runs", name="run")
     assert not (tmp_path / "runs").exists()
+    check_batches(tiny(gradient_batches=5), 40, 20)
+    # a batch larger than all faces is one batch
+    check_batches(tiny(gradient_batches=1, batch_size=64), 40, 20)
+    check_batches(tiny(devices=4), 40, 120)
+    for faces, part in (((40, 110), "10 faces of the last validation"), ((6, 20), "6 faces of training")):
+        with pytest.raises(InputError, match=part):
+            check_batches(tiny(devices=4), *faces)
 
 
 def history(values, groups=("stem", "pool"), shift=0.1):

@@ -29,7 +29,7 @@ def learnt(drawn, tmp_path_factory):
     config = configure(
         "model_a",
         **PLAIN,
-        architecture=dict(widths=[16, 16, 32, 32], stem=16, dropout=0.0, image_size=128),
+        architecture=dict(widths=[16, 16, 32, 32], stem=16, dropout=0.0, image_size=64),
         stages=[dict(epochs=10, learning_rate=5e-3)],
         validation_size=150,
         batch_size=15,
