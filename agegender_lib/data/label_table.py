@@ -117,31 +117,31 @@ def _spans(rows: pd.DataFrame) -> str:
 
 
 def _read_text(name: str, content: Content) -> tuple[pd.DataFrame, Pictures | None]:
-    def opened():
-        return io.BytesIO(content) if isinstance(content, bytes) else content
+    def read(columns: Callable[[str], bool], **options) -> pd.DataFrame:
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
+        return pd.read_csv(
+            file, sep=separator, usecols=columns, dtype=str, keep_default_na=False, skip_blank_lines=False, **options
+        )
 
     try:
         with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
-            header = file.readline(2**16).decode("latin-1").strip()
+            header = file.readline(2**16).decode("latin-1")
         # spreadsheets write a mark before the first letter, and outside of English semicolons
         separator = max("\t,;", key=header.count)
-        options = {"sep": separator, "dtype": str, "keep_default_na": False, "skip_blank_lines": False}
-        encoding = "utf-8-sig"
         try:
-            wanted = pd.read_csv(opened(), usecols=_not_pixels, encoding=encoding, **options)
+            cells = read(_not_pixels, encoding="utf-8-sig")
         except UnicodeDecodeError:
-            encoding = "cp1252"
-            wanted = pd.read_csv(opened(), usecols=_not_pixels, encoding=encoding, **options)
+            cells = read(_not_pixels, encoding="cp1252")
+        if not isinstance(cells.index, pd.RangeIndex):
+            raise ValueError("its rows have more cells than its first line")
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(
-            f"the table {name} cannot be read ({' '.join(str(error).split())[:200]}): save it again"
-        ) from None
-    wanted = wanted.fillna("")  # a line that breaks off
-    wanted = wanted[(wanted != "").any(axis=1)]
-    column = next((text for text in header.split(separator) if _plain(text) == "pixels"), None)
-    if column is None:
-        return wanted, None
-    return wanted, lambda: _greys(pd.read_csv(opened(), usecols=[column], chunksize=_CHUNK, **options))
+        problem = " ".join(str(error).split())[:200]
+        raise InputError(f"the table {name} cannot be read ({problem}): save it again") from None
+    cells = cells.fillna("")  # a line that breaks off
+    cells = cells[(cells != "").any(axis=1)]
+    if all(map(_not_pixels, header.split(separator))):
+        return cells, None
+    return cells, lambda: _greys(read(lambda column: not _not_pixels(column), encoding="latin-1", chunksize=_CHUNK))
 
 
 def _not_pixels(column: str) -> bool:

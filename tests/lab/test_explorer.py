@@ -11,7 +11,7 @@ import pytest
 from explorer_tools import faces_of, predictions_of, write_run
 from PIL import Image
 
-from agegender_lib import folders
+from agegender_lib import folders, plots
 from agegender_lib.data import RACES
 from agegender_lib.lab import Explorer, Filter, explorer, face_table, find_runs, select
 from agegender_lib.runs import model_file
@@ -211,3 +211,20 @@ def test_without_models_the_labels_are_there_and_the_rest_is_said_to_be_missing(
     shown.choose(2)
     assert "No model has read this face" in shown.details.predictions.value
     assert shown.details.look not in [w for c in shown.details.children for w in getattr(c, "children", ())]
+
+
+def test_races_of_other_sets_have_their_own_names(faces, monkeypatch):
+    """FairFace's seven, say: ticks, captions and the figure of who is in the data take the names from the table."""
+    monkeypatch.setattr(explorer, "PAGE", 40)
+    names = ["Middle Eastern", "East Asian", "unlabelled"]
+    labelled = replace(faces, table=faces.table.assign(race=[names[n % 3] for n in range(40)]))
+    shown = Explorer(labelled, {})
+    assert [tick.description for tick in shown.filters.races] == ["East Asian", "Middle Eastern", "unlabelled"]
+    shown.filters.races[1].value = shown.filters.races[2].value = False
+    assert rows_of(shown.gallery, faces) == [n for n in range(40) if n % 3 == 1]
+    shown.gallery.thumbnails[1].click()
+    assert "14 years, male, East Asian" in shown.details.words.value
+    bottom = plots.labels_overview(labelled.table).axes[1]
+    assert [label.get_text() for label in bottom.get_yticklabels()] == ["East Asian", "Middle Eastern", "unlabelled"]
+    counts = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in bottom.texts}
+    assert counts[(0.5, 2.5)] == str(sum(faces.table["age"][n] < 20 for n in range(1, 40, 3)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import check_sentence, outcome
-from tiny_faces import FACES, WRITE
+from tiny_faces import FACES, WRITE, jpeg, write_folder
 
 from agegender_lib.data import load_faces
 from agegender_lib.data.decode import NotAFace, decode_face
@@ -103,3 +103,39 @@ def test_damaged_archives_and_such_of_another_ending(data, kind, ending):
         source = Path(place) / f"given.{ending}"
         source.write_bytes(content)
         check_import(source, Path(place) / "cache")
+
+
+_cells = st.one_of(
+    st.sampled_from(
+        ("", "0", "1", "2", "26", "26.5", "3-9", "(25, 32)", "more than 70", "60+", "-3", "121", "9-3", "nan")
+    ),
+    st.sampled_from(
+        ("1.jpg", "a/2.jpg", "C:\\x\\3.jpg", "3", "male", "F", "Male", "White", "٢٦", "1e5", '"', "\0", "\r")
+    ),
+    st.text(max_size=6),
+)
+_headers = st.sampled_from(("file", "image", "age", "age", "gender", "sex", "male", "race", "split", "pixels", "x", ""))
+_tables = st.builds(
+    lambda header, rows, glue, end: end.join(glue.join(cells) for cells in [["file", "age", *header], *rows]),
+    st.lists(_headers, max_size=4),
+    st.lists(st.lists(_cells, max_size=6), max_size=6),
+    st.sampled_from((",", ",", ";", "\t")),
+    st.sampled_from(("\n", "\n", "\r\n", "\n\n")),
+)
+
+
+@bad.cases(3)
+@given(_tables.map(str.encode) | st.binary(max_size=200), st.booleans())
+def test_tables_of_labels(table, allow_rejected):
+    """Of any table, pictures are used or listed, with their rows; or one sentence says why it cannot be used."""
+    pictures = {"1.jpg": jpeg(1), "a/2.jpg": jpeg(2), "3.jpg": jpeg(3)}
+    with TemporaryDirectory() as place:
+        source = write_folder(Path(place) / "faces", {**pictures, "labels.csv": table})
+        load = lambda: load_faces(source, Path(place) / "cache", allow_rejected=allow_rejected)  # noqa: E731
+        faces, refusal = outcome(load)
+        if refusal:
+            return
+        told = set(faces.rejected["file"])
+        assert len(faces) == len(pictures) - len(told & {*pictures}) > 0
+        assert faces.table["age"].between(0, 120).all() and faces.table["gender"].isin([-1, 0, 1]).all()
+        assert (faces.table["race"] != "").all() and load().table.equals(faces.table)
