@@ -14,7 +14,7 @@ import pandas as pd
 from agegender_lib.data.age_bins import AGE_BANDS, age_band
 from agegender_lib.data.face_regions import region_masks
 from agegender_lib.evaluation.statistics.bootstrap import estimates, mean_of
-from agegender_lib.evaluation.tables import check_same_images, scores
+from agegender_lib.evaluation.tables import MEASURES, check_same_images, scores
 from agegender_lib.runs.tables import check_predictions
 
 Maps = Mapping[tuple[str, str], np.ndarray]
@@ -57,7 +57,7 @@ def saliency_examples(predictions: Mapping[str, pd.DataFrame], sampled: pd.DataF
         ``age_predicted`` and ``p_female``; the best faces first, each half in the order of age.
     """
     own = [table.set_index("file").loc[sampled["file"]] for table in predictions.values()]
-    error, _, right = np.mean([scores(table).to_numpy() for table in own], axis=0).T
+    error, right = np.mean([scores(table)[[*MEASURES]].to_numpy() for table in own], axis=0).T
     ranked = sampled.assign(error=error, wrong=1 - right).sort_values(["wrong", "error"], kind="stable")
     best = ranked.drop_duplicates("age_band").head(_EXAMPLES)
     worst = ranked.drop(index=best.index)[::-1].drop_duplicates("age_band").head(_EXAMPLES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from agegender_lib.data import FaceSet
+from agegender_lib.data import UNLABELLED, FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of, write_csv, write_json
 from agegender_lib.pipeline.options import data_of, print_table
@@ -32,6 +32,8 @@ def evaluate_models(options: Namespace) -> None:
         if path and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
             raise InputError(f"{path} cannot be written: give the name of a file in a folder that is there")
     judged = _on_faces(options) if options.data else [_on_its_own(folder) for folder in options.models]
+    for one in judged:
+        _check_labelled(one.predictions, options)
     from agegender_lib import evaluation
 
     found = []
@@ -105,6 +107,7 @@ def _on_faces(options: Namespace) -> list[Judged]:
     if len(faces.rejected):
         print(f"{len(faces.rejected):,} files or rows are not used: agegender data check lists them")
     labels, judged = labels_of(faces.table), []
+    _check_labelled(labels, options)  # before minutes of predicting
     for file, model in zip(files, models, strict=True):
         name = file.parent.name if file.stem == "model" else file.stem
         if name in {one.name for one in judged}:
@@ -125,6 +128,13 @@ def _on_faces(options: Namespace) -> list[Judged]:
             words += f"; {seen:,} of them trained this model, so that these numbers flatter it"
         judged.append(Judged(name, words, predictions, about))
     return judged
+
+
+def _check_labelled(labels: pd.DataFrame, options: Namespace) -> None:
+    """Refuse to group by what no face is labelled with."""
+    for by in options.by or ():
+        if by in labels and labels[by].isin([-1, UNLABELLED]).all():
+            raise InputError(f"these faces have no labels of {by} to group errors by: leave out --by {by}")
 
 
 def _model_file(given: str) -> Path:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from agegender_lib.data.age_bins import age_band
 from agegender_lib.data.filenames import GENDERS
-from agegender_lib.data.label_values import UNLABELLED, race_names
+from agegender_lib.data.label_values import race_names
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import Statistic, estimates, mean_of
 from agegender_lib.evaluation.tables import scores
@@ -67,9 +67,6 @@ def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataF
     if not by or not {*by} <= {*GROUPINGS}:
         raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
     check_predictions(predictions)
-    for label in ("gender", "race"):
-        if label in by and predictions[label].isin([-1, UNLABELLED]).all():
-            raise InputError(f"these faces have no labels of {label} to group errors by: leave it out")
     keys = {
         "age_band": age_band(predictions["age"]),
         "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
