@@ -83,6 +83,19 @@ def read_label_table(name: str, content: Content) -> LabelTable:
     return LabelTable(name, rows, words, lambda: ((files[n], found) for n, found in pictures() if n in files.index))
 
 
+def may_hold_labels(path: Path) -> bool:
+    """Whether the first line of a table, or a Parquet file's kind, leaves it possible that it is one of labels."""
+    if path.suffix.lower() == ".parquet":
+        return True
+    try:
+        with path.open("rb") as file:
+            header = file.readline(2**16).decode("utf-8-sig", "replace")
+    except OSError:
+        return False
+    columns = pd.DataFrame(columns=header.strip().split(max("\t,;", key=header.count)))
+    return all(_column(columns, NAMES[role].split()) for role in ("file", "age"))
+
+
 def _labels(cells: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
     rows = read_ages(cells[roles["age"]])
     problem = rows.pop("problem")

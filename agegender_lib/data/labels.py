@@ -1,7 +1,7 @@
 """Where the labels of a source's faces stand: in a table, or in their files' names."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import pandas as pd
 
 from agegender_lib.data.archives import TABLES, check_source, read_files
 from agegender_lib.data.filenames import LONGEST_NAME, FaceName, base_name, name_problem, parse_name, printable
-from agegender_lib.data.label_table import Content, LabelTable, read_label_table
+from agegender_lib.data.label_table import Content, LabelTable, may_hold_labels, read_label_table
 from agegender_lib.data.label_values import OLDEST_LABEL, UNLABELLED
 from agegender_lib.errors import InputError
 
@@ -115,9 +115,10 @@ def find_labels(source: Path, given: Path | None = None) -> Labels:
     if tables:
         return _from_tables(tables, pictures, unfit)
     if not named and pictures:
-        beside = sorted(path for path in source.resolve().parent.iterdir() if path.suffix.lower() in TABLES)
+        near = (path for path in source.resolve().parent.iterdir() if path.suffix.lower() in TABLES)
+        beside = sorted(filter(may_hold_labels, near))
         tables, _ = _read_tables({str(path): path for path in beside})
-        tables = [table for table in tables if _matched(list(table.rows["file"]), pictures)]
+        tables = [table for table in tables if _matched(list(table.rows["file"]), pictures)[0]]
         if tables:
             return _from_tables(tables, pictures, unfit, tuple(beside))
     if not named and len(unfit) == 1 and pictures:
@@ -196,7 +197,7 @@ def _from_tables(
     twice = rows["file"].duplicated(keep=False) & (rows["problem"] == "")
     rows["problem"] = rows["problem"].mask(twice, "the file is named twice")
     named = rows[rows["file"] != ""].drop_duplicates("file")
-    matched = _matched(list(named["file"]), pictures)
+    matched, assumed = _matched(list(named["file"]), pictures)
     if not matched:
         first = f", such as {printable(pictures[0])}" if pictures else ""
         raise InputError(
@@ -222,7 +223,7 @@ def _from_tables(
         columns,
         {path: cells[place] for path, place in row_of.items() if place in cells},
         problem,
-        [f"labels: {table.words}" for table in tables],
+        [*(f"labels: {table.words}" for table in tables), *filter(None, [assumed])],
         len(rows),
         list(zip(places[elsewhere], rows.loc[elsewhere, "problem"], strict=True)),
         _reader(tables) if inside else None,
@@ -248,27 +249,36 @@ def _reader(tables: list[LabelTable]) -> Callable[[], Iterator[tuple[str, bytes 
     return files
 
 
-def _matched(files: list[str], paths: Iterable[str]) -> dict[str, int]:
-    """Which of a table's files each path is: the one whose end it has.
+def _matched(files: list[str], paths: list[str]) -> tuple[dict[str, int], str]:
+    """Which of a table's files each path is, and in words what had to be assumed.
 
-    A table may know the files under a longer path than the source (``/home/me/faces/1.jpg``) or without their endings.
+    A path is the file whose whole name it ends with. Only if none is: a table may know the files under longer paths
+    than the source (``/home/me/faces/1.jpg``), or without their endings. ``train/1.jpg`` is never ``val/1.jpg``.
     """
-    split = [file.split("/") for file in files]
-    places = [path.replace("\\", "/").split("/") for path in paths]
-    for depth in range(max(map(len, split), default=0)):
-        known = {"/".join(parts[depth:] or parts[-1:]): place for place, parts in enumerate(split)}
-        if depth and len(known) < len(files):
-            break
-        found = {}
-        for path, parts in zip(paths, places, strict=True):
-            ends = ("/".join(parts[start:]) for start in range(len(parts)))
-            place = next((known[end] for end in ends if end in known), None)
-            if place is not None:
-                found[path] = place
-        if found:
-            return found
-    stems = {parts[-1]: place for place, parts in enumerate(split)}
-    if len(stems) < len(files):
-        return {}
-    without = ((path, parts[-1].partition(".")[0]) for path, parts in zip(paths, places, strict=True))
-    return {path: stems[stem] for path, stem in without if stem in stems}
+    known = {file: place for place, file in enumerate(files)}
+    plain = {path: path.replace("\\", "/") for path in paths}
+    found = {path: known[end] for path in paths if (end := next((e for e in _ends(plain[path]) if e in known), None))}
+    if found:
+        return found, ""
+    longer: dict[str, int] = {}
+    for place, file in enumerate(files):
+        for end in _ends(file):
+            longer[end] = -1 if end in longer else place  # which of them is meant nobody knows
+    found = {path: place for path in paths if (place := longer.get(plain[path], -1)) >= 0}
+    words = "the ends of the table's paths"
+    if not found:
+        stems = {file.rpartition("/")[2]: place for place, file in enumerate(files)}
+        named = {path: base_name(path).partition(".")[0] for path in paths}
+        found = {path: stems[stem] for path, stem in named.items() if stem in stems} if len(stems) == len(files) else {}
+        words = "their names without endings"
+    if not found:
+        return {}, ""
+    path, place = next(iter(found.items()))
+    return found, f"files are known by {words}, such as {printable(files[place])} for {printable(path)}"
+
+
+def _ends(path: str) -> Iterator[str]:
+    """``a/b/c``, ``b/c``, ``c``."""
+    while path:
+        yield path
+        path = path.partition("/")[2]

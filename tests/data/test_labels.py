@@ -63,7 +63,7 @@ def test_other_labels_of_the_same_pictures_are_other_faces(load, tmp_path):
 
 
 OWN = {
-    "semicolons": "\ufeffImage;Sex;Age\nC:\\me\\1.jpg;w;30\nC:\\me\\2.jpg;m;4.5\n".replace(";w;", ";F;"),
+    "semicolons": "\ufeffImage;Sex;Age\nC:\\me\\a\\1.jpg;w;30\nC:\\me\\a\\2.jpg;m;4.5\n".replace(";w;", ";F;"),
     "tabs": "path\tgender\tage\n./a/1.jpg\t2\t30 years\na/2.jpg\t1\t4.5\n",
     "stems": "img_id,age,female\n1,30,True\n2,4.5,False\n",
 }
@@ -77,9 +77,10 @@ def test_columns_are_known_by_usual_names(load, kind):
     assert list(faces.table["age"]) == [30, 4.5] and "age_low" not in faces.table
     assert list(faces.table["gender"]) == [1, 0]
     assert list(faces.table["race"]) == ["unlabelled"] * 2
-    assert {"tabs": "taken as 1 male and 2 female", "stems": "1 is female", "semicolons": "words"}[kind] in faces.notes[
-        0
-    ]
+    said = {"tabs": "taken as 1 male and 2 female", "stems": "1 is female", "semicolons": "words"}
+    assert said[kind] in faces.notes[0]
+    assumed = {"semicolons": "such as me/a/1.jpg for a/1.jpg", "stems": "names without endings, such as 1 for a/1.jpg"}
+    assert assumed.get(kind, "labels: ") in " ".join(faces.notes)
 
 
 def test_zero_and_one_are_taken_as_utkface_s_and_codes_of_race_are_no_names_of_utkface_s(load):
@@ -186,6 +187,12 @@ def test_photographs_are_sent_to_the_detector(load):
     wide = picture(1, 200).crop((0, 0, 200, 120))
     refused(load, "no square", "agegender data align", source={f"20_0_0_{STAMP}.jpg": jpeg(wide)})
     refused(load, "1 of the 2 faces", "agegender data align", source={f"21_0_0_{STAMP}.jpg": jpeg(2)})
+
+
+def test_the_other_half_of_a_data_set_is_another_set(load):
+    """FairFace numbers the faces of both parts from 1."""
+    table = HEADER + "".join(f"val/{n}.jpg,{row},False\n" for n, row in enumerate(ROWS, 1))
+    refused(load, "another set", "val/1.jpg", "train/1.jpg", source={**FAIRFACE, "labels.csv": table.encode()})
 
 
 BAD = {
