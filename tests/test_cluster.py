@@ -127,7 +127,8 @@ def test_a_study_goes_on_when_a_worker_is_killed(study_of, few, alone, dask, tmp
 def test_a_client_comes_back_to_workers_that_do_not_see_its_folders(study_of, few, alone, dask, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "marked", lambda folder: "another folder of that name")
     monkeypatch.setattr(shared, "open_entry", lambda folder: None)
-    study = study_of({**FACTORS[0], "variants": {"some": {}}})
+    # the members of the second are the first, and its second seed
+    study = study_of({"name": "members", "variants": {"one": {}, "two": {"ensemble_size": 2}}})
     trained = dask.log().count("epoch   1/2")
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
         interrupted.setattr("agegender_lib.training.remote._unpack", ctrl_c)
@@ -135,12 +136,14 @@ def test_a_client_comes_back_to_workers_that_do_not_see_its_folders(study_of, fe
             run_study(study, few, tmp_path, client=client)
     with cluster.connected(dask.address) as client:
         found = run_study(study, few, tmp_path, client=client)
-    assert found["folder"].map(finished).all() and len(done_runs(tmp_path)) == 2
-    for run in found["run"]:
-        assert differences(tmp_path / run, alone[1] / run) == []
-    # the one that had arrived with the client that went is trained again, the other is not
-    assert dask.log().count("epoch   1/2") - trained <= 3
-    assert {path.name for path in tmp_path.iterdir()} == set(found["run"])
+        assert not client.list_datasets()
+    assert dask.log().count("epoch   1/2") - trained == 3  # what went on without the client was not done again
+    assert found["folder"].map(finished).all()
+    (one, two) = found["folder"]
+    members = read_runs(found)[two.name].metrics["members"]
+    assert one.name in members and {path.name for path in tmp_path.iterdir()} == {two.name, *members}
+    for member in members:
+        assert differences(tmp_path / member, alone[1] / member) == []
 
 
 def ctrl_c(*_):

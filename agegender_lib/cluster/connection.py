@@ -9,7 +9,10 @@ import importlib.util
 import json
 import logging
 import os
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -57,9 +60,9 @@ def connected(scheduler: str | Path = "", workers: int = 0) -> Iterator["Client 
     with ExitStack() as stack:
         client = stack.enter_context(_local(distributed, workers) if workers else _at(distributed, scheduler))
         if importlib.util.find_spec("bokeh"):
-            print(f"Dask's dashboard: {client.dashboard_link}", flush=True)
+            print(f"Dask's dashboard: {client.dashboard_link}", file=sys.stderr)
         if not client.scheduler_info(n_workers=-1)["workers"]:
-            print(f"the scheduler at {scheduler} has no workers yet: waiting for the first", flush=True)
+            print(f"the scheduler at {scheduler} has no workers yet: waiting for the first", file=sys.stderr)
             client.wait_for_workers(1)
         everywhere(client, check_like, about())
         yield client
@@ -67,17 +70,29 @@ def connected(scheduler: str | Path = "", workers: int = 0) -> Iterator["Client 
 
 @contextmanager
 def _local(distributed, workers):
-    with (
-        distributed.LocalCluster(
+    with _deaf():
+        cluster = distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             memory_limit=0,  # faces that are mapped into memory would count, and stop the worker
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+        )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
+
+
+@contextmanager
+def _deaf():
+    """Processes that are started in the block do not hear Ctrl+C, which ends this one, and then them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

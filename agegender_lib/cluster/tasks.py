@@ -75,11 +75,12 @@ def results(
                         continue
                     if isinstance(result, InputError):
                         raise result
+                    bar.update()
+                    yield name, result
                     del left[name]
                     if keep:
                         client.unpublish_dataset(future.key)
-                    bar.update()
-                    yield name, result
+                    future.release()  # of a million photos, no worker keeps what has arrived
             except Exception as error:
                 if _came_back(client, error):
                     continue
