@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
+LABELS ?=
 PROFILE ?=
 WEIGHTS ?=
 WEIGHTS_F ?=
 RETRAIN ?=
-OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(RETRAIN),--retrain) $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
+OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(LABELS),--labels "$(LABELS)") $(if $(PROFILE),--profile "$(PROFILE)") $(if $(RETRAIN),--retrain) $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(WEIGHTS_F),--weights-f "$(WEIGHTS_F)")
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report pdf test lint lab app audit clean
@@ -32,7 +33,7 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
-report: setup  ## run all notebooks, export the PDF   [DATA=... PROFILE=coursework RETRAIN=1 WEIGHTS=... WEIGHTS_F=...]
+report: setup  ## run all notebooks, export the PDF   [DATA=... LABELS=... PROFILE=coursework RETRAIN=1 WEIGHTS=... WEIGHTS_F=...]
 	$(BIN)/python -m agegender_lib report $(OPTIONS)
 
 pdf: setup  ## typeset the PDF again from the figures and numbers in report/

@@ -194,8 +194,7 @@ def _from_tables(
         tables = [table for table in tables if table.pictures]
         pictures = [file for table in tables for file in table.rows["file"]]
     rows = pd.concat([table.rows.assign(table=table.name) for table in tables], ignore_index=True)
-    twice = rows["file"].duplicated(keep=False) & (rows["problem"] == "")
-    rows["problem"] = rows["problem"].mask(twice, "the file is named twice")
+    _refuse_rivals(rows)
     named = rows[rows["file"] != ""].drop_duplicates("file")
     matched, assumed = _matched(list(named["file"]), pictures)
     if not matched:
@@ -231,6 +230,16 @@ def _from_tables(
         frozenset(table.name for table in tables),
         outside,
     )
+
+
+def _refuse_rivals(rows: pd.DataFrame) -> None:
+    """Refuse tables that name the same files: which has the labels nobody knows."""
+    both = rows[rows["file"] != ""].drop_duplicates(["file", "table"]).sort_values("table", kind="stable")
+    both = both[both["file"].duplicated(keep=False)]
+    if len(both):
+        first, second = both["table"].unique()[:2]
+        file = printable(both["file"].iloc[0])
+        raise InputError(f"{first} and {second} both name {file}: say which has the labels, with --labels")
 
 
 def _columns(usable: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:

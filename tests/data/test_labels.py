@@ -62,6 +62,7 @@ def test_other_labels_of_the_same_pictures_are_other_faces(load, tmp_path):
     assert list(second.table["age_high"]) == [29, 19, 120, 2] and first.fingerprint != second.fingerprint
 
 
+PAIR = {"1.jpg": jpeg(1), "2.jpg": jpeg(2)}
 OWN = {
     "semicolons": "\ufeffImage;Sex;Age\nC:\\me\\a\\1.jpg;w;30\nC:\\me\\a\\2.jpg;m;4.5\n".replace(";w;", ";F;"),
     "tabs": "path\tgender\tage\n./a/1.jpg\t2\t30 years\na/2.jpg\t1\t4.5\n",
@@ -193,6 +194,13 @@ def test_the_other_half_of_a_data_set_is_another_set(load):
     """FairFace numbers the faces of both parts from 1."""
     table = HEADER + "".join(f"val/{n}.jpg,{row},False\n" for n, row in enumerate(ROWS, 1))
     refused(load, "another set", "val/1.jpg", "train/1.jpg", source={**FAIRFACE, "labels.csv": table.encode()})
+
+
+def test_of_two_tables_of_the_same_faces_one_has_to_be_named(load, tmp_path):
+    text = b"file,age\n1.jpg,4\n2.jpg,5\n"
+    tables = {"labels.csv": text, "old/labels.csv": text.replace(b"4", b"9")}
+    refused(load, "labels.csv and old/labels.csv both name 1.jpg", "--labels", source=dict(PAIR, **tables))
+    assert list(load(tmp_path / "faces", labels=tmp_path / "faces/old/labels.csv").table["age"]) == [9, 5]
 
 
 BAD = {

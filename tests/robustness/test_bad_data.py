@@ -17,7 +17,8 @@ from agegender_lib.data.filenames import parse_name
 from agegender_lib.errors import InputError
 from tests.robustness import bad_inputs as bad
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged notes in pictures
+# of damaged notes in pictures, and of such that would be too large
+pytestmark = [pytest.mark.filterwarnings(f"ignore::{kind}:PIL") for kind in ("UserWarning", "RuntimeWarning")]
 
 
 @bad.cases(8)
