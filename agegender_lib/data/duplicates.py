@@ -8,11 +8,12 @@ photographs that were stored again mirrored or in a clearly other crop or tone a
 """
 
 import hashlib
+from tempfile import TemporaryFile
 
 import numpy as np
 import pandas as pd
 from scipy.fft import dctn
-from scipy.sparse import coo_array, triu
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from agegender_lib.data.decode import LUMA
@@ -20,6 +21,7 @@ from agegender_lib.data.decode import LUMA
 THRESHOLD = 0.98
 THUMBNAIL = 32
 _BLOCK = 1024  # images or pairs looked at at once: their pixels as floats are 200 MB
+_MANY = 200_000
 _GREY = LUMA.astype(np.float32)
 _FREQUENCIES = 32  # of 1,024; with these one pair in 20,000 of different faces has to be looked at again
 
@@ -93,20 +95,48 @@ def _similar(thumbnails: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.
     shortens them. So no pair is lost when only those are compared in full whose few lowest frequencies lie
     within that distance (Agrawal, Faloutsos and Swami 1993).
     """
-    from sklearn.neighbors import radius_neighbors_graph  # takes a second to import
-
     # what single precision rounds off is far smaller than this allowance
     reach = np.sqrt(2 - 2 * THRESHOLD + 1e-5) + 1e-4
-    points = (thumbnails @ _lowest_frequencies())[among]
-    near = triu(radius_neighbors_graph(points, reach)) if len(points) else coo_array((0, 0))
-    pairs = among[np.column_stack(near.nonzero())]
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    waves, steps = _lowest_frequencies(), range(0, len(thumbnails), _BLOCK)
+    points = np.concatenate([thumbnails[start : start + _BLOCK] @ waves for start in steps] or [waves[:0]])[among]
+    pairs = among[_within(points, reach)]  # in order, because these rows are
     correlation = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), _BLOCK):
         one, other = pairs[start : start + _BLOCK].T
         correlation[start : start + _BLOCK] = np.einsum("ij,ij->i", thumbnails[one], thumbnails[other])
     alike = correlation >= THRESHOLD
     return *pairs[alike].T, np.minimum(correlation[alike], 1)
+
+
+def _within(points: np.ndarray, reach: float) -> np.ndarray:
+    """The pairs of points that are at most so far apart, int64 [m, 2]: all of them.
+
+    Compared are only those that are so near along the three axes on which points are spread most: sorted along one
+    within cells of the others, a twentieth of all pairs of faces.
+    """
+    if not len(points):
+        return np.zeros((0, 2), dtype=np.int64)
+    along, *across = points.T[np.argsort(-points.std(axis=0), kind="stable")[:3]]
+    cells = np.floor(np.column_stack(across) / reach).astype(int)
+    order = np.lexsort((along, *cells.T[::-1]))
+    numbers, firsts = np.unique(cells[order], axis=0, return_index=True)
+    ends = dict(zip(map(tuple, numbers), zip(firsts, [*firsts[1:], len(points)], strict=True), strict=True))
+    found = []
+    for (one, two), (first, last) in ends.items():
+        # each pair of neighbouring cells once
+        beside = [ends.get((one + i, two + j), (0, 0)) for i, j in ((0, 1), (1, -1), (1, 0), (1, 1))]
+        for start in range(first, last, _BLOCK):
+            rows = order[start : min(start + _BLOCK, last)]
+            low, high = along[rows[[0, -1]]] + (-reach, reach)
+            for begin, end in ((start, last), *beside):
+                others = order[begin:end]
+                others = others[slice(*np.searchsorted(along[others], [low, high]))]
+                products = points[rows] @ points[others].T
+                apart = (points[rows] ** 2).sum(axis=1)[:, None] + (points[others] ** 2).sum(axis=1) - 2 * products
+                at, beyond = np.nonzero(apart <= reach**2)
+                found.append(np.column_stack([rows[at], others[beyond]]))
+    pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return pairs[pairs[:, 0] != pairs[:, 1]]  # every point meets itself
 
 
 def _lowest_frequencies() -> np.ndarray:
@@ -119,7 +149,9 @@ def _lowest_frequencies() -> np.ndarray:
 
 def _thumbnails(images: np.ndarray) -> np.ndarray:
     """float32 ``[n, 1024]``: grey means of 4 x 4 pixels, without their mean, of length one."""
-    small = np.empty((len(images), THUMBNAIL * THUMBNAIL), dtype=np.float32)
+    shape = len(images), THUMBNAIL * THUMBNAIL
+    # 4 KB each: those of a million would fill the memory
+    small = np.empty(shape, np.float32) if len(images) < _MANY else np.memmap(TemporaryFile(), np.float32, shape=shape)
     step = images.shape[1] // THUMBNAIL
     for start in range(0, len(images), _BLOCK):
         grey = images[start : start + _BLOCK].astype(np.float32) @ _GREY
