@@ -36,6 +36,9 @@ class FaceDetector:
         from mtcnn import MTCNN
 
         self._network = MTCNN()
+        for stage in self._network.stages:
+            # which has no other way in
+            stage._model = _as_graph(stage.model)
 
     def find(self, pixels: np.ndarray) -> Found:
         """Find the faces of a photo, uint8 [h, w, 3]."""
@@ -56,3 +59,17 @@ class FaceDetector:
         landmarks = (np.stack([rows[:, 6:11], rows[:, 11:16]], axis=2) + 0.5) * scale
         order = np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")
         return Found(boxes[order], rows[order, 5], landmarks[order])
+
+
+def _as_graph(network):
+    """A stage's network, traced once for pictures of all sizes; it gives TensorFlow's tensors, as the package wants."""
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() == "tensorflow":
+        return tf.function(network, input_signature=[tf.TensorSpec((None, None, None, 3))], autograph=False)
+
+    def outputs(images):
+        return [tf.convert_to_tensor(keras.ops.convert_to_numpy(each)) for each in network(images.numpy())]
+
+    return outputs

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from keras import layers, ops
 from made_runs import tiny
+from matplotlib import cbook
+from PIL import Image
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.inference import grad_cams
 from agegender_lib.models import add_test_time_augmentation, build_model_a
 from agegender_lib.models.backend import data_parallel, gradients, processor
+from agegender_lib.photos.detector import FaceDetector
 from agegender_lib.training.gradients import GradientConflict
 
 ANSWERS = """
@@ -42,7 +45,10 @@ def answers(faces):
     losses = [lambda w, s, n=name: ops.mean((s[n] - w[n]) ** 2) for name in wanted]
     by_name = keras.Model(network.input, dict(zip(network.output_names, network.outputs, strict=True)))
     conflict = GradientConflict(by_name, *losses, [(faces[:8], wanted), (faces[8:16], wanted)])()
-    return found | {"conflict": np.array(list(conflict.values()))}
+    found["conflict"] = np.array(list(conflict.values()))
+    portrait = Image.open(cbook.get_sample_data("grace_hopper.jpg")).convert("RGB").resize((96, 112))
+    seen = FaceDetector().find(np.asarray(portrait))
+    return found | {"boxes": seen.boxes, "landmarks": seen.landmarks}
 
 
 def small_network():
