@@ -13,7 +13,7 @@ from agegender_lib.cluster import THREADS
 from agegender_lib.data import load_faces, render_faces
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
-LONGEST = "report_run train_quick_profile train train_resume ablations search killed_training flat".split()
+LONGEST = "report_run cluster train_quick_profile train train_resume ablations search killed_training flat".split()
 OFFLINE = Path(__file__).parent / "offline"
 
 

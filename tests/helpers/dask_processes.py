@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import distributed
+
 
 class DaskProcesses:
     """One scheduler and its workers, which write to ``folder``."""
@@ -27,9 +29,11 @@ class DaskProcesses:
         return self.workers[-1]
 
     def fill_up(self, count: int = 2) -> None:
-        """So many workers, whatever was killed before."""
+        """So many workers that are at hand, whatever was killed before."""
         for _ in range(count - sum(worker.poll() is None for worker in self.workers)):
             self.add_worker()
+        with distributed.Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count)
 
     def _start(self, kind, *options, cwd=None):
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--host", "127.0.0.1", "--no-dashboard"]
