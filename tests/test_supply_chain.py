@@ -34,8 +34,8 @@ def test_every_package_is_pinned_with_a_hash(file):
 def test_pins_hold_what_the_project_asks_for():
     for text in importlib.metadata.requires("agegender"):
         wanted = Requirement(text)
-        if '"export"' in str(wanted.marker) or '"cluster"' in str(wanted.marker):
-            continue  # pinned in pyproject.toml only: neither running nor testing needs the converters or a dashboard
+        if any(f'"{extra}"' in str(wanted.marker) for extra in ("export", "cluster", "torch")):
+            continue  # pinned in pyproject.toml only: neither running nor testing needs them
         pins = licences.pinned(licences.ALL if "extra" in str(wanted.marker) else licences.RUN)
         name = licences._name(wanted.name)
         assert name in pins and wanted.specifier.contains(pins[name]), text
@@ -43,7 +43,7 @@ def test_pins_hold_what_the_project_asks_for():
 
 @pytest.mark.parametrize(
     ("places", "extras"),
-    [(["agegender_lib", "notebooks"], {"", "export", "parquet", "cluster"}), (["tests"], {"", "test", "export"})],
+    [(["agegender_lib", "notebooks"], {"", "export", "parquet", "cluster", "jax", "torch"}), (["tests"], {"", "test", "export"})],
 )
 def test_every_imported_package_is_asked_for(places, extras):
     declared = {

@@ -210,7 +210,7 @@ def test_the_figure_shows_every_part_where_it_is(runs):
 
 
 def test_the_verb_trains_a_study_s_folds_and_says_what_they_say(tmp_path, monkeypatch, capsys, few_source):
-    defaults = (tmp_path / "runs", True, "pretrained")
+    defaults = (tmp_path / "runs", True, "pretrained", None)
     monkeypatch.setattr("agegender_lib.training.ablations.run_study.__defaults__", defaults)
     variants = {"single": {"validation_size": 0.5}, "first": {"fold": "1/2"}, "second": {"fold": "2/2"}}
     content = {"base": TINY, "factors": [{"name": "folds", "question": "Lucky?", "variants": variants}]}
