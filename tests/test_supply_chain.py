@@ -43,7 +43,10 @@ def test_pins_hold_what_the_project_asks_for():
 
 @pytest.mark.parametrize(
     ("places", "extras"),
-    [(["agegender_lib", "notebooks"], {"", "export", "parquet", "cluster", "jax", "torch"}), (["tests"], {"", "test", "export"})],
+    [
+        (["agegender_lib", "notebooks"], {"", "export", "parquet", "cluster", "jax", "torch"}),
+        (["tests"], {"", "test", "export"}),
+    ],
 )
 def test_every_imported_package_is_asked_for(places, extras):
     declared = {

@@ -37,7 +37,10 @@ TINY = {
     "model_b": {
         # InceptionV3 would take longer to build, save and load than all else here takes
         "architecture": {"backbone": "mobilenet_vggface2", "image_size": 64},
-        "stages": [{"epochs": 2, "learning_rate": 0.0003, "warmup_epochs": 0}],
+        "stages": [
+            {"epochs": 1, "learning_rate": 0.001, "warmup_epochs": 0, "trainable": "heads"},
+            {"epochs": 1, "learning_rate": 0.0003, "warmup_epochs": 0},
+        ],
         "ema_momentum": 0.5,
         "significand_bits": None,
         "batch_size": 60,
