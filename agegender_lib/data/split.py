@@ -65,6 +65,22 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
     return pd.Series(split, index=table.index, name="split", dtype="str")
 
 
+def split_sources(table: pd.DataFrame, seed: int = 0, validation_size: int | float = 1000) -> pd.Series:
+    """Split each source of a set by itself, as :func:`split_faces` would without the others.
+
+    So models of one source and of several are judged on the same faces. Faces that would train though another source's
+    photograph of them is held out become "unused". A table without the column ``source`` is one source.
+    """
+    if "source" not in table:
+        return split_faces(table, seed, validation_size)
+    parts = table.groupby("source", sort=False)
+    split = pd.concat([split_faces(part, seed, validation_size) for _, part in parts]).reindex(table.index)
+    held_out = table["duplicate_group"][split == "validation"]
+    twins = table["duplicate_group"].isin(held_out[held_out >= 0])
+    split[twins & (split == "train")] = "unused"
+    return split
+
+
 def subsample_training(table: pd.DataFrame, split: pd.Series, count: int, seed: int = 0) -> pd.Series:
     """The same split with only ``count`` training faces; the others become "unused".
 

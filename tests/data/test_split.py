@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agegender_lib.data import AGE_BANDS, age_band, split_faces
+from agegender_lib.data import AGE_BANDS, age_band, split_faces, split_sources
 from agegender_lib.errors import InputError
 
 
@@ -58,6 +58,27 @@ def test_duplicates_never_cross(seed):
     assert (sides == 1).all()
     # Groups are held out like everything else, not all kept in training.
     assert 30 <= (split[:200] == "validation").sum() <= 70
+
+
+def test_each_source_is_split_as_if_it_were_alone():
+    parts = {name: faces(600, groups=50, seed=seed).assign(source=name) for seed, name in enumerate("ab")}
+    parts["b"] = (
+        parts["b"].assign(file="b" + parts["b"]["file"]).replace({"duplicate_group": dict.fromkeys(range(50), -1)})
+    )
+    both = pd.concat(parts.values()).sample(frac=1, random_state=1).reset_index(drop=True)
+    alone = {name: split_faces(part, 4, 150).set_axis(part["file"]) for name, part in parts.items()}
+    split = split_sources(both, 4, 150).set_axis(both["file"])
+    assert all((split[files.index] == files).all() for files in alone.values())
+    # a photograph that is in both does not train where its twin is held out
+    held_out = alone["a"].index[(alone["a"] == "validation").to_numpy()][-1]
+    twin = alone["b"].index[(alone["b"] == "train").to_numpy()][0]
+    both.loc[both["file"].isin([held_out, twin]), "duplicate_group"] = 99
+    split = split_sources(both, 4, 150).set_axis(both["file"])
+    sides = split.groupby(both.set_index("file")["duplicate_group"].where(lambda group: group >= 0)).agg(set)
+    assert not any({"train", "validation"} <= found for found in sides)
+    assert (split == "validation").sum() == 300 and set(split[[held_out, twin]]) != {"train", "validation"}
+    # a set of one source has no such column
+    assert split_sources(faces(), 1, 20).equals(split_faces(faces(), 1, 20))
 
 
 def test_the_order_of_rows_does_not_matter():
