@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 
 @command(
-    "train ModelA, ModelB or ModelF",
+    "train ModelA, ModelB, ModelF or ModelP",
     option(
         "model",
-        choices=("model_a", "model_b", "model_f"),
-        help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2)",
+        choices=("model_a", "model_b", "model_f", "model_p"),
+        help="from scratch; fine-tuned from photographs (InceptionV3); fine-tuned from faces (MobileNet, VGGFace2); "
+        "the same for photographs of anybody, on several sources, which takes one to two hours whatever the profile",
     ),
     *DATA,
     option("--profile", default="quick", help=PROFILE_HELP.format("quick")),

@@ -47,7 +47,7 @@ ALLOW_REJECTED = option(
 )
 PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
-    "what ModelB or ModelF starts from: published (this repository's models, without their heads), pretrained "
+    "what ModelB, ModelF or ModelP starts from: published (this repository's models, without their heads), pretrained "
     "(downloaded), none (random), or a Keras .weights.h5 file"
 )
 MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"

@@ -32,8 +32,8 @@ def model_settings(
     ----------
     profile : str, Path or dict
         What :func:`read_profile` takes, or returned.
-    model : {"model_a", "model_b", "model_f"}
-        Which no settings may set: an InputError.
+    model : {"model_a", "model_b", "model_f", "model_p"}
+        Which no settings may set: an InputError. ModelP is no part of the report, and holds out what itself says.
     changes : dict, optional
         Settings instead of the profile's.
     """
@@ -41,7 +41,8 @@ def model_settings(
     own = (values.get(model) or {}) | (changes or {})
     if "model" in own:
         raise InputError(f"the profile sets model in the settings of {model}: a model stays what it is, leave it out")
-    return {name: values[name] for name in ("validation_size", "split_seed") if name in values} | own
+    shared = () if model == "model_p" else ("validation_size", "split_seed")
+    return {name: values[name] for name in shared if name in values} | own
 
 
 def weights_for(model: str, given: str | Path = "", profile: str | Path = QUICK) -> str | Path:

@@ -1,10 +1,13 @@
 """Batches of faces and targets, in an order that depends on the seed and the epoch only."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from agegender_lib.errors import InputError
 from agegender_lib.training.config import TrainingConfig
+from agegender_lib.training.sampling import Quota, balanced_draw
 
 #: Faces that validate at once. 100 divides the coursework's 1,000, so that a mean over batches is one over faces.
 VALIDATION = 100
@@ -14,12 +17,21 @@ class Batches(keras.utils.PyDataset):
     """uint8 images [n, h, w, 3] and targets [m, ...] by output name, in batches.
 
     ``rows`` of the images, which may be memory-mapped, are used in the order of the targets. With a seed they are
-    reshuffled each epoch; ``mixup``, see :class:`TrainingConfig`, needs one.
+    reshuffled each epoch; ``mixup``, see :class:`TrainingConfig`, and ``quotas``, see :func:`balanced_draw`, need one.
     """
 
-    def __init__(self, images, rows, targets, batch_size: int, seed: int | None = None, mixup: float = 0.0):
+    def __init__(
+        self,
+        images,
+        rows,
+        targets,
+        batch_size: int,
+        seed: int | None = None,
+        mixup: float = 0.0,
+        quotas: Sequence[Quota] = (),
+    ):
         super().__init__()
-        self.mixup = mixup
+        self.mixup, self.quotas = mixup, quotas
         self.images, self.rows, self.targets = images, np.asarray(rows), targets
         self.batch_size, self.seed = batch_size, seed
         self.start_epoch(0)
@@ -28,7 +40,11 @@ class Batches(keras.utils.PyDataset):
         """Put the rows into this epoch's order, so that a resumed training continues with the same batches."""
         self.epoch = epoch
         order = np.arange(len(self.rows))
-        self.order = order if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(order)
+        if self.seed is not None and self.quotas:
+            order = balanced_draw(self.quotas, self.seed, epoch)
+        elif self.seed is not None:
+            order = np.random.default_rng([self.seed, epoch]).permutation(order)
+        self.order = order
 
     def __len__(self) -> int:
         # a training drops its last, partly filled batch: every step weighs the same

@@ -20,6 +20,7 @@ from agegender_lib.training.gradients import measure_of
 from agegender_lib.training.losses import targets
 from agegender_lib.training.network import compile_for
 from agegender_lib.training.optimizers import layer_rates
+from agegender_lib.training.sampling import race_quotas
 
 
 def fit(
@@ -106,10 +107,13 @@ def _batches(kind, images, faces, split, graph, config):
     parts = {}
     for part in ("train", "validation"):
         rows = (split == part).to_numpy().nonzero()[0]
-        wanted = targets(faces.table.iloc[rows], config, graph.output)
-        seed, mixup = (config.seed, config.mixup) if part == "train" else (None, 0.0)
-        size = config.batch_size if part == "train" else VALIDATION
-        parts[part] = kind(images, rows, wanted, size, seed, mixup)
+        table = faces.table.iloc[rows]
+        wanted = targets(table, config, graph.output)
+        if part == "train":
+            quotas = race_quotas(table) if config.sampling == "race" else ()
+            parts[part] = kind(images, rows, wanted, config.batch_size, config.seed, config.mixup, quotas)
+        else:
+            parts[part] = kind(images, rows, wanted, VALIDATION)
     return parts
 
 

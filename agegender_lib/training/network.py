@@ -17,6 +17,7 @@ BUILDERS = {
     "model_b": models.build_model_b,
     # the same network on another backbone, which its configuration names
     "model_f": models.build_model_b,
+    "model_p": models.build_model_b,
 }
 
 
@@ -27,7 +28,7 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
     ----------
     config : TrainingConfig
     weights : str or Path
-        ModelB's or ModelF's pre-trained weights: one of :data:`WEIGHTS`, or a file, see :func:`build_backbone`.
+        The backbone's pre-trained weights: one of :data:`WEIGHTS`, or a file, see :func:`build_backbone`.
     """
     arguments = dict(config.architecture)
     if config.model != "model_a":
@@ -38,8 +39,8 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
         if isinstance(error, InputError):
             raise
         raise InputError(f"{config.model} cannot be built with {arguments}: {error}") from error
-    if config.model == "model_f":
-        network.name = "age_gender_F"
+    if config.model in ("model_f", "model_p"):
+        network.name = f"age_gender_{config.model[-1].upper()}"
     return network
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, age_limits, split_faces, split_fold, subsample_training
+from agegender_lib.data import FaceSet, age_limits, split_faces, split_fold, split_sources, subsample_training
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import add_test_time_augmentation, ensemble_average, load_model, predict
@@ -49,8 +49,8 @@ def train(
     config : TrainingConfig
     faces : FaceSet
     weights : str or Path
-        What ModelB or ModelF starts from: "pretrained" (downloaded), "published" (the backbone of the published model),
-        a Keras weights file, or "none".
+        What a backbone starts from: "pretrained" (downloaded), "published" (the backbone of the published model), a
+        Keras weights file, or "none".
     runs : Path
         Folder of run folders.
     name : str, optional
@@ -87,7 +87,8 @@ def split_as_configured(config: TrainingConfig, table: pd.DataFrame) -> pd.Serie
         fold, folds = map(int, config.fold.split("/"))
         split = split_fold(table, fold, folds, config.split_seed)
     else:
-        split = split_faces(table, seed=config.split_seed, validation_size=config.validation_size)
+        divide = split_sources if config.split_sources else split_faces
+        split = divide(table, seed=config.split_seed, validation_size=config.validation_size)
     if config.train_size is not None:
         split = subsample_training(table, split, config.train_size, seed=config.split_seed)
     return split

@@ -37,7 +37,7 @@ NASTY = [
 
 def profile(path):
     values = read_profile(path)
-    for model in ("model_a", "model_b", "model_f"):
+    for model in ("model_a", "model_b", "model_f", "model_p"):
         configure(model, **model_settings(values, model))
     for key, kind in (("data", str), ("synthetic_faces", int), ("weights", str), ("train_missing", bool)):
         assert isinstance(values.get(key, kind()), kind), values

@@ -42,6 +42,8 @@ def test_settings_survive_the_run_folder():
         ({"age_weight": float("nan")}, "age_weight is nan"),
         ({"label_smoothing": 1.5}, "label_smoothing is 1.5: give a number from 0 to 1"),
         ({"significand_bits": 25}, "significand_bits is 25: give a whole number from 2 to 24"),
+        ({"sampling": "gender"}, "sampling is 'gender': choose one of None, race"),
+        ({"split_sources": True, "fold": "1/5"}, "folds are of all sources together: .* or drop the fold"),
         ({"age_sigma": [3, 0.1]}, "'age_sigma' is not a setting of model_a"),
     ],
 )  # fmt: skip
