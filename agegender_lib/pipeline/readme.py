@@ -30,6 +30,13 @@ def headline_markdown(results: Path) -> str:
     images = int(table.loc[table["source"] == "this work", "images"].iloc[0])
     source = f"{images:,} validation images of `{table['data'].iloc[0]}`"
     lines += ["", f"{source}; in brackets 95 % bootstrap confidence intervals."]
+    if (elsewhere := results / "other_faces.csv").is_file():
+        table = pd.read_csv(elsewhere).query("group == 'all' and metric == 'gender_accuracy'")
+        found = [f"{percent(row.value)} (Model{row.model[-1]})" for row in table.itertuples()]
+        lines[-1] += (
+            f"\nOn {table['n'].iloc[0]:,} faces of strangers (FairFace) the gender accuracies are {', '.join(found)}: "
+            "[model card](report/MODEL_CARD.md)."
+        )
     return "\n".join(lines)
 
 

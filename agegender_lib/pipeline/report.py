@@ -1,5 +1,6 @@
 """The main job: every notebook, then the report, and nothing in `report/` touched before all of it is there."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import yaml
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, load_dataset, split_faces
 from agegender_lib.errors import InputError
-from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing
+from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing, sha256_of
 from agegender_lib.lock import alone
 from agegender_lib.pipeline.chapters import DONE, chapter_keys, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
@@ -25,6 +26,8 @@ from agegender_lib.runs import published_runs
 #: Where a report gathers, in the build folder, before it moves into its own.
 STAGING = "chapters"
 SOURCES = ("report.ipynb", "references.bib")
+#: What ``agegender evaluate`` wrote of the published models and another set of faces, which a report does not have.
+ELSEWHERE = "other_faces"
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,22 @@ def _export(folder, output):
     if folder.resolve() != folders.REPORT:
         for name in SOURCES:
             copy_file(folders.REPORT / name, folder / name)
+        _keep_elsewhere(folder)
     write_cards(folder)
     write_figure_page(folder, output)
     return export_report(folder / "report.ipynb", folder / "report.pdf")
+
+
+def _keep_elsewhere(folder):
+    """Take over what the published models say of faces from elsewhere, as long as these are the same models."""
+    known = folders.REPORT / "results" / f"{ELSEWHERE}.json"
+    judged = json.loads(known.read_text(encoding="utf-8"))["models"] if known.is_file() else []
+    files = [folder / "models" / Path(one["file"]).name for one in judged]
+    if files and all(
+        file.is_file() and sha256_of(file) == one["sha256"] for file, one in zip(files, judged, strict=True)
+    ):
+        for suffix in (".json", ".csv"):
+            copy_file(known.with_suffix(suffix), folder / "results" / f"{ELSEWHERE}{suffix}")
 
 
 def _alone(folder):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -18,6 +19,7 @@ from pypdf import PdfReader
 
 from agegender_lib import folders
 from agegender_lib.evaluation import read_run
+from agegender_lib.files import sha256_of
 from agegender_lib.pipeline import chapters
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
@@ -336,6 +338,23 @@ def test_a_study_kept_in_the_repository_outlives_a_report_that_does_not_show_it(
     assert kept == {"shown": "staging", "kept": "report"}
 
 
+def test_what_was_measured_elsewhere_is_that_of_the_same_models_or_left_out(tmp_path, monkeypatch):
+    report, staging = tmp_path / "report", tmp_path / "staging"
+    for folder, name in (report, "results"), (staging, "results"), (staging, "models"):
+        (folder / name).mkdir(parents=True)
+    (staging / "models/a.keras").write_bytes(b"weights")
+    judged = {"models": [{"file": "report/models/a.keras", "sha256": sha256_of(staging / "models/a.keras")}]}
+    (report / "results/other_faces.json").write_text(json.dumps(judged))
+    (report / "results/other_faces.csv").write_text("model")
+    monkeypatch.setattr(folders, "REPORT", report)
+    pipeline._keep_elsewhere(staging)
+    assert (staging / "results/other_faces.csv").read_text() == "model"
+    shutil.rmtree(staging / "results")
+    (staging / "models/a.keras").write_bytes(b"others")
+    pipeline._keep_elsewhere(staging)
+    assert not (staging / "results").exists()
+
+
 def test_the_readme_shows_the_committed_results():
     readme = (folders.ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.count(BEGIN) == readme.count(END) == 1
@@ -349,5 +368,10 @@ def test_the_committed_report_keeps_its_promises():
     for row, most_years in zip(headline.itertuples(), (6.3, 6.5, 4.9), strict=True):
         assert row.age_mae <= most_years and row.gender_accuracy >= 0.895
     assert 1200 <= count_words(folders.REPORT / "report.ipynb") <= 1500
+    elsewhere = json.loads((folders.REPORT / "results" / "other_faces.json").read_text())["models"]
+    assert [one["model"] for one in elsewhere] == [f"age_gender_{name}" for name in "ABF"]
+    for one in elsewhere:  # else judge them again: docs/faces.md has the command
+        assert one["sha256"] == sha256_of(folders.MODELS / Path(one["file"]).name)
+        assert one["faces_seen_in_training"] == 0 and one["data"]["images"] == 2500
     for name, largest in (("A.keras", 15), ("A.h5", 15), ("B.keras", 50), ("F.keras", 50)):
         assert 0 < (folders.MODELS / f"age_gender_{name}").stat().st_size <= largest * 1e6
