@@ -34,6 +34,14 @@ parameters:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def trusted():
+    """Spaces whose networks are not tried out, which would take all of the time; test_search.py tries them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agegender_lib.training.search.space._try_out", lambda space: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def space(tmp_path_factory):
     file = tmp_path_factory.mktemp("space") / "space.yaml"
