@@ -15,10 +15,17 @@ from agegender_lib.evaluation import compare_variants, read_run, read_runs, run_
 from agegender_lib.plots.style import COLOURS
 from agegender_lib.reporting.report_folder import ReportFolder
 from agegender_lib.runs import predictions_table
-from agegender_lib.training import configure, train
+from agegender_lib.training import configure
 from agegender_lib.training.ablations import read_study, run_study
+from agegender_lib.training.checkpoint import TrainingState
 
 BASE = {**TINY, "validation_size": 20}
+#: Trained here. "max" and "some" with seed 1 are one training; the second member of "two" is "max" with seed 2.
+CHOICES = [
+    {"name": "pooling", "seeds": [1, 2], "variants": {"max": {}}},
+    {"name": "decay", "variants": {"some": None, "none": {"weight_decay": 0}}},
+    {"name": "members", "variants": {"one": {}, "two": {"ensemble_size": 2}}},
+]
 FACTORS = [
     {
         "name": "pooling",
@@ -89,15 +96,25 @@ def test_the_studies_of_the_project_can_be_read(name):
 @pytest.fixture(scope="module")
 def trained(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    study = read_study(written(folder / "s.yaml"))
-    return study, folder, run_study(study, few, folder / "runs")
+    study = read_study(written(folder / "s.yaml", factors=CHOICES))
+    epochs, write = [], TrainingState.write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingState, "write", lambda self, *a: epochs.append(self.path.parent.name) or write(self, *a))
+        found = run_study(study, few, folder / "runs")
+    return study, folder, found, epochs
 
 
-def test_equal_settings_are_trained_once(trained, few):
-    study, folder, trainings = trained
+def of(trainings, variant, seed=1):
+    """A row of the trainings."""
+    return trainings[(trainings["variant"] == variant) & (trainings["seed"] == seed)].iloc[0]
+
+
+def test_equal_settings_are_trained_once(trained):
+    study, folder, trainings, epochs = trained
     runs = {path.name for path in (folder / "runs").iterdir()}
-    # "max" and "some" with seed 1 are one training
-    assert len(trainings) == 6 and trainings["run"].nunique() == 5 and set(trainings["run"]) == runs
+    assert len(trainings) == 6 and trainings["run"].nunique() == 4 and set(trainings["run"]) == runs
+    # three of one epoch, and the fourth is the mean of two of them
+    assert len(epochs) == 3 and set(epochs) == runs - {of(trainings, "two")["run"]}
     for row, training in zip(trainings.itertuples(), study.runs, strict=True):
         run = read_run(row.folder)
         assert run.config["training"]["seed"] == row.seed == training.seed
@@ -107,7 +124,7 @@ def test_equal_settings_are_trained_once(trained, few):
 
 
 def test_what_is_trained_is_not_trained_again(trained, few, tmp_path, monkeypatch):
-    study, folder, trainings = trained
+    study, folder, trainings, _ = trained
     monkeypatch.setattr("agegender_lib.training.ablations.train", None)
     again = run_study(study, few, folder / "runs")
     pd.testing.assert_frame_equal(again, trainings)
@@ -231,19 +248,12 @@ def test_the_figure_shows_differences_where_they_are(planted):
     assert points[0].get_xdata()[0] == pytest.approx(25)
 
 
-@pytest.fixture(scope="module")
-def members(few, tmp_path_factory):
-    runs = tmp_path_factory.mktemp("members")
-    stages = [{"epochs": 2, "learning_rate": 0.01}]
-    config = configure("model_a", **{**BASE, "ensemble_size": 2, "seed": 3, "stages": stages})
-    return config, runs, train(config, few, runs=runs)
-
-
-def test_a_model_of_members_answers_with_their_mean(members, few):
-    _, runs, folder = members
-    run = read_run(folder)
-    parts = [read_run(runs / name) for name in run.metrics["members"]]
-    assert [part.config["training"]["seed"] for part in parts] == [3, 4]
+def test_a_model_of_members_answers_with_their_mean(trained):
+    trainings = trained[2]
+    run = read_run(of(trainings, "two")["folder"])
+    assert run.metrics["members"] == [of(trainings, "max", seed)["run"] for seed in (1, 2)]
+    parts = [read_run(trained[1] / "runs" / name) for name in run.metrics["members"]]
+    assert [part.config["training"]["seed"] for part in parts] == [1, 2]
     assert {part.config["training"]["ensemble_size"] for part in parts} == {1}
     answers = [part.predictions[["age_predicted", "p_female"]].to_numpy() for part in parts]
     assert np.abs(answers[0] - answers[1]).max(axis=0).min() > 1e-3
@@ -256,36 +266,29 @@ def test_a_model_of_members_answers_with_their_mean(members, few):
         assert run.history[column].to_numpy() == pytest.approx(wanted)
 
 
-def test_a_member_that_is_there_is_not_trained_again(members, few, tmp_path, monkeypatch):
-    config, runs, folder = members
-    shutil.copytree(runs, tmp_path / "runs")
-    shutil.rmtree(tmp_path / "runs" / folder.name)
-    monkeypatch.setattr("keras.Model.fit", None)
-    again = read_run(train(config, few, runs=tmp_path / "runs"))
-    pd.testing.assert_frame_equal(again.predictions, read_run(folder).predictions)
-
-
 # Groups of other models, and how the error falls with the number of faces.
 
 
-def test_a_group_has_its_own_model_and_weights(tiny_b, few, tmp_path):
+def test_a_group_has_its_own_model_and_weights(trained, tiny_b, few, tmp_path):
     _, weights = tiny_b
-    base = {"stages": BASE["stages"], "validation_size": 20, "batch_size": 8, "precision": "float32"}
+    base = {name: BASE[name] for name in ("stages", "validation_size", "batch_size", "precision", "optimizer")}
     fine = {"architecture": {"backbone": "tiny", "dense": 8}, "significand_bits": None}
     factors = [
-        {"name": "ModelB", "model": "model_b", "base": fine, "variants": {"40": {}, "16": {"train_size": 16}}},
+        {"name": "ModelB", "model": "model_b", "base": fine, "variants": {"16": {"train_size": 16}}},
         {"name": "ModelA", "base": {"architecture": BASE["architecture"]}, "variants": {"40": {"ensemble_size": 1}}},
     ]
     study = read_study(written(tmp_path / "s.yaml", base=base, factors=factors))
-    assert [training.config.model for training in study.runs] == ["model_b", "model_b", "model_a"]
+    assert [training.config.model for training in study.runs] == ["model_b", "model_a"]
+    # that ModelA is trained already
+    shutil.copytree(there := of(trained[2], "max")["folder"], tmp_path / "runs" / there.name)
     trainings = run_study(study, few, tmp_path / "runs", weights=weights)
     runs = read_runs(trainings)
     origins = [runs[name].metrics["weights_origin"] for name in trainings["run"]]
-    assert ["tiny.weights.h5" in origin for origin in origins] == [True, True, False]
-    assert [runs[name].metrics["train"]["images"] for name in trainings["run"]] == [40, 16, 40]
+    assert ["tiny.weights.h5" in origin for origin in origins] == [True, False]
+    assert [runs[name].metrics["train"]["images"] for name in trainings["run"]] == [16, 40]
     # other weights are other trainings
     others = run_study(study, few, tmp_path / "runs", train_missing=False, weights="none")
-    assert others["folder"].notna().tolist() == [False, False, True]
+    assert others["folder"].notna().tolist() == [False, True]
 
 
 def sized():
