@@ -14,7 +14,7 @@ from agegender_lib.errors import InputError
 from agegender_lib.evaluation import cross_validation_table, evaluate, fold_variance, out_of_fold_predictions, read_run
 from agegender_lib.pipeline.cli import main
 from agegender_lib.runs.kept import find_kept, read_kept
-from agegender_lib.training import TrainingConfig, configure, train
+from agegender_lib.training import TrainingConfig, configure
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.train import split_as_configured
 
@@ -51,15 +51,12 @@ def test_fold_and_validation_are_not_both_taken():
         configure("model_a", fold="2/5", validation_size=0.2)
 
 
-def test_a_training_holds_out_its_fold(few, tmp_path):
+@pytest.mark.parametrize("number", [2, 4])
+def test_a_fold_is_held_out(few, number):
     folds = assign_folds(few.table, 4, seed=3)
-    for number in (2, 4):
-        config = configure("model_a", **TINY, fold=f"{number}/4", split_seed=3)
-        run = read_run(train(config, few, runs=tmp_path))
-        wanted = np.where(folds == number, "validation", "train")
-        assert list(run.predictions["split"]) == list(wanted)
-        assert run.metrics["validation"]["images"] == 15
-    assert len(list(tmp_path.iterdir())) == 2
+    split = split_as_configured(configure("model_a", **TINY, fold=f"{number}/4", split_seed=3), few.table)
+    assert list(split) == list(np.where(folds == number, "validation", "train"))
+    assert (split == "validation").sum() == 15
 
 
 def test_fewer_faces_train_within_a_fold(few):
@@ -218,6 +215,13 @@ def test_the_verb_trains_a_study_s_folds_and_says_what_they_say(tmp_path, monkey
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert main(["study", str(path), "--data", str(few_source[0]), "--csv", str(tmp_path / "out.csv")]) == 0
     assert "folds. Lucky?" in capsys.readouterr().out
+    runs = {run.config["training"]["fold"]: run for run in map(read_run, (tmp_path / "runs").glob("model_a*"))}
+    assert set(runs) == {None, "1/2", "2/2"}
+    for number in (1, 2):
+        rows = runs[f"{number}/2"].predictions
+        folds = pd.Series(assign_folds(rows, 2), rows.index)
+        assert list(rows["split"]) == list(np.where(folds == number, "validation", "train"))
+        assert runs[f"{number}/2"].metrics["validation"]["images"] == 30
     table = pd.read_csv(tmp_path / "out.csv")
     assert list(table["part"]) == ["fold 1", "fold 2", "all folds", "single split"]
     assert list(table["images"]) == [30, 30, 60, 30]
