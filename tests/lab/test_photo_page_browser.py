@@ -30,9 +30,17 @@ def site(browser, tmp_path_factory):
         yield address, work, temporary, process
 
 
-@pytest.fixture
+# every page has a Python of its own, which takes longer to start than a test: each serves several
+@pytest.fixture(scope="module")
 def page(browser, site):
     with visitor(browser) as page:
+        opened(page, site[0])
+        yield page
+
+
+@pytest.fixture(scope="module")
+def phone(browser, site):
+    with visitor(browser, viewport=PHONE, has_touch=True, is_mobile=True) as page:
         opened(page, site[0])
         yield page
 
@@ -63,36 +71,38 @@ def shown(page, place):
     return np.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGB")).astype(int)
 
 
-def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(browser, site):
-    address, work, temporary, _ = site
-    with visitor(browser, viewport=PHONE, has_touch=True, is_mobile=True) as page:
-        opened(page, address)
-        # before any answer, and without scrolling: what it must not be used for
-        box = page.locator(".agegender-page .note").bounding_box()
-        assert box["y"] + box["height"] < PHONE["height"]
-        assert photos.OUT_OF_SCOPE_USES in page.inner_text(".agegender-page .note")
-        assert "No photo is kept" in page.inner_text(".agegender-page")
-        assert not page.locator("text=PhotoPage(").count() and page.title() == "Age and gender from your own photo"
-        before = everything_in(work, temporary)
-        choose_photo(page, PORTRAIT)
-        age, low, high = map(int, ANSWER.search(answered(page)).groups())
-        assert low <= age <= high and high - low < 60
-        assert page.locator(".agegender-card").count() == 1
-        crop = shown(page, ".agegender-crop")
-        keep_picture(page, "page-phone-answer")
-        page.get_by_role("button", name="Age", exact=True).click()
-        page.wait_for_function(
-            "before => document.querySelector('.agegender-crop').src !== before",
-            arg=page.get_attribute(".agegender-crop", "src"),
-            timeout=120 * SECOND,
-        )
-        assert np.abs(shown(page, ".agegender-crop") - crop).mean() > 10
-        # nothing sticks out to the side
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-        assert everything_in(work, temporary) == before
-        page.get_by_role("button", name="Forget it").click()
-        page.wait_for_selector(".agegender-card", state="detached")
-        assert not page.locator(".agegender-page img").count()
+def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(phone, site):
+    (_, work, temporary, _), page = site, phone
+    # before any answer, and without scrolling: what it must not be used for
+    box = page.locator(".agegender-page .note").bounding_box()
+    assert box["y"] + box["height"] < PHONE["height"]
+    assert photos.OUT_OF_SCOPE_USES in page.inner_text(".agegender-page .note")
+    assert "No photo is kept" in page.inner_text(".agegender-page")
+    assert not page.locator("text=PhotoPage(").count() and page.title() == "Age and gender from your own photo"
+    before = everything_in(work, temporary)
+    choose_photo(page, PORTRAIT)
+    age, low, high = map(int, ANSWER.search(answered(page)).groups())
+    assert low <= age <= high and high - low < 60
+    assert page.locator(".agegender-card").count() == 1
+    crop = shown(page, ".agegender-crop")
+    keep_picture(page, "page-phone-answer")
+    page.get_by_role("button", name="Age", exact=True).click()
+    page.wait_for_function(
+        "before => document.querySelector('.agegender-crop').src !== before",
+        arg=page.get_attribute(".agegender-crop", "src"),
+        timeout=120 * SECOND,
+    )
+    assert np.abs(shown(page, ".agegender-crop") - crop).mean() > 10
+    # nothing sticks out to the side
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert everything_in(work, temporary) == before
+    forgotten(page)
+
+
+def forgotten(page):
+    page.get_by_role("button", name="Forget it").click()
+    page.wait_for_selector(".agegender-card", state="detached")
+    assert not page.locator(".agegender-page img").count()
 
 
 def everything_in(*folders):
@@ -120,6 +130,7 @@ def test_a_broken_file_and_one_too_large_are_refused_in_words_and_the_page_goes_
     assert not page.locator(".agegender-card").count()
     choose_photo(page, PORTRAIT)
     assert ANSWER.search(answered(page))
+    forgotten(page)
 
 
 def png(pixels):
@@ -128,24 +139,22 @@ def png(pixels):
     return buffer.getvalue()
 
 
-def test_two_visitors_do_not_see_each_others_photo(browser, page, site):
-    with visitor(browser) as other:
-        opened(other, site[0])
-        choose_photo(page, PORTRAIT)
-        answered(page)
-        assert not other.locator(".agegender-page img").count() and "Face 1" not in other.inner_text("body")
-        mine = shown(page, ".agegender-crop")
-        # red and blue swapped, so that the two can be told apart
-        swapped = np.asarray(Image.open(PORTRAIT).convert("RGB"))[..., ::-1]
-        choose_photo(other, a_file("other.png", png(swapped)))
-        answered(other)
-        theirs = shown(other, ".agegender-crop")
-        assert (mine[..., 0] - mine[..., 2]).mean() > 10 > -10 > (theirs[..., 0] - theirs[..., 2]).mean()
-        assert (shown(page, ".agegender-crop") == mine).all()
-        # a page that is opened anew starts empty
-        page.reload()
-        page.wait_for_selector(".agegender-choose")
-        assert not page.locator(".agegender-page img").count()
+def test_two_visitors_do_not_see_each_others_photo(page, phone):
+    choose_photo(page, PORTRAIT)
+    answered(page)
+    assert not phone.locator(".agegender-page img").count() and "Face 1" not in phone.inner_text("body")
+    mine = shown(page, ".agegender-crop")
+    # red and blue swapped, so that the two can be told apart
+    swapped = np.asarray(Image.open(PORTRAIT).convert("RGB"))[..., ::-1]
+    choose_photo(phone, a_file("other.png", png(swapped)))
+    answered(phone)
+    theirs = shown(phone, ".agegender-crop")
+    assert (mine[..., 0] - mine[..., 2]).mean() > 10 > -10 > (theirs[..., 0] - theirs[..., 2]).mean()
+    assert (shown(page, ".agegender-crop") == mine).all()
+    # a page that is opened anew starts empty
+    page.reload()
+    page.wait_for_selector(".agegender-choose")
+    assert not page.locator(".agegender-page img").count()
 
 
 @pytest.mark.parametrize("path", ["api/kernels", "api/contents", "voila/files/10_try_a_photo.ipynb"])
