@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from made_runs import tiny
 from tiny_backbone import tiny_backbone
 
 from agegender_lib.data import split_faces, subsample_training
@@ -156,9 +157,8 @@ def test_fewer_faces_train_and_the_same_validate(drawn):
             subsample_training(drawn.table, split, count)
 
 
-def test_a_training_on_fewer_faces_sees_no_others(tiny_b, few, tmp_path, monkeypatch):
-    config, weights = tiny_b
-    config = replace(config, train_size=16, stages=config.stages[1:], patience=None)
+def test_a_training_on_fewer_faces_sees_no_others(few, tmp_path, monkeypatch):
+    config = tiny(train_size=16, stages=[dict(epochs=1, learning_rate=0.01)], test_time_augmentation=False)
     seen, real = set(), Batches.__getitem__
 
     def watch(self, index):
@@ -167,7 +167,7 @@ def test_a_training_on_fewer_faces_sees_no_others(tiny_b, few, tmp_path, monkeyp
         return real(self, index)
 
     monkeypatch.setattr(Batches, "__getitem__", watch)
-    run = read_run(train(config, few, weights, runs=tmp_path, name="run"))
+    run = read_run(train(config, few, runs=tmp_path, name="run"))
     assert run.predictions["split"].value_counts().to_dict() == {"unused": 24, "validation": 20, "train": 16}
     assert seen == set(run.predictions.index[run.predictions["split"] == "train"])
     assert run.metrics["train"]["images"] == 16
