@@ -16,14 +16,15 @@ import psutil
 import pytest
 import yaml
 from dask_processes import DaskProcesses
-from kill_checks import differences
+from kill_checks import broken, differences
+from kill_checks import finished as whole
 from made_runs import TINY
 from tiny_faces import jpeg, truncated, write_folder
 
 from agegender_lib import cluster, folders
 from agegender_lib.data import load_faces, shared
 from agegender_lib.errors import InputError
-from agegender_lib.evaluation import compare_variants, read_runs
+from agegender_lib.evaluation import read_runs
 from agegender_lib.pipeline import cli
 from agegender_lib.runs import finished
 from agegender_lib.training.ablations import read_study, run_study
@@ -40,7 +41,7 @@ FACTORS = [
     {"name": "batch", "seeds": [1, 2], "variants": {"four": {"batch_size": 4}, "six": {"batch_size": 6}}},
 ]
 # what tells workers that they see the folder
-MARKED = ["only in one of both: .folder-mark"]
+MARK = ".folder-mark"
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,10 @@ def study_of(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(study_of, few, tmp_path_factory):
-    """The study of 8 trainings as one process trains it: its tables, and the folder of its runs."""
+    """Four of the 8 trainings of the study as one process trains them: the folder of their runs."""
     runs = tmp_path_factory.mktemp("alone")
-    return tables(run_study(study_of(*FACTORS), few, runs)), runs
+    run_study(study_of({**FACTORS[0], "variants": {"some": {}}}, {**FACTORS[1], "seeds": [1]}), few, runs)
+    return runs
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +81,6 @@ def dask(processes):
     return processes
 
 
-def tables(found):
-    return {
-        factor: compare_variants(own, read_runs(own)).to_csv(index=False) for factor, own in found.groupby("factor")
-    }
-
-
 def in_background(function, *arguments):
     thread = threading.Thread(target=function, args=arguments, daemon=True)
     thread.start()
@@ -95,8 +91,8 @@ def done_runs(runs):
     return [path.parent.name for path in runs.glob("*/metrics.json")]
 
 
-def kill_a_training_worker(processes, runs):
-    """Once a run is finished, kill the first worker that has come to the second epoch of another."""
+def kill_a_training_worker(processes, runs, names):
+    """Once a run is finished, kill the first worker that has come to the second epoch of another of these names."""
     workers = {worker.pid: worker for worker in processes.workers}
     while True:
         for lock in runs.glob(".*.lock") if done_runs(runs) else ():
@@ -105,7 +101,7 @@ def kill_a_training_worker(processes, runs):
                 holder = json.loads(lock.read_bytes()[1:])["pid"]
             except (OSError, ValueError):
                 continue
-            if (run / "checkpoint.npz").exists() and not finished(run):
+            if run.name in names and (run / "checkpoint.npz").exists() and not finished(run):
                 worker = workers[psutil.Process(holder).ppid()]
                 worker.kill()
                 worker.wait()
@@ -114,14 +110,21 @@ def kill_a_training_worker(processes, runs):
 
 
 def test_a_study_goes_on_when_a_worker_is_killed(study_of, few, alone, dask, tmp_path):
-    killer = in_background(kill_a_training_worker, dask, tmp_path)
+    study, known = study_of(*FACTORS), done_runs(alone)
+    killer = in_background(kill_a_training_worker, dask, tmp_path, known)
     with cluster.connected(dask.address) as client:
-        found = run_study(study_of(*FACTORS), few, tmp_path, client=client)
+        found = run_study(study, few, tmp_path, client=client)
         assert not client.list_datasets()  # nothing is left with the scheduler
     killer.join(10)
     assert sorted(worker.poll() is None for worker in dask.workers) == [False, True]
-    assert tables(found) == alone[0]
-    assert differences(tmp_path, alone[1]) == MARKED
+    planned = run_study(study, few, tmp_path / "nothing", train_missing=False)
+    pd.testing.assert_frame_equal(found, planned.assign(folder=[tmp_path / run for run in planned["run"]]))
+    assert found["folder"].map(finished).all() and found["run"].nunique() == 8 and len(known) == 4
+    assert {path.relative_to(tmp_path).parts[0] for path in whole(tmp_path)} == {MARK, *found["run"]}
+    assert broken(tmp_path) == []
+    # the killed one among them
+    for run in known:
+        assert differences(tmp_path / run, alone / run) == []
 
 
 def test_a_client_comes_back_to_workers_that_do_not_see_its_folders(study_of, few, alone, dask, tmp_path, monkeypatch):
@@ -143,7 +146,7 @@ def test_a_client_comes_back_to_workers_that_do_not_see_its_folders(study_of, fe
     members = read_runs(found)[two.name].metrics["members"]
     assert one.name in members and {path.name for path in tmp_path.iterdir()} == {two.name, *members}
     for member in members:
-        assert differences(tmp_path / member, alone[1] / member) == []
+        assert differences(tmp_path / member, alone / member) == []
 
 
 def ctrl_c(*_):
@@ -156,7 +159,7 @@ def kill_scheduler(processes, runs):
     processes.scheduler.kill()
 
 
-def test_a_study_goes_on_with_a_new_scheduler(study_of, few, alone, tmp_path_factory, tmp_path, monkeypatch):
+def test_a_study_goes_on_with_a_new_scheduler(study_of, few, alone, dask, tmp_path_factory, tmp_path, monkeypatch):
     monkeypatch.setattr("agegender_lib.cluster.connection.PATIENCE", 1)
     study = study_of({**FACTORS[1], "seeds": [1]})
     first = DaskProcesses(tmp_path_factory.mktemp("first"))
@@ -165,20 +168,18 @@ def test_a_study_goes_on_with_a_new_scheduler(study_of, few, alone, tmp_path_fac
     with pytest.raises(InputError, match="the scheduler does not answer any more: the same command"):
         with cluster.connected(first.address) as client:
             run_study(study, few, tmp_path, client=client)
+    first.close()
     assert done_runs(tmp_path)
-    second = DaskProcesses(tmp_path_factory.mktemp("second"))
-    second.fill_up(1)
-    with cluster.connected(second.file) as client:
+    with cluster.connected(dask.file) as client:
         found = run_study(study, few, tmp_path, client=client)
-    first.close(), second.close()
     for run in found["run"]:
-        assert differences(tmp_path / run, alone[1] / run) == []
+        assert differences(tmp_path / run, alone / run) == []
 
 
 def test_corrupted_faces_are_predicted_as_alone(alone, few, dask, tmp_path):
     from agegender_lib.inference import corrupted_predictions
 
-    run = next(path.parent for path in alone[1].glob("*/metrics.json"))
+    run = next(path.parent for path in alone.glob("*/metrics.json"))
     for name in ("here", "there"):
         shutil.copytree(run, tmp_path / name)
     corrupted_predictions(tmp_path / "here", few, count=6)
@@ -226,7 +227,7 @@ def kill_a_predicting_worker(processes, ready):
 
 
 def test_photos_are_read_once_each_also_when_a_worker_is_killed(photos, alone, dask, tmp_path, capsys):
-    model = next(alone[1].glob("*/model.keras"))
+    model = next(alone.glob("*/model.keras"))
     predicted(photos, model, "--csv", tmp_path / "a.csv", "--json", tmp_path / "a.json")
     before = capsys.readouterr()
     killer = in_background(kill_a_predicting_worker, dask, ready := threading.Event())
@@ -272,7 +273,7 @@ def test_a_worker_that_does_not_see_a_folder_is_said_in_one_sentence(
     photos, alone, dask, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(cluster, "marked", lambda folder: "another folder of that name")
-    model = next(alone[1].glob("*/model.keras"))
+    model = next(alone.glob("*/model.keras"))
     options = ["--aligned", "--model", str(model), "--annotate", str(tmp_path / "new"), "--scheduler", dask.address]
     assert cli.main(["predict", str(photos), *options]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("agegender: ")]
