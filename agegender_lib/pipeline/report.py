@@ -187,11 +187,10 @@ def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
     # these import Keras, which takes seconds
     from agegender_lib.models.backend import processor
     from agegender_lib.training import build_network, configure
-    from agegender_lib.training.config import DEFAULTS
     from agegender_lib.training.published import find_published
 
     print(f"computing on {processor()}", flush=True)
-    for model in DEFAULTS:
+    for model in ("model_a", *WEIGHTS_OF):
         config = configure(model, **model_settings(values, model))
         split_faces(faces.table, config.split_seed, config.validation_size)
         weights = values.get(WEIGHTS_OF.get(model), "none")
