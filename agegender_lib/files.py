@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,20 @@ def write_csv(path: Path, table, **options) -> None:
                 packed.write(text.encode())
         else:
             temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_array(path: Path, dtype: str, shape: tuple[int, ...], blocks: Iterable) -> None:
+    """Write an .npy file of arrays that follow each other along the first axis and need not be in memory together.
+
+    Not a mapped file: where the disk is full, writing to one ends the process without a word.
+    """
+    import numpy as np  # not for who only asks for --help
+
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.asarray(block, dtype).tobytes())
 
 
 def yaml_file(given: str | Path, folder: Path) -> Path:

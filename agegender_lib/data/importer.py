@@ -29,6 +29,7 @@ from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.filenames import printable
 from agegender_lib.data.labels import UTKFACE, Labels, expanded, find_labels, given_paths, read_labelled
 from agegender_lib.errors import InputError
+from agegender_lib.files import write_array
 from agegender_lib.folders import CACHE
 
 #: Above this share of a table's rows, what cannot be used is no exception, and the table, or the source, is wrong.
@@ -174,12 +175,8 @@ def _decode(data: bytes) -> Decoded | str:
 
 def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> None:
     by_arrival = np.memmap(arrived, np.uint8, "r").reshape(-1, SIZE, SIZE, 3)
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(slots), SIZE, SIZE, 3)}
-    # Not a mapped file: where the disk is full, writing to one ends the process without a word.
-    with open(file, "wb") as images:
-        np.lib.format.write_array_header_1_0(images, header)
-        for start in range(0, len(slots), _BATCH):
-            images.write(by_arrival[slots[start : start + _BATCH]].tobytes())
+    blocks = (by_arrival[slots[start : start + _BATCH]] for start in range(0, len(slots), _BATCH))
+    write_array(file, "uint8", (len(slots), SIZE, SIZE, 3), blocks)
 
 
 def _nothing_found(source: Path, rejected: list[tuple[str, str]]) -> str:

@@ -12,8 +12,10 @@ from agegender_lib.data.decode import SIZE
 from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.importer import load_faces
 from agegender_lib.data.label_values import race_names
+from agegender_lib.data.labels import expanded
 from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError
+from agegender_lib.files import write_array
 from agegender_lib.folders import CACHE
 
 SYNTHETIC_FACES = 1200
@@ -75,6 +77,12 @@ def split_source(source: str) -> list[tuple[str, str]]:
     return [(path.strip(), labels.strip()) for path, _, labels in parts]
 
 
+def resolved(source: str) -> str:
+    """The same text for who works in another folder: every source and table by its full path."""
+    parts = [[str(expanded(path).resolve()) for path in part if path] for part in split_source(source)]
+    return AND.join(WITH.join(part) for part in parts)
+
+
 def concatenate(parts: Sequence[FaceSet], cache: Path) -> FaceSet:
     """Several sets as one, kept in the cache like a source of its own.
 
@@ -126,9 +134,5 @@ def _one_table(parts: Sequence[FaceSet]) -> pd.DataFrame:
 
 
 def _write_pixels(parts: Sequence[FaceSet], file: Path) -> None:
-    shape = sum(len(part) for part in parts), SIZE, SIZE, 3
-    with open(file, "wb") as images:
-        np.lib.format.write_array_header_1_0(images, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for part in parts:
-            for start in range(0, len(part), _BLOCK):
-                images.write(part.images[start : start + _BLOCK].tobytes())
+    blocks = (part.images[start : start + _BLOCK] for part in parts for start in range(0, len(part), _BLOCK))
+    write_array(file, "uint8", (sum(len(part) for part in parts), SIZE, SIZE, 3), blocks)

@@ -34,6 +34,12 @@ def weights_file(weights: str | Path) -> Path | None:
     return path
 
 
+def located(weights: str | Path) -> str:
+    """The same for who works in another folder: a file by its full path."""
+    path = weights_file(Path(weights).expanduser())
+    return str(weights) if path is None else str(path.resolve())
+
+
 def file_origin(path: Path) -> str:
     """In words, where the weights in a file come from, as far as its checksum tells."""
     known = KNOWN_FILES.get(sha256_of(path))

@@ -1,6 +1,5 @@
 """The main job: every notebook, then the report, and nothing in `report/` touched before all of it is there."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import yaml
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet, load_dataset, split_faces
+from agegender_lib.data.sources import resolved
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing, sha256_of
 from agegender_lib.lock import alone
@@ -18,16 +18,14 @@ from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.export.figures import write_figure_page
 from agegender_lib.pipeline.model_card import write_cards
 from agegender_lib.pipeline.publish import GENERATED, finish_publishing, publish
-from agegender_lib.pipeline.readme import is_rendered, with_headline
+from agegender_lib.pipeline.readme import ELSEWHERE, is_rendered, with_headline
 from agegender_lib.reporting.made_from import PROFILE, check_one_report, parameters_used, record
 from agegender_lib.reporting.profiles import COURSEWORK, QUICK, WEIGHTS_OF, model_settings, read_profile
-from agegender_lib.runs import published_runs
+from agegender_lib.runs import published_runs, read_json
 
 #: Where a report gathers, in the build folder, before it moves into its own.
 STAGING = "chapters"
 SOURCES = ("report.ipynb", "references.bib")
-#: What ``agegender evaluate`` wrote of the published models and another set of faces, which a report does not have.
-ELSEWHERE = "other_faces"
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,11 @@ def make_report(
         check_writable(output, "allow writing there, or give another --output")
     output, values = Path(output), read_profile(profile)
     if str(data):
-        values["data"] = str(Path(data).expanduser().resolve())
+        values["data"] = resolved(str(data))
+    from agegender_lib.models.weights import located  # imports Keras, which takes seconds
+
     for parameter, given in (("weights", weights), ("weights_f", weights_f)):
-        values[parameter] = _located(given if given is not None else values[parameter])
+        values[parameter] = located(given if given is not None else values[parameter])
     if real and "published" in (values["weights"], values["weights_f"]):
         raise InputError(
             "the published models were trained on UTKFace's photographs, and a report that begins from them would "
@@ -168,7 +168,7 @@ def _export(folder, output):
 def _keep_elsewhere(folder):
     """Take over what the published models say of faces from elsewhere, as long as these are the same models."""
     known = folders.REPORT / "results" / f"{ELSEWHERE}.json"
-    judged = json.loads(known.read_text(encoding="utf-8"))["models"] if known.is_file() else []
+    judged = read_json(known)["models"] if known.is_file() else []
     files = [folder / "models" / Path(one["file"]).name for one in judged]
     if files and all(
         file.is_file() and sha256_of(file) == one["sha256"] for file, one in zip(files, judged, strict=True)
@@ -197,11 +197,3 @@ def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
         if build and (values["retrain"] or find_published(config, faces, weights) is None):
             # weights that cannot be had, or do not fit, are found here
             build_network(config, weights)
-
-
-def _located(weights: str | Path) -> str:
-    """A weights file by its full path, because notebooks run in another folder."""
-    from agegender_lib.models.weights import weights_file
-
-    path = weights_file(Path(weights).expanduser())
-    return str(weights) if path is None else str(path.resolve())

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
-from agegender_lib.files import clear_left_over, replacing
+from agegender_lib.files import clear_left_over, replacing, write_array
 from agegender_lib.lock import alone
 from agegender_lib.models.predict import in_batches
 from agegender_lib.training.batches import Batches
@@ -69,16 +69,17 @@ def _read(path):
 
 def _compute(base, faces, path):
     shape = (len(faces.images), 2, *base.output_shape[1:])
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype("float32")), "fortran_order": False, "shape": shape}
     starts = range(0, len(faces.images), 100)
-    # Not a mapped file: where the disk is full, writing to one ends the process without a word.
-    with open(path, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in tqdm(starts, desc="features", unit="batch", disable=None, mininterval=1):
-            images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
-            both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
-            # a face's own features and those of its mirror image follow each other, as in the array
-            file.write(np.asarray(base.predict_on_batch(both), "float32").tobytes())
+
+    def of_both_sides(start):
+        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+        both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
+        # a face's own features and those of its mirror image follow each other, as in the array
+        return base.predict_on_batch(both)
+
+    write_array(
+        path, "float32", shape, map(of_both_sides, tqdm(starts, "features", unit="batch", disable=None, mininterval=1))
+    )
 
 
 def heads_graph(network: keras.Model) -> keras.Model:

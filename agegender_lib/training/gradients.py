@@ -48,8 +48,8 @@ class GradientConflict:
         shared = [places[id(variable)] for group in self.groups.values() for variable in group]
 
         def losses(at, trained, others, images, wanted):
-            for place, value in zip(shared, at, strict=True):
-                trained = [*trained[:place], value, *trained[place + 1 :]]
+            own = dict(zip(shared, at, strict=True))
+            trained = [own.get(place, value) for place, value in enumerate(trained)]
             outputs, _ = network.stateless_call(trained, others, ops.cast(images, "float32") / 255.0, training=True)
             return tuple(loss(wanted, outputs) for loss in self.losses), None
 

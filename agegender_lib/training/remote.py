@@ -12,7 +12,7 @@ from agegender_lib import cluster
 from agegender_lib.data import FaceSet
 from agegender_lib.data.shared import open_shared, shared_faces
 from agegender_lib.files import replacing_folder
-from agegender_lib.models.weights import weights_file
+from agegender_lib.models.weights import located
 from agegender_lib.runs import METRICS, finished, read_json
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.train import alone_with, train
@@ -33,8 +33,7 @@ def train_remotely(
     runs = Path(runs).resolve()
     mark = cluster.marked(runs)
     entry, shared = shared_faces(client, faces)
-    weights = str(path.resolve() if (path := weights_file(weights)) else weights)
-    tasks = {name: (config, weights, runs, mark, entry) for name, config in configs.items()}
+    tasks = {name: (config, located(weights), runs, mark, entry) for name, config in configs.items()}
     done = {}
     for name, sent in cluster.results(client, _trained, tasks, "trainings", shared, mark, keep=True):
         for run, files in (sent or {}).items():

@@ -5,6 +5,7 @@ import pytest
 from tiny_faces import FACES, jpeg, write_folder, write_zip
 
 from agegender_lib.data import RACES, load_dataset, load_faces, load_sources, split_faces
+from agegender_lib.data.sources import resolved
 from agegender_lib.errors import InputError
 
 
@@ -56,3 +57,10 @@ def test_a_source_given_twice_is_refused(both, tmp_path):
 def test_a_path_with_these_words_in_it_is_a_path(tmp_path):
     source = write_folder(tmp_path / "mine + yours with glasses", FACES)
     assert len(load_sources(source, tmp_path / "cache")) == 5
+
+
+def test_every_part_of_a_text_is_named_by_its_full_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert resolved("a.tar with l.csv + sub/b.zip") == f"{tmp_path}/a.tar with {tmp_path}/l.csv + {tmp_path}/sub/b.zip"
+    (tmp_path / "my + faces").mkdir()
+    assert resolved("my + faces") == f"{tmp_path}/my + faces"
