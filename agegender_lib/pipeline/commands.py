@@ -170,7 +170,12 @@ def search(options: Namespace) -> None:
         help="run folder, such as report/results/runs/model_a; with --data also a .keras or .h5 file",
     ),
     *DATA,
-    option("--by", choices=("age_band", "gender", "race"), action="append", help="also per group; may be repeated"),
+    option(
+        "--by",
+        choices=("age_band", "gender", "race", "source"),
+        action="append",
+        help="also per group; may be repeated",
+    ),
     option("--csv", metavar="FILE", help="also write all of it there, a row per model, group and metric"),
     option("--json", metavar="FILE", help="the same as JSON, with the faces and the files"),
 )

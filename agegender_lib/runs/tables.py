@@ -15,8 +15,8 @@ from agegender_lib.runs.folder import CONFIG, CURE, HISTORY, METRICS, PREDICTION
 from agegender_lib.runs.settings import with_present_names
 
 PREDICTION_COLUMNS = ("file", "split", "age", "gender", "race", "duplicate_group", "age_predicted", "p_female")
-#: Labels that predictions repeat; those of ranges where there are any.
-LABELS = ("file", "age", "age_low", "age_high", "gender", "race", "duplicate_group")
+#: Labels that predictions repeat: of ranges and sources where there are any.
+LABELS = ("file", "age", "age_low", "age_high", "gender", "race", "source", "duplicate_group")
 _DIVERGED = "the training has diverged, so train again with a lower learning rate"
 _REWRITE = "train that model again to rewrite the table"
 # What columns may hold, in words and as a test of floats, and what to do where they do not.

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from agegender_lib.data import load_sources, render_faces
-from agegender_lib.evaluation import read_run
+from agegender_lib.errors import InputError
+from agegender_lib.evaluation import metrics_by_group, read_run
 from agegender_lib.models import load_model
 from agegender_lib.reporting.profiles import model_settings
 from agegender_lib.training import configure, features, train
@@ -109,6 +110,12 @@ def test_model_p_trains_on_balanced_races_of_two_sources(tiny_b, tmp_path, monke
     table = faces.table
     held_out = table["source"][run.predictions["split"] == "validation"]
     assert held_out.value_counts().to_dict() == {"utk": 15, "fair": 15}
+    judged = metrics_by_group(run.validation, "source").set_index("source")
+    assert judged["count"].to_dict() == {"fair": 15, "utk": 15}
+    # ages of UTKFace's kind are numbers
+    assert judged["age_in_range"].notna().to_dict() == {"fair": True, "utk": False}
+    with pytest.raises(InputError, match="all from one"):
+        metrics_by_group(run.validation.drop(columns="source"), "source")
     assert set(drawn[-1]) <= set(np.flatnonzero(run.predictions["split"] == "train"))
     for rows in drawn:
         counts = table.iloc[rows].groupby(["source", "race"]).size()

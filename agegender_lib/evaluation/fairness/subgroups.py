@@ -16,7 +16,7 @@ from agegender_lib.runs.tables import check_predictions
 #: Below this age a picture hardly shows the gender.
 GENDER_FROM = 3
 _UNDER_3 = (f"below {GENDER_FROM}", f"{GENDER_FROM} and older")
-GROUPINGS = ("age_band", "gender", "race", "under_3")
+GROUPINGS = ("age_band", "gender", "race", "under_3", "source")
 #: Below this many images an interval says little, and tables and figures set the group apart.
 LOW_SUPPORT = 30
 # So many images, at most so many years away, make a running median.
@@ -27,7 +27,7 @@ def metrics_by_group(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.D
     """Metrics of one model per group of people, with 95 % bootstrap intervals that keep duplicates together.
 
     They are grouped ``by`` "age_band", "gender", "race", "under_3" (below 3 years, where gender can hardly be seen, or
-    older), or several of them for every combination that occurs.
+    older), "source" (of several sources that are one set), or several of them for every combination that occurs.
 
     Returns
     -------
@@ -67,7 +67,10 @@ def group_labels(predictions: pd.DataFrame, by: str | Sequence[str]) -> pd.DataF
     if not by or not {*by} <= {*GROUPINGS}:
         raise InputError(f"Cannot group errors by {by}: choose one or several of {', '.join(GROUPINGS)}.")
     check_predictions(predictions)
+    if "source" in by and "source" not in predictions:
+        raise InputError("Cannot group errors by source: these faces are all from one.")
     keys = {
+        "source": pd.Categorical(predictions.get("source", ()), ordered=True),
         "age_band": age_band(predictions["age"]),
         "gender": pd.Categorical.from_codes(predictions["gender"], categories=GENDERS, ordered=True),
         "race": race_names(predictions["race"]),
