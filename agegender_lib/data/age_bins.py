@@ -27,6 +27,19 @@ def age_limits(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return low, np.where(low < high, high + 1, high)
 
 
+def spread_ages(table: pd.DataFrame, count: int = 10) -> np.ndarray:
+    """So many ages per label, years, float64 [count, n]: a number repeated, or ages spread evenly over a range.
+
+    A range without an end goes as far beyond its typical age as that lies beyond its beginning.
+
+    >>> spread_ages(pd.DataFrame({"age": [24.5, 8], "age_low": [20, 8], "age_high": [29, 8]}), 2).tolist()
+    [[22.5, 8.0], [27.5, 8.0]]
+    """
+    low, high = age_limits(table)
+    high = np.minimum(high, 2 * table["age"].to_numpy(np.float64) - low + 1) if "age_low" in table else high
+    return low + (high - low) * (np.arange(count)[:, None] + 0.5) / count
+
+
 def age_band(ages: ArrayLike) -> pd.Categorical:
     """Put ages, in years, into bands: ordered, always with all of ``AGE_BANDS`` as categories.
 

@@ -12,13 +12,21 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data import FaceSet
+from agegender_lib.data.age_bins import AGE_BANDS, spread_ages
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.uncertainty import prediction_intervals as conformal
 from agegender_lib.evaluation.uncertainty.age_distributions import aligned
-from agegender_lib.evaluation.uncertainty.prediction_intervals import ABSOLUTE_RESIDUAL, CORRECTIONS, CQR_M, Bounds
+from agegender_lib.evaluation.uncertainty.prediction_intervals import (
+    ABSOLUTE_RESIDUAL,
+    CQR_M,
+    LABEL_CONDITIONAL,
+    Bounds,
+)
 from agegender_lib.files import write_json
 
 LEVEL = 0.8
+# How many numbers a correction is.
+_PARTS = {ABSOLUTE_RESIDUAL: 1, CQR_M: 1, LABEL_CONDITIONAL: len(AGE_BANDS)}
 
 
 def corrections_file(model_file: str | Path) -> Path:
@@ -29,10 +37,10 @@ def corrections_file(model_file: str | Path) -> Path:
 def write_corrections(model_file: str | Path, run_folder: str | Path, faces: FaceSet) -> Path:
     """Find the correction on a run's held-out faces, and keep it beside the model file that is given away.
 
-    Of a model with distributions over ages, the factor by which each interval is widened or narrowed from its median
-    outwards; of one without, the years added on both sides of every age: see
-    ``evaluation.uncertainty.prediction_intervals``. It makes intervals hold the age of 80 % of faces
-    like the held-out ones, not of 80 % in every group of people.
+    Of a model with distributions over ages it is a factor for each age band (``label_conditional``), of one without the
+    years added on both sides of every age: see ``evaluation.uncertainty.prediction_intervals``. It makes intervals hold
+    the age of 80 % of faces like the held-out ones, in each age band where there are distributions, not of 80 % in
+    every group of people.
     """
     from agegender_lib.inference import age_distributions  # Keras takes seconds to import
     from agegender_lib.models import load_model
@@ -43,7 +51,7 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
     found = {
         "level": LEVEL,
         "correction": kind,
-        "change": round(change, 4),
+        "change": [round(one, 4) for one in change],
         "faces": len(predictions),
         "made_from": faces.name,
         "weights": weights_digest(load_model(model_file)),
@@ -52,21 +60,20 @@ def write_corrections(model_file: str | Path, run_folder: str | Path, faces: Fac
     return corrections_file(model_file)
 
 
-def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) -> tuple[str, float]:
-    """What makes the 80 % intervals of held-out faces hold 80 % of the ages: its kind, and a factor or years.
+def correction(predictions: pd.DataFrame, distributions: pd.DataFrame | None) -> tuple[str, list[float]]:
+    """What makes the 80 % intervals of held-out faces hold 80 % of the ages: its kind, and factors or years.
 
     ``distributions`` are as ``inference.age_distributions`` returns them; None where the model has none.
     """
-    age = predictions["age"].to_numpy(np.float64)
     if distributions is None:
         kind, middle = ABSOLUTE_RESIDUAL, predictions["age_predicted"].to_numpy(np.float64)
         bounds = Bounds(middle, middle, middle)
     else:
-        kind, bounds = CQR_M, conformal.central_intervals(*aligned(distributions, predictions), LEVEL)
-    change = conformal.conformal_quantile(conformal.nonconformity(kind, bounds, age), LEVEL)
-    if not np.isfinite(change):
-        raise InputError(f"{len(age)} held-out faces are too few to correct intervals by: hold out 4 at least")
-    return kind, change
+        kind, bounds = LABEL_CONDITIONAL, conformal.central_intervals(*aligned(distributions, predictions), LEVEL)
+    change = conformal.fit_correction(kind, bounds, spread_ages(predictions), LEVEL)
+    if not np.isfinite(change).all():
+        raise InputError(f"{len(predictions)} held-out faces are too few to correct intervals by: hold out 4 at least")
+    return kind, change.tolist()
 
 
 def read_corrections(model_file: str | Path, model) -> dict | None:
@@ -77,7 +84,8 @@ def read_corrections(model_file: str | Path, model) -> dict | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         fits = found["weights"] == weights_digest(model)
-        whole = found["correction"] in CORRECTIONS and float(found["change"]) >= 0
+        parts = _PARTS[found["correction"]]
+        whole = np.size(found["change"]) == parts and (np.asarray(found["change"], np.float64) >= 0).all()
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(f"{path} cannot be read ({error!r}): delete it or make the report again") from None
     if not whole:
@@ -101,7 +109,7 @@ def intervals(age: np.ndarray, distributions: np.ndarray | None, found: dict | N
         bounds = Bounds(age, age, age)
     else:
         return np.full(len(age), np.nan), np.full(len(age), np.nan)
-    if found is not None and (distributions is not None) == (found["correction"] == CQR_M):
+    if found is not None and (distributions is None) == (found["correction"] == ABSOLUTE_RESIDUAL):
         bounds = conformal.apply_correction(found["correction"], bounds, found["change"])
     # the age is the distribution's mean and may lie outside a narrow interval around its median
     return np.minimum(np.maximum(bounds.low, 0), age), np.maximum(bounds.high, age)

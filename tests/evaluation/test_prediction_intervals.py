@@ -61,6 +61,41 @@ def test_coverage_is_what_theory_says_and_cqr_m_brings_it_back(factor):
     assert wrong == (factor != 1)
 
 
+def test_intervals_hold_in_every_age_band_where_one_factor_holds_on_average():
+    # the model believes in errors of 6 years everywhere; those of the young have 2, those of the old 10
+    rng = np.random.default_rng(0)
+    age = np.concatenate([rng.integers(30, 40, 1000), rng.integers(60, 70, 1000)])
+    middle = age + np.where(age < 50, 2, 10) * rng.normal(size=2000)
+    values, means = normal(middle, np.full(2000, 6.0))
+    files = pd.Index([f"{n}.jpg" for n in range(2000)], name="file")
+    table = empirical_coverage(predictions_table(age, means), pd.DataFrame(values, index=files, columns=AGES))
+    held = table[(table["by"] == "age") & (table["level"] == 0.8)].set_index(["interval", "group"])["coverage"]
+    assert held["cqr_m", "30-39"] > 0.95 and held["cqr_m", "60-69"] < 0.7
+    assert held["label_conditional"].tolist() == pytest.approx([0.8, 0.8], abs=0.02)
+    rows = over_all(table, "label_conditional")
+    assert np.isnan(rows.loc[0.8, "correction"]) and rows.loc[0.8, "width"] < 2 * 10 * norm.ppf(0.9)
+
+
+def test_a_band_of_few_faces_has_the_factor_of_all():
+    age = np.append(np.full(99, 35.0), 65.0)
+    middle = age - np.append(np.arange(99) / 10, 30)
+    bounds = prediction_intervals.Bounds(middle - 1, middle, middle + 1)
+    found = prediction_intervals.fit_correction("label_conditional", bounds, age[None], 0.8)
+    assert found == pytest.approx([8.0] * 4 + [7.9] + [8.0] * 5)
+
+
+def test_a_label_that_is_a_range_counts_as_ages_spread_over_it():
+    # everybody is labelled 20-29 or 30-39; of 22.5 to 32.5 the middle 80 % are 23.5 to 31.5: 7 of 10 ages and 2 of 10
+    files = pd.Index([f"{n}.jpg" for n in range(40)], name="file")
+    low = np.repeat([20, 30], 20)
+    labels = predictions_table(low + 4.5, np.full(40, 27.5)).assign(file=files, age_low=low, age_high=low + 9)
+    values = np.zeros((40, 117))
+    values[:, 23:33] = 0.1
+    table = empirical_coverage(labels, pd.DataFrame(values, index=files, columns=AGES))
+    own = table[(table["interval"] == "predicted") & (table["level"] == 0.8) & (table["by"] == "age")]
+    assert own.set_index("group")["coverage"].to_dict() == pytest.approx({"20-29": 0.7, "30-39": 0.2})
+
+
 def test_a_model_without_distribution_gets_one_width_for_all():
     predictions, _ = faces(count=800, spreads=(5.0, 5.0))
     table = empirical_coverage(predictions)
