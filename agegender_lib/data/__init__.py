@@ -1,6 +1,6 @@
 """Faces: names to a table, images to one array, duplicates, splits, corruptions, drawn stand-ins, getting UTKFace."""
 
-from agegender_lib.data.age_bins import AGE_BAND_EDGES, AGE_BANDS, age_band, age_limits
+from agegender_lib.data.age_bins import AGE_BAND_EDGES, AGE_BANDS, age_band, age_limits, nearest_age
 from agegender_lib.data.cache import FaceSet
 from agegender_lib.data.corruptions import CORRUPTIONS, corrupt, corrupted_examples
 from agegender_lib.data.duplicates import duplicate_groups, duplicate_pairs

@@ -40,6 +40,15 @@ def spread_ages(table: pd.DataFrame, count: int = 10) -> np.ndarray:
     return low + (high - low) * (np.arange(count)[:, None] + 0.5) / count
 
 
+def nearest_age(table: pd.DataFrame, age: ArrayLike) -> np.ndarray:
+    """Of the ages that each label allows the nearest to ``age``, years, float64 [n]: how far that is off is the error.
+
+    >>> nearest_age(pd.DataFrame({"age": [24.5, 24.5], "age_low": [20, 20], "age_high": [29, 29]}), [17, 26])
+    array([20., 26.])
+    """
+    return np.clip(np.asarray(age, np.float64), *age_limits(table))
+
+
 def age_band(ages: ArrayLike) -> pd.Categorical:
     """Put ages, in years, into bands: ordered, always with all of ``AGE_BANDS`` as categories.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from agegender_lib.data.age_bins import age_limits
+from agegender_lib.data.age_bins import age_limits, nearest_age
 from agegender_lib.errors import InputError
 
 #: What models are judged by: years, and a fraction of 1.
@@ -47,12 +47,12 @@ def scores(predictions: pd.DataFrame) -> pd.DataFrame:
     0      1.0       1.0              1.0
     1      2.0      -2.0              0.0
     """
-    low, high = age_limits(predictions)
     age = predictions["age_predicted"].astype(np.float64)
-    error = age - age.clip(low, high)
+    error = age - nearest_age(predictions, age)
     right = (predicted_gender(predictions) == predictions["gender"]).astype(np.float64)
     right = right.where(predictions["gender"] >= 0)
     found = pd.DataFrame({"age_mae": error.abs(), "age_bias": error, "gender_accuracy": right})
     if "age_low" in predictions:
+        low, high = age_limits(predictions)
         found["age_in_range"] = (age.between(low, high, inclusive="left")).astype(np.float64).where(low < high)
     return found

@@ -9,10 +9,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
+from agegender_lib.data.age_bins import nearest_age
 from agegender_lib.files import write_csv
 from agegender_lib.photos.alignment import SIDE, corners, crop, inverse
 from agegender_lib.photos.reader import PhotoReader
-from agegender_lib.runs import MODEL, sampled_validation_rows
+from agegender_lib.runs import MODEL, labels_of, sampled_validation_rows
 
 #: Width and height of the photos; pixels of them per pixel of a face, even in the logarithm; degrees, even.
 SIZES, SCALES, ROTATION = ((640, 480), (480, 640), (800, 600)), (0.5, 2.5), 30.0
@@ -49,9 +50,9 @@ def end_to_end_predictions(run_folder: str | Path, faces: FaceSet, count: int) -
     Returns
     -------
     DataFrame
-        A row per face: ``file, age, gender, duplicate_group``; ``scale`` (pixels of the photo per pixel of the face),
-        ``rotation`` (degrees, clockwise); ``age_crop, p_female_crop`` of the face as it is; ``detected`` (bool: a box
-        holds the placed face's centre), ``false_positives`` (elsewhere) and, NaN where not detected, ``age_photo,
+        A row per face: its labels but the race; ``scale`` (pixels of the photo per pixel of the face), ``rotation``
+        (degrees, clockwise); ``age_crop, p_female_crop`` of the face as it is; ``detected`` (bool: a box holds the
+        placed face's centre), ``false_positives`` (elsewhere) and, NaN where not detected, ``age_photo,
         p_female_photo`` and ``alignment_error`` (pixels of 128: root mean square by which the crop's corners lie off).
     """
     kept = Path(run_folder) / f"end_to_end_{count}.csv.gz"
@@ -69,7 +70,7 @@ def predict_composited(faces: FaceSet, rows: np.ndarray, reader: PhotoReader) ->
         image = np.asarray(faces.images[number])
         canvas, placed = place_face(image, np.random.default_rng([0, number]))
         crop_read, photo = reader.read(image, aligned=True).faces.iloc[0], reader.read(canvas)
-        row = faces.table.iloc[number][["file", "age", "gender", "duplicate_group"]].to_dict()
+        row = labels_of(faces.table).drop(columns="race").iloc[number].to_dict()
         row |= {"scale": math.hypot(*placed[:, 0]), "rotation": math.degrees(math.atan2(*placed[::-1, 0]))}
         row |= {"age_crop": crop_read["age"], "p_female_crop": crop_read["p_female"]}
         x, y = placed[:, :2] @ [SIDE / 2, SIDE / 2] + placed[:, 2]
@@ -110,7 +111,8 @@ def end_to_end_summary(table: pd.DataFrame) -> pd.DataFrame:
         group, seen = table[own], table[own & table["detected"]]
         cost = {"group": name, "n": len(group), "detection_rate": group["detected"].mean()}
         cost["false_positives"] = group["false_positives"].mean()
-        errors = {way: (seen[f"age_{way}"] - seen["age"]).abs() for way in ("crop", "photo")}
+        ages = {way: seen[f"age_{way}"] for way in ("crop", "photo")}
+        errors = {way: (age - nearest_age(seen, age)).abs() for way, age in ages.items()}
         cost |= {f"mae_{way}": error.mean() for way, error in errors.items()}
         cost |= dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
         if len(seen):

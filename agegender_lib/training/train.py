@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, age_limits, split_faces, split_fold, split_sources, subsample_training
+from agegender_lib.data import FaceSet, nearest_age, split_faces, split_fold, split_sources, subsample_training
 from agegender_lib.files import clear_left_over, write_csv, write_json
 from agegender_lib.lock import ORPHANED, alone
 from agegender_lib.models import add_test_time_augmentation, ensemble_average, load_model, predict
@@ -190,7 +190,7 @@ def _conclude(folder, faces, split, history, facts, predicted=None):
 
 def _scores(rows):
     age = rows["age_predicted"].astype("float64")
-    error = (age - age.clip(*age_limits(rows))).abs()
+    error = (age - nearest_age(rows, age)).abs()
     right = (rows["p_female"] >= 0.5) == (rows["gender"] == 1)
     return {"images": len(rows), "age_mae": float(error.mean()), "gender_accuracy": float(right.mean())}
 

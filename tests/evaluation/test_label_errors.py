@@ -89,6 +89,22 @@ def test_injected_errors_tell_a_good_network_from_a_blind_one():
     assert lost.loc["age", "recall_at_5_percent"] < good.loc["age", "recall_at_5_percent"] / 2
 
 
+def test_an_age_inside_its_range_is_no_error_however_far_from_the_middle():
+    clean = predictor()
+    low = clean["age"] // 20 * 20
+    ranges = clean.assign(age=low + 9.5, age_low=low, age_high=low + 19)
+    read = clean["age_predicted"]
+    scores = label_error_scores(ranges)
+    inside = read.between(low, low + 20)
+    assert 0.7 < inside.mean() < 0.95 and (scores["age_error_score"][inside] == 0).all()
+    assert scores["age_error_score"][~inside].min() > 0
+    # a range of no width is a number
+    numbers = label_error_scores(clean.assign(age_low=clean["age"], age_high=clean["age"]))
+    assert numbers["age_error_score"].equals(label_error_scores(clean)["age_error_score"])
+    injected = injected_label_errors(ranges, 50).set_index("task")
+    assert injected.loc["age", "recall_at_5_percent"] > 0.4
+
+
 def test_what_cannot_be_ranked_is_refused():
     clean = predictor(50)
     with pytest.raises(InputError, match="one gender label"):

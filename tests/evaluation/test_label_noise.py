@@ -72,6 +72,12 @@ def test_by_hand():
     assert found["age_mae_floor"] == pytest.approx(found["age_gap"] / np.sqrt(2))
 
 
+def test_ranges_differ_by_the_years_between_them():
+    pair = pd.DataFrame({"age": [24.5, 44.5], "age_low": [20, 40], "age_high": [29, 49], "gender": 0})
+    assert quantities(pair.assign(duplicate_group=0))["value"]["age_gap"] == 10
+    assert quantities(pair.assign(duplicate_group=0, age_high=[39, 49]))["value"]["age_gap"] == 0
+
+
 def test_without_duplicates_there_is_nothing_to_say():
     table = labels(normal).query("duplicate_group < 0")
     nothing = label_noise(table)

@@ -7,6 +7,7 @@ predictions have to be of faces the network did not train on (out of fold), or i
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.age_bins import age_limits, nearest_age
 from agegender_lib.data.filenames import GENDERS
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation.statistics.bootstrap import Statistic, estimates, interval
@@ -32,16 +33,17 @@ def label_error_scores(predictions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``predictions`` with the columns age_typical (years: the typical distance of a label from the predicted age
         among the 200 faces that are predicted about as old; 1.48 times the median absolute deviation, so that gross
-        errors do not raise it, and at least 1), age_error_score (distance of the label from the typical label at that
-        prediction, in units of age_typical) and gender_error_score (-ln of the probability given to the label), and for
-        both age_rank and gender_rank, 1 being the highest score.
+        errors do not raise it, and at least 1), age_error_score (distance of the label, of a range its nearer end, from
+        the typical label at that prediction, in units of age_typical) and gender_error_score (-ln of the probability
+        given to the label), and for both age_rank and gender_rank, 1 being the highest score.
     """
     added = ["age_typical", "age_error_score", "gender_error_score", "age_rank", "gender_rank"]
     if predictions.empty:
         return predictions.assign(**dict.fromkeys(added, pd.Series(dtype=float)))
     check_predictions(predictions)
     bias, typical = _typical(predictions)
-    away = predictions["age"] - predictions["age_predicted"] - bias
+    read = predictions["age_predicted"]
+    away = nearest_age(predictions, read + bias) - read - bias
     p_label = np.where(predictions["gender"] == 1, predictions["p_female"], 1 - predictions["p_female"])
     table = predictions.assign(
         age_typical=typical,
@@ -100,8 +102,9 @@ def estimated_label_errors(predictions: pd.DataFrame) -> pd.DataFrame:
 def injected_label_errors(predictions: pd.DataFrame, count: int = 100) -> pd.DataFrame:
     """How many injected label errors the ranking brings to the top: what it can be trusted with.
 
-    The labels of ``count`` faces are changed in the predictions table, for each task by itself, ages by 20 years to
-    either side; the network is the same, for which its training faces were all labelled as they are.
+    The labels of ``count`` faces are changed in the predictions table, for each task by itself, ages and both ends of
+    ranges by 20 years to either side; the network is the same, for which its training faces were all labelled as they
+    are.
 
     Returns
     -------
@@ -114,13 +117,16 @@ def injected_label_errors(predictions: pd.DataFrame, count: int = 100) -> pd.Dat
         return pd.DataFrame(columns=columns)
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(predictions), count, replace=False)
-    age, gender = predictions["age"].to_numpy().copy(), predictions["gender"].to_numpy().copy()
-    off = age[chosen] + _INJECTED_YEARS * rng.choice([-1, 1], count)
-    age[chosen] = np.where(off < 0, age[chosen] + _INJECTED_YEARS, off)  # there is no age below 0
-    gender[chosen] = 1 - gender[chosen]
+    moved = _INJECTED_YEARS * rng.choice([-1, 1], count)
+    youngest = age_limits(predictions)[0][chosen]
+    moved = np.where(youngest + moved < 0, _INJECTED_YEARS, moved)  # there is no age below 0
+    wrong = {task: predictions.copy() for task in TASKS}
+    ages = [column for column in ("age", "age_low", "age_high") if column in predictions]
+    wrong["age"].iloc[chosen, predictions.columns.get_indexer(ages)] += moved[:, None]
+    wrong["gender"].iloc[chosen, predictions.columns.get_loc("gender")] = 1 - predictions["gender"].to_numpy()[chosen]
     rows = []
-    for task, labels in (("age", age), ("gender", gender)):
-        ranks = label_error_scores(predictions.assign(**{task: labels}))[f"{task}_rank"].to_numpy()[chosen]
+    for task in TASKS:
+        ranks = label_error_scores(wrong[task])[f"{task}_rank"].to_numpy()[chosen]
         found = (ranks <= 0.05 * len(predictions)).mean()
         rows.append((task, len(predictions), count, int((ranks <= count).sum()), float(found)))
     return pd.DataFrame(rows, columns=columns)
@@ -156,7 +162,7 @@ def _wrong(p_female: np.ndarray, gender: np.ndarray, code: int) -> Statistic:
 def _typical(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Of the faces nearest in predicted age: the median and the typical size of label minus prediction, in years."""
     read = predictions["age_predicted"].to_numpy()
-    away = predictions["age"].to_numpy() - read
+    away = nearest_age(predictions, read) - read
     order = np.argsort(read, kind="stable")
     width = min(_NEAR, len(read))
     first = np.clip(np.arange(len(read)) - width // 2, 0, len(read) - width)

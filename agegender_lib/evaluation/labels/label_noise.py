@@ -2,7 +2,8 @@
 
 Near-duplicates are one photograph stored twice, so that no time passes between their two labels: where these differ, at
 least one is wrong. Two assumptions turn their differences into a floor: the labels a and b of a photograph are
-independent readings with the same distribution, and an ideal predictor gives what is best for that distribution.
+independent readings with the same distribution, and an ideal predictor gives what is best for that distribution. Two
+ranges of ages differ by the years between them, none where they overlap or touch.
 
 *Age.* The reader's error E|a - m|, m being the median of the photograph's labels, lies between a half and the whole of
 E|a - b|, whatever the distribution (the triangle inequality, and m being the best constant answer). It is a half where
@@ -19,6 +20,7 @@ the duplicated photographs only, which are few and not a sample of all.
 import numpy as np
 import pandas as pd
 
+from agegender_lib.data.age_bins import age_limits
 from agegender_lib.evaluation.statistics.bootstrap import estimates
 from agegender_lib.evaluation.tables import MEASURES, scores
 from agegender_lib.runs.tables import check_predictions
@@ -50,7 +52,8 @@ def label_noise(table: pd.DataFrame) -> pd.DataFrame:
     if own.empty:
         return pd.DataFrame(columns=columns)
     group = own["duplicate_group"].to_numpy()
-    gap, disagreement = (_difference_to_others(own[label].to_numpy(), group) for label in ("age", "gender"))
+    gap = _difference_to_others(*age_limits(own), group)
+    disagreement = _difference_to_others(own["gender"].to_numpy(), own["gender"].to_numpy(), group)
     means = estimates({"age": gap, "gender": disagreement}, group)
     # the formulas are monotonic, so that the intervals' ends go through them as well
     ages, differ = np.array(means["age"][:3]), np.array(means["gender"][:3])
@@ -88,9 +91,10 @@ def errors_on_duplicates(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _difference_to_others(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Mean absolute difference of each value to the others of its group, which has at least one; float [n]."""
-    faces = pd.DataFrame({"group": group, "value": values}).reset_index()
-    pairs = faces.merge(faces, on="group").groupby("index_x")
-    apart = pairs.apply(lambda rows: (rows["value_x"] - rows["value_y"]).abs().sum())
-    return (apart / (pairs.size() - 1)).to_numpy(float)
+def _difference_to_others(low: np.ndarray, high: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Mean distance of each value, or range, to the others of its group, which has at least one; float [n]."""
+    faces = pd.DataFrame({"group": group, "low": low, "high": high}).reset_index()
+    pairs = faces.merge(faces, on="group")
+    pairs["apart"] = np.maximum(pairs["low_x"] - pairs["high_y"], pairs["low_y"] - pairs["high_x"]).clip(lower=0)
+    apart = pairs.groupby("index_x")["apart"]
+    return (apart.sum() / (apart.size() - 1)).to_numpy(float)
