@@ -9,6 +9,13 @@ from agegender_lib.data.filenames import GENDERS, RACES, FaceName, parse_name
 from agegender_lib.data.importer import load_faces
 from agegender_lib.data.label_values import UNLABELLED, race_names
 from agegender_lib.data.sources import SYNTHETIC_FACES, load_dataset, load_sources
-from agegender_lib.data.split import assign_folds, split_faces, split_fold, split_sources, subsample_training
+from agegender_lib.data.split import (
+    assign_folds,
+    given_split,
+    split_faces,
+    split_fold,
+    split_sources,
+    subsample_training,
+)
 from agegender_lib.data.summary import split_table, summarise_faces
 from agegender_lib.data.synthetic import plan_faces, render_faces

@@ -23,7 +23,7 @@ _OPEN = re.compile(
 )
 _MEN, _WOMEN = {"male", "m", "man", "men", "boy"}, {"female", "f", "woman", "women", "girl"}
 _YES, _NO = {"1", "true", "yes"}, {"0", "-1", "false", "no"}
-_PARTS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation"}
+_PARTS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
 
 
 def read_age(cell: str) -> tuple[float, float]:

@@ -117,7 +117,8 @@ def concatenate(parts: Sequence[FaceSet], cache: Path) -> FaceSet:
 
 def _one_table(parts: Sequence[FaceSet]) -> pd.DataFrame:
     tables = [part.table.assign(source=part.name) for part in parts]
-    common = [column for column in ("timestamp", "split") if all(column in table for table in tables)]
+    common = ["timestamp"] if all("timestamp" in table for table in tables) else []
+    common += ["split"] if any("split" in table for table in tables) else []
     named = any(not pd.api.types.is_numeric_dtype(table["race"]) for table in tables)
     ranges = any("age_low" in table for table in tables)
     shared = pd.concat([table["file"] for table in tables])
@@ -128,11 +129,15 @@ def _one_table(parts: Sequence[FaceSet]) -> pd.DataFrame:
             table["race"] = race_names(table["race"]).astype(str)
         if ranges and "age_low" not in table:
             table["age_low"] = table["age_high"] = table["age"]
+        if "split" in common and "split" not in table:
+            table["split"] = ""
     ages = ["age", "age_low", "age_high"] if ranges else ["age"]
     columns = ["file", *ages, "gender", "race", *common, "source"]
     return pd.concat([table[columns] for table in tables], ignore_index=True)
 
 
 def _write_pixels(parts: Sequence[FaceSet], file: Path) -> None:
-    blocks = (part.images[start : start + _BLOCK] for part in parts for start in range(0, len(part), _BLOCK))
+    blocks = (
+        read_rows(part.images, slice(start, start + _BLOCK)) for part in parts for start in range(0, len(part), _BLOCK)
+    )
     write_array(file, "uint8", (sum(len(part) for part in parts), SIZE, SIZE, 3), blocks)

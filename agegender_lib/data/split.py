@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.age_bins import AGE_BANDS, age_band
-from agegender_lib.data.filenames import GENDERS
+from agegender_lib.data.filenames import GENDERS, printable
 from agegender_lib.errors import InputError
 
 
@@ -16,12 +16,13 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
 
     Age bands times genders keep their proportions (each stratum's share by largest remainder); the
     members of a duplicate group all go to one side. Faces are drawn by a hash of seed and file name, so
-    neither the order of the rows nor the machine matters.
+    neither the order of the rows nor the machine matters. Where the labels give a split, see :func:`given_split`,
+    that is taken, and neither seed nor size count.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns file, age (years), gender and duplicate_group (-1 = none); n rows.
+        With the columns file, age (years), gender and duplicate_group (-1 = none), maybe split; n rows.
     seed : int
         Another seed, another split.
     validation_size : int or float
@@ -30,7 +31,8 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
     Returns
     -------
     pandas.Series
-        "train" or "validation", named split, with the table's index. The validation count is met exactly.
+        "train", "validation" or, of a given split only, "unused", named split, with the table's index. The validation
+        count is met exactly, unless the split is given.
 
     Raises
     ------
@@ -41,6 +43,34 @@ def split_faces(table: pd.DataFrame, seed: int = 0, validation_size: int | float
     >>> split_faces(table, seed=1, validation_size=0.2).value_counts().to_dict()
     {'train': 8, 'validation': 2}
     """
+    given, _ = given_split(table)
+    return _drawn(table, seed, validation_size) if given is None else given
+
+
+def given_split(table: pd.DataFrame) -> tuple[pd.Series | None, str]:
+    """The split that labels give, as of :func:`split_faces`, and in words what becomes of the column ``split``.
+
+    It is taken where it knows no other words than "train", "validation" and "test" and both sides have faces; "test" is
+    "validation" where there is no such face, else "unused", as are training faces with a near-duplicate held out.
+
+    >>> table = pd.DataFrame({"split": ["train", "train", "test"], "duplicate_group": [-1, 7, 7]})
+    >>> split, words = given_split(table)
+    >>> split.tolist(), words
+    (['train', 'unused', 'validation'], "the split is the labels': 1 faces train, 1 validate, 1 do neither")
+    """
+    if "split" not in table:
+        return None, ""
+    there = {*table["split"]}
+    held_out = "validation" if "validation" in there else "test"
+    if not {"train", held_out} <= there <= {"train", "validation", "test"}:
+        found = ", ".join(printable(word) or "nothing" for word in sorted(there)[:6])
+        return None, f"the split of the labels says {found}, not both train and validation, and is not used"
+    split = _without_twins(table, table["split"].map({"train": "train", held_out: "validation"}).fillna("unused"))
+    train, validation, neither = ((split == part).sum() for part in ("train", "validation", "unused"))
+    return split, f"the split is the labels': {train:,} faces train, {validation:,} validate, {neither:,} do neither"
+
+
+def _drawn(table: pd.DataFrame, seed: int, validation_size: int | float) -> pd.Series:
     count = _validation_count(validation_size, len(table))
 
     draw = np.array([hashlib.sha256(f"{seed}:{file}".encode()).hexdigest() for file in table["file"]])
@@ -75,10 +105,13 @@ def split_sources(table: pd.DataFrame, seed: int = 0, validation_size: int | flo
         return split_faces(table, seed, validation_size)
     parts = table.groupby("source", sort=False)
     split = pd.concat([split_faces(part, seed, validation_size) for _, part in parts]).reindex(table.index)
+    return _without_twins(table, split)
+
+
+def _without_twins(table: pd.DataFrame, split: pd.Series) -> pd.Series:
     held_out = table["duplicate_group"][split == "validation"]
     twins = table["duplicate_group"].isin(held_out[held_out >= 0])
-    split[twins & (split == "train")] = "unused"
-    return split
+    return split.mask(twins & (split == "train"), "unused")
 
 
 def subsample_training(table: pd.DataFrame, split: pd.Series, count: int, seed: int = 0) -> pd.Series:
@@ -99,7 +132,7 @@ def subsample_training(table: pd.DataFrame, split: pd.Series, count: int, seed: 
 def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarray:
     """Divide faces into folds of equal size, stratified and with no duplicate group in two of them.
 
-    Fold 1 is what :func:`split_faces` holds out with this seed when a fraction of 1 / ``folds`` validates; fold 2 is
+    Fold 1 is what :func:`split_faces` draws with this seed when a fraction of 1 / ``folds`` validates; fold 2 is
     what it holds out of the rest, and so on. So age bands times genders keep their proportions in every fold,
     neither the order of the rows nor the machine matters, and a single split of that size is the first fold.
 
@@ -129,7 +162,7 @@ def assign_folds(table: pd.DataFrame, folds: int = 5, seed: int = 1) -> np.ndarr
     smallest, larger = divmod(len(table), folds)
     for number in range(1, folds):
         size = smallest + (number <= larger)
-        held_out = split_faces(table.iloc[left], seed, size).to_numpy() == "validation"
+        held_out = _drawn(table.iloc[left], seed, size).to_numpy() == "validation"
         fold[left[held_out]] = number
         left = left[~held_out]
     return fold

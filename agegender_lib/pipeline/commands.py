@@ -47,7 +47,7 @@ def train(options: Namespace) -> None:
     """Train one model as a profile says. The result is a run folder. The same command again goes on with a killed
     training, and returns a finished one at once.
     """
-    from agegender_lib.data import SYNTHETIC_FACES, load_dataset
+    from agegender_lib.data import SYNTHETIC_FACES, given_split, load_dataset
     from agegender_lib.reporting.profiles import WEIGHTS_OF, model_settings, read_profile
 
     profile = read_profile(options.profile)
@@ -59,6 +59,8 @@ def train(options: Namespace) -> None:
     from agegender_lib import training
 
     config = training.configure(options.model, **settings)
+    if (said := given_split(faces.table)[1]) and not config.fold:
+        print(said)
     weights = options.weights or profile.get(WEIGHTS_OF.get(options.model), "pretrained")
     folder = training.train(config, faces, weights, Path(options.runs), options.name)
     print(f"run folder: {folder}")

@@ -45,6 +45,8 @@ def data_check(options: Namespace) -> None:
         if names is not None:
             counts = pd.Series(names).value_counts(sort=column not in counted)
             print(f"  {column}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    if said := data.given_split(table)[1]:
+        print(f"  {said}")
     print(f"  near-duplicates: {len(in_groups):,} faces in {in_groups.nunique():,} groups")
     print(f"  fingerprint {faces.fingerprint}")
     _show_rejected(faces.rejected, options.rejected)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agegender_lib.data import AGE_BANDS, age_band, split_faces, split_sources
+from agegender_lib.data import AGE_BANDS, age_band, assign_folds, given_split, split_faces, split_sources
 from agegender_lib.errors import InputError
 
 
@@ -79,6 +79,41 @@ def test_each_source_is_split_as_if_it_were_alone():
     assert (split == "validation").sum() == 300 and set(split[[held_out, twin]]) != {"train", "validation"}
     # a set of one source has no such column
     assert split_sources(faces(), 1, 20).equals(split_faces(faces(), 1, 20))
+
+
+def labelled(**words):
+    """600 faces, the first 100 in pairs, whose labels give a split: each word so many times."""
+    table = faces(600, groups=50)
+    return table.assign(split=np.repeat(list(words), list(words.values())))
+
+
+def test_a_split_in_the_labels_is_taken():
+    table = labelled(validation=41, train=459, test=100)
+    split = split_faces(table, seed=3, validation_size=0.5)
+    # the pair of the last held-out face stands on the other side, and does not train
+    assert split.value_counts().to_dict() == {"train": 458, "validation": 41, "unused": 101} and split[41] == "unused"
+    assert (split == "validation").equals(table["split"] == "validation")
+    assert given_split(table)[1].endswith("458 faces train, 41 validate, 101 do neither")
+    held = labelled(train=500, test=100)
+    assert (split_faces(held, 3, 20) == "validation").equals(held["split"] == "test")
+    # folds are drawn all the same
+    assert (assign_folds(table, 3) == assign_folds(table.drop(columns="split"), 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"train": 600}, "says train, not both"),
+        ({"validation": 300, "test": 300}, "says test, validation, not both"),
+        ({"train": 300, "validation": 200, "": 100}, "says nothing, train, validation, not both"),
+        ({"0": 500, "1": 100}, "says 0, 1, not both"),
+    ],
+)
+def test_any_other_split_in_the_labels_is_said_and_left(words, said):
+    table = labelled(**words)
+    assert given_split(table)[0] is None and said in given_split(table)[1]
+    assert split_faces(table, 3, 90).equals(split_faces(table.drop(columns="split"), 3, 90))
+    assert given_split(faces()) == (None, "")
 
 
 def test_the_order_of_rows_does_not_matter():
