@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from agegender_lib.data.cache import FaceSet
+from agegender_lib.data.split import given_split
 
+#: Sets that are known by what their labels look like, see `data.labels` and `data.label_table`.
+KNOWN_SETS = ("UTKFace", "FairFace", "AgeDB", "FG-NET")
 RENDERED_NOTE = "synthetic stand-in faces, not photographs"
 
 
@@ -19,9 +22,12 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
     ages, gender = faces.table["age"], faces.table["gender"]
     in_split = {part: faces.table[split == part] for part in ("train", "validation")}
     modes = ages.value_counts()
-    sides = faces.table.assign(split=split).query("duplicate_group >= 0").groupby("duplicate_group")["split"]
+    copies = faces.table.assign(split=split).query("duplicate_group >= 0 and split != 'unused'")
+    sides = copies.groupby("duplicate_group")["split"]
     return {
         "name": faces.name,
+        "set_name": set_name(faces),
+        "split_given": given_split(faces.table)[0] is not None,
         "fingerprint": faces.fingerprint,
         "rendered": faces.synthetic,
         "mark": f" {RENDERED_NOTE.capitalize()}." if faces.synthetic else "",
@@ -47,6 +53,16 @@ def summarise_faces(faces: FaceSet, pairs: pd.DataFrame, split: pd.Series) -> di
         "train_median_age": float(in_split["train"]["age"].median()),
         "train_female_share": float(np.mean(in_split["train"]["gender"] == 1)),
     }
+
+
+def set_name(faces: FaceSet) -> str:
+    """The known set that faces are of, or several, as "UTKFace and FairFace"; "" where one of them is not known."""
+    labels = [note.partition("labels: ")[2] for note in faces.notes if "labels: " in note]
+    found = [
+        next((name for name in KNOWN_SETS if said.startswith(f"{name}'s file names") or f" ({name}): " in said), "")
+        for said in labels
+    ]
+    return " and ".join(dict.fromkeys(found)) if all(found) else ""
 
 
 def split_table(faces: FaceSet, split: pd.Series) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from agegender_lib import folders
+from agegender_lib.data import RACES
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.evaluation.fairness.subgroups import group_labels
@@ -40,6 +41,11 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
         "opens_in": table_in((folders.ROOT / "README.md").read_text(encoding="utf-8"), *OPENS_IN),
         "facts": lambda model: _facts(numbers, f"model_{model[-1].lower()}"),
         "out_of_scope_uses": textwrap.fill(OUT_OF_SCOPE_USES, 120),
+        "known": (known := numbers.globals["data"].get("set_name", "UTKFace")),
+        "race_bins": "five" if known == "UTKFace" else len(numbers.rows("races", model=models[0])),
+        "race_names": ", ".join(
+            RACES if known == "UTKFace" else [row["race"] for row in numbers.rows("races", model=models[0])]
+        ),
         "head": _head,
         "interval": _interval,
         "counts": lambda: _counts(Path(results) / "runs" / f"model_{models[0][-1].lower()}"),

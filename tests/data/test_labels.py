@@ -8,6 +8,7 @@ from PIL import Image
 from tiny_faces import FACES, STAMP, WRITE, encoded, jpeg, picture, pixels, reasons, write_folder, write_zip
 
 from agegender_lib.data import load_faces
+from agegender_lib.data.summary import set_name
 from agegender_lib.errors import InputError
 
 ROWS = ["20-29,Male,White", "3-9,Female,East Asian", "more than 70,Male,Black", "0-2,Female,Latino_Hispanic"]
@@ -52,6 +53,7 @@ def test_fairface_has_ranges_and_names_of_races(tmp_path, kind):
         said = " ".join(faces.notes)
         for words in ("(FairFace)", "'gender' (words)", "ranges", "4 names", "4 224 x 224 pixels"):
             assert words in said
+        assert set_name(faces) == "FairFace"
     small = Image.fromarray(pixels(FAIRFACE["train/2.jpg"])).resize((128, 128), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(faces.images[1], pixels(jpeg(small, quality=75)))
 
@@ -125,7 +127,7 @@ def test_names_of_utkface_count_more_than_a_table_that_lies_there(load, tmp_path
 def test_agedb_and_fgnet_are_known_by_their_names(load, tmp_path):
     faces = load({"0_MariaCallas_35_f.jpg": jpeg(picture(1, 300)), "12_John_Q_Doe_7_m.jpg": jpeg(2), "x.jpg": jpeg(3)})
     assert faces.table[["age", "gender", "race"]].values.tolist() == [[35, 1, "unlabelled"], [7, 0, "unlabelled"]]
-    assert "AgeDB" in faces.notes[0] and list(reasons(faces)) == ["x.jpg"]
+    assert "AgeDB" in faces.notes[0] and set_name(faces) == "AgeDB" and list(reasons(faces)) == ["x.jpg"]
     faces = load(write_folder(tmp_path / "fgnet", {"001A02.JPG": jpeg(1), "082A18b.jpg": jpeg(2)}))
     assert list(faces.table["age"]) == [2, 18] and set(faces.table["gender"]) == {-1}
     assert "neither gender nor race" in faces.notes[0]

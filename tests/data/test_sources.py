@@ -6,6 +6,7 @@ from tiny_faces import FACES, jpeg, write_folder, write_zip
 
 from agegender_lib.data import RACES, load_dataset, load_faces, load_sources, split_faces
 from agegender_lib.data.sources import resolved
+from agegender_lib.data.summary import set_name
 from agegender_lib.errors import InputError
 
 
@@ -19,7 +20,7 @@ def both(tmp_path):
     table = tmp_path / "mine" / "labels.csv"
     table.parent.mkdir()
     rows = f"a.jpg,20-29,Female,Black\n{names[1]},3-9,Male,East Asian\nc.jpg,40-49,Male,Black\n"
-    table.write_text("file,age,gender,race\n" + rows)
+    table.write_text("file,age,gender,race,usage\n" + "".join(f"{row},Training\n" for row in rows.splitlines()))
     return utkface, other, table
 
 
@@ -28,6 +29,7 @@ def test_two_sources_are_one_set(both, tmp_path):
     text, cache = f"{utkface} + {other} with {table}", tmp_path / "cache"
     faces = load_dataset(text, cache=cache)
     parts = load_faces(utkface, cache), load_faces(other, cache, labels=table)
+    assert [set_name(each) for each in (*parts, faces)] == ["UTKFace", "", ""]
     assert len(faces) == 8 and list(faces.table["source"]) == ["utk"] * 5 + ["fair"] * 3
     np.testing.assert_array_equal(faces.images, np.concatenate([part.images for part in parts]))
     # one name in both
@@ -43,6 +45,8 @@ def test_two_sources_are_one_set(both, tmp_path):
     assert faces.table.index[faces.table["duplicate_group"] == group].tolist() == [0, 6]
     split = split_faces(faces.table, 1, 2)
     assert split[0] == split[6]
+    # only one tells a split
+    assert faces.table["split"].tolist() == [""] * 5 + ["train"] * 3
     # kept, and not read again
     again = load_sources(text, cache)
     assert again.table.equals(faces.table) and again.fingerprint == faces.fingerprint

@@ -9,6 +9,7 @@ import pytest
 
 from agegender_lib import folders
 from agegender_lib.pipeline.export.numbers import Numbers
+from agegender_lib.pipeline.model_card import write_cards
 
 
 @pytest.fixture
@@ -31,6 +32,24 @@ def text_of(results, about):
     cells = nbformat.read(folders.REPORT / "report.ipynb", as_version=4).cells
     (cell,) = (cell for cell in cells if cell.source.startswith(f"# {about}"))
     return " ".join(Numbers(results).fill(cell.source, about).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("FairFace", "`train_val`, with labels as FairFace's [@karkkainen2021]."), ("", "The faces are `train_val`.")],
+)
+def test_other_faces_are_not_called_utkface(results, name, words):
+    file = results / "data.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"set_name": name, "split_given": True}))
+    sheet, card = (path.read_text() for path in reversed(write_cards(results.parent)))
+    cells = nbformat.read(folders.REPORT / "report.ipynb", as_version=4).cells
+    text = " ".join(Numbers(results).fill("\n".join(cell.source for cell in cells), "report").split())
+    assert words in text and "faces, as the labels say, and keep the members" in text
+    # the frame of photographs is UTKFace's, whoever is in them
+    weights = "faces of UTKFace"
+    assert text.count("aligned as UTKFace's are") == 1 == text.replace(weights, "").count("UTKFace")
+    assert "UTKFace" not in sheet and (name or "train_val") in sheet and "split as the labels say" in sheet
+    assert "UTKFace" not in card.replace(weights, "") and "guess in 5 bins" in card
 
 
 def test_a_study_is_told_by_its_intervals(results):
