@@ -1,4 +1,4 @@
-"""How fast it trains and answers here, and what many faces cost: ``python tests/bench.py``, ``... bench.py scale``."""
+"""How fast it trains and answers here, and what many faces or photos cost: ``python tests/bench.py [scale|photos]``."""
 
 import argparse
 import contextlib
@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import pandas as pd
 import psutil
+from bench_photos import print_photos, read_photos  # noqa: F401
 from PIL import Image
 from tqdm import tqdm
 
@@ -279,15 +280,19 @@ def print_scale(sizes):
 
 
 def main():
-    if sys.argv[1:2] in (["one_image"], ["stage"]):  # a process of ours
+    if sys.argv[1:2] in (["one_image"], ["stage"], ["read_photos"]):  # a process of ours
         return globals()[sys.argv[1]](*sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["speeds", "scale"], default="speeds")
+    parser.add_argument("what", nargs="?", choices=["speeds", "scale", "photos"], default="speeds")
     parser.add_argument("--data", default="", help="faces to train on: a folder or an archive; left out: drawn ones")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 20_000, 100_000], help="of scale")
+    parser.add_argument("--count", type=int, default=100, help="of photos, of which more than 100 repeat")
     given = parser.parse_args()
     try:
-        print_scale(given.sizes) if given.what == "scale" else print_speeds(given.data)
+        if given.what == "photos":
+            print_photos(given.data, given.count, asked)
+        else:
+            print_scale(given.sizes) if given.what == "scale" else print_speeds(given.data)
     except InputError as error:
         parser.error(error)
 

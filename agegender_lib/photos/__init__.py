@@ -4,6 +4,7 @@ from agegender_lib.photos.detector import FaceDetector, Found
 from agegender_lib.photos.end_to_end import end_to_end_predictions, end_to_end_summary
 from agegender_lib.photos.intervals import write_corrections
 from agegender_lib.photos.pictures import SUFFIXES, open_picture
+from agegender_lib.photos.quality_checks import CHILD, CHILD_WARNING
 from agegender_lib.photos.reader import DEFAULT_MODEL, Photo, PhotoReader
 
 #: What the numbers must not be used for: said wherever they are shown, and in the model card.

@@ -1,9 +1,13 @@
 """From photographs to their faces with ages and genders."""
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -17,13 +21,14 @@ from agegender_lib.photos.alignment import SIDE, aligning_transform, corners, cr
 from agegender_lib.photos.detector import FaceDetector
 from agegender_lib.photos.intervals import corrections_file, intervals, read_corrections
 from agegender_lib.photos.pictures import Source, open_picture
-from agegender_lib.photos.quality_checks import quality_warnings
+from agegender_lib.photos.quality_checks import CHILD, CHILD_WARNING, quality_warnings
 
 DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
-#: Photos whose faces are read together.
-PHOTOS = 16
+#: Photos whose faces are read together; as many again are decoded and searched meanwhile.
+PHOTOS = 8
 # A few sizes of batches only, so that the graph is traced a few times only.
-_BATCHES = (1, 8, 64)
+_BATCHES = (1, 2, 4, 8, 16)
+_THREADS = min(PHOTOS, max(2, os.cpu_count() or 1))
 _BOX, _PREDICTED = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
 
 
@@ -36,7 +41,7 @@ class Photo:
     #: A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
     #: detector, 0 to 1; NaN where nothing was detected because the picture was aligned already), ``age, age_low,
     #: age_high`` (years; the 80 % interval, NaN where the model has none), ``p_female`` (0 to 1), ``warnings`` (of
-    #: ``quality_checks.quality_warnings``, joined by "; ", or ""). No row where no face is found.
+    #: ``quality_checks.quality_warnings``, and that of a child, joined by "; ", or ""). No row where no face is found.
     faces: pd.DataFrame
     #: The faces in UTKFace's frame, uint8 [n, 128, 128, 3]; black where that reaches beyond the photo.
     crops: np.ndarray
@@ -70,6 +75,7 @@ class PhotoReader:
         self.model = load_model(model)
         self._detector = detector
         self._explained = None
+        self._loading = Lock()
         self._correction = read_corrections(model, self.model)
         self._network = with_age_distribution(self.model) or self.model
         self.interval_note = self._note(Path(model))
@@ -90,22 +96,35 @@ class PhotoReader:
     def read_all(
         self, sources: Iterable[Source], aligned: bool = False, progress: bool = False
     ) -> Iterator[tuple[Source, Photo | InputError]]:
-        """:meth:`read` of many, the faces of several photos in one batch, one after the other as they are done.
+        """:meth:`read` of many, in their order, the faces of several photos in one batch.
 
-        Each source comes with its photo, or, where it cannot be read, the InputError that says why.
+        While the faces of some photos are read, threads decode and search the next ones. Each source comes with its
+        photo, or, where it cannot be read, the InputError that says why.
         """
+
+        def detected(source: Source) -> Photo | InputError:
+            try:
+                return self._detected(source, aligned)
+            except InputError as error:
+                return error
+
         sources = list(sources)
-        left = iter(tqdm(sources, desc="photos", unit="photo", disable=not progress or None, mininterval=0.5))
-        while batch := list(islice(left, PHOTOS)):
-            found: list[Photo | InputError] = []
-            for source in batch:
-                try:
-                    found.append(self._detected(source, aligned))
-                except InputError as error:
-                    found.append(error)
-            photos = iter(self._predicted([one for one in found if isinstance(one, Photo)]))
-            for source, one in zip(batch, found, strict=True):
-                yield source, next(photos) if isinstance(one, Photo) else one
+        left = iter(sources)
+        bar = tqdm(desc="photos", total=len(sources), unit="photo", disable=not progress or None, mininterval=0.5)
+        threads = ThreadPoolExecutor(_THREADS)
+        try:
+            ahead = deque((source, threads.submit(detected, source)) for source in islice(left, 2 * PHOTOS))
+            while ahead:
+                batch = [ahead.popleft() for _ in range(min(PHOTOS, len(ahead)))]
+                found = [task.result() for _, task in batch]
+                ahead.extend((source, threads.submit(detected, source)) for source in islice(left, PHOTOS))
+                photos = iter(self._predicted([one for one in found if isinstance(one, Photo)]))
+                for (source, _), one in zip(batch, found, strict=True):
+                    yield source, next(photos) if isinstance(one, Photo) else one
+                    bar.update()
+        finally:
+            threads.shutdown(cancel_futures=True)
+            bar.close()
 
     def saliency(self, photo: Photo, task: str = "age") -> np.ndarray:
         """Grad-CAM of each face: where the model finds its "age" or "gender"; see ``inference.grad_cams``.
@@ -152,8 +171,9 @@ class PhotoReader:
             crops = np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))[None]
             landmarks = [None]
         else:
-            if self._detector is None:
-                self._detector = FaceDetector()
+            with self._loading:
+                if self._detector is None:
+                    self._detector = FaceDetector()
             found = self._detector.find(pixels)
             boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
             transforms = [aligning_transform(points) for points in landmarks]
@@ -183,3 +203,7 @@ class PhotoReader:
             faces = photo.faces.assign(**dict(zip(_PREDICTED, own.T, strict=True)))
             found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_PREDICTED, "warnings"]]))
         return found
+            child = faces["age"] < CHILD
+            faces.loc[child, "warnings"] = [
+                f"{each}; {CHILD_WARNING}".lstrip("; ") for each in faces["warnings"][child]
+            ]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from similarities import known, moved
 from tiny_faces import truncated
 
 from agegender_lib import photos, plots
@@ -17,7 +18,8 @@ from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
 from agegender_lib.photos import end_to_end
 from agegender_lib.photos.alignment import TEMPLATE
-from agegender_lib.photos.detector import FaceDetector, Found
+from agegender_lib.photos.detector import CONFIDENCE, FaceDetector, Found
+from agegender_lib.photos.quality_checks import CHILD_WARNING
 from agegender_lib.runs.tables import HISTORY_COLUMNS
 
 AGES = (5, 25, 40, 70, 33, 52)
@@ -118,10 +120,10 @@ def test_a_photo_without_a_face_is_no_error(reader):
     assert "No face" in plots.photo_faces(photo, reader.saliency(photo)).texts[0].get_text()
 
 
-def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, placed, monkeypatch):
-    places, find = (put(1, 30, 40), put(1, 230, 40)), reader._detector.find
+def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, monkeypatch):
+    places = put(1, 30, 40), put(1, 230, 40)
     # they hold different numbers of faces, as their first pixel says
-    monkeypatch.setattr(reader._detector, "find", lambda pixels: placed(*places[: pixels[0, 0, 0]]) or find(pixels))
+    monkeypatch.setattr(reader._detector, "find", lambda pixels: Planted(places[: pixels[0, 0, 0]]).find(pixels))
     sources = [photo_of([(k % 6, places[0]), (k % 5, places[1])]).copy() for k in range(20)]
     for k, source in enumerate(sources):
         source[0, 0] = (k + 1) % 3
@@ -134,6 +136,33 @@ def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, placed,
         else:
             np.testing.assert_allclose(one.faces["age"], reader.read(source).faces["age"], atol=1e-3)
     assert len({round(found[k][1].faces["age"].iloc[0], 2) for k in (0, 1, 9)}) == 3
+
+
+def test_of_many_photos_only_a_few_are_in_memory(reader, monkeypatch):
+    searched = []
+    monkeypatch.setattr(reader._detector, "find", lambda pixels: searched.append(1) or Planted().find(pixels))
+    read = reader.read_all([photo_of([])] * 60)
+    for number, _ in enumerate(read, 1):
+        assert number <= len(searched) <= number + 2 * photos.reader.PHOTOS + photos.reader.PHOTOS
+    assert len(searched) == 60
+    # whoever leaves early does not wait for the others
+    next(read := reader.read_all([photo_of([])] * 60))
+    read.close()
+    assert len(searched) < 60 + 60
+
+
+def test_the_gender_of_a_child_comes_with_a_warning(reader, placed, monkeypatch):
+    class Ages:
+        def predict_on_batch(self, batch):
+            return np.full((len(batch), 1), 0.7), np.linspace(9.5, 10.5, len(batch))[:, None]
+
+    monkeypatch.setattr(reader, "_network", Ages())
+    placed(put(1.2, 20, 60), put(0.2, 250, 20))
+    faces = reader.read(photo_of([])).faces
+    assert faces["age"].tolist() == [9.5, 10.5]
+    assert CHILD_WARNING in faces["warnings"][0] and faces["warnings"][1] == "small"
+    # after what else speaks against it
+    assert faces["warnings"][0] == f"blurred; {CHILD_WARNING}"
 
 
 def test_the_correction_of_a_run_is_kept_beside_its_model(model_file, faceset, tmp_path):
@@ -257,6 +286,30 @@ def test_the_face_of_a_photograph_comes_into_utkfaces_frame(hopper_reader, detec
     again = detector.find(np.pad(photo.crops[0], ((64, 64), (64, 64), (0, 0))))
     assert np.abs(again.landmarks[0] - 64 - TEMPLATE).max() < 9
     assert np.abs((again.landmarks[0] - 64 - TEMPLATE)[:2]).max() < 4
+
+
+def test_the_detector_finds_what_the_package_finds(detector, hopper):
+    from mtcnn import MTCNN
+
+    several = Image.new("RGB", (900, 600), "teal")
+    several.paste(hopper.resize((256, 300)), (20, 30))
+    several.paste(hopper.crop((150, 20, 400, 330)).rotate(12), (400, 200))
+    for picture in (hopper, several):
+        pixels = np.asarray(picture)
+        wanted = MTCNN().detect_faces(pixels, fit_to_image=False, output_type="numpy", threshold_onet=CONFIDENCE)
+        wanted[:, 3:5] += wanted[:, 1:3]
+        np.testing.assert_allclose(detector.detect(pixels), wanted, atol=0.01)
+    assert len(wanted) == 2
+
+
+def test_landmarks_are_the_same_in_a_mirror_and_on_a_picture_that_was_turned(detector, hopper):
+    (plain,), width = detector.find(np.asarray(hopper)).landmarks, hopper.width
+    (mirrored,) = detector.find(np.asarray(hopper.transpose(Image.Transpose.FLIP_LEFT_RIGHT))).landmarks
+    flipped = np.column_stack([width - mirrored[:, 0], mirrored[:, 1]])[[1, 0, 2, 4, 3]]
+    assert np.abs(flipped - plain).max() < 2.5
+    middle = np.array(hopper.size) / 2
+    (turned,) = detector.find(np.asarray(hopper.rotate(20, Image.Resampling.BICUBIC))).landmarks
+    assert np.abs(moved(turned - middle, known(1, 20)) + middle - plain).max() < 4
 
 
 def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset, monkeypatch):
