@@ -201,9 +201,9 @@ class PhotoReader:
         found = []
         for photo, own in zip(photos, np.split(predictions, ends), strict=False):
             faces = photo.faces.assign(**dict(zip(_PREDICTED, own.T, strict=True)))
-            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_PREDICTED, "warnings"]]))
-        return found
             child = faces["age"] < CHILD
             faces.loc[child, "warnings"] = [
                 f"{each}; {CHILD_WARNING}".lstrip("; ") for each in faces["warnings"][child]
             ]
+            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_PREDICTED, "warnings"]]))
+        return found
