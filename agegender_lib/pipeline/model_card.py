@@ -41,7 +41,7 @@ def render_card(results: str | Path, page: str = "MODEL_CARD.md") -> str:
         "opens_in": table_in((folders.ROOT / "README.md").read_text(encoding="utf-8"), *OPENS_IN),
         "facts": lambda model: _facts(numbers, f"model_{model[-1].lower()}"),
         "out_of_scope_uses": textwrap.fill(OUT_OF_SCOPE_USES, 120),
-        "known": (known := numbers.globals["data"].get("set_name", "UTKFace")),
+        "known": (known := _facts(numbers, "data").get("set_name", "UTKFace")),
         "race_bins": "five" if known == "UTKFace" else len(numbers.rows("races", model=models[0])),
         "race_names": ", ".join(
             RACES if known == "UTKFace" else [row["race"] for row in numbers.rows("races", model=models[0])]
