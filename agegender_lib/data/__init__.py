@@ -2,7 +2,7 @@
 
 from agegender_lib.data.age_bins import AGE_BAND_EDGES, AGE_BANDS, age_band, age_limits, nearest_age
 from agegender_lib.data.cache import FaceSet
-from agegender_lib.data.corruptions import CORRUPTIONS, corrupt, corrupted_examples
+from agegender_lib.data.corruptions import CORRUPTIONS, OCCLUDERS, corrupt, corrupted_examples, occlude
 from agegender_lib.data.duplicates import duplicate_groups, duplicate_pairs
 from agegender_lib.data.face_regions import REGIONS, region_masks
 from agegender_lib.data.filenames import GENDERS, RACES, FaceName, parse_name

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from agegender_lib.data.face_regions import REGIONS
 
@@ -128,3 +128,39 @@ def corrupted_examples(image: np.ndarray) -> dict[str, np.ndarray]:
         name: np.concatenate([corrupt(image[None], name, strength) for strength in way.strengths])
         for name, way in CORRUPTIONS.items()
     }
+
+
+def _mask(draw):
+    left = [(63, 54), (40, 62), (18, 64), (22, 98), (42, 122)]
+    draw.polygon([*left, *[(126 - x, y) for x, y in reversed(left)]], "#BFD8E6")
+    draw.line([(0, 56), (18, 64), (108, 64), (128, 56)], "#DDE8EE", 2)
+
+
+def _sunglasses(draw):
+    for left in (19, 69):
+        draw.ellipse((left, 24, left + 39, 54), "#141416")
+    draw.line([(0, 30), (19, 34), (107, 34), (128, 30)], "#141416", 5)
+
+
+def _headscarf(draw):
+    # a ring so thick that only the face inside is seen
+    draw.ellipse((-78, -100, 204, 232), outline="#4A3B5C", width=100)
+
+
+#: What people wear, as a function that draws it onto a face framed like UTKFace's.
+OCCLUDERS = {"mask": _mask, "sunglasses": _sunglasses, "headscarf": _headscarf}
+
+
+def occlude(images: np.ndarray, name: str) -> np.ndarray:
+    """Aligned faces, uint8 [n, 128, 128, 3], with one of ``OCCLUDERS`` drawn in flat colours over each.
+
+    >>> plain = np.full((1, 128, 128, 3), 100, np.uint8)
+    >>> {name: round(float((occlude(plain, name) != plain).any(axis=3).mean()), 2) for name in OCCLUDERS}
+    {'mask': 0.3, 'sunglasses': 0.13, 'headscarf': 0.48}
+    """
+    occluded = np.empty_like(images)
+    for number, image in enumerate(images):
+        drawn = Image.fromarray(image)
+        OCCLUDERS[name](ImageDraw.Draw(drawn))
+        occluded[number] = drawn
+    return occluded

@@ -13,3 +13,8 @@ OUT_OF_SCOPE_USES = (
     "gender. No identification and no surveillance. No inference of gender identity: the models know two labels and "
     "nothing of how a person lives or wants to be called. No commercial use: the data do not allow it."
 )
+#: What no warning is given for.
+NOT_NOTICED = (
+    "A mask, sunglasses or a headscarf is not noticed, and moves the answer: on the example's face, a drawn mask or "
+    "drawn sunglasses move the age of ModelF by more than two years. Chapter 10 draws them onto your own."
+)

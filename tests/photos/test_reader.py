@@ -13,6 +13,7 @@ from tiny_faces import truncated
 
 from agegender_lib import photos, plots
 from agegender_lib.data.cache import FaceSet
+from agegender_lib.data.corruptions import OCCLUDERS, occlude
 from agegender_lib.data.drawing.face import draw_face
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_json
@@ -310,6 +311,16 @@ def test_landmarks_are_the_same_in_a_mirror_and_on_a_picture_that_was_turned(det
     middle = np.array(hopper.size) / 2
     (turned,) = detector.find(np.asarray(hopper.rotate(20, Image.Resampling.BICUBIC))).landmarks
     assert np.abs(moved(turned - middle, known(1, 20)) + middle - plain).max() < 4
+
+
+def test_the_warning_names_what_moves_the_answers(hopper_reader, hopper):
+    face = hopper_reader.read(hopper).crops
+    worn = np.concatenate([face, *[occlude(face, name) for name in OCCLUDERS]])
+    from agegender_lib.models import load_model, predict
+
+    ages = predict(load_model(photos.DEFAULT_MODEL), worn)["age_predicted"]
+    assert (ages[1:] - ages[0]).abs().max() > 2
+    assert all(name in photos.NOT_NOTICED.lower() for name in OCCLUDERS)
 
 
 def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset, monkeypatch):
