@@ -180,6 +180,16 @@ def search(options: Namespace) -> None:
     ),
     option("--csv", metavar="FILE", help="also write all of it there, a row per model, group and metric"),
     option("--json", metavar="FILE", help="the same as JSON, with the faces and the files"),
+    option(
+        "--corruptions",
+        type=int,
+        nargs="?",
+        const=300,
+        metavar="N",
+        help="instead, what runs lose when N (300) of their held-out faces are blurred, darkened and so on; --data are "
+        "the faces that they were made with",
+    ),
+    *CLUSTER,
 )
 def evaluate(options: Namespace) -> None:
     """Print age and gender metrics of each model with their 95 % intervals, and of two also the paired comparison.

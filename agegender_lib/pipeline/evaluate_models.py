@@ -31,6 +31,10 @@ def evaluate_models(options: Namespace) -> None:
     for path in (options.csv, options.json):
         if path and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
             raise InputError(f"{path} cannot be written: give the name of a file in a folder that is there")
+    if options.corruptions is not None:
+        return _on_corrupted_faces(options)
+    if options.scheduler or options.workers:
+        raise InputError("workers share what is predicted of corrupted faces: add --corruptions, or leave them out")
     judged = _on_faces(options) if options.data else [_on_its_own(folder) for folder in options.models]
     for one in judged:
         _check_labelled(one.predictions, options)
@@ -53,6 +57,25 @@ def evaluate_models(options: Namespace) -> None:
         print(f"\n{b.name} (b) against {a.name} (a), paired")
         print_table(evaluation.paired_comparison(a.predictions, b.predictions).round(4))
     _write(pd.concat(found, ignore_index=True), judged, options)
+
+
+def _on_corrupted_faces(options: Namespace) -> None:
+    """Chapter 7's table of what each run loses when its held-out faces are corrupted."""
+    if options.by or options.json:
+        raise InputError("--by and --json are not for --corruptions, which makes one table: leave them out")
+    from agegender_lib import cluster, evaluation, inference
+    from agegender_lib.data import load_dataset
+
+    faces, found = load_dataset(data_of(options)), {}
+    with cluster.connected(options.scheduler, options.workers) as client:
+        for run in options.models:
+            found[run] = inference.corrupted_predictions(run, faces, options.corruptions, client)
+    table = evaluation.robustness_summary(found)
+    count = len(next(iter(found.values())).groupby("file"))
+    print(f"\nchange from clean to corrupted, {count:,} held-out faces of {faces.name}")
+    print_table(table.round(3))
+    if options.csv:
+        write_csv(Path(options.csv), table, float_format="%.6g")
 
 
 def _rows(name: str, by: str, groups, table: pd.DataFrame) -> pd.DataFrame:

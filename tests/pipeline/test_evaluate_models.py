@@ -12,6 +12,8 @@ from outcomes import one_sentence
 from tiny_faces import jpeg, write_folder
 
 from agegender_lib.data import load_faces
+from agegender_lib.evaluation import robustness_summary
+from agegender_lib.inference import corrupted_predictions
 
 LABELS = [
     ("20-29", "Male", "White"),
@@ -85,6 +87,23 @@ def test_faces_that_trained_a_model_are_said(agegender, folder, tmp_path):
     assert "(b) against model_a-1 (a), paired" in out
     code, out, _ = agegender("evaluate", run, "--by", "race")
     assert code == 0 and "2 validation images of faces" in out and "model_a-1 by race" in out
+
+
+def test_runs_are_judged_on_corrupted_faces(agegender, folder, tmp_path):
+    faces = load_faces(folder / "faces", tmp_path / "cache")
+    run = write_run(tmp_path / "model_a-1", faces)
+    (run / "model.keras").write_bytes((folder / "bright.keras").read_bytes())
+    command = ("evaluate", run, "--data", folder / "faces", "--corruptions", "2")
+    code, out, _ = agegender(*command, "--csv", tmp_path / "all.csv")
+    assert code == 0 and "2 held-out faces of faces" in out
+    wanted = robustness_summary({str(run): corrupted_predictions(run, faces, 2)})
+    found, changes = pd.read_csv(tmp_path / "all.csv"), ["corruption", "age_mae_change", "gender_accuracy_change_low"]
+    pd.testing.assert_frame_equal(found[changes], wanted[changes], rtol=1e-4, check_dtype=False)
+    # darkness is what this model takes for youth
+    assert found.set_index("corruption")["age_mae_change"].abs().max() > 1
+    one_sentence(agegender(*command, "--by", "race"), "--by and --json are not for --corruptions")
+    one_sentence(agegender(*command[:4], "--workers", "2"), "add --corruptions")
+    one_sentence(agegender(*command[:-1], "0"), "give a whole number from 1")
 
 
 def test_ages_alone_are_judged_where_genders_are_not_labelled(agegender, folder, tmp_path):
