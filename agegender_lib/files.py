@@ -4,6 +4,7 @@ import glob
 import gzip
 import hashlib
 import json
+import mmap
 import os
 import secrets
 import shutil
@@ -11,11 +12,14 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from agegender_lib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Prefix of unfinished files.
 WRITING = ".writing-"
@@ -128,6 +132,22 @@ def write_array(path: Path, dtype: str, shape: tuple[int, ...], blocks: Iterable
         np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:
             file.write(np.asarray(block, dtype).tobytes())
+
+
+def read_rows(array: "np.ndarray", rows: "slice | np.ndarray") -> "np.ndarray":
+    """A copy of some rows of an array that may be memory-mapped.
+
+    What was read of a mapped file is given back to the system, where it stays as long as there is room: else a process
+    that has read all faces once takes as much memory as they do.
+    """
+    import numpy as np
+
+    found = np.array(array[rows])
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        array.madvise(mmap.MADV_DONTNEED)
+    return found
 
 
 def yaml_file(given: str | Path, folder: Path) -> Path:

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from agegender_lib.data.decode import LUMA
+from agegender_lib.files import read_rows
 
 THRESHOLD = 0.98
 THUMBNAIL = 32
@@ -154,7 +155,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
     small = np.empty(shape, np.float32) if len(images) < _MANY else np.memmap(TemporaryFile(), np.float32, shape=shape)
     step = images.shape[1] // THUMBNAIL
     for start in range(0, len(images), _BLOCK):
-        grey = images[start : start + _BLOCK].astype(np.float32) @ _GREY
+        grey = read_rows(images, slice(start, start + _BLOCK)).astype(np.float32) @ _GREY
         cells = grey.reshape(len(grey), THUMBNAIL, step, THUMBNAIL, step).mean(axis=(2, 4)).reshape(len(grey), -1)
         cells -= cells.mean(axis=1, keepdims=True)
         # An image of one flat colour has nothing to correlate: all of those are taken for the same.

@@ -29,7 +29,7 @@ from agegender_lib.data.duplicates import duplicate_groups
 from agegender_lib.data.filenames import printable
 from agegender_lib.data.labels import UTKFACE, Labels, expanded, find_labels, given_paths, read_labelled
 from agegender_lib.errors import InputError
-from agegender_lib.files import write_array
+from agegender_lib.files import read_rows, write_array
 from agegender_lib.folders import CACHE
 
 #: Above this share of a table's rows, what cannot be used is no exception, and the table, or the source, is wrong.
@@ -95,7 +95,7 @@ def _import(source: Path, cache: Path, key: str, given: Path | None, allow_rejec
         faces = readable[~again].reset_index(drop=True)
         if not allow_rejected:
             _refuse_many(source, labels, len(faces), rejected)
-        _sort_pixels(arrived, work / "images.npy", faces["slot"].tolist())
+        _sort_pixels(arrived, work / "images.npy", faces["slot"].to_numpy())
         arrived.unlink()
         table = faces[labels.columns]
         # The array is not kept in a variable: Windows renames no folder of which a file is mapped.
@@ -173,9 +173,9 @@ def _decode(data: bytes) -> Decoded | str:
         return str(reason)
 
 
-def _sort_pixels(arrived: Path, file: Path, slots: list[int]) -> None:
+def _sort_pixels(arrived: Path, file: Path, slots: np.ndarray) -> None:
     by_arrival = np.memmap(arrived, np.uint8, "r").reshape(-1, SIZE, SIZE, 3)
-    blocks = (by_arrival[slots[start : start + _BATCH]] for start in range(0, len(slots), _BATCH))
+    blocks = (read_rows(by_arrival, slots[start : start + _BATCH]) for start in range(0, len(slots), _BATCH))
     write_array(file, "uint8", (len(slots), SIZE, SIZE, 3), blocks)
 
 

@@ -15,7 +15,7 @@ from agegender_lib.data.label_values import race_names
 from agegender_lib.data.labels import expanded
 from agegender_lib.data.synthetic import render_faces
 from agegender_lib.errors import InputError
-from agegender_lib.files import write_array
+from agegender_lib.files import read_rows, write_array
 from agegender_lib.folders import CACHE
 
 SYNTHETIC_FACES = 1200

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from agegender_lib.files import read_rows
+
 
 def predict(
     model: keras.Model,
@@ -65,7 +67,7 @@ def in_batches(
     starts = range(0, max(count, 1), batch_size)
     for start in tqdm(starts, desc=doing, unit="batch", disable=None if doing else True, mininterval=1):
         chosen = slice(start, start + batch_size)
-        batch = np.asarray(images[chosen if rows is None else rows[chosen]])
+        batch = read_rows(images, chosen if rows is None else rows[chosen])
         padding = np.zeros((batch_size - len(batch), *batch.shape[1:]), batch.dtype)
         outputs = function(np.concatenate([batch, padding]))
         parts.append([np.asarray(one)[: len(batch)] for one in outputs])

@@ -45,7 +45,7 @@ LABELS = option(
 ALLOW_REJECTED = option(
     "--allow-rejected", action="store_true", help="go on where more than 5 %% of the labelled faces cannot be used"
 )
-PROFILE_HELP = "quick, coursework, or a .yaml file of notebook parameters (default: {})"
+PROFILE_HELP = "quick, coursework, full (whole UTKFace), or a .yaml file of notebook parameters (default: {})"
 WEIGHTS_HELP = (
     "what ModelB, ModelF or ModelP starts from: published (this repository's models, without their heads), pretrained "
     "(downloaded), none (random), or a Keras .weights.h5 file"

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from agegender_lib import folders
-from agegender_lib.data import FaceSet, load_dataset, split_faces
+from agegender_lib.data import FaceSet, given_split, load_dataset, split_faces
 from agegender_lib.data.sources import resolved
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing, sha256_of
@@ -183,17 +183,34 @@ def _alone(folder):
 
 
 def _check_early(values: dict[str, Any], faces: FaceSet, build: bool) -> None:
-    """Refuse what would otherwise be refused after an hour of training; with ``build``, by building the networks."""
+    """Refuse what would otherwise be refused after an hour of training; with ``build``, by building the networks.
+
+    Then it also says how long the trainings will take.
+    """
     # these import Keras, which takes seconds
     from agegender_lib.models.backend import processor
+    from agegender_lib.runs import finished
     from agegender_lib.training import build_network, configure
-    from agegender_lib.training.published import find_published
+    from agegender_lib.training.identity import run_name
+    from agegender_lib.training.published import expected_seconds, find_published, machine_speed
 
     print(f"computing on {processor()}", flush=True)
+    if said := given_split(faces.table)[1]:
+        print(said, flush=True)
+    times: dict[str, float | None] = {}
     for model in ("model_a", *WEIGHTS_OF):
         config = configure(model, **model_settings(values, model))
-        split_faces(faces.table, config.split_seed, config.validation_size)
+        split = split_faces(faces.table, config.split_seed, config.validation_size)
         weights = values.get(WEIGHTS_OF.get(model), "none")
         if build and (values["retrain"] or find_published(config, faces, weights) is None):
             # weights that cannot be had, or do not fit, are found here
             build_network(config, weights)
+            if not finished(folders.RUNS / run_name(config, faces, weights)):
+                times[f"Model{model[-1].upper()}"] = expected_seconds(config, len(faces), int((split == "train").sum()))
+    if known := {model: seconds for model, seconds in times.items() if seconds}:
+        hours = sum(known.values()) / machine_speed() / 3600
+        print(
+            f"training {', '.join(known)} will take about {hours:.1f} hours on this machine, by what the published "
+            "trainings took per face and epoch; a killed report goes on where it was",
+            flush=True,
+        )

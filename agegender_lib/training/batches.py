@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from agegender_lib.errors import InputError
+from agegender_lib.files import read_rows
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.sampling import Quota, balanced_draw
 
@@ -54,7 +55,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        images = self.images[self.rows[chosen]]
+        images = read_rows(self.images, self.rows[chosen])
         targets = {name: values[chosen] for name, values in self.targets.items()}
         return self._mixed(images, targets, index) if self.mixup else (images, targets)
 

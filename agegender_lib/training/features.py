@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
-from agegender_lib.files import clear_left_over, replacing, write_array
+from agegender_lib.files import clear_left_over, read_rows, replacing, write_array
 from agegender_lib.lock import alone
 from agegender_lib.models.predict import in_batches
 from agegender_lib.training.batches import Batches
@@ -72,7 +72,7 @@ def _compute(base, faces, path):
     starts = range(0, len(faces.images), 100)
 
     def of_both_sides(start):
-        images = np.asarray(faces.images[start : start + 100], "float32") / 255.0
+        images = read_rows(faces.images, slice(start, start + 100)).astype("float32") / 255.0
         both = np.stack([images, images[:, :, ::-1]], axis=1).reshape(-1, *images.shape[1:])
         # a face's own features and those of its mirror image follow each other, as in the array
         return base.predict_on_batch(both)

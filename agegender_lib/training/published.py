@@ -1,6 +1,7 @@
-"""Runs that the repository holds already, so that the real report is made again in minutes."""
+"""Runs that the repository holds already: the real report is made again in minutes, and others are told their time."""
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from agegender_lib import folders
 from agegender_lib.data import FaceSet
+from agegender_lib.data.decode import SIZE
 from agegender_lib.errors import InputError
 from agegender_lib.files import copy_file
 from agegender_lib.lock import ORPHANED, alone
@@ -15,6 +17,7 @@ from agegender_lib.models import load_model, predict
 from agegender_lib.models.saving import save_model
 from agegender_lib.runs.find import model_file, published_runs
 from agegender_lib.runs.folder import CONFIG, METRICS, MODEL, PREDICTIONS, TABLES, finished, kept_predictions, read_json
+from agegender_lib.runs.tables import read_run
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.identity import identity_of, name_of, run_name
 from agegender_lib.training.train import train
@@ -65,6 +68,38 @@ def find_published(config: TrainingConfig, faces: FaceSet, weights: str | Path =
         if same and wanted["weights"] in ("pretrained", kept["weights"]) and model_file(folder):
             return folder
     return None
+
+
+def expected_seconds(config: TrainingConfig, faces: int, training: int) -> float | None:
+    """What a training with so many ``faces``, of which ``training`` train, would take where the published ones ran.
+
+    In proportion to the seconds that the published training of the same network took per face and epoch; where heads
+    learn on features, what computing these takes. None where no such network is published.
+    """
+    folder = folders.REPORT / "results" / "runs" / config.model
+    if not folder.is_dir():
+        return None
+    run = read_run(folder)
+    known = TrainingConfig.from_dict(run.config["training"])
+    if known.architecture != config.architecture:
+        return None
+    last = run.history["stage"] == run.history["stage"].iloc[-1]
+    whole = run.history.loc[last, "seconds"].mean()
+    of_face = whole / len(run.train) / known.ensemble_size
+    epochs = sum(stage.epochs for stage in config.stages if not stage.cached_features)
+    features = 2 * faces if any(stage.cached_features for stage in config.stages) else 0
+    return config.ensemble_size * (epochs * training * of_face + features / run.metrics["images_per_second"])
+
+
+def machine_speed() -> float:
+    """How many times as fast as where the published models ran, by predictions of ModelA; takes some seconds."""
+    model = load_model(folders.REPORT / "models" / "age_gender_A.keras")
+    images = np.zeros((100, SIZE, SIZE, 3), "uint8")
+    predict(model, images)  # traces the graph
+    begun = time.perf_counter()
+    predict(model, images)
+    then = read_json(folders.REPORT / "results" / "runs" / "model_a" / METRICS)["images_per_second"]
+    return len(images) / (time.perf_counter() - begun) / then
 
 
 def _restored(published: Path, config: TrainingConfig, faces: FaceSet) -> Path:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +26,7 @@ from agegender_lib.pipeline import chapters
 from agegender_lib.pipeline import execute as execution
 from agegender_lib.pipeline import report as pipeline
 from agegender_lib.pipeline.readme import BEGIN, END, with_headline
+from agegender_lib.reporting.profiles import read_profile
 
 FACES, HELD_OUT = 240, 60
 TINY = {
@@ -297,6 +300,17 @@ def broken(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
     monkeypatch.setattr(execution.folders, "EXECUTED", tmp_path / "build" / "notebooks")
     return tmp_path
+
+
+@pytest.mark.parametrize("speed", [1, 0.5])
+def test_a_long_report_says_first_how_long_it_will_train(speed, few, monkeypatch, capsys):
+    monkeypatch.setattr("agegender_lib.training.build_network", lambda *_: None)
+    monkeypatch.setattr("agegender_lib.training.published.machine_speed", lambda: speed)
+    table = few.table.sample(23705, replace=True, random_state=0, ignore_index=True).assign(duplicate_group=-1)
+    pipeline._check_early(read_profile("full") | {"retrain": False}, replace(few, table=table), build=True)
+    said = capsys.readouterr().out
+    assert "training ModelA, ModelB, ModelF will take about" in said
+    assert float(re.search(r"about (\S+) hours on this machine", said)[1]) == pytest.approx(4.6 / speed, rel=0.02)
 
 
 def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys):

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from agegender_lib.data import split_faces, subsample_training
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import read_run
 from agegender_lib.models import BACKBONES, load_model, predict, set_trainable
+from agegender_lib.models.predict import in_batches
 from agegender_lib.training import Stage, build_network, fit, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.features import POOLED, backbone_features, predict_from_features
@@ -134,6 +136,26 @@ def test_an_update_is_as_large_as_its_layer_s_rate(in_two_stages):
         moved = 1 - np.asarray(keras.ops.convert_to_numpy(layer.kernel))
         assert moved == pytest.approx(0.015 * rate, rel=2e-2), name
         assert 1 - np.asarray(keras.ops.convert_to_numpy(layer.bias)) == pytest.approx(0.01 * rate, rel=2e-2)
+
+
+def pages_of(path):
+    """How much of a mapped file this process holds in memory, in bytes."""
+    return 1024 * int(Path("/proc/self/smaps").read_text().split(str(path))[1].split("Rss:")[1].split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="asks Linux which pages of a file a process holds")
+@pytest.mark.parametrize("training", [True, False])
+def test_faces_that_were_read_are_not_kept_in_memory(training, tmp_path):
+    path = tmp_path / "images.npy"
+    np.save(path, np.ones((200, 128, 128, 3), "uint8"))
+    images = np.load(path, mmap_mode="r")
+    assert images[:100].all() and pages_of(path) > 4e6
+    if training:
+        batches = Batches(images, np.arange(200), {"age": np.arange(200)}, 20, seed=1)
+        assert all(batches[number][0].all() for number in range(len(batches)))
+    else:
+        assert in_batches(lambda batch: [batch[:, 0, 0, 0]], images, 20)[0].all()
+    assert pages_of(path) < 1e6
 
 
 def test_fewer_faces_train_and_the_same_validate(drawn):

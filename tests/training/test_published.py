@@ -11,8 +11,11 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.models import build_model_a
 from agegender_lib.models.saving import save_model
+from agegender_lib.reporting.profiles import model_settings, read_profile
 from agegender_lib.runs import METRICS, MODEL, TABLES, finished
 from agegender_lib.training import configure, published, train, train_or_restore
+from agegender_lib.training.ablations import read_study
+from agegender_lib.training.published import expected_seconds
 
 SHORT = {
     "validation_size": 0.3,
@@ -81,6 +84,35 @@ def test_a_model_that_answers_otherwise_is_refused(report, few, trainings, tmp_p
     with pytest.raises(InputError, match=r"age_gender_A\.keras does not predict what .*predictions\.csv says"):
         train_or_restore(CONFIG, few)
     assert not any(finished(folder) for folder in (tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(("model", "off"), [("model_a", 0.01), ("model_b", 0.08), ("model_f", 0.1)])
+def test_a_training_is_told_the_time_that_the_published_one_took(model, off):
+    took = json.loads((folders.REPORT / "results" / "runs" / model / METRICS).read_text())["seconds"]
+    config = configure(model)
+    told = expected_seconds(config, 5000, 4000)
+    assert told == pytest.approx(took, rel=off)
+    assert expected_seconds(config, 10000, 8000) == pytest.approx(2 * told)
+    twice = [asdict(stage) | {"epochs": 2 * stage.epochs} for stage in config.stages]
+    assert 1.8 * told < expected_seconds(configure(model, stages=twice), 5000, 4000) <= 2.001 * told
+    assert expected_seconds(configure(model, architecture={"image_size": 96}), 5000, 4000) is None
+
+
+def test_the_profile_for_whole_utkface_has_steps_and_hours_that_fit():
+    profile, coursework = read_profile("full"), read_profile("coursework")
+    faces, hours = 23705, 0
+    for model in ("model_a", "model_b", "model_f"):
+        config, published = (configure(model, **model_settings(values, model)) for values in (profile, coursework))
+        assert config.architecture == published.architecture
+        sides = (config, faces * 4 // 5), (published, 4000)
+        steps, then = (each.epochs * (training // each.batch_size) for each, training in sides)
+        assert 1.5 < steps / then < 2
+        hours += expected_seconds(config, faces, faces * 4 // 5) / 3600
+    assert 3 < hours < 5
+    # the single split is one of the folds, and its heads learn on the features that ModelF's first stage keeps
+    single, *folds = (run.config for run in read_study(profile["folds_study"]).runs)
+    assert single.validation_size == profile["validation_size"] == 0.2 and len(folds) == 5
+    assert single.stages[0].cached_features and single.epochs <= 3
 
 
 def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings, monkeypatch):
