@@ -15,6 +15,7 @@ RUN, ALL = "requirements.txt", "requirements-test.txt"
 SAID_ELSEWHERE = {
     "contourpy": "BSD-3-Clause",
     "namex": "Apache-2.0 (its repository)",
+    "pi-heif": "BSD-3-Clause; libheif and libde265 inside: LGPL-3.0",
     "pypandoc-binary": "MIT; the pandoc program inside: GPL-2.0-or-later, started as a program of its own",
 }
 #: Pinned for some Pythons or systems only: read there, or on PyPI.
