@@ -17,8 +17,6 @@ from agegender_lib.photos.detector import FaceDetector
 from agegender_lib.photos.pictures import open_picture
 
 LABELS = "labels.csv"
-#: Up to this many pixels a picture may be a crop, whose face the detector misses where it touches the edges.
-_CROP = 512
 
 
 def align_faces(
@@ -80,13 +78,8 @@ def _aligned(content: bytes, detector: FaceDetector) -> np.ndarray | str:
         pixels = open_picture(content)
     except InputError as error:
         return str(error)
-    found, border = detector.find(pixels), 0
-    if not len(found) and max(pixels.shape) <= _CROP:
-        border = max(pixels.shape) // 2
-        found = detector.find(np.pad(pixels, ((border, border), (border, border), (0, 0))))
-    if not len(found):
-        return "no face found"
-    return crop(pixels, aligning_transform(found.landmarks[0] - border))
+    found = detector.find(pixels)
+    return crop(pixels, aligning_transform(found.landmarks[0])) if len(found) else "no face found"
 
 
 def _as_read_again(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,14 @@ from agegender_lib.photos.alignment import aligning_transform, crop, inverse
 SEARCHED_SIDE = 1024
 #: Confidence of the detector's last stage below which a find is not a face, and what it must be once more upright.
 CONFIDENCE, UPRIGHT_CONFIDENCE = 0.6, 0.9
+#: Pixels of the longer side at which a photo is searched again for small faces.
+FINE_SIDE = 2048
+#: Pixels of a face, where it is searched, from which on smaller ones are to be expected.
+_SMALL = 30
+#: Up to this many pixels a picture may be one face, which is missed where it touches the edges.
+_CROP_SIDE = 512
+#: Pixels of the longer side at which is tried which side of a photo is up, by quarter turns to the left.
+_TURNED_SIDE, _TURNS = 640, {1: "to the left", 3: "to the right", 2: "upside down"}
 _LEAST_SIDE, _LEAST_FACE, _STEP, _PROPOSED = 64, 20, 0.709, 0.6  # the package's own values
 # The square of UTKFace's frame, in pixels of 128, in which the last stage sees a face again once it is upright.
 _SQUARE, _CENTRE, _SEEN = 120, (62.5, 56.0), 48
@@ -54,9 +62,24 @@ class FaceDetector:
         self._proposing, self._measuring = proposing.model, network.stages[-1].model
 
     def find(self, pixels: np.ndarray) -> Found:
-        """Find the faces of a photo, uint8 [h, w, 3]."""
+        """Find the faces of a photo, uint8 [h, w, 3].
+
+        A large photo in which none are found, or small ones, is searched once more at ``FINE_SIDE``; a small one in
+        which none are found, within a black border.
+        """
+        longest = max(pixels.shape)
+        found = self._search(pixels, SEARCHED_SIDE)
+        if longest > SEARCHED_SIDE and (not len(found) or found.boxes[-1, 2] * SEARCHED_SIDE < _SMALL * longest):
+            found = max(found, self._search(pixels, FINE_SIDE), key=len)
+        if len(found) or longest > _CROP_SIDE:
+            return found
+        border = longest // 2
+        found = self._search(np.pad(pixels, ((border, border), (border, border), (0, 0))), SEARCHED_SIDE)
+        return Found(found.boxes - [border, border, 0, 0], found.confidence, found.landmarks - border)
+
+    def _search(self, pixels: np.ndarray, side: int) -> Found:
         height, width = pixels.shape[:2]
-        shrink = min(1.0, SEARCHED_SIDE / max(height, width))
+        shrink = min(1.0, side / max(height, width))
         searched = pixels
         if shrink < 1:
             size = max(1, round(width * shrink)), max(1, round(height * shrink))
@@ -116,6 +139,24 @@ class FaceDetector:
         means = (plain + mirrored[:, [1, 0, 2, 4, 3]]) / 2
         means = [each @ back[:, :2].T + back[:, 2] for each, back in zip(means, backs, strict=True)]
         return np.stack(means), np.mean(np.split(confidence[:, 1], 2), axis=0)
+
+
+def find_turned(detector: FaceDetector, pixels: np.ndarray) -> tuple[np.ndarray, Found, str]:
+    """The faces of a photo that may lie on its side or upside down, which no camera noted.
+
+    The photo as it is or turned, its faces, and, where it had to be turned for any to be found, a note that says so.
+    """
+    found = detector.find(pixels)
+    if len(found):
+        return pixels, found, ""
+    small = Image.fromarray(pixels)
+    small.thumbnail((_TURNED_SIDE, _TURNED_SIDE))
+    sure = {turns: detector.find(np.rot90(small, turns)).confidence.sum() for turns in _TURNS}
+    turns = max(sure, key=sure.__getitem__)
+    turned = np.ascontiguousarray(np.rot90(pixels, turns))
+    if sure[turns] and len(found_turned := detector.find(turned)):
+        return turned, found_turned, f"turned {_TURNS[turns]}: no face is found upright"
+    return pixels, found, ""
 
 
 def _normalised(pixels: np.ndarray) -> np.ndarray:

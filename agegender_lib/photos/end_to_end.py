@@ -74,7 +74,8 @@ def predict_composited(faces: FaceSet, rows: np.ndarray, reader: PhotoReader) ->
         row |= {"scale": math.hypot(*placed[:, 0]), "rotation": math.degrees(math.atan2(*placed[::-1, 0]))}
         row |= {"age_crop": crop_read["age"], "p_female_crop": crop_read["p_female"]}
         x, y = placed[:, :2] @ [SIDE / 2, SIDE / 2] + placed[:, 2]
-        boxes, back = photo.faces, inverse(placed)
+        # a photo that was turned is one in which nothing was found where it is
+        boxes, back = photo.faces[: 0 if photo.notes else None], inverse(placed)
         right, down = x - boxes["left"], y - boxes["top"]
         holds = right.between(0, boxes["width"]) & down.between(0, boxes["height"])
         row |= {"detected": holds.any(), "false_positives": len(boxes) - holds.any()}

@@ -18,9 +18,9 @@ from agegender_lib import folders
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.photos.alignment import SIDE, aligning_transform, corners, crop
-from agegender_lib.photos.detector import FaceDetector
+from agegender_lib.photos.detector import FaceDetector, find_turned
 from agegender_lib.photos.intervals import corrections_file, intervals, read_corrections
-from agegender_lib.photos.pictures import Source, open_picture
+from agegender_lib.photos.pictures import Source, read_picture
 from agegender_lib.photos.quality_checks import CHILD, CHILD_WARNING, quality_warnings
 
 DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
@@ -30,13 +30,16 @@ PHOTOS = 8
 _BATCHES = (1, 2, 4, 8, 16)
 _THREADS = min(PHOTOS, max(2, os.cpu_count() or 1))
 _BOX, _PREDICTED = ["left", "top", "width", "height"], ["age", "age_low", "age_high", "p_female"]
+#: Of a photo's table of faces.
+COLUMNS = [*_BOX, "confidence", *_PREDICTED, "warnings"]
 
 
 @dataclass(frozen=True)
 class Photo:
     """A photograph and its faces."""
 
-    #: RGB, uint8 [h, w, 3], upright as the camera said, shrunk to a longer side of 2,048 pixels where it has more.
+    #: RGB, uint8 [h, w, 3], upright as the camera said or else as faces are found, shrunk to a longer side of 2,048
+    #: pixels where it has more.
     pixels: np.ndarray
     #: A row per face, largest first: ``left, top, width, height`` (int, pixels of ``pixels``), ``confidence`` (of the
     #: detector, 0 to 1; NaN where nothing was detected because the picture was aligned already), ``age, age_low,
@@ -49,6 +52,8 @@ class Photo:
     frames: np.ndarray
     #: Whether the intervals are corrected on held-out faces: see ``intervals.write_corrections``.
     corrected: bool
+    #: What was assumed or done to read it, such as "one of its 3 frames is read".
+    notes: tuple[str, ...] = ()
     _saliency: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -56,8 +61,9 @@ class PhotoReader:
     """Reads faces, ages and genders from photographs; loads a model and the detector once.
 
     Faces are found by MTCNN at a longer side of 1,024 pixels, where the least has 20: in a photo of 4,000 pixels about
-    80. It finds upright faces and those rotated by up to some 30 degrees; a photo that lies on its side must be turned
-    first. Its ``interval_note`` says what the 80 % intervals are worth.
+    80, or 40 where it is searched again because none or small ones are found. It finds upright faces and those rotated
+    by up to some 30 degrees; where it finds none, the photo is turned. Its ``interval_note`` says what the 80 %
+    intervals are worth.
 
     Parameters
     ----------
@@ -81,7 +87,7 @@ class PhotoReader:
         self.interval_note = self._note(Path(model))
 
     def read(self, source: Source, aligned: bool = False) -> Photo:
-        """Find the faces of a picture, see ``pictures.open_picture``, and read them.
+        """Find the faces of a picture, see ``pictures.read_picture``, and read them.
 
         With ``aligned`` it is one face aligned like UTKFace's, a square of any size: nothing is detected, and it is
         not said whether the face is frontal.
@@ -94,23 +100,23 @@ class PhotoReader:
         return self._predicted([self._detected(source, aligned)])[0]
 
     def read_all(
-        self, sources: Iterable[Source], aligned: bool = False, progress: bool = False
-    ) -> Iterator[tuple[Source, Photo | InputError]]:
+        self, sources: Iterable[Source | InputError], aligned: bool = False, progress: int = 0
+    ) -> Iterator[tuple[Source | InputError, Photo | InputError]]:
         """:meth:`read` of many, in their order, the faces of several photos in one batch.
 
         While the faces of some photos are read, threads decode and search the next ones. Each source comes with its
-        photo, or, where it cannot be read, the InputError that says why.
+        photo, or, where it cannot be read, the InputError that says why; it may be one already. ``progress`` is how
+        many there are where a bar is to count them.
         """
 
-        def detected(source: Source) -> Photo | InputError:
+        def detected(source: Source | InputError) -> Photo | InputError:
             try:
-                return self._detected(source, aligned)
+                return source if isinstance(source, InputError) else self._detected(source, aligned)
             except InputError as error:
                 return error
 
-        sources = list(sources)
         left = iter(sources)
-        bar = tqdm(desc="photos", total=len(sources), unit="photo", disable=not progress or None, mininterval=0.5)
+        bar = tqdm(desc="photos", total=progress, unit="photo", disable=not progress or None, mininterval=0.5)
         threads = ThreadPoolExecutor(_THREADS)
         try:
             ahead = deque((source, threads.submit(detected, source)) for source in islice(left, 2 * PHOTOS))
@@ -157,8 +163,8 @@ class PhotoReader:
 
     def _detected(self, source: Source, aligned: bool) -> Photo:
         """The photo with its faces, of which nothing is read yet."""
-        pixels = open_picture(source)
-        size = height, width = pixels.shape[:2]
+        pixels, notes = read_picture(source)
+        height, width = pixels.shape[:2]
         if aligned:
             if abs(width - height) > 1:
                 name = printable(str(source)) if isinstance(source, (str, Path)) else "the picture"
@@ -174,17 +180,19 @@ class PhotoReader:
             with self._loading:
                 if self._detector is None:
                     self._detector = FaceDetector()
-            found = self._detector.find(pixels)
+            pixels, found, turned = find_turned(self._detector, pixels)
+            notes += filter(None, [turned])
             boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
             transforms = [aligning_transform(points) for points in landmarks]
             crops = np.array([crop(pixels, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
+        size = height, width = pixels.shape[:2]
         words = ["; ".join(quality_warnings(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)]
         frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
         first, last = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
         first, last = (np.clip(ends.round(), 0, [width, height]).astype(int) for ends in (first, last))
         faces = pd.DataFrame(np.column_stack([first, last - first]), columns=_BOX)
         faces = faces.assign(confidence=np.asarray(confidence, np.float64), warnings=np.array(words, dtype=str))
-        return Photo(pixels, faces, crops, frames, self._correction is not None)
+        return Photo(pixels, faces, crops, frames, self._correction is not None, tuple(notes))
 
     def _predicted(self, photos: list[Photo]) -> list[Photo]:
         """The photos with what the model says of their faces, all of which it sees together."""
@@ -205,5 +213,5 @@ class PhotoReader:
             faces.loc[child, "warnings"] = [
                 f"{each}; {CHILD_WARNING}".lstrip("; ") for each in faces["warnings"][child]
             ]
-            found.append(replace(photo, faces=faces[[*_BOX, "confidence", *_PREDICTED, "warnings"]]))
+            found.append(replace(photo, faces=faces[COLUMNS]))
         return found

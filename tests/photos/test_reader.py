@@ -127,7 +127,7 @@ def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, monkeyp
     monkeypatch.setattr(reader._detector, "find", lambda pixels: Planted(places[: pixels[0, 0, 0]]).find(pixels))
     sources = [photo_of([(k % 6, places[0]), (k % 5, places[1])]).copy() for k in range(20)]
     for k, source in enumerate(sources):
-        source[0, 0] = (k + 1) % 3
+        source[::299, ::399] = (k + 1) % 3  # whichever side is up
     sources[3], sources[17] = truncated(), "none.jpg"
     found = list(reader.read_all(sources))
     assert [source is given for (source, _), given in zip(found, sources, strict=True)] == [True] * 20
@@ -141,7 +141,7 @@ def test_many_are_read_as_one_is_and_a_damaged_one_stops_nothing(reader, monkeyp
 
 def test_of_many_photos_only_a_few_are_in_memory(reader, monkeypatch):
     searched = []
-    monkeypatch.setattr(reader._detector, "find", lambda pixels: searched.append(1) or Planted().find(pixels))
+    monkeypatch.setattr(reader._detector, "find", lambda pixels: Planted([put(1, 20, 20)]).find(searched.append(1)))
     read = reader.read_all([photo_of([])] * 60)
     for number, _ in enumerate(read, 1):
         assert number <= len(searched) <= number + 2 * photos.reader.PHOTOS + photos.reader.PHOTOS
@@ -321,6 +321,32 @@ def test_the_warning_names_what_moves_the_answers(hopper_reader, hopper):
     ages = predict(load_model(photos.DEFAULT_MODEL), worn)["age_predicted"]
     assert (ages[1:] - ages[0]).abs().max() > 2
     assert all(name in photos.NOT_NOTICED.lower() for name in OCCLUDERS)
+
+
+@pytest.mark.parametrize(("turn", "words"), [("ROTATE_90", "to the right"), ("ROTATE_180", "upside down")])
+def test_a_photograph_that_lies_without_a_note_is_turned(hopper_reader, hopper, turn, words):
+    photo = hopper_reader.read(hopper.transpose(Image.Transpose[turn]))
+    assert len(photo.faces) == 1 and photo.notes == (f"turned {words}: no face is found upright",)
+    np.testing.assert_array_equal(photo.pixels, np.asarray(hopper))
+    assert photo.faces["left"][0] < 215 and photo.faces["top"][0] < 190
+
+
+def test_the_small_faces_of_a_large_photo_are_found(detector, hopper):
+    crowd = Image.new("RGB", (2048, 300), "grey")
+    small = hopper.resize((72, round(72 * hopper.height / hopper.width)))  # faces some 30 pixels wide
+    places = [(50 + column * 130, 30 + row * 136) for column in range(15) for row in range(2)]
+    for place in places:
+        crowd.paste(small, place)
+    found = detector.find(np.asarray(crowd))
+    centres = found.boxes[:, :2] + found.boxes[:, 2:] / 2
+    assert len(found) == 30
+    for left, top in places:
+        assert ((centres > [left, top]) & (centres < [left + 72, top + small.height])).all(axis=1).sum() == 1
+
+
+def test_a_tightly_cropped_face_is_found(detector, hopper):
+    found = detector.find(np.asarray(hopper.crop((210, 130, 330, 300))))
+    assert len(found) == 1 and found.confidence[0] > 0.9
 
 
 def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset, monkeypatch):
