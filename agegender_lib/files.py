@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Prefix of unfinished files.
 WRITING = ".writing-"
+#: Bytes of a file's name that are kept in that of the unfinished file.
+_LONGEST = 200
+#: Names of files need not be text: what is not is written by its code.
+_TEXT: dict[str, str] = {"encoding": "utf-8", "errors": "backslashreplace"}
 
 
 @contextmanager
@@ -34,13 +38,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     # not mkstemp, whose files nobody else may read
-    temporary = path.with_name(f"{WRITING}{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f"{_writing(path.stem)}-{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -58,14 +62,20 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             folder.rmdir()  # not every system renames over an empty folder
         temporary.rename(folder)
     except OSError as error:
-        raise _not_written(folder, error) from error
+        raise not_written(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _not_written(path, error):
+def not_written(path: Path, error: OSError) -> InputError:
+    """What is said where a file or folder cannot be written."""
     cure = f"make room, or allow writing in {path.parent}, and run the same command again"
     return InputError(f"{path} cannot be written ({error}): {cure}")
+
+
+def _writing(stem: str) -> str:
+    """The name while it is written; the name itself may be as long as the file system allows."""
+    return WRITING + os.fsdecode(os.fsencode(stem)[:_LONGEST])
 
 
 def clear_left_over(folder: Path, stem: str = "*") -> None:
@@ -73,8 +83,8 @@ def clear_left_over(folder: Path, stem: str = "*") -> None:
 
     The caller holds the folder's lock, because what another process is writing now looks the same.
     """
-    name = stem if stem == "*" else glob.escape(stem)
-    for left_over in Path(folder).glob(f"{WRITING}{name}-*"):
+    name = f"{WRITING}*" if stem == "*" else glob.escape(_writing(stem))
+    for left_over in Path(folder).glob(f"{name}-*"):
         left_over.unlink(missing_ok=True)
 
 
@@ -105,7 +115,7 @@ def copy_file(source: Path, target: Path) -> Path:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON, atomically."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", **_TEXT)
 
 
 def write_csv(path: Path, table, **options) -> None:
@@ -115,9 +125,9 @@ def write_csv(path: Path, table, **options) -> None:
         if Path(path).suffix == ".gz":
             # neither name nor time, so that the same table is the same file
             with temporary.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                packed.write(text.encode())
+                packed.write(text.encode(**_TEXT))
         else:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+            temporary.write_text(text, newline="\n", **_TEXT)
 
 
 def write_array(path: Path, dtype: str, shape: tuple[int, ...], blocks: Iterable) -> None:

@@ -12,10 +12,8 @@ from pathlib import Path
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 
-#: The pixels of a face of 1,024 x 1,024 are 3 MB; the rest is for what cameras and editors write beside them.
-LARGEST_FILE = 8 * 1024 * 1024
-#: A table of labels has some 50 bytes a face.
-LARGEST_TABLE = 64 * 1024 * 1024
+#: A photo of 200 megapixels has some 60 MB, a table of labels some 50 bytes a face.
+LARGEST_FILE = 128 * 1024 * 1024
 #: All of an archive, unpacked; UTKFace with its two other cuts is a twentieth.
 LARGEST_ARCHIVE = 8 * 1024**3
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".zip")
@@ -74,14 +72,14 @@ def read_files(source: Path, objection: Objection) -> Iterator[tuple[str, bytes 
             ) from None
 
 
-def list_folder(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted by path."""
+def _closed(error: OSError) -> None:
+    raise InputError(f"the folder {error.filename} cannot be read ({error.strerror}); allow reading it")
 
-    def complain(error: OSError) -> None:
-        raise InputError(f"the folder {error.filename} cannot be read ({error.strerror}); allow reading it")
 
+def list_folder(folder: Path, closed: Callable[[OSError], None] = _closed) -> list[Path]:
+    """Every file below a folder, sorted by path; ``closed`` is told of each folder that cannot be read."""
     found = []
-    for here, folders, files in os.walk(folder, onerror=complain):
+    for here, folders, files in os.walk(folder, onerror=closed):
         # A link to a folder is listed, not followed: it may lead in a circle.
         links = [name for name in folders if os.path.islink(os.path.join(here, name))]
         found += [Path(here, name) for name in files + links]
@@ -100,7 +98,7 @@ def _read_folder(folder: Path, objection: Objection) -> Iterator[tuple[str, byte
             elif path.lower().endswith(ENDINGS):
                 yield from _read_part(file, path, objection)
             else:
-                yield path, objection(path) or _content(path, status.st_size, file.read_bytes)
+                yield path, objection(path) or _content(status.st_size, file.read_bytes)
         except OSError as error:
             yield path, f"{UNREADABLE} ({error.strerror})"
 
@@ -123,7 +121,7 @@ def _read_tar(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             if member.isdir():
                 continue
             if content := archive.extractfile(member) if member.isfile() else None:
-                yield member.name, objection(member.name) or _content(member.name, member.size, content.read)
+                yield member.name, objection(member.name) or _content(member.size, content.read)
             else:
                 yield member.name, "a link or a device, not a file"
         # tarfile takes a damaged header in the middle for the end, which would lose the rest in silence
@@ -149,12 +147,11 @@ def _read_zip(source: Path, objection: Objection) -> Iterator[tuple[str, bytes |
             elif member.flag_bits & 1:
                 yield path, objection(path) or "encrypted"
             else:
-                yield path, objection(path) or _content(path, member.file_size, partial(archive.read, member))
+                yield path, objection(path) or _content(member.file_size, partial(archive.read, member))
 
 
-def _content(path: str, size: int, read: Callable[[], bytes]) -> bytes | str:
-    largest = LARGEST_TABLE if path.lower().endswith(TABLES) else LARGEST_FILE
-    return read() if size <= largest else f"larger than {largest // 1024**2} MB, not read"
+def _content(size: int, read: Callable[[], bytes]) -> bytes | str:
+    return read() if size <= LARGEST_FILE else f"larger than {LARGEST_FILE // 1024**2} MB, not read"
 
 
 def _check_limits(source: Path, member: tarfile.TarInfo, unpacked: int) -> None:

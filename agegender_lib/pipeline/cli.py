@@ -2,23 +2,32 @@
 
 import argparse
 import errno
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from agegender_lib.errors import InputError, NotebookFailed
 from agegender_lib.pipeline import commands, data_commands  # noqa: F401  they declare themselves
 from agegender_lib.pipeline.options import COMMANDS
 
-INTERRUPTED = "interrupted; the same command goes on where it stopped"
+#: What is said of an interrupt where a command has not said it itself, and of those that keep what is finished.
+INTERRUPTED, RESUMED = "interrupted", "interrupted; the same command goes on where it stopped"
+RESUMING = ("train", "study", "search", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 if done, 1 for an internal error, 2 bad input or no room, 130 SIGINT, 143 SIGTERM."""
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for stream in (sys.stdout, sys.stderr):  # a name that its encoding lacks ends no command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    for name, value in vars(options).items():  # --csv=~/faces.csv, which no shell expands
+        vars(options)[name] = _expanded(value)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         options.command(options)
@@ -29,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"agegender: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        # the command has already said how to resume
-        print(f"\nagegender: {str(stop) or INTERRUPTED}", file=sys.stderr)
+        said = RESUMED if options.command.__name__ in RESUMING else INTERRUPTED
+        print(f"\nagegender: {str(stop) or said}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -40,6 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_expanded(one) for one in value]
+    return os.path.expanduser(value) if isinstance(value, str) else value
 
 
 class Terminated(KeyboardInterrupt):

@@ -208,7 +208,7 @@ def evaluate(options: Namespace) -> None:
         "photos",
         nargs="+",
         metavar="PHOTO",
-        help="picture (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder of them and of such folders",
+        help="picture (JPEG, HEIC, PNG, WebP, TIFF, BMP, GIF, AVIF), or a folder or an archive (.zip, .tar) of them",
     ),
     option(
         "--aligned",
@@ -222,15 +222,18 @@ def evaluate(options: Namespace) -> None:
         nargs="?",
         const="-",
         metavar="FILE",
-        help="write what was found of each photo there, or, without FILE after the photos, to standard output",
+        help="write what was found of each photo there (.jsonl: a line of JSON each), or, without FILE after the "
+        "photos, to standard output",
     ),
+    option("--again", action="store_true", help="read photos anew that stand in these files already, and replace them"),
     option("--annotate", metavar="FOLDER", help="write each photo there with its predictions, as PNG"),
     *CLUSTER,
 )
 def predict(options: Namespace) -> None:
     """Find the faces of photographs, the largest first, and print age (years), its 80 % interval, P(female), and
     warnings where a face is small, blurred, not frontal or truncated. A file that cannot be read is listed with the
-    reason; the exit code is 2 if none could be read.
+    reason; the exit code is 2 if none could be read. Files are written photo by photo, and the same command again goes
+    on with them: it skips photos that stand there with the same size and time, read by the same model.
     """
     from agegender_lib.pipeline.predict_photos import predict_photos
 

@@ -1,140 +1,183 @@
 """What ``predict`` does: photographs are read, and what was found of each face is printed or written."""
 
 import json
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
-from agegender_lib.files import write_csv, write_json
+from agegender_lib.files import sha256_of
 from agegender_lib.pipeline.options import print_table
+from agegender_lib.pipeline.photo_sources import Listed, contents, list_photos
+from agegender_lib.pipeline.prediction_files import CsvFile, JsonFile, JsonOutput, PredictionFile, Record
 
 if TYPE_CHECKING:
     from agegender_lib.photos import PhotoReader
+    from agegender_lib.photos.pictures import Source
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
+#: Bytes of a photo's name that stand in that of its annotated copy.
+_LONGEST_STEM = 200
 
 
 def predict_photos(options: Namespace) -> None:
     """Print or write what is read of each face of each photo."""
-    files = _picture_files(options.photos)
-    for path in (options.csv, options.json):
-        if path and Path(path).is_dir():
+    photos = list_photos(options.photos)
+    for path in filter(None, (options.csv, options.json)):
+        if os.path.isdir(path):
             raise InputError(f"{path} is a folder: give the name of a file in it")
+        if path.endswith(".gz") or (os.path.exists(path) and not os.path.isfile(path)):
+            raise InputError(f"{path} cannot grow photo by photo: give the name of a plain file")
     from agegender_lib import cluster
     from agegender_lib.photos import OUT_OF_SCOPE_USES, PhotoReader
 
     with cluster.connected(options.scheduler, options.workers) as client:
         reader = PhotoReader(options.model)
-        names = _annotated_names(files) if options.annotate else {}
-        pictures = {file: Path(options.annotate) / name for file, name in names.items()}
+        outputs = _outputs(options, reader.interval_note)
+        pictures = _annotated(photos, options.annotate) if options.annotate else [None] * len(photos)
+        model = _identity(Path(options.model), options.aligned)
+        known = [_about(photo, model) for photo in photos]
+        left = [
+            number
+            for number, picture in enumerate(pictures)
+            if not outputs
+            or not all(output.has(known[number]) for output in outputs)
+            or (picture and not picture.is_file())
+        ]
+        chosen = [photos[number] for number in left]
+        pictures = [pictures[number] for number in left]
         if client:
             from agegender_lib.pipeline.remote_photos import read_remotely
 
-            read = read_remotely(client, options.model, files, options.aligned, pictures)
+            read = read_remotely(client, options.model, chosen, options.aligned, pictures)
         else:
-            read = read_tables(reader, files, options.aligned, pictures, progress=len(files) > 1)
-    _write(read, reader.interval_note, options)
+            read = read_records(reader, contents(chosen), options.aligned, pictures, len(chosen))
+        failed = _write(read, [known[number] for number in left], outputs, options)
     # what a program reads on standard output is JSON and nothing else
     said = sys.stderr if options.json == "-" else sys.stdout
     print(reader.interval_note, OUT_OF_SCOPE_USES, sep="\n", file=said)
-    failed = [error for _, error in read if isinstance(error, InputError)]
-    if len(failed) == len(read) == 1:
-        raise failed[0]
+    if there := len(photos) - len(left):
+        print(f"{there:,} of {len(photos):,} photos were read before: --again reads them anew", file=sys.stderr)
+    if len(failed) == len(photos) == 1:
+        raise InputError(failed[0])
     for error in failed:
         print(f"not read: {error}", file=sys.stderr)
-    if len(failed) == len(read):
-        raise InputError(f"none of {len(read):,} files could be read: the reasons stand above")
+    if len(failed) == len(photos):
+        raise InputError(f"none of {len(photos):,} files could be read: the reasons stand above")
 
 
-def read_tables(
-    reader: "PhotoReader", files: list[Path], aligned: bool, pictures: Mapping[Path, Path], progress: bool = False
-) -> list[tuple[Path, "pd.DataFrame | InputError"]]:
-    """Each file with its faces, or with the reason why there are none; ``pictures`` says where annotated ones go."""
-    read: list[tuple[Path, pd.DataFrame | InputError]] = []
-    for file, found in reader.read_all(files, aligned, progress=progress):
-        if file in pictures and not isinstance(found, InputError):
-            _annotate(found, pictures[file])
-        # thousands of photos do not stay in memory, what is known of their faces does
-        read.append((file, found if isinstance(found, InputError) else found.faces))
-    return read
+def read_records(
+    reader: "PhotoReader",
+    sources: "Iterable[Source | InputError]",
+    aligned: bool,
+    pictures: list[Path | None],
+    progress: int = 0,
+) -> Iterator[Record]:
+    """Of each source what JSON tells of it: its notes and faces, or the error; ``pictures`` says where it is drawn."""
+    many = progress if progress > 1 else 0
+    for picture, (_, found) in zip(pictures, reader.read_all(sources, aligned, progress=many), strict=True):
+        if isinstance(found, InputError):
+            yield {"error": str(found)}
+            continue
+        if picture:
+            _annotate(found, picture)
+        # what is not a number becomes null
+        faces = json.loads(found.faces.to_json(orient="records", double_precision=4))
+        yield {"notes": list(found.notes), "faces": faces}
 
 
-def _write(read: list, interval_note: str, options: Namespace) -> None:
-    tables = [
-        table.assign(file=str(file), face=range(1, len(table) + 1))
-        for file, table in read
-        if isinstance(table, pd.DataFrame)
-    ]
-    if options.json:
-        from agegender_lib.photos import OUT_OF_SCOPE_USES
+def _outputs(options: Namespace, interval_note: str) -> list[PredictionFile]:
+    from agegender_lib.photos import OUT_OF_SCOPE_USES
+    from agegender_lib.photos.reader import COLUMNS
 
-        photos = []
-        for file, found in read:
-            if isinstance(found, InputError):
-                told = {"error": str(found)}
-            else:  # what is not a number becomes null
-                told = {"faces": json.loads(found.to_json(orient="records", double_precision=4))}
-            photos.append({"file": str(file)} | told)
-        content = {"intervals": interval_note, "out_of_scope_uses": OUT_OF_SCOPE_USES, "photos": photos}
-        if options.json == "-":
-            print(json.dumps(content, indent=2, ensure_ascii=False))
-        else:
-            write_json(Path(options.json), content)
-            print(f"{options.json}: {len(read):,} photos", file=sys.stderr)
-    if not tables:
-        return
-    faces = pd.concat(tables, ignore_index=True)
-    faces = faces[["file", "face", *faces.columns.drop(["file", "face"])]]
+    outputs: list[PredictionFile] = []
     if options.csv:
-        write_csv(Path(options.csv), faces, float_format="%.4f")
-        print(f"{options.csv}: {len(faces):,} faces", file=sys.stderr)
-    if options.csv or options.json:
-        return
-    if len(faces):
-        shown = faces.drop(columns=["left", "top", "width", "height"]).round(_DIGITS)
-        print_table(shown.assign(file=shown["file"].map(printable)))
-    for file, table in read:
-        if isinstance(table, pd.DataFrame) and table.empty:
-            print(f"{printable(str(file))}: no face found")
+        outputs.append(CsvFile(options.csv, COLUMNS, options.again))
+    if options.json:
+        kind = JsonOutput if options.json == "-" else JsonFile
+        about = {"intervals": interval_note, "out_of_scope_uses": OUT_OF_SCOPE_USES}
+        outputs.append(kind(options.json, about, options.again))
+    return outputs
 
 
-def _picture_files(given: list[str]) -> list[Path]:
-    """The files that are meant, each once; a folder's pictures and those of the folders in it, sorted."""
-    from agegender_lib.photos import SUFFIXES
+def _write(read: Iterator[Record], known: list[Record], outputs: list[PredictionFile], options: Namespace) -> list[str]:
+    """Write each photo when it is read, or print all at the end; the errors are returned."""
+    done: list[Record] = []
+    files = [path for path in (options.csv, options.json) if path and path != "-"]
+    for output in outputs:
+        output.open([about["file"] for about in known])
+    try:
+        for about, found in zip(known, read, strict=True):
+            if error := found.get("error"):
+                name = printable(about["file"])  # which the reader does not know of what lies in an archive
+                record = {"file": about["file"], "error": error if name in error else f"{name}: {error}"}
+            else:
+                record = about | found
+            for output in outputs:
+                output.write(record)
+            # of thousands of photos what is written does not stay in memory
+            done.append({**record, "faces": len(record.get("faces", ()))} if outputs else record)
+    except KeyboardInterrupt as stop:
+        goes_on = "with --csv FILE the same command would go on after them"
+        if files:
+            goes_on = f"they stand in {' and '.join(files)}, and the same command goes on after them"
+        raise type(stop)(f"interrupted after {len(done):,} photos: {goes_on}") from None
+    finally:
+        for output in outputs:
+            output.close()
+        for record in done:
+            for note in record.get("notes", ()):
+                print(f"{printable(record['file'])}: {note}", file=sys.stderr)
+        if not outputs:
+            _print(done)
+        for path in files:
+            print(f"{path}: {sum('error' not in record for record in done):,} photos written", file=sys.stderr)
+    return [record["error"] for record in done if "error" in record]
 
-    files: dict[Path, None] = {}
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            there = [file for file in sorted(path.rglob("*")) if file.is_file()]
-            inside = [file for file in there if file.suffix.lower() in SUFFIXES]
-            if not inside:
-                raise InputError(f"{printable(name)} holds no picture: give a folder with {', '.join(SUFFIXES)} files")
-            files |= dict.fromkeys(inside)
-            for other in sorted(set(there) - set(inside)):
-                print(f"left out: {printable(str(other))} has no picture's ending", file=sys.stderr)
-        else:
-            files[path] = None
-    return list(files)
+
+def _print(done: list[Record]) -> None:
+    rows = [
+        {"file": printable(record["file"]), "face": number, **face}
+        for record in done
+        for number, face in enumerate(record.get("faces", ()), 1)
+    ]
+    if rows:
+        print_table(pd.DataFrame(rows).drop(columns=["left", "top", "width", "height"]).round(_DIGITS))
+    for record in done:
+        if record.get("faces") == []:
+            print(f"{printable(record['file'])}: no face found")
 
 
-def _annotated_names(files: list[Path]) -> dict[Path, str]:
-    """A file name for each annotated photo: its own, with a number where several photos share one."""
-    names: dict[Path, str] = {}
+def _identity(model: Path, aligned: bool) -> str:
+    """What tells answers of one model from another's."""
+    from agegender_lib.photos.intervals import corrections_file
+
+    hashes = [sha256_of(file)[:8] for file in (model, corrections_file(model)) if file.is_file()]
+    return " ".join([model.name, *hashes, *["aligned"] * aligned])
+
+
+def _about(photo: Listed, model: str) -> Record:
+    return {"file": photo.name, "bytes": photo.bytes, "modified": photo.modified, "model": model}
+
+
+def _annotated(photos: list[Listed], folder: str) -> list[Path | None]:
+    """Where each annotated photo goes: its own name, with a number where several photos share one."""
+    names: list[Path | None] = []
     taken: set[str] = set()
-    for file in files:
-        name, number = f"{file.stem}.png", 1
+    for photo in photos:
+        stem = os.fsdecode(os.fsencode(PurePath(photo.name).stem)[:_LONGEST_STEM])
+        name, number = f"{stem}.png", 1
         while name.lower() in taken:
             number += 1
-            name = f"{file.stem}-{number}.png"
+            name = f"{stem}-{number}.png"
         taken.add(name.lower())
-        names[file] = name
+        names.append(Path(folder) / name)
     return names
 
 

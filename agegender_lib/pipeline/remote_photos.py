@@ -1,7 +1,7 @@
 """Photos read on the workers of a cluster: the rows that one process reads, each once, in the same order."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,32 +11,42 @@ from agegender_lib.errors import InputError
 from agegender_lib.photos import PhotoReader
 from agegender_lib.photos.intervals import corrections_file
 from agegender_lib.photos.reader import PHOTOS
-from agegender_lib.pipeline.predict_photos import read_tables
+from agegender_lib.pipeline.photo_sources import Listed
+from agegender_lib.pipeline.predict_photos import read_records
+from agegender_lib.pipeline.prediction_files import Record
 
 if TYPE_CHECKING:
-    import pandas as pd
     from distributed import Client
 
 
 def read_remotely(
-    client: "Client", model: str | Path, files: list[Path], aligned: bool, pictures: Mapping[Path, Path]
-) -> list[tuple[Path, "pd.DataFrame | InputError"]]:
-    """:func:`read_tables` on workers, which have to see the photos; the model travels to them."""
+    client: "Client", model: str | Path, photos: list[Listed], aligned: bool, pictures: list[Path | None]
+) -> Iterator[Record]:
+    """:func:`read_records` on workers, which have to see the photos; the model travels to them."""
+    if inside := [photo.path for photo in photos if photo.member]:
+        raise InputError(f"workers do not read photos out of {inside[0]}: unpack it, and give the folder")
     sent = {file.name: file.read_bytes() for file in (Path(model), corrections_file(model)) if file.is_file()}
-    # what one process reads in one batch is one task: its last digits depend on what it is read together with
-    parts = [files[start : start + PHOTOS] for start in range(0, len(files), PHOTOS)]
-    marks = {str(folder): cluster.marked(folder) for folder in {file.parent.absolute() for file in pictures.values()}}
+    folders = {file.parent.absolute() for file in pictures if file}
+    marks = {str(folder): cluster.marked(folder) for folder in folders}
     tasks = {}
-    for number, part in enumerate(parts):
-        there = [(file.absolute(), file.exists()) for file in part]
-        wanted = {file.absolute(): pictures[file].absolute() for file in part if file in pictures}
-        tasks[f"photos-{number}"] = Path(model).name, there, aligned, wanted, marks
-    found = dict(cluster.results(client, _read, tasks, f"photos, {PHOTOS} at a time", {"model": tuple(sent.items())}))
-    return [
-        (file, told if not isinstance(told, InputError) else InputError(str(told).replace(str(absolute), str(file))))
-        for name, part in zip(tasks, parts, strict=True)
-        for file, (absolute, told) in zip(part, found[name], strict=True)
-    ]
+    # what one process reads in one batch is one task: its last digits depend on what it is read together with
+    for start in range(0, len(photos), PHOTOS):
+        part = [(photo.path.absolute(), photo.path.exists()) for photo in photos[start : start + PHOTOS]]
+        wanted = [file and file.absolute() for file in pictures[start : start + PHOTOS]]
+        tasks[f"photos-{start // PHOTOS}"] = Path(model).name, part, aligned, wanted, marks
+    arrived, left = {}, iter(tasks)
+    names = (photo.path for photo in photos)
+    waited = next(left, None)
+    for task, records in cluster.results(
+        client, _read, tasks, f"photos, {PHOTOS} at a time", {"model": tuple(sent.items())}
+    ):
+        arrived[task] = records
+        while waited in arrived:  # in the order in which they were given
+            for record, path in zip(arrived.pop(waited), names, strict=False):
+                if "error" in record:
+                    record["error"] = record["error"].replace(str(path.absolute()), str(path))
+                yield record
+            waited = next(left, None)
 
 
 def _read(name, there, aligned, pictures, marks, model):
@@ -48,7 +58,7 @@ def _read(name, there, aligned, pictures, marks, model):
             f"a worker on {socket.gethostname()} does not see {lost[0]}: give folders that all workers see, by the "
             "same path"
         )
-    return read_tables(_reader(name, model), [file for file, _ in there], aligned, pictures)
+    return list(read_records(_reader(name, model), [file for file, _ in there], aligned, pictures))
 
 
 @lru_cache(1)

@@ -1,5 +1,6 @@
 """The command line: help that helps, and bad input answered in one sentence with exit code 2."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 from outcomes import one_sentence
 from tiny_faces import FACES, everything_below, jpeg, truncated, write_folder
+
+from agegender_lib.pipeline import cli
 
 
 def test_help_imports_nothing_heavy():
@@ -120,3 +123,25 @@ def test_unknown_words_end_in_usage_and_exit_code_2(agegender):
     for words in (["fly"], ["train", "model_c"], ["report", "--speed", "9"], [], ["data"]):
         code, _, complaint = agegender(*words)
         assert code == 2 and "usage:" in complaint
+
+
+@pytest.mark.parametrize(
+    ("verb", "goes_on"), [("train model_a", True), ("data check x", False), ("convert a b", False)]
+)
+def test_an_interrupt_promises_only_what_is_true(agegender, monkeypatch, verb, goes_on):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    for called in ("pipeline.data_commands.data_of", "reporting.profiles.read_profile", "models.load_model"):
+        monkeypatch.setattr(f"agegender_lib.{called}", stopped)
+    code, _, said = agegender(*verb.split())
+    assert code == 130 and said.strip() == f"agegender: {cli.RESUMED if goes_on else cli.INTERRUPTED}"
+    assert ("goes on" in said) == goes_on
+
+
+def test_a_name_that_the_terminal_has_no_letters_for_ends_no_command(agegender, tmp_path, monkeypatch):
+    faces = write_folder(tmp_path / "写真", FACES)
+    screen = io.TextIOWrapper(io.BytesIO(), "cp1252", write_through=True)
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert agegender("data", "check", faces)[0] == 0
+    assert r"\u5199\u771f: 5 faces used" in screen.buffer.getvalue().decode("cp1252")
