@@ -245,6 +245,7 @@ def predict(options: Namespace) -> None:
     option("--model", default="", metavar="FILE", help=MODEL_HELP),
     option("--port", type=int, default=8866, help="(default: %(default)s)"),
     option("--network", action="store_true", help="answer to other machines, too (they need the printed token)"),
+    option("--base-url", default="/", metavar="PATH", help="path that a proxy hands on, such as /faces/"),
     option("--no-browser", action="store_true", help="only serve"),
 )
 def app(options: Namespace) -> None:
@@ -253,7 +254,7 @@ def app(options: Namespace) -> None:
     """
     from agegender_lib.pipeline.app import serve
 
-    serve(options.model, options.port, options.network, browser=not options.no_browser)
+    serve(options.model, options.port, options.network, not options.no_browser, options.base_url)
 
 
 @command(

@@ -79,7 +79,7 @@ def keep_picture(page, name):
 def choose_photo(page, file):
     """Answer the button's question for a file."""
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a photo").click()
+        page.get_by_role("button", name="Choose photos").click()
     chooser.value.set_files(file)
 
 

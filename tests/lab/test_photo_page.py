@@ -1,11 +1,12 @@
 """The photo page without a browser: what it says, and that nothing of a photo stays."""
 
+import base64
 import io
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from ipywidgets import Image as ImageWidget
 from PIL import Image
 
 from agegender_lib import lab, photos
@@ -33,7 +34,7 @@ class Reader:
             raise InputError("this is <no> picture") from error
         crops = np.stack([np.full((128, 128, 3), 10 * k, "uint8") for k in range(len(self.faces) + 1)])[:-1]
         return SimpleNamespace(pixels=pixels, faces=pd.DataFrame(list(self.faces)), crops=crops,
-                               corrected=self.corrected)  # fmt: skip
+                               corrected=self.corrected, notes=("<turned> to the left",))  # fmt: skip
 
     def saliency(self, photo, task):
         self.asked.append(task)
@@ -46,10 +47,18 @@ def a_photo(seed=0, side=160):
     return encoded(noise, "png")
 
 
-def choose(page, content, name="me.png"):
-    """What the browser sends when a visitor chooses a file."""
-    file = dict(name=name, type="image/png", size=len(content), content=memoryview(content), last_modified=0)
-    page.upload.set_state({"value": [file]})
+def choose(page, *contents, names=("me.png", "<you>.png", "them.png")):
+    """What the browser sends when a visitor chooses files."""
+    files = [
+        dict(name=name, type="image/png", size=len(content), content=memoryview(content), last_modified=0)
+        for name, content in zip(names, contents, strict=False)
+    ]
+    page.upload.set_state({"value": files})
+
+
+def linked(widget, what="src"):
+    """The content behind a picture's or a link's address in a widget."""
+    return base64.b64decode(re.search(what + r'="data:[\w/]+;base64,([^"]*)"', widget.value)[1])
 
 
 def page_with(*faces):
@@ -66,12 +75,13 @@ def test_a_photo_is_answered_face_by_face():
     page = page_with(YOUNG, OLD)
     choose(page, a_photo())
     assert "2 faces found" in page.status.value
+    assert "&lt;turned&gt; to the left" in page.prediction.children[0].value
     first, second = (card.children[1].children[0].value for card in cards(page))
     assert "23 years" in first and "18 to 30 years" in first and "81&nbsp;%" in first and "Take care" not in first
     assert "72 years" in second and "55 to 83 years" in second and "below 1&nbsp;%" in second
     assert "Take care: small; blurred." in second
     assert page.reader.sources == [(bytes, False)]
-    picture = Image.open(io.BytesIO(page.prediction.children[0].value))
+    picture = Image.open(io.BytesIO(linked(page.prediction.children[0])))
     assert picture.format == "JPEG" and max(picture.size) < 1200
 
 
@@ -87,12 +97,14 @@ def test_where_it_looks_is_computed_once_and_only_when_asked():
     choose(page, a_photo())
     assert page.reader.asked == []
     (picture, side), face = cards(page)[1].children, encoded(np.full((128, 128, 3), 10, "uint8"), "png")
+    assert 'alt="Face 2"' in picture.value
     look, shown = side.children[-1], {}
     for task in (*LOOKS, *LOOKS):
         look.value = task
-        shown[task] = picture.value
+        shown[task] = linked(picture)
     assert page.reader.asked == ["age", "gender"]
-    assert picture.value == shown[list(LOOKS)[-1]] != face == shown["Face"]
+    assert linked(picture) == shown[list(LOOKS)[-1]] != face == shown["Face"]
+    assert "looks for the gender" in picture.value
     assert len(set(shown.values())) == 3
     # a bright map is bright on the crop, too
     crop = np.full((4, 4, 3), 100, "uint8")
@@ -103,10 +115,43 @@ def test_a_broken_file_is_refused_in_the_readers_words_and_the_page_goes_on():
     page = page_with(YOUNG)
     choose(page, b"GIF87a nothing")
     # escaped: a message may quote a file
-    assert 'role="alert"' in page.status.value and "This is &lt;no&gt; picture" in page.status.value
+    assert 'role="alert">me.png: this is &lt;no&gt; picture' in page.status.value
     assert not page.upload.disabled
     choose(page, a_photo())
     assert len(cards(page)) == 1
+
+
+def test_several_photos_make_one_table_and_the_errors_name_their_photos():
+    page = page_with(YOUNG, OLD)
+    choose(page, a_photo(), b"GIF87a nothing", a_photo(seed=9))
+    assert "&lt;you&gt;.png: this is" in page.status.value and "4 faces found" in page.status.value
+    assert [name in page.prediction.children[0].value for name in ("me.png", "them.png")] == [True, False]
+    assert len(cards(page)) == 4
+    table = pd.read_csv(io.BytesIO(linked(page.prediction.children[-2], "href")))
+    assert table["file"].tolist() == ["me.png"] * 2 + ["them.png"] * 2 and table["face"].tolist() == [1, 2, 1, 2]
+    assert table["age"].tolist() == [23.4, 71.6] * 2
+
+
+def test_of_many_faces_the_first_have_cards_and_the_table_has_all():
+    page = page_with(*[YOUNG] * 9)
+    choose(page, a_photo(), a_photo(seed=9))
+    assert len(cards(page)) == module.MOST_CARDS == 12
+    assert "6 faces have no card" in page.prediction.children[-2].value
+    assert len(pd.read_csv(io.BytesIO(linked(page.prediction.children[-2], "href")))) == 18
+
+
+def test_the_gender_of_a_child_is_grey_with_a_reason():
+    page = page_with(dict(YOUNG, age=9.4, warnings=f"small; {photos.CHILD_WARNING}"), dict(YOUNG, age=10.1))
+    choose(page, a_photo())
+    child, older = (card.children[1].children[0].value for card in cards(page))
+    assert '<div class="quiet">P(female) 81&nbsp;%: hardly more than a guess' in child and "care: small." in child
+    assert "P(female) 81" in older and "guess" not in older and "quiet" not in older
+
+
+def test_a_photo_without_faces_is_named_among_others():
+    page = page_with()
+    choose(page, a_photo(), a_photo(seed=9))
+    assert "No face was found in me.png, &lt;you&gt;.png" in page.status.value
 
 
 def test_a_file_too_large_is_refused_before_it_is_decoded(monkeypatch):
@@ -124,7 +169,7 @@ def test_no_widget_holds_the_file_and_none_anything_when_it_is_forgotten():
     part = content[len(content) // 2 :][:64]
     shown = [page, *inside(page)]
     assert not any(part in flat(widget.get_state()) for widget in shown)
-    pictures = [widget for widget in shown if isinstance(widget, ImageWidget)]
+    pictures = [widget for widget in shown if "<img" in str(getattr(widget, "value", ""))]
     assert len(pictures) == 3 and all(widget.comm for widget in pictures)
     page.forget.click()
     assert page.prediction.children == () and page.status.value == ""

@@ -22,11 +22,13 @@ ANSWER = re.compile(r"Face 1: (\d+) years\s+80\s%.* (\d+) to (\d+) years")
 def site(browser, tmp_path_factory):
     """The page's address, its folders, and its process."""
     work, temporary, port = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("temporary"), free_port()
-    address = f"http://localhost:{port}/"
+    # as a proxy hands it on
+    address = f"http://localhost:{port}/faces/"
     places = {"AGEGENDER_WORK": str(work), "TMPDIR": str(temporary), "IPYTHONDIR": str(work / "ipython")}
     # a page for a person is asked for by `page`, and this address only answers whether there is a server
     probe = f"{address}voila/static/voila.js"
-    with server(["agegender_lib", "app", "--no-browser", "--port", port], probe, work / "log", places) as process:
+    command = ["agegender_lib", "app", "--no-browser", "--port", port, "--base-url", "/faces/"]
+    with server(command, probe, work / "log", places) as process:
         yield address, work, temporary, process
 
 

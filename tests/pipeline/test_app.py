@@ -29,7 +29,9 @@ def test_another_model_reaches_the_page(tmp_path):
     assert names["model_file"] == str(tmp_path / "own.keras")
 
 
-def test_without_being_told_it_answers_to_this_machine_only(monkeypatch, tmp_path):
+@pytest.fixture
+def served(monkeypatch, tmp_path):
+    """The settings of a server that does not start."""
     served = {}
 
     class Stub:
@@ -44,7 +46,13 @@ def test_without_being_told_it_answers_to_this_machine_only(monkeypatch, tmp_pat
 
     monkeypatch.setattr("voila.app.Voila", Stub)
     monkeypatch.setattr(folders, "BUILD", tmp_path)
+    monkeypatch.setattr(app, "own_address", lambda: "10.1.2.3")
+    monkeypatch.setattr(app, "CONTAINER_MARKS", ())
     monkeypatch.setenv("JUPYTER_PATH", "")
+    return served
+
+
+def test_without_being_told_it_answers_to_this_machine_only(served):
     assert main(["app", "--no-browser", "--port", str(free_port())]) == 0
     assert served["ip"] == "localhost" and not served["token"]
     assert main(["app", "--network", "--port", str(free_port())]) == 0
@@ -55,9 +63,28 @@ def test_without_being_told_it_answers_to_this_machine_only(monkeypatch, tmp_pat
     assert served["token"] != first
 
 
+def test_it_says_where_it_can_be_opened(served, capsys, monkeypatch):
+    main(["app", "--network", "--no-browser", "--port", "8123", "--base-url", "faces"])
+    said, query = capsys.readouterr().out, f":8123/faces/?token={served['token']}"
+    assert served["base_url"] == "/faces/"
+    assert all(f"http://{host}{query}" in said for host in ("localhost", "10.1.2.3", socket.gethostname()))
+    # nobody can open a container's name
+    monkeypatch.setattr(app, "CONTAINER_MARKS", ("/",))
+    main(["app", "--network", "--no-browser", "--port", "8123"])
+    said = capsys.readouterr().out
+    assert "docker run -p 8123:8123" in said and "http://localhost:8123/" in said
+    assert socket.gethostname() not in said and "10.1.2.3" not in said
+    monkeypatch.setattr(app, "CONTAINER_MARKS", ())
+    monkeypatch.setattr("platform.release", lambda: "6.6.87-Microsoft-standard-WSL2")
+    main(["app", "--network", "--no-browser", "--port", "8123"])
+    assert "WSL" in (said := capsys.readouterr().out) and "http://localhost:8123/" in said and "10.1.2.3" not in said
+
+
 def test_what_cannot_be_served_is_said_in_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"no model at .*none\.keras"):
         app.serve(model=tmp_path / "none.keras", port=free_port())
+    with pytest.raises(InputError, match=r"--base-url .* is no path"):
+        app.serve(base_url="http://here/?x=1", port=free_port())
     with socket.socket() as taken:
         taken.bind(("localhost", 0))
         taken.listen()
