@@ -113,6 +113,9 @@ def test_the_profile_for_whole_utkface_has_steps_and_hours_that_fit():
     single, *folds = (run.config for run in read_study(profile["folds_study"]).runs)
     assert single.validation_size == profile["validation_size"] == 0.2 and len(folds) == 5
     assert single.stages[0].cached_features and single.epochs <= 3
+    # all that heads on features take is computing them, of each face and of its mirror image
+    rate = json.loads((folders.REPORT / "results" / "runs" / "model_f" / METRICS).read_text())["images_per_second"]
+    assert expected_seconds(single, 5000, 4000) == pytest.approx(2 * 5000 / rate)
 
 
 def test_one_that_was_cut_off_is_taken_up_again(trained, report, few, trainings, monkeypatch):
