@@ -13,6 +13,7 @@ RUN, ALL = "requirements.txt", "requirements-test.txt"
 
 #: What the packages' own metadata do not say, or say of their Python code only, or not in every pinned version.
 SAID_ELSEWHERE = {
+    "axe-playwright-python": "MIT; axe-core inside: MPL-2.0",
     "contourpy": "BSD-3-Clause",
     "namex": "Apache-2.0 (its repository)",
     "pi-heif": "BSD-3-Clause; libheif and libde265 inside: LGPL-3.0",

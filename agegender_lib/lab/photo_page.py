@@ -4,6 +4,7 @@ import base64
 import functools
 import html
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,9 @@ class PhotoPage(InWords):
         self.forget.on_click(lambda _: self._say(""))
 
     @functools.cached_property
-    def reader(self) -> photos.PhotoReader:
-        """Made when it is needed first: detector and model take some seconds to load."""
-        return photos.PhotoReader(model=self._model)
+    def reader(self) -> photos.PhotoReader | photos.SharedReader:
+        """Made when it is needed first: detector and model take some seconds to load, unless they are there for all."""
+        return photos.SharedReader() if photos.SHARED in os.environ else photos.PhotoReader(model=self._model)
 
     def show(self, source: Any, aligned: bool | None = None) -> None:
         """Read a photo (path, bytes or PIL image) and show the prediction, or say why there is none.

@@ -6,6 +6,7 @@ from agegender_lib.photos.intervals import write_corrections
 from agegender_lib.photos.pictures import SUFFIXES, open_picture
 from agegender_lib.photos.quality_checks import CHILD, CHILD_WARNING
 from agegender_lib.photos.reader import DEFAULT_MODEL, Photo, PhotoReader
+from agegender_lib.photos.shared import SHARED, SharedReader, start_shared_reader
 
 #: What the numbers must not be used for: said wherever they are shown, and in the model card.
 OUT_OF_SCOPE_USES = (

@@ -138,18 +138,21 @@ class PhotoReader:
         float32 [n, 128, 128], 0 to 1, the most of each face being 1. Both tasks are computed at once and kept with the
         photo; the first face of all takes some seconds.
         """
+        if not photo._saliency:
+            photo._saliency.update(self.task_maps(photo.crops))
+        return photo._saliency[task]
+
+    def task_maps(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """Both tasks' maps of :meth:`saliency` for faces, uint8 [n, 128, 128, 3]."""
         from agegender_lib.inference.grad_cam import TASKS, explainer
 
-        if not photo._saliency:
-            if len(photo.crops) and self._explained is None:
-                self._explained = explainer(self.model)
-            # one at a time: the graph that is traced for the first face serves all
-            maps = [self._explained(one[None]) for one in photo.crops]
-            both = np.concatenate([np.zeros((2, 0, SIDE, SIDE), np.float32), *maps], axis=1)
-            for name, each in zip(TASKS, both, strict=True):
-                most = each.max(axis=(1, 2), keepdims=True, initial=0)
-                photo._saliency[name] = np.divide(each, most, out=np.zeros_like(each), where=most > 0)
-        return photo._saliency[task]
+        if len(crops) and self._explained is None:
+            self._explained = explainer(self.model)
+        # one at a time: the graph that is traced for the first face serves all
+        maps = [self._explained(one[None]) for one in crops]
+        both = np.concatenate([np.zeros((2, 0, SIDE, SIDE), np.float32), *maps], axis=1)
+        most = both.max(axis=(2, 3), keepdims=True, initial=0)
+        return dict(zip(TASKS, np.divide(both, most, out=np.zeros_like(both), where=most > 0), strict=True))
 
     def _note(self, model: Path) -> str:
         if self._correction:

@@ -73,13 +73,16 @@ def serve(
     from traitlets.config import Config
     from voila.app import Voila
 
+    from agegender_lib.photos import start_shared_reader
+
     # one server per process, of which Voila itself makes no singleton
     app = Voila(config=Config(settings(ip, port, token, browser and not network, base_url)))
-    app.initialize([str(path)])
-    query = f"{base_url}?token={token}" if token else base_url
-    for words in addresses(port, query, network):
-        print(words, flush=True)
-    app.start()
+    with start_shared_reader(model):
+        app.initialize([str(path)])
+        query = f"{base_url}?token={token}" if token else base_url
+        for words in addresses(port, query, network):
+            print(words, flush=True)
+        app.start()
 
 
 def addresses(port: int, query: str, network: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """The web page of `make app`, used by visitors in a real browser."""
 
+import base64
 import io
 import re
 import urllib.error
@@ -7,6 +8,8 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import psutil
 import pytest
 from browser import PHONE, SECOND, choose_photo, free_port, keep_picture, server, visitor
 from matplotlib.cbook import get_sample_data
@@ -88,6 +91,7 @@ def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(phone, site):
     assert page.locator(".agegender-card").count() == 1
     crop = shown(page, ".agegender-crop")
     keep_picture(page, "page-phone-answer")
+    nothing_in_the_way(page)
     page.get_by_role("button", name="Age", exact=True).click()
     page.wait_for_function(
         "before => document.querySelector('.agegender-crop').src !== before",
@@ -98,6 +102,60 @@ def test_a_photo_is_read_on_a_phone_and_nothing_of_it_is_kept(phone, site):
     # nothing sticks out to the side
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert everything_in(work, temporary) == before
+    forgotten(page)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Take a photo").click()
+    assert chooser.value.element.get_attribute("capture") == "user"
+
+
+def nothing_in_the_way(page):
+    """What axe calls critical or serious, for people who do not see or use no mouse; warnings of a widget's own."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: make setup")
+    found = axe.Axe().run(page).response["violations"]
+    bad = [(each["id"], node["html"][:200]) for each in found for node in each["nodes"]
+           if each["impact"] in ("critical", "serious")]  # fmt: skip
+    assert not bad, bad
+
+
+def test_dropped_photos_make_one_table_by_the_keyboard_alone(page):
+    assert not page.get_by_role("button", name="Take a photo").is_visible()  # a desk has no camera to hold
+    files = {"me.jpg": Path(PORTRAIT).read_bytes(), "broken.jpg": b"GIF87a nothing"}
+    dropped = page.evaluate_handle(
+        """files => {
+            const dropped = new DataTransfer();
+            for (const [name, content] of Object.entries(files))
+                dropped.items.add(new File([Uint8Array.from(atob(content), c => c.charCodeAt(0))], name));
+            return dropped;
+        }""",
+        {name: base64.b64encode(content).decode() for name, content in files.items()},
+    )
+    page.dispatch_event(".agegender-page", "drop", {"dataTransfer": dropped})
+    assert "broken.jpg: " in message(page) and ANSWER.search(answered(page))
+    nothing_in_the_way(page)
+    keep_picture(page, "page-several")
+    names, focused = [], "document.activeElement.innerText || document.activeElement.type"
+    page.focus(".agegender-choose .widget-upload")
+    while "CSV" not in (name := page.evaluate(focused).strip()) and len(names) < 12:
+        names.append(name)
+        if name == "Age":
+            page.keyboard.press("Enter")
+            page.wait_for_selector('.agegender-look button[aria-pressed="true"]:has-text("Age")')
+        page.keyboard.press("Tab")
+    assert names[1:] == ["Show an example", "checkbox", "Face", "Age", "Gender"]
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    table = pd.read_csv(download.value.path())
+    assert table["file"].tolist() == ["me.jpg"] and table["age"].between(0, 100).all()
+    assert page.locator(".agegender-status").get_attribute("aria-live") == "polite"
+    forgotten(page)
+
+
+def test_the_model_is_in_memory_once_for_all_visitors(page, phone, site):
+    choose_photo(page, PORTRAIT)
+    answered(page)
+    held = {each: each.memory_info().rss / 2**20 for each in psutil.Process(site[-1].pid).children(recursive=True)}
+    kernels = [mib for each, mib in held.items() if "ipykernel_launcher" in each.cmdline()]
+    assert len(kernels) == 2 and max(kernels) < max(held.values()) / 2
     forgotten(page)
 
 

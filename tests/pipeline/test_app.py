@@ -1,5 +1,6 @@
 """What `make app` serves and to whom, without a browser."""
 
+import contextlib
 import socket
 
 import pytest
@@ -46,6 +47,7 @@ def served(monkeypatch, tmp_path):
 
     monkeypatch.setattr("voila.app.Voila", Stub)
     monkeypatch.setattr(folders, "BUILD", tmp_path)
+    monkeypatch.setattr("agegender_lib.photos.start_shared_reader", lambda model: contextlib.nullcontext())
     monkeypatch.setattr(app, "own_address", lambda: "10.1.2.3")
     monkeypatch.setattr(app, "CONTAINER_MARKS", ())
     monkeypatch.setenv("JUPYTER_PATH", "")
