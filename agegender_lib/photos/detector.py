@@ -65,7 +65,7 @@ class FaceDetector:
         """Find the faces of a photo, uint8 [h, w, 3].
 
         A large photo in which none are found, or small ones, is searched once more at ``FINE_SIDE``; a small one in
-        which none are found, within a black border.
+        which none are found, within black borders.
         """
         longest = max(pixels.shape)
         found = self._search(pixels, SEARCHED_SIDE)
@@ -73,8 +73,11 @@ class FaceDetector:
             found = max(found, self._search(pixels, FINE_SIDE), key=len)
         if len(found) or longest > _CROP_SIDE:
             return found
-        border = longest // 2
-        found = self._search(np.pad(pixels, ((border, border), (border, border), (0, 0))), SEARCHED_SIDE)
+        for part in (2, 3, 6):  # a face that fills its picture is found at some sizes and not at others
+            border = longest // part
+            found = self._search(np.pad(pixels, ((border, border), (border, border), (0, 0))), SEARCHED_SIDE)
+            if len(found):
+                break
         return Found(found.boxes - [border, border, 0, 0], found.confidence, found.landmarks - border)
 
     def _search(self, pixels: np.ndarray, side: int) -> Found:
