@@ -344,6 +344,11 @@ def test_the_small_faces_of_a_large_photo_are_found(detector, hopper):
         assert ((centres > [left, top]) & (centres < [left + 72, top + small.height])).all(axis=1).sum() == 1
 
 
+def test_a_tightly_cropped_face_is_found(detector, hopper):
+    found = detector.find(np.asarray(hopper.crop((210, 130, 330, 300))))
+    assert len(found) == 1 and found.confidence[0] > 0.9
+
+
 def test_a_runs_end_to_end_test_takes_its_held_out_faces_once(tmp_path, faceset, monkeypatch):
     table = faceset.table.assign(split="validation")
     table.loc[table.index[::2], "split"] = "train"
