@@ -9,8 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from agegender_lib import folders
 from agegender_lib.cluster import THREADS
-from agegender_lib.data import load_faces, plan_faces, render_faces
+from agegender_lib.data import SYNTHETIC_FACES, load_faces, plan_faces, render_faces
 
 #: Files of minutes: with several processes they come first, or all but one would wait for them at the end.
 LONGEST = "report_run cluster train_quick_profile train train_resume ablations search killed_training flat".split()
@@ -132,6 +133,27 @@ def tiny_b(monkeypatch, tmp_path):
         batch_size=8,
     )
     return config, tmp_path / "tiny.weights.h5"
+
+
+@pytest.fixture
+def agegender(tmp_path, monkeypatch, capsys):
+    """Call the command line in process; returns exit code, what it printed and what it complained."""
+    from agegender_lib.pipeline import cli
+
+    monkeypatch.setattr("agegender_lib.data.load_sources.__defaults__", (tmp_path / "cache", False))
+    monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
+    monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
+    monkeypatch.setattr(folders, "BUILD", tmp_path / "build")
+
+    def call(*arguments):
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as leaving:  # argparse's way out
+            code = leaving.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture(scope="module")

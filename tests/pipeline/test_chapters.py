@@ -3,8 +3,8 @@
 import json
 import time
 
-import nbformat
 import pytest
+from made_notebooks import write_notebook
 
 from agegender_lib import folders
 from agegender_lib.errors import NotebookFailed
@@ -21,11 +21,7 @@ NAMES = ("01_exploration", "02_model_a", "03_pretrained", "04_comparison", "06_g
 
 
 def write(folder, name, body="time.sleep(0.5)"):
-    cells = [
-        nbformat.v4.new_code_cell('output = ""\nsize = 1', metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell(TIMED.format(name=name, body=body)),
-    ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    write_notebook(folder, name, TIMED.format(name=name, body=body), 'output = ""\nsize = 1')
 
 
 @pytest.fixture

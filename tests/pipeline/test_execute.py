@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+from made_notebooks import write_notebook
 
 from agegender_lib import folders
 from agegender_lib.errors import InputError
@@ -19,11 +20,8 @@ def executed(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "EXECUTED", tmp_path / "executed")
 
 
-def notebook(folder, parameters, code="", kernel="python3", name="01_made.ipynb", tags=("parameters",)):
-    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": list(tags)}), nbformat.v4.new_code_cell(code)]
-    language = {"name": kernel, "language": "python", "display_name": kernel}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": language}), folder / name)
-    return folder / name
+def notebook(folder, parameters, code="", **options):
+    return write_notebook(folder, "01_made", code, parameters, **options)
 
 
 def printed(copy):
@@ -92,12 +90,12 @@ def planted(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kernel", ["python3", "gone"])
 def test_the_python_that_runs_the_report_runs_its_notebooks(kernel, planted, tmp_path):
-    path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel)
+    path = notebook(tmp_path, "data = ''", "import sys\nprint(sys.executable)", kernel=kernel)
     assert printed(execute(path, {})) == f"{sys.executable}\n"
 
 
 def test_notebooks_that_run_at_the_same_time_run_where_they_lie(tmp_path, monkeypatch):
-    path = notebook(tmp_path, "data = ''", "import os\nprint(os.getcwd())", "python3")
+    path = notebook(tmp_path, "data = ''", "import os\nprint(os.getcwd())")
     here, moved = os.getcwd(), []
     monkeypatch.setattr(os, "chdir", moved.append)  # moves every thread of this process
     assert printed(execute(path, {})) == f"{tmp_path}\n"

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from kill_checks import differences
+from made_notebooks import write_notebook
 from prose import count_words
 from pypdf import PdfReader
 
@@ -283,17 +284,9 @@ def broken(tmp_path, monkeypatch):
     (report / "results").mkdir(parents=True)
     (report / "results" / "data.json").write_text("{}")
     (report / "report.pdf").write_bytes(b"the previous one")
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
-            nbformat.v4.new_code_cell(
-                "from agegender_lib.errors import InputError\nraise InputError('the moon is missing: wait')"
-            ),
-        ],
-        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
-    )
-    nbformat.write(notebook, tmp_path / "01_broken.ipynb")
-    monkeypatch.setattr(chapters, "notebooks", lambda: [tmp_path / "01_broken.ipynb"])
+    code = "from agegender_lib.errors import InputError\nraise InputError('the moon is missing: wait')"
+    notebook = write_notebook(tmp_path, "01_broken", code)
+    monkeypatch.setattr(chapters, "notebooks", lambda: [notebook])
     faces = SimpleNamespace(synthetic=True, fingerprint="f")
     monkeypatch.setattr(pipeline, "_faces_and_profile", lambda data, profile: (faces, "quick"))
     monkeypatch.setattr(pipeline, "_check_early", lambda *_, **__: None)

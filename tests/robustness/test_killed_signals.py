@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 
-import nbformat
 import pytest
+from made_notebooks import write_notebook
 
 from agegender_lib import folders
 from agegender_lib.pipeline.execute import NotebookFailed, execute
@@ -40,12 +40,7 @@ with alone(Path(output).parent / "training.lock", "it"):
 @pytest.fixture
 def long(tmp_path):
     """A report whose only notebook takes two minutes: its process, its kernel's number, its folder."""
-    cells = [
-        nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell(LONG),
-    ]
-    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "01_long.ipynb")
+    write_notebook(tmp_path, "01_long", LONG)
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "report.pdf").write_bytes(b"the previous one")
     (tmp_path / "build" / "chapters").mkdir(parents=True)
@@ -68,14 +63,9 @@ def long(tmp_path):
 
 def test_a_kernel_that_is_killed_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "EXECUTED", tmp_path / "executed")
-    cells = [
-        nbformat.v4.new_code_cell("output = ''", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"),
-    ]
-    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "09_greedy.ipynb")
+    notebook = write_notebook(tmp_path, "09_greedy", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(NotebookFailed, match=r"09_greedy.ipynb was cut off, because its kernel was killed"):
-        execute(tmp_path / "09_greedy.ipynb", {})
+        execute(notebook, {})
     assert [path.name for path in (tmp_path / "executed").iterdir()] == ["09_greedy.ipynb"]
 
 

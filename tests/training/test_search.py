@@ -15,11 +15,10 @@ import sqlalchemy
 import yaml
 
 from agegender_lib import folders
-from agegender_lib.data import SYNTHETIC_FACES, load_faces
+from agegender_lib.data import load_faces
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
 from agegender_lib.lock import alone
-from agegender_lib.pipeline import cli
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.search import load_search, run_search, search_table
@@ -415,22 +414,9 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, few_source, tmp_path,
     assert table["value"][1] == pytest.approx(reported[4])
 
 
-@pytest.fixture
-def agegender(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("agegender_lib.data.load_faces.__defaults__", (tmp_path / "cache",))
-    monkeypatch.setattr("agegender_lib.data.load_dataset.__defaults__", ("", SYNTHETIC_FACES, tmp_path / "cache"))
-
-    def call(*arguments):
-        code = cli.main(["search", *map(str, arguments)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
 def test_the_verb_searches_and_says_what_it_found(agegender, few_source, tmp_path, fake):
     space = written(tmp_path / "space.yaml", gender_weight=dict(low=1, high=9))
-    command = ("--data", few_source[0], "--space", space, "--runs", tmp_path / "runs", "--study", "mine")
+    command = ("search", "--data", few_source[0], "--space", space, "--runs", tmp_path / "runs", "--study", "mine")
     code, out, _ = agegender(*command, "--trials", 2)
     assert code == 0 and "drawn faces" in out
     table = search_table(load_search("mine", runs=tmp_path / "runs"))
