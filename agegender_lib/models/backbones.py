@@ -11,6 +11,7 @@ from keras import layers
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import vggface2_weights
+from agegender_lib.models.heads import frozen_convolution
 from agegender_lib.models.published_weights import put_published
 from agegender_lib.models.weights import file_origin, load_weights, reason, weights_file
 
@@ -40,16 +41,7 @@ def _to_minus_one_one(image):
 
 def _to_centred_bgr(image):
     """Caffe's convention: channels reversed, 0..255, ImageNet's mean subtracted; a frozen 1 x 1 convolution."""
-    kernel = (255.0 * np.eye(3)[::-1]).reshape(1, 1, 3, 3).tolist()
-    return layers.Conv2D(
-        3,
-        1,
-        trainable=False,
-        dtype="float32",
-        kernel_initializer=keras.initializers.Constant(kernel),
-        bias_initializer=keras.initializers.Constant([-mean for mean in _CAFFE_MEAN]),
-        name="shared_input_scale",
-    )(image)
+    return frozen_convolution(255 * np.eye(3)[::-1], "shared_input_scale", [-mean for mean in _CAFFE_MEAN])(image)
 
 
 def _inception_v3(**arguments):

@@ -58,6 +58,21 @@ def age_output(features, kind: str = "distribution"):
     raise ValueError(f"age head {kind!r} is unknown; choose 'distribution', 'ordinal' or 'regression'")
 
 
+def frozen_convolution(matrix, name: str, bias=None):
+    """A 1 x 1 convolution that multiplies each place's channels by a ``matrix`` [in, out], and never learns."""
+    start = keras.initializers.Constant
+    return layers.Conv2D(
+        matrix.shape[1],
+        1,
+        use_bias=bias is not None,
+        trainable=False,
+        dtype="float32",
+        kernel_initializer=start(matrix[None, None].tolist()),
+        bias_initializer="zeros" if bias is None else start(bias),
+        name=name,
+    )
+
+
 def _frozen(kernel, name, **choices):
     """A Dense layer that computes with ``kernel`` and never learns: arithmetic a saved model can hold."""
     return layers.Dense(
@@ -81,15 +96,7 @@ def add_test_time_augmentation(model: keras.Model) -> keras.Model:
     image = keras.Input(model.input_shape[1:], name="image")
     width = model.input_shape[2]
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_last")(image)
-    mirrored = layers.Conv2D(
-        width,
-        1,
-        use_bias=False,
-        trainable=False,
-        dtype="float32",
-        kernel_initializer=keras.initializers.Constant(np.eye(width)[None, None, ::-1].tolist()),
-        name=MIRROR,
-    )(mirrored)
+    mirrored = frozen_convolution(np.eye(width)[::-1], MIRROR)(mirrored)
     mirrored = layers.Permute((1, 3, 2), name="mirror_columns_back")(mirrored)
     outputs = _mean_outputs([model(image), model(mirrored)])
     return keras.Model(image, outputs, name=f"{model.name}_flip_averaged")
