@@ -9,12 +9,13 @@ import importlib.util
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,17 @@ from agegender_lib.errors import InputError
 
 if TYPE_CHECKING:
     from distributed import Client
+else:
+    Client = Any  # imported only where a cluster is asked for
 
 #: Seconds in which a scheduler has to answer, also one that was started again.
 PATIENCE = 10.0
+#: A hidden file by which a worker tells the client's folder from one of the same path on a disk of its own.
+_MARK = ".folder-mark"
 
 
 @contextmanager
-def connected(scheduler: str | Path = "", workers: int = 0) -> Iterator["Client | None"]:
+def connected(scheduler: str | Path = "", workers: int = 0) -> Iterator[Client | None]:
     """A client of a Dask cluster in the block; None where neither is given.
 
     Parameters
@@ -116,7 +121,7 @@ def _at(distributed, scheduler):
         yield client
 
 
-def everywhere(client: "Client", function: Callable, *args: Any) -> list[Any]:
+def everywhere(client: Client, function: Callable, *args: Any) -> list[Any]:
     """What a function returns on each worker that there is now, even on one that is at work."""
     answers = client.run(function, *args, on_error="return")
     for worker, answer in answers.items():
@@ -154,3 +159,25 @@ def trouble(error: Exception) -> str:
 
 def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def marked(folder: Path) -> str:
+    """What a hidden file in the folder says, so that another machine can tell whether it sees the same folder."""
+    file = Path(folder) / _MARK
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), open(file, "x") as new:
+            new.write(secrets.token_hex(16))
+        return file.read_text()
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}): allow writing there, or give another folder"
+        ) from None
+
+
+def is_marked(folder: Path, mark: str) -> bool:
+    """Whether the folder of this path is the one that was :func:`marked`, and not another machine's."""
+    try:
+        return (Path(folder) / _MARK).read_text() == mark
+    except OSError:
+        return False

@@ -7,23 +7,21 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
 from agegender_lib.cluster import connection
 from agegender_lib.cluster.child import ChildDied, call
+from agegender_lib.cluster.connection import Client
 from agegender_lib.errors import InputError
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 # Dask gives a task up that four workers died of; a cluster whose machines come and go needs more patience.
 _GIVEN_UP = 3
 
 
 def results(
-    client: "Client",
+    client: Client,
     function: Callable,
     tasks: Mapping[str, tuple],
     doing: str,

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,14 +9,11 @@ from agegender_lib import cluster
 from agegender_lib.data.cache import FaceSet, open_entry
 from agegender_lib.errors import InputError
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 #: A folder in a cache, and the fingerprint of the faces in it.
 Entry = tuple[Path, str]
 
 
-def shared_faces(client: "Client", faces: FaceSet) -> tuple[Entry | None, dict[str, FaceSet]]:
+def shared_faces(client: cluster.Client, faces: FaceSet) -> tuple[Entry | None, dict[str, FaceSet]]:
     """The cache entry that all workers can open these faces from, or else the faces as an argument of all tasks."""
     folder = Path(getattr(faces.images, "filename", None) or "nowhere").parent
     there = open_entry(folder)  # a part of an entry's faces is not the entry

@@ -3,7 +3,6 @@
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,15 +15,12 @@ from agegender_lib.files import write_csv
 from agegender_lib.models import load_model, predict
 from agegender_lib.runs import MODEL, labels_of, sampled_validation_rows
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 # Of the draw and of the noise.
 _SEED = 0
 
 
 def corrupted_predictions(
-    run_folder: str | Path, faces: FaceSet, count: int = 300, client: "Client | None" = None
+    run_folder: str | Path, faces: FaceSet, count: int = 300, client: cluster.Client | None = None
 ) -> pd.DataFrame:
     """A run's predictions of ``count`` of its validation faces, under every corruption at every strength.
 
@@ -48,7 +44,6 @@ def corrupted_predictions(
         return pd.read_csv(kept, dtype={"file": str, "corruption": str})
     held_out, place = sampled_validation_rows(folder, faces, count, _SEED, "robustness")
     labels, images = labels_of(held_out), np.asarray(faces.images[place])
-    model = load_model(folder / MODEL)
     settings = [(CLEAN, 0.0)]
     settings += [(name, strength) for name, way in CORRUPTIONS.items() for strength in way.strengths]
     doing = "corrupted faces"

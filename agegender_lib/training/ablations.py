@@ -4,12 +4,12 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import pandas as pd
 
-from agegender_lib import folders
+from agegender_lib import cluster, folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_yaml, yaml_file
@@ -21,9 +21,6 @@ from agegender_lib.training.identity import run_name
 from agegender_lib.training.network import build_network, check_stages
 from agegender_lib.training.remote import train_remotely
 from agegender_lib.training.train import train
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 RUNS = folders.RUNS / "ablations"
 #: Runs that were done elsewhere, see :func:`keep_runs`.
@@ -86,7 +83,7 @@ def run_study(
     runs: Path = RUNS,
     train_missing: bool = True,
     weights: str | Path = "pretrained",
-    client: "Client | None" = None,
+    client: cluster.Client | None = None,
 ) -> pd.DataFrame:
     """Train what is neither trained nor in ``KEPT``, one after the other; the same call goes on with a killed study.
 

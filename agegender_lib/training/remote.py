@@ -4,7 +4,6 @@ import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
@@ -17,12 +16,9 @@ from agegender_lib.runs import METRICS, finished, read_json
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.train import alone_with, train
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 
 def train_remotely(
-    client: "Client", configs: Mapping[str, TrainingConfig], faces: FaceSet, weights: str | Path, runs: str | Path
+    client: cluster.Client, configs: Mapping[str, TrainingConfig], faces: FaceSet, weights: str | Path, runs: str | Path
 ) -> dict[str, Path]:
     """:func:`train` of many, each as one task on a worker; run folders by the name that each has.
 

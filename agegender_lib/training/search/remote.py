@@ -4,8 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import optuna
 from tqdm import tqdm
@@ -14,51 +13,37 @@ from agegender_lib import cluster
 from agegender_lib.data import FaceSet
 from agegender_lib.data.shared import open_shared, shared_faces
 from agegender_lib.errors import InputError
-from agegender_lib.training.search.space import Space
+from agegender_lib.models.weights import located
 from agegender_lib.training.search.tables import FINISHED
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _LOOK = 2.0  # seconds between two looks at how far the workers are
 
 
-def search_remotely(
-    client: "Client",
-    study: optuna.Study,
-    faces: FaceSet,
-    space: Space,
-    name: str,
-    storage: str | None,
-    trials: int,
-    runs: Path,
-    seed: int,
-    weights: str | Path,
-) -> None:
-    """Let every worker that there is now do ``run_search``; the other arguments are that function's."""
-    runs = runs.resolve()
+def search_remotely(client: cluster.Client, study: optuna.Study, faces: FaceSet, options: dict[str, Any]) -> None:
+    """Let every worker that there is now do ``run_search`` with these ``options``, which are that function's."""
+    runs, trials, seed = options["runs"].resolve(), options["trials"], options["seed"]
+    options = {**options, "runs": runs, "weights": located(options["weights"])}
     mark = cluster.marked(runs)
     entry, shared = shared_faces(client, faces)
-    weights = str(Path(weights).resolve() if Path(weights).is_file() else weights)
-    given = space, name, storage, trials, runs, seed, weights, mark, socket.gethostname(), entry
     count = min(trials, len(client.scheduler_info(n_workers=-1)["workers"]))
-    tasks = {f"search-{name}-{trials}-{number}": given for number in range(count)}
+    given = options, mark, socket.gethostname(), entry
+    tasks = {f"search-{study.study_name}-{trials}-{number}": given for number in range(count)}
     with _told(study):
         list(cluster.results(client, _searched, tasks, "searching workers", shared, f"{mark} {seed}", keep=True))
 
 
-def _searched(space, name, storage, trials, runs, seed, weights, mark, host, entry, faces=None):
+def _searched(options, mark, host, entry, faces=None):
     from agegender_lib.training.search.study import run_search
 
-    here = socket.gethostname()
+    here, runs = socket.gethostname(), options["runs"]
     if not cluster.is_marked(runs, mark):
         raise InputError(f"a worker on {here} does not see {runs}: give --runs a folder that all workers see")
-    if storage is None and here != host:
+    if options["storage"] is None and here != host:
         raise InputError(
             f"a worker runs on {here}, and SQLite's locks do not hold between machines: give --storage the URL of a "
             "database server"
         )
-    run_search(faces or open_shared(entry), space, name, storage, trials, runs, seed, weights)
+    run_search(faces or open_shared(entry), **options)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 import sqlalchemy
 from optuna.trial import TrialState
 
-from agegender_lib import folders
+from agegender_lib import cluster, folders
 from agegender_lib.data import FaceSet
 from agegender_lib.errors import InputError
 from agegender_lib.files import write_csv
@@ -30,9 +30,6 @@ from agegender_lib.training.search.remote import search_remotely
 from agegender_lib.training.search.space import SPACE, Space, read_space, space_file
 from agegender_lib.training.search.tables import FINISHED, YEARS_PER_POINT, Search, found_by, kept_search, search_table
 from agegender_lib.training.train import split_as_configured, train
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 #: Seconds between two signs of life of a worker, and after how many without one its trial is given to another.
 HEARTBEAT, GRACE = 30, 120
@@ -48,7 +45,7 @@ def run_search(
     runs: str | Path = folders.RUNS,
     seed: int = 1,
     weights: str | Path = "pretrained",
-    client: "Client | None" = None,
+    client: cluster.Client | None = None,
 ) -> optuna.Study:
     """Work on a study until so many trials are finished, alone or beside other workers.
 
@@ -96,7 +93,8 @@ def run_search(
         shared = open_study(name, storage, runs, seed, base.epochs)
         agree(shared, about(space, faces, weights))
         if client:
-            search_remotely(client, shared, faces, space, name, storage, trials, runs, seed, weights)
+            given = {"space": space, "study": name, "storage": storage, "trials": trials}
+            search_remotely(client, shared, faces, given | {"runs": runs, "seed": seed, "weights": weights})
         else:
             _work(shared, objective, trials, runs / "search" / f"{name}.csv")
     return shared
