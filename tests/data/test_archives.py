@@ -9,11 +9,6 @@ from agegender_lib.data import load_faces
 from agegender_lib.errors import InputError
 
 
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "cache"
-
-
 @pytest.mark.parametrize("member", ["../evil.jpg", "a/../../evil.jpg"])
 @pytest.mark.parametrize("write", [write_tar, write_zip])
 def test_an_archive_reaching_outside_is_refused(tmp_path, store, write, member):

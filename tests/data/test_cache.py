@@ -12,11 +12,6 @@ from agegender_lib.data import cache, decode, importer, load_faces
 
 
 @pytest.fixture
-def store(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def decodes(monkeypatch):
     """Counts the images decoded."""
     count = []

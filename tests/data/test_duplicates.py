@@ -10,11 +10,6 @@ from tiny_faces import FACES, STAMP, jpeg, picture, write_folder
 from agegender_lib.data import duplicate_groups, duplicate_pairs, duplicates, load_faces
 
 
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "cache"
-
-
 def test_one_photograph_under_several_names_is_kept_and_grouped(tmp_path, store):
     soft = jpeg(picture(30).filter(ImageFilter.GaussianBlur(1)), quality=60)
     files = {

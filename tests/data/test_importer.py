@@ -26,11 +26,6 @@ from agegender_lib.data import archives, load_faces
 from agegender_lib.data.synthetic import COMMENT
 
 
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "cache"
-
-
 def test_the_table_holds_what_the_names_say_and_the_pixels_of_the_files(tmp_path, store):
     faces = load_faces(write_folder(tmp_path / "some faces", FACES), store)
     assert list(faces.table["file"]) == sorted(FACES)

@@ -8,12 +8,10 @@ from agegender_lib.evaluation import fluctuation, training_costs
 from agegender_lib.runs import Run
 
 
-def history(values, stages=None):
-    """A history whose validation age error is ``values``."""
-    stages = [1] * len(values) if stages is None else stages
-    return pd.DataFrame(
-        {"epoch": np.arange(1, len(values) + 1), "stage": stages, "val_age_mae": values, "val_gender_accuracy": 0.9}
-    )
+def history(values):
+    """A history of one stage whose validation age error is ``values``."""
+    epochs = np.arange(1, len(values) + 1)
+    return pd.DataFrame({"epoch": epochs, "stage": 1, "val_age_mae": values, "val_gender_accuracy": 0.9})
 
 
 def test_the_fluctuation_is_the_spread_of_errors_around_a_trend():

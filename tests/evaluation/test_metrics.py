@@ -6,6 +6,7 @@ from math import comb, sqrt
 import numpy as np
 import pandas as pd
 import pytest
+from explorer_tools import faces_of, write_run
 from scipy.stats import norm
 from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, roc_auc_score
 
@@ -254,26 +255,17 @@ def test_the_constant_baseline_is_the_median_and_the_majority_gender_of_training
 
 @pytest.fixture
 def folder(tmp_path):
-    """A finished run of two stages with 40 predictions, ten of them for validation."""
-    run = tmp_path / "model_a-1234"
-    run.mkdir()
-    history = pd.DataFrame(1.5, index=range(3), columns=list(HISTORY_COLUMNS))
-    history.assign(epoch=[1, 2, 3], stage=[1, 1, 2]).to_csv(run / "history.csv", index=False)
-    faces = answers(np.random.default_rng(40), 40, split=["train"] * 30 + ["validation"] * 10)
-    faces.to_csv(run / "predictions.csv", index=False, float_format="%.5f")
-    (run / "config.json").write_text(json.dumps({"training": {"model": "model_a"}}))
-    (run / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": True}}))
-    (run / "metrics.json").write_text(json.dumps({"epochs": 3}))
-    return run
+    """A finished run of three epochs, with 40 predictions, 14 of them for validation."""
+    return write_run(tmp_path / "model_a-1234", faces_of(synthetic=True))
 
 
 def test_a_run_is_read_as_it_was_written(folder):
     run = read_run(folder)
     assert (run.name, run.synthetic, run.config["training"]["model"]) == ("model_a-1234", True, "model_a")
-    assert len(run.train) == 30 and list(run.validation.index) == list(range(10))
-    assert (run.validation["split"] == "validation").all() and run.metrics == {"epochs": 3}
-    assert list(run.history["stage"]) == ["1", "1", "2"] and set(HISTORY_COLUMNS) <= set(run.history)
-    assert by_metric(evaluate(run.validation)).loc["age_mae", "n"] == 10
+    assert len(run.train) == 26 and list(run.validation.index) == list(range(14))
+    assert (run.validation["split"] == "validation").all() and run.metrics == {}
+    assert list(run.history["stage"]) == ["1", "1", "1"] and set(HISTORY_COLUMNS) <= set(run.history)
+    assert by_metric(evaluate(run.validation)).loc["age_mae", "n"] == 14
     with pytest.raises(InputError, match=r"run\.validation"):
         evaluate(run.predictions)
     (folder / "provenance.json").write_text(json.dumps({"data": {"name": "faces", "rendered": False}}))

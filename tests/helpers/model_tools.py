@@ -37,6 +37,23 @@ def lived_in(model, images, seed=0):
     return model
 
 
+def fit(model, faces, epochs=2):
+    """Train a model for a moment, on labels that say nothing of the faces."""
+    model.compile("adam", ["binary_crossentropy", "mae"], run_eagerly=True)
+    years = np.linspace(1, 90, len(faces))[:, None]
+    model.fit(faces, [years > 45, years], batch_size=4, epochs=epochs, verbose=0)
+
+
+def values(layer):
+    """A copy of each weight of a layer or a model."""
+    return [np.array(weight) for weight in layer.weights]
+
+
+def same(one, other):
+    """Whether two such lists are equal to the last bit."""
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def answers(model, images):
     gender, age = model(images, training=False)
     return np.asarray(gender), np.asarray(age)
@@ -59,18 +76,7 @@ def kinds(found):
 MARKER = """
     import json, sys
 
-    class NotInstalled:
-        def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] == "agegender_lib":
-                raise ImportError("agegender_lib is not installed on this machine")
-
-    sys.meta_path.insert(0, NotInstalled())
-    try:
-        import agegender_lib
-    except ImportError:
-        pass
-    else:
-        sys.exit("this process can import agegender_lib, so it proves nothing")
+    sys.modules["agegender_lib"] = None  # cannot be imported
 
     import keras
     import numpy as np

@@ -1,23 +1,20 @@
 """Backbones: what each sees, which parts learn, how they are saved, and which weights they start from."""
 
+from functools import partial
+
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from model_tools import CONTRACT, kinds, line, lived_in, norms
+from model_tools import CONTRACT, fit, kinds, line, lived_in, norms, same, values
+from tiny_backbone import tiny_backbone
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import BACKBONES, build_model_a, build_model_b, set_trainable, stages_of
 from agegender_lib.models.backbones import Backbone, build_backbone
 
 NAMES = list(BACKBONES)
-
-
-@pytest.fixture(scope="module")
-def faces(drawn):
-    """A few faces as the marker's machine feeds them."""
-    return drawn.images[::75].astype("float32") / 255
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +81,7 @@ def test_the_branches_of_model_b_are_the_original_report_s(networks):
 # ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
 
 
-def tiny_network(include_top, weights, input_shape, last=16):
-    assert not include_top
-    if weights == "imagenet":
-        raise OSError("URL fetch failure: no route to host")
-    image = x = keras.Input(input_shape)
-    for number, width in ((1, 16), (2, 16), (3, last)):
-        x = layers.Conv2D(width, 3, strides=4, padding="same", name=f"conv{number}")(x)
-        x = layers.BatchNormalization(name=f"norm{number}")(x)
-        x = layers.ReLU(name=f"relu{number}")(x)
-    return keras.Model(image, x, name="tiny")
+tiny_network = partial(tiny_backbone, widths=(16, 16, 16))
 
 
 @pytest.fixture
@@ -110,20 +98,6 @@ def pretrained(tmp_path, faces):
     network = lived_in(tiny_network(False, None, (128, 128, 3)), faces)
     network.save_weights(tmp_path / "tiny.weights.h5")
     return tmp_path / "tiny.weights.h5"
-
-
-def fit(model, faces):
-    model.compile("adam", ["binary_crossentropy", "mae"], run_eagerly=True)
-    years = np.linspace(1, 90, len(faces))[:, None]
-    model.fit(faces, [years > 45, years], batch_size=4, epochs=2, verbose=0)
-
-
-def values(layer):
-    return [np.asarray(weight).copy() for weight in layer.weights]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
@@ -178,7 +152,7 @@ def test_heads_alone_need_a_backbone():
 
 
 def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):
-    other = tiny_network(False, None, (128, 128, 3), last=8)
+    other = tiny_backbone(False, None, (128, 128, 3), widths=(16, 16, 8))
     other.save_weights(tmp_path / "other.weights.h5")
     shorter = keras.Model(other.input, other.get_layer("relu2").output)
     shorter.save_weights(tmp_path / "shorter.weights.h5")

@@ -9,11 +9,6 @@ from agegender_lib.models import BACKBONES, build_model_b
 from agegender_lib.training.features import POOLED
 
 
-@pytest.fixture(scope="module")
-def faces(drawn):
-    return drawn.images[::75].astype("float32") / 255
-
-
 def pooled(model, images):
     return np.asarray(keras.Model(model.input, model.get_layer(POOLED).output)(images, training=False))
 

@@ -23,12 +23,6 @@ SMALL = dict(widths=(16, 16), stem=16)
 
 
 @pytest.fixture(scope="module")
-def faces(drawn):
-    """A few faces as the marker's machine feeds them."""
-    return drawn.images[::75].astype("float32") / 255
-
-
-@pytest.fixture(scope="module")
 def networks(faces):
     """The coursework's own network and the original's."""
     return {"a": lived_in(build_model_a(), faces), "a_original": lived_in(build_model_a("original"), faces)}

@@ -12,6 +12,7 @@ from explorer_tools import faces_of, write_run
 from hypothesis import given
 from hypothesis import strategies as st
 from outcomes import outcome
+from tiny_faces import write_folder
 
 from agegender_lib import lab
 from agegender_lib.evaluation import evaluate, read_run
@@ -68,18 +69,11 @@ def run_folders(draw) -> dict[str, bytes]:
     return files
 
 
-def write(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir()
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return folder
-
-
 @bad.cases(4)
 @given(run_folders())
 def test_run_folders(files):
     with TemporaryDirectory() as place:
-        folder = write(Path(place) / "run", files)
+        folder = write_folder(Path(place) / "run", files)
         run, refusal = outcome(lambda: read_run(folder))
         if not refusal:
             table, refusal = outcome(lambda: evaluate(run.validation))
@@ -91,5 +85,5 @@ def test_run_folders(files):
 
 
 def test_a_run_folder_in_order_is_read(tmp_path):
-    run = read_run(write(tmp_path / "run", whole()))
+    run = read_run(write_folder(tmp_path / "run", whole()))
     assert len(run.predictions) == len(FACES) and len(run.history) == 3

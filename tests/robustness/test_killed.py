@@ -10,21 +10,18 @@ import shutil
 
 import matplotlib.pyplot as plt
 import nbformat
-import numpy as np
-import pandas as pd
 import pytest
+from explorer_tools import faces_of, write_run
 from kill_checks import READERS, UNFINISHED, broken, differences, left_over
 from kill_points import kill_points
 from tiny_faces import FACES, truncated, write_tar
 
 from agegender_lib import files
 from agegender_lib.data import importer, load_faces, synthetic
-from agegender_lib.data.cache import FaceSet
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.publish import finish_publishing, publish
 from agegender_lib.reporting import report_folder as saving
 from agegender_lib.reporting.report_folder import ReportFolder
-from agegender_lib.runs.tables import HISTORY_COLUMNS, PREDICTION_COLUMNS
 
 
 @pytest.fixture
@@ -76,36 +73,16 @@ def test_drawing_faces(work, moments):
         assert differences(work, states[-1]) == [] and left_over(work) == []
 
 
-@pytest.fixture
-def faces():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"file": [f"{n}.jpg" for n in range(4)], "age": [3, 20, 30, 70]})
-    images = rng.integers(0, 256, (4, 128, 128, 3), dtype=np.uint8)
-    return FaceSet(table, images, pd.DataFrame(columns=["file", "reason"]), "f" * 64, "four", False)
-
-
-def run_folder(folder, faces):
-    """Every file that a run folder of these faces has, with next to nothing in it."""
-    folder.mkdir()
-    data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": False}
-    files.write_json(folder / "config.json", {"training": {"model": "model_a"}, "data": data})
-    files.write_json(folder / "provenance.json", {"data": data})
-    files.write_json(folder / "metrics.json", {})
-    for name, columns in (("history.csv", HISTORY_COLUMNS), ("predictions.csv", PREDICTION_COLUMNS)):
-        row = dict.fromkeys(columns, 1) | ({"file": "a.jpg", "split": "validation"} if "file" in columns else {})
-        files.write_csv(folder / name, pd.DataFrame([row]))
-    for name in ("model.keras", "model.h5"):
-        (folder / name).write_bytes(name.encode())
-    return folder
-
-
-def test_a_chapter_s_results(work, moments, faces, tmp_path, monkeypatch):
+def test_a_chapter_s_results(work, moments, tmp_path, monkeypatch):
     # the models of this test are none
     for suffix in (".h5", ".keras"):
         monkeypatch.delitem(READERS, suffix)
     # which needs the answers of a whole training
     monkeypatch.setattr(saving, "write_corrections", lambda path, *_: files.write_json(path.with_suffix(".json"), {}))
-    run = run_folder(tmp_path / "run", faces)
+    faces = faces_of()
+    run = write_run(tmp_path / "run", faces)
+    for name in ("model.keras", "model.h5"):
+        (run / name).write_bytes(name.encode())
 
     def chapter():
         out = ReportFolder(work / "report", faces)

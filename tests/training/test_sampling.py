@@ -122,9 +122,4 @@ def test_model_p_trains_on_balanced_races_of_two_sources(tiny_b, tmp_path, monke
         assert counts.groupby("source").sum().to_dict() == {"utk": 45, "fair": 45}
         assert (counts.groupby("source").max() - counts.groupby("source").min()).max() <= 1
     assert list(run.history["stage"]) == ["1", "2"] and run.metrics["validation"]["images"] == 30
-    names = {path.name for path in folder.iterdir()}
-    assert names == {
-        *("config.json", "provenance.json", "history.csv", "model.keras", "model.h5"),
-        *("predictions.csv", "metrics.json"),
-    }
     assert load_model(folder / "model.keras").name.startswith("age_gender_P")

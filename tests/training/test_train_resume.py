@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_runs import cross_entropy, numbers, tiny
+from model_tools import same
 from tiny_backbone import tiny_backbone
 
 from agegender_lib.errors import InputError
@@ -108,15 +109,6 @@ def arrays_of(model):
     return {layer.name: layer.get_weights() for layer in base.layers if layer.weights}
 
 
-def read(variable):
-    """A copy of a variable's value."""
-    return np.asarray(keras.ops.convert_to_numpy(variable)).copy()
-
-
-def unchanged(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
 def other_origin(network):
     network.weights_origin = "elsewhere"
     return network
@@ -138,10 +130,10 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
         straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
     assert len(epochs) == 3
     # a stage of the heads leaves the backbone alone, and no stage touches its normalisation
-    assert all(unchanged(epochs[0][name], given[name]) for name in given)
+    assert all(same(epochs[0][name], given[name]) for name in given)
     for now in epochs[1:]:
-        assert all(unchanged(now[name], given[name]) for name in ("norm1", "norm2"))
-        assert not any(unchanged(now[name], given[name]) for name in ("conv1", "conv2"))
+        assert all(same(now[name], given[name]) for name in ("norm1", "norm2"))
+        assert not any(same(now[name], given[name]) for name in ("conv1", "conv2"))
 
     metrics = straight.metrics
     assert "tiny.weights.h5" in metrics["weights_origin"]
@@ -213,7 +205,7 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
 
     def watch(self, graph, optimizer):
         write(self, graph, optimizer)
-        steps.append({variable.path: read(variable) for variable in graph.trainable_variables})
+        steps.append({variable.path: np.array(variable) for variable in graph.trainable_variables})
 
     monkeypatch.setattr(TrainingState, "write", watch)
     run = read_run(train(config, few, runs=tmp_path, name="run"))
@@ -224,7 +216,7 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
     saved = load_model(tmp_path / "run" / "model.keras").trainable_variables
     assert {variable.path for variable in saved} == set(averages)
     for variable in saved:
-        assert read(variable) == pytest.approx(averages[variable.path], abs=1e-5), variable.path
+        assert np.asarray(variable) == pytest.approx(averages[variable.path], abs=1e-5), variable.path
         if "kernel" in variable.path:
             assert np.abs(averages[variable.path] - steps[-1][variable.path]).max() > 1e-3
     # and what validated during the training is what was saved
