@@ -4,13 +4,12 @@ import functools
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
-from plot_tools import check_layout
+from plot_tools import check_layout, drawn
 
 from agegender_lib import plots
 from agegender_lib.evaluation import age_risk_coverage, empirical_coverage, gender_risk_coverage, reliability
-from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of, settle
+from agegender_lib.plots.style import TEXT_WIDTH_CM, look_of
 from tests.evaluation.test_calibration import answers
 from tests.evaluation.test_prediction_intervals import faces
 
@@ -54,10 +53,7 @@ DRAW = {
 @pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
 def test_nothing_is_cut_off_or_overlaps(draw):
     figure = draw()
-    settle(figure)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    boxes = check_layout(figure, canvas.get_renderer())
+    boxes = check_layout(figure, drawn(figure))
     width, height = figure.get_size_inches() * 2.54
     assert width <= TEXT_WIDTH_CM + 1e-6 and height <= 20 and len(boxes) > 12
 

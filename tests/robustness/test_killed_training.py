@@ -10,10 +10,11 @@ import keras
 import pytest
 from kill_checks import UNFINISHED, broken, differences, left_over
 from kill_points import kill_points
+from made_runs import tiny
 
 from agegender_lib.errors import InputError
 from agegender_lib.lock import Busy, alone
-from agegender_lib.training import Stage, ablations, configure, features, train
+from agegender_lib.training import Stage, ablations, features, train
 from agegender_lib.training.ablations import AblationRun, AblationStudy
 
 trainings = import_module("agegender_lib.training.train")  # not the function, which goes by the same name
@@ -71,13 +72,6 @@ def history(work):
     return (work / "runs/run/history.csv").exists()
 
 
-def small(**settings):
-    """The smallest training there is."""
-    architecture = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
-    own = dict(validation_size=20, batch_size=8, ensemble_size=1, stages=[dict(epochs=2, learning_rate=0.01)])
-    return configure("model_a", architecture=architecture, **own, **settings)
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Trainings that learn nothing, because compiling them would take all of the time; counts them."""
@@ -102,21 +96,21 @@ def test_two_trainings_of_the_same_folder_are_one_too_many(few, tmp_path, quick)
     def second(row):
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         with pytest.raises(Busy, match=f"training .*run is being worked on by process {os.getpid()} on "):
-            train(small(), few, runs=tmp_path, name="run")
+            train(tiny(), few, runs=tmp_path, name="run")
         with pytest.raises(InputError, match="other settings"):
-            train(small(seed=2), few, runs=tmp_path, name="run")
+            train(tiny(seed=2), few, runs=tmp_path, name="run")
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
         seen.append(row["epoch"])
 
-    folder = train(small(), few, runs=tmp_path, name="run", on_epoch=second)
+    folder = train(tiny(), few, runs=tmp_path, name="run", on_epoch=second)
     assert seen == [1] and quick == [folder]
     # a finished training needs nobody's leave
     with alone(tmp_path / ".run.lock", "it"):
-        assert train(small(), few, runs=tmp_path, name="run") == folder
+        assert train(tiny(), few, runs=tmp_path, name="run") == folder
 
 
 def test_a_study_leaves_to_another_worker_what_that_one_has(few, tmp_path, monkeypatch, capsys):
-    choices = [AblationRun("size", str(seed), seed, seed == 1, small(seed=seed)) for seed in (1, 2, 3)]
+    choices = [AblationRun("size", str(seed), seed, seed == 1, tiny(seed=seed)) for seed in (1, 2, 3)]
     asked = []
 
     def training(config, faces, weights, runs, wait):

@@ -162,11 +162,9 @@ def test_an_argument_the_builder_refuses_is_found_before_any_training(few, tmp_p
     assert not (tmp_path / "runs").exists()
 
 
-def run_of(read, p_female, groups=None):
+def run_of(read, p_female):
     """A finished run with these answers to 40 faces of 30 years, every other one labelled female."""
-    count = len(read)
-    group = -1 if groups is None else groups
-    predictions = predictions_table(np.full(count, 30), read, np.arange(count) % 2, p_female, duplicate_group=group)
+    predictions = predictions_table(np.full(40, 30), read, np.arange(40) % 2, p_female)
     error = (predictions["age_predicted"] - 30).abs().mean()
     right = ((predictions["p_female"] >= 0.5) == (predictions["gender"] == 1)).mean()
     scores = {"age_mae": float(error), "gender_accuracy": float(right)}

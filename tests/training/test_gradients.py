@@ -5,22 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers, ops
+from made_runs import tiny
 
 from agegender_lib import plots
 from agegender_lib.errors import InputError
 from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosine, read_run
-from agegender_lib.training import configure, train
+from agegender_lib.training import train
 from agegender_lib.training.batches import check_batches
 from agegender_lib.training.checkpoint import TrainingState
 from agegender_lib.training.gradients import GradientConflict
-
-TINY = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
-
-
-def tiny(**settings):
-    plain = dict(ensemble_size=1, optimizer="adamw", precision="float32", validation_size=20, batch_size=8)
-    stages = [dict(epochs=3, learning_rate=0.02)]
-    return configure("model_a", **{**plain, "architecture": TINY, "stages": stages, **settings})
 
 
 def straight(seed=0):

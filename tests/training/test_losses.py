@@ -11,7 +11,7 @@ from made_runs import TINY, cross_entropy, tiny
 
 from agegender_lib.errors import InputError
 from agegender_lib.runs import read_run
-from agegender_lib.training import build_network, configure, train
+from agegender_lib.training import build_network, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.identity import run_name
 from agegender_lib.training.losses import (
@@ -24,12 +24,7 @@ from agegender_lib.training.losses import (
 )
 from agegender_lib.training.network import compile_for, training_graph
 
-SMALL = dict(variant="original", filters=(4, 4), split_after=2, features="global", dense=8)
-
-
-def plain(**settings):
-    """A training of one network with the usual optimizer and arithmetic, whatever the defaults are."""
-    return configure("model_a", **{"ensemble_size": 1, "optimizer": "adamw", "precision": "float32", **settings})
+ORDINAL = {**TINY["architecture"], "age_head": "ordinal"}
 
 
 def literal_answers(age):
@@ -84,7 +79,7 @@ def test_the_ordinal_loss_is_that_of_the_questions_asked():
 def test_an_ordinal_head_trains_towards_its_answers(drawn):
     table, images = drawn.table[:8], drawn.images[:8]
     settings = dict(age_weight=0.3, gender_weight=1.5, distribution_weight=0.7, label_smoothing=0)
-    config = plain(architecture={**SMALL, "age_head": "ordinal"}, **settings)
+    config = tiny(architecture=ORDINAL, **settings)
     network = build_network(config)
     # no question's answer is sure, and none is like another's
     head = network.get_layer("age_ordinal")
@@ -111,53 +106,31 @@ def batches(seed=5, mixup=0.4, size=16, faces=48):
         "age_output": np.arange(faces, dtype="float32")[:, None],
         "gender_output": table["gender"].to_numpy("float32")[:, None],
         "age_distribution": age_distributions(table["age"].to_numpy(), (2.5, 0.03)),
+        "who": np.eye(faces, dtype="float32"),
     }
     return Batches(images, range(faces), wanted, size, seed, mixup)
 
 
 def test_blended_faces_and_targets_share_one_weight():
-    mixed, plain = batches(), batches(mixup=0.0)
-    shares = []
+    mixed, whole, shares = batches(), batches(mixup=0.0), []
     for index in range(len(mixed)):
-        images, wanted = mixed[index]
-        whole, labels = plain[index]
-        assert images.dtype == np.uint8 and images.shape == whole.shape == (16, 128, 128, 3)
+        (images, wanted), (plain, labels) = mixed[index], whole[index]
+        assert images.dtype == np.uint8 and images.shape == plain.shape == (16, 128, 128, 3)
         assert np.ptp(images, axis=(1, 2, 3)).max() == 0  # each is still flat
-        grey, age = images[:, 0, 0, 0].astype(float), wanted["age_output"][:, 0]
-        # five levels of grey a face: the pixels say the same as the age, to their rounding
-        assert grey == pytest.approx(5 * age, abs=0.51)
-        first = labels["age_output"][:, 0]
-        partners = []
-        for face in range(16):
-            others = [
-                j
-                for j in range(16)
-                if min(first[face], first[j]) - 1e-4 <= age[face] <= max(first[face], first[j]) + 1e-4
-                and consistent(wanted, labels, face, j)
-            ]
-            assert others, "no pair of faces explains all targets"
-            partners.append(others)
-            shares += [weight(wanted, labels, face, j) for j in others if j != face][:1]
-        assert any(face not in others for face, others in enumerate(partners))
+        # how much of every face is in it: of itself, and of one more of its batch
+        who, faces = wanted["who"], labels["who"].argmax(axis=1)
+        assert who.sum(axis=1) == pytest.approx(1) and who.min() >= 0
+        assert set(np.flatnonzero(who.any(axis=0))) <= set(faces)
+        for name, rows in mixed.targets.items():
+            np.testing.assert_allclose(wanted[name], who @ rows, atol=2e-3)
+        # five levels of grey a face: the pixels say the same, to their rounding
+        assert images[:, 0, 0, 0].astype(float) == pytest.approx(5 * who @ np.arange(48), abs=0.51)
+        two = (who > 0).sum(axis=1) == 2
+        assert two.any() and (two | ((who > 0).sum(axis=1) == 1)).all()
+        shares += who[np.arange(16), faces][two].tolist()
     # Beta(0.4, 0.4) prefers the ends, and has no favourite
     shares = np.array(shares)
-    assert shares.min() >= -1e-4 and shares.max() <= 1 + 1e-4
     assert (np.abs(shares - 0.5) > 0.4).mean() > 0.35 and 0.25 < shares.mean() < 0.75
-
-
-def weight(wanted, labels, face, other):
-    """The first face's share, read from the blended age."""
-    first, second = labels["age_output"][[face, other], 0]
-    return (wanted["age_output"][face, 0] - second) / (first - second)
-
-
-def consistent(wanted, labels, face, other):
-    """Whether every target is the blend of these two faces' targets with the age's share."""
-    share = 1.0 if face == other else weight(wanted, labels, face, other)
-    return all(
-        np.allclose(wanted[name][face], share * rows[face] + (1 - share) * rows[other], atol=2e-3)
-        for name, rows in labels.items()
-    )
 
 
 def test_blends_depend_on_seed_epoch_and_batch_only():
@@ -183,16 +156,13 @@ def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Batches, "__init__", watched)
     monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
-    config = plain(
-        architecture=SMALL, stages=[dict(epochs=1, learning_rate=0.01)], validation_size=100, seed=4, mixup=0.2
-    )  # fmt: skip
     with pytest.raises(ZeroDivisionError):
-        train(config, drawn, runs=tmp_path, name="run")
+        train(tiny(validation_size=100, seed=4, mixup=0.2), drawn, runs=tmp_path, name="run")
     assert made == [(500, 4, 0.2), (100, None, 0.0)]
 
 
 def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):
-    config = plain(architecture={**SMALL, "age_head": "ordinal"}, mixup=0.2, validation_size=100)
+    config = tiny(architecture=ORDINAL, mixup=0.2)
     with pytest.raises(InputError, match=r"mixup is 0\.2, but an ordinal age head has no blended targets: set it to 0"):
         train(config, drawn, runs=tmp_path / "runs", name="run")
     assert not (tmp_path / "runs").exists()
