@@ -20,7 +20,6 @@ from agegender_lib.pipeline.options import (
     command,
     data_of,
     option,
-    print_metrics,
     print_table,
 )
 
@@ -56,7 +55,7 @@ def train(options: Namespace) -> None:
     if options.seed is not None:
         settings["seed"] = options.seed
 
-    from agegender_lib import training
+    from agegender_lib import evaluation, training
 
     config = training.configure(options.model, **settings)
     if (said := given_split(faces.table)[1]) and not config.fold:
@@ -64,7 +63,10 @@ def train(options: Namespace) -> None:
     weights = options.weights or profile.get(WEIGHTS_OF.get(options.model), "pretrained")
     folder = training.train(config, faces, weights, Path(options.runs), options.name)
     print(f"run folder: {folder}")
-    print_metrics(folder)
+    run = evaluation.read_run(folder)
+    drawn = ", drawn faces" if run.synthetic else ""
+    print(f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}")
+    print_table(evaluation.evaluate(run.validation).round(3))
 
 
 @command(

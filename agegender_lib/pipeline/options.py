@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agegender_lib import folders
@@ -77,17 +76,6 @@ def data_of(options: Namespace) -> str:
 
         load_sources(text, allow_rejected=True)
     return text
-
-
-def print_metrics(folder: str | Path):
-    """Print a run folder's metrics on its validation images; the run is returned."""
-    from agegender_lib import evaluation
-
-    run = evaluation.read_run(folder)
-    drawn = ", drawn faces" if run.synthetic else ""
-    print(f"\n{run.name}: {len(run.validation):,} validation images of {run.provenance['data']['name']}{drawn}")
-    print_table(evaluation.evaluate(run.validation).round(3))
-    return run
 
 
 def print_table(table: "pd.DataFrame") -> None:
