@@ -5,6 +5,7 @@ from agegender_lib.evaluation.ablations.gradient_conflict import gradient_cosine
 from agegender_lib.evaluation.ablations.studies import compare_variants, read_runs, run_table
 from agegender_lib.evaluation.comparison import beside_original, headline, paired_comparison, pairwise_comparisons
 from agegender_lib.evaluation.compute_cost import fluctuation, training_costs, training_facts
+from agegender_lib.evaluation.fairness.dataset_shift import groups_beside, race_gap_power, shift_steps
 from agegender_lib.evaluation.fairness.disparities import GAP_GROUPINGS, gaps, gaps_of
 from agegender_lib.evaluation.fairness.subgroups import largest_errors, metrics_by_group, running_median
 from agegender_lib.evaluation.labels.label_errors import (
@@ -14,6 +15,7 @@ from agegender_lib.evaluation.labels.label_errors import (
     top_label_errors,
 )
 from agegender_lib.evaluation.labels.label_noise import errors_on_duplicates, label_noise
+from agegender_lib.evaluation.lookalikes import lookalike_errors, lookalikes
 from agegender_lib.evaluation.metrics import confusion_matrix, evaluate
 from agegender_lib.evaluation.robustness import robustness_summary, robustness_table
 from agegender_lib.evaluation.saliency import (

@@ -1,5 +1,6 @@
 """Photographs: any picture to its faces in UTKFace's frame, with ages, genders, intervals and warnings."""
 
+from agegender_lib.photos.cross_dataset import cross_dataset_predictions
 from agegender_lib.photos.detector import FaceDetector, Found
 from agegender_lib.photos.end_to_end import end_to_end_predictions, end_to_end_summary
 from agegender_lib.photos.intervals import write_corrections

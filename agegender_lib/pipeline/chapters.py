@@ -17,12 +17,14 @@ from agegender_lib import folders
 from agegender_lib.files import sha256_of, write_json
 from agegender_lib.pipeline.execute import execute, told_live
 from agegender_lib.pipeline.kernel import ThisPython
+from agegender_lib.pipeline.readme import ELSEWHERE
 from agegender_lib.reporting.profiles import notebooks, parameters_of
 
 #: In the folder where a report gathers: which chapters were executed.
 DONE = "done.json"
 #: The chapters that train the models, and those that read what came of them.
-TRAINING, READING = ("02_model_a", "03_pretrained"), ("04_comparison", "06_groups", "07_trust", "09_explorer")
+TRAINING = ("02_model_a", "03_pretrained")
+READING = ("04_comparison", "06_groups", "07_trust", "09_explorer", "11_strangers")
 #: What begins first, and the seconds that it takes in a quick report on two cores.
 SECONDS = {"02_model_a": 90, "03_pretrained": 90, "07_trust": 80, "05_ablations": 70, "08_labels": 50}
 _SECONDS = 25
@@ -91,7 +93,12 @@ def chapter_keys(values: dict[str, Any], fingerprint: str) -> dict[str, str]:
     """A hash per chapter of all that its outcome follows from: notebook, parameters, faces, library,
     backend and packages."""
     library = hashlib.sha256()
-    published = (folders.REPORT / "results" / "runs").glob("*/metrics.json")
+    # runs that may be found again, and what is taken over of other faces
+    published = [
+        path
+        for name in ("runs/*/metrics.json", *(f"{name}*" for name in ELSEWHERE))
+        for path in (folders.REPORT / "results").glob(name)
+    ]
     modules = [path for path in (folders.ROOT / "agegender_lib").rglob("*") if path.suffix in (".py", ".mplstyle")]
     for path in (*sorted(modules), *sorted(published)):
         library.update(path.read_bytes())

@@ -13,8 +13,8 @@ BEGIN, END = "<!-- headline: made by make report, do not edit -->", "<!-- headli
 #: The lines between which `tests/portability.py` writes where the model files open.
 OPENS_IN = ("<!-- opens in: made by tests/portability.py, do not edit -->", "<!-- opens in ends -->")
 
-#: What ``agegender evaluate`` wrote of the published models and another set of faces, which a report does not have.
-ELSEWHERE = "other_faces"
+#: What begins the names of tables about faces that a report does not have: ``agegender evaluate``'s and chapter 11's.
+ELSEWHERE = ("other_faces", "strangers")
 
 
 def headline_markdown(results: Path) -> str:
@@ -33,7 +33,7 @@ def headline_markdown(results: Path) -> str:
     images = int(table.loc[table["source"] == "this work", "images"].iloc[0])
     source = f"{images:,} validation images of `{table['data'].iloc[0]}`"
     lines += ["", f"{source}; in brackets 95 % bootstrap confidence intervals."]
-    if (elsewhere := results / f"{ELSEWHERE}.csv").is_file():
+    if (elsewhere := results / f"{ELSEWHERE[0]}.csv").is_file():
         table = pd.read_csv(elsewhere).query("group == 'all' and metric == 'gender_accuracy'")
         found = [f"{percent(row.value)} (Model{row.model[-1]})" for row in table.itertuples()]
         lines[-1] += (

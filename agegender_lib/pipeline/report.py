@@ -166,15 +166,19 @@ def _export(folder, output):
 
 
 def _keep_elsewhere(folder):
-    """Take over what the published models say of faces from elsewhere, as long as these are the same models."""
-    known = folders.REPORT / "results" / f"{ELSEWHERE}.json"
-    judged = read_json(known)["models"] if known.is_file() else []
-    files = [folder / "models" / Path(one["file"]).name for one in judged]
-    if files and all(
-        file.is_file() and sha256_of(file) == one["sha256"] for file, one in zip(files, judged, strict=True)
-    ):
-        for suffix in (".json", ".csv"):
-            copy_file(known.with_suffix(suffix), folder / "results" / f"{ELSEWHERE}{suffix}")
+    """Take over what was found of the published models on other faces, as long as these are the same models."""
+    for name in ELSEWHERE:
+        known = folders.REPORT / "results" / f"{name}.json"
+        # what this report measured itself stays
+        there = known.is_file() and not (folder / "results" / known.name).exists()
+        judged = read_json(known)["models"] if there else []
+        files = [folder / "models" / Path(one["file"]).name for one in judged]
+        if files and all(
+            file.is_file() and sha256_of(file) == one["sha256"] for file, one in zip(files, judged, strict=True)
+        ):
+            for place in ("results", "figures"):
+                for file in (folders.REPORT / place).glob(f"{name}*"):
+                    copy_file(file, folder / place / file.name)
 
 
 def _alone(folder):

@@ -11,7 +11,7 @@ from agegender_lib.plots.curves import epoch_times, overlaid_curves, training_cu
 from agegender_lib.plots.distributions import label_noise, labels_overview
 from agegender_lib.plots.faces import augmentation_grid, duplicate_pairs, error_gallery, face_grid
 from agegender_lib.plots.gradient_conflict import gradient_conflict, split_depth
-from agegender_lib.plots.groups import group_gaps, intersectional_groups
+from agegender_lib.plots.groups import group_gaps, intersectional_groups, shift_steps
 from agegender_lib.plots.photo import photo, photo_faces
 from agegender_lib.plots.predictions import compare_models, confusion_matrices, metrics_by_group, true_vs_predicted
 from agegender_lib.plots.robustness import corrupted_faces, robustness_curves

@@ -25,6 +25,7 @@ _GAPS = {
     "gender_accuracy": ("Gender", "gap in accuracy"),
     "gender_accuracy_from_3": ("Gender, 3+", "gap in accuracy"),
 }
+_SHIFTS = {"gender_accuracy": "Gender accuracy", "age_in_range": "Age within its range"}
 _FEW = {"facecolor": "#ECEEF0", "edgecolor": "#C2C7CC", "hatch": "////", "linewidth": 0.0}
 _FEW_TEXT = "#5F666D"
 
@@ -99,6 +100,29 @@ def group_gaps(table: pd.DataFrame) -> Figure:
     style.name_rows(axes, [name.replace("_", " ").replace(" x ", " × ") for name in groupings])
     ages_kept = Line2D([], [], color="#333333", lw=0.9, label="95 % null, within age groups")
     style.legend(figure, looks, Patch(color="#D9DDE1", label="95 % null"), ages_kept)
+    return figure
+
+
+@style.styled
+def shift_steps(table: pd.DataFrame) -> Figure:
+    """How much worse models do on another set of faces, with 95 % intervals, a row per step that makes both alike.
+
+    Hollow where the interval reaches 0. ``table`` is ``evaluation.shift_steps`` of several models, with ``model``.
+    """
+    models, steps = list(dict.fromkeys(table["model"])), list(dict.fromkeys(table["step"]))
+    looks = style.look_of(models)
+    offsets = dict(zip(models, style.spread(len(models), 0.22), strict=True))
+    figure = style.new_figure(height_cm=2.2 + 0.9 * len(steps))
+    axes = figure.subplots(1, len(_SHIFTS), sharey=True)
+    for ax, (measure, title) in zip(axes, _SHIFTS.items(), strict=True):
+        ax.axvline(0, color="#555555", lw=0.9, zorder=1)
+        for row in table[table["measure"] == measure].itertuples():
+            y = steps.index(row.step) + offsets[row.model]
+            style.whisker(ax, style.ends_of(row, "gap"), y, looks[row.model], hollow=row.gap_low <= 0)
+        ax.set(title=title, xlabel="fall (share of the faces)")
+        style.percent_axis(ax.xaxis)
+    style.name_rows(axes, steps)
+    style.legend(figure, looks)
     return figure
 
 

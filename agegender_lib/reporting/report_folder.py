@@ -89,6 +89,11 @@ class ReportFolder:
         write_csv(self._results(f"{name}.csv"), named, float_format=f"%.{DIGITS}g")
         return table
 
+    def read_table(self, name: str) -> pd.DataFrame:
+        """A table that was saved in this folder; else the repository's, which its published models gave."""
+        own = self._results(f"{name}.csv")
+        return pd.read_csv(own if own.is_file() else folders.REPORT / "results" / own.name).drop(columns="data")
+
     def save_values(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
         """Keep values as `results/<name>.json`, where the report's placeholders find them."""
         plain = _plain({"made_from": self.data_name, **values})

@@ -255,7 +255,7 @@ def test_the_prose_has_the_length_the_brief_asks_for(work):
 def test_the_executed_notebooks_show_their_pictures(work):
     for name, fewest in (
         ("01_exploration", 4), ("02_model_a", 4), ("03_pretrained", 3), ("04_comparison", 4), ("05_ablations", 3),
-        ("06_groups", 6), ("07_trust", 8), ("08_labels", 3), ("09_explorer", 1),
+        ("06_groups", 6), ("07_trust", 8), ("08_labels", 3), ("09_explorer", 1), ("11_strangers", 2),
     ):  # fmt: skip
         cells = nbformat.read(work / "build" / "notebooks" / f"{name}.ipynb", as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
@@ -353,9 +353,18 @@ def test_what_was_measured_elsewhere_is_that_of_the_same_models_or_left_out(tmp_
     judged = {"models": [{"file": "report/models/a.keras", "sha256": sha256_of(staging / "models/a.keras")}]}
     (report / "results/other_faces.json").write_text(json.dumps(judged))
     (report / "results/other_faces.csv").write_text("model")
+    (report / "figures").mkdir()
+    (report / "results/strangers.json").write_text(json.dumps(judged))
+    for name in ("results/strangers_gaps.csv", "figures/strangers.svg"):
+        (report / name).write_text("committed")
     monkeypatch.setattr(folders, "REPORT", report)
     pipeline._keep_elsewhere(staging)
     assert (staging / "results/other_faces.csv").read_text() == "model"
+    for name in ("results/strangers_gaps.csv", "figures/strangers.svg"):
+        assert (staging / name).read_text() == "committed"
+        (staging / name).write_text("measured anew")
+    pipeline._keep_elsewhere(staging)
+    assert (staging / "results/strangers_gaps.csv").read_text() == "measured anew"
     shutil.rmtree(staging / "results")
     (staging / "models/a.keras").write_bytes(b"others")
     pipeline._keep_elsewhere(staging)
@@ -380,5 +389,9 @@ def test_the_committed_report_keeps_its_promises():
     for one in elsewhere:  # else judge them again: docs/faces.md has the command
         assert one["sha256"] == sha256_of(folders.MODELS / Path(one["file"]).name)
         assert one["faces_seen_in_training"] == 0 and one["data"]["images"] == 2500
+    strangers = json.loads((folders.REPORT / "results" / "strangers.json").read_text())
+    for one in strangers["models"]:  # else run chapter 11 again with other_faces
+        assert one["sha256"] == sha256_of(folders.MODELS / one["file"])
+    assert (strangers["source_images"], strangers["target_images"]) == (1000, 2500)
     for name, largest in (("A.keras", 15), ("A.h5", 15), ("B.keras", 50), ("F.keras", 50)):
         assert 0 < (folders.MODELS / f"age_gender_{name}").stat().st_size <= largest * 1e6

@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from plot_tools import two_gaps, two_models, whiskers, words
@@ -54,3 +55,24 @@ def test_gaps_stand_on_what_chance_makes_of_them():
         missing = table[(table["measure"] == measure) & table["gap"].isna()]
         assert words(ax).count("too few images") == len(missing) > 0
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()][-1] == "race"
+
+
+def test_a_step_of_the_fall_is_hollow_where_its_interval_reaches_zero():
+    rows = [
+        (model, step, measure, gap, gap - 0.03, gap + 0.04)
+        for model, more in (("ModelA", 0.0), ("ModelF", 0.01))
+        for step, gap in (("as they are", 0.1), ("aligned", 0.02))
+        for measure, gap in (("gender_accuracy", gap + more), ("age_in_range", 2 * gap + more))
+    ]
+    table = pd.DataFrame(rows, columns=["model", "step", "measure", "gap", "gap_low", "gap_high"])
+    figure = plots.shift_steps(table)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["as they are", "aligned"]
+    for ax, measure in zip(figure.axes, ("gender_accuracy", "age_in_range"), strict=True):
+        own = table[table["measure"] == measure]
+        found = {(colour, round(y), *most) for colour, *most, y in whiskers(ax)}
+        assert found == {
+            (COLOURS[row.model].lower(), int(row.step == "aligned"), row.gap, row.gap_low, row.gap_high)
+            for row in own.itertuples()
+        }
+        hollow = {line.get_xdata()[0] for line in ax.lines if to_hex(line.get_markerfacecolor()) == "#ffffff"}
+        assert hollow == {row.gap for row in own.itertuples() if row.gap_low <= 0}
