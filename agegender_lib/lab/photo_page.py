@@ -37,7 +37,7 @@ class PhotoPage(InWords):
 
     A photo's bytes are dropped as soon as they are decoded. What is shown stays in the memory of the notebook's
     process until the next photo, "Forget it", or its end; nothing is written to disk. The ``model`` is
-    ``report/models/age_gender_F.keras`` where none is named.
+    ``report/models/age_gender_P.keras`` where none is named.
     """
 
     words_instead = "A page that reads one's own photo"

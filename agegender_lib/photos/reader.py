@@ -23,7 +23,7 @@ from agegender_lib.photos.intervals import corrections_file, intervals, read_cor
 from agegender_lib.photos.pictures import Source, read_picture
 from agegender_lib.photos.quality_checks import CHILD, CHILD_WARNING, quality_warnings
 
-DEFAULT_MODEL = folders.MODELS / "age_gender_F.keras"
+DEFAULT_MODEL = folders.MODELS / "age_gender_P.keras"
 #: Photos whose faces are read together; as many again are decoded and searched meanwhile.
 PHOTOS = 8
 # A few sizes of batches only, so that the graph is traced a few times only.

@@ -217,7 +217,7 @@ def evaluate(options: Namespace) -> None:
         action="store_true",
         help="each picture is one face, a square aligned like UTKFace's: nothing is detected",
     ),
-    option("--model", default=folders.MODELS / "age_gender_F.keras", metavar="FILE", help=MODEL_HELP),
+    option("--model", default=folders.MODELS / "age_gender_P.keras", metavar="FILE", help=MODEL_HELP),
     option("--csv", metavar="FILE", help="write a row per face there instead of printing a table"),
     option(
         "--json",

@@ -49,7 +49,7 @@ WEIGHTS_HELP = (
     "what ModelB, ModelF or ModelP starts from: published (this repository's models, without their heads), pretrained "
     "(downloaded), none (random), or a Keras .weights.h5 file"
 )
-MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_F.keras)"
+MODEL_HELP = "a .keras or .h5 model (default: report/models/age_gender_P.keras)"
 DATA = (
     option("--data", default=[], action="append", help=f"{DATA_HELP}; given again: both as one set"),
     LABELS,

@@ -172,13 +172,19 @@ def _keep_elsewhere(folder):
         # what this report measured itself stays
         there = known.is_file() and not (folder / "results" / known.name).exists()
         judged = read_json(known)["models"] if there else []
-        files = [folder / "models" / Path(one["file"]).name for one in judged]
+        files = [_model(folder, Path(one["file"]).name) for one in judged]
         if files and all(
             file.is_file() and sha256_of(file) == one["sha256"] for file, one in zip(files, judged, strict=True)
         ):
             for place in ("results", "figures"):
                 for file in (folders.REPORT / place).glob(f"{name}*"):
                     copy_file(file, folder / place / file.name)
+
+
+def _model(folder, name):
+    """A model of this report; or the repository's, of one that no report makes (ModelP)."""
+    own = folder / "models" / name
+    return own if own.is_file() else folders.MODELS / name
 
 
 def _alone(folder):

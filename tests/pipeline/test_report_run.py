@@ -347,10 +347,12 @@ def test_a_study_kept_in_the_repository_outlives_a_report_that_does_not_show_it(
 
 def test_what_was_measured_elsewhere_is_that_of_the_same_models_or_left_out(tmp_path, monkeypatch):
     report, staging = tmp_path / "report", tmp_path / "staging"
-    for folder, name in (report, "results"), (staging, "results"), (staging, "models"):
+    for folder, name in (report, "results"), (staging, "results"), (staging, "models"), (report, "models"):
         (folder / name).mkdir(parents=True)
-    (staging / "models/a.keras").write_bytes(b"weights")
-    judged = {"models": [{"file": "report/models/a.keras", "sha256": sha256_of(staging / "models/a.keras")}]}
+    models = [staging / "models/a.keras", report / "models/p.keras"]  # the latter is no part of a report
+    for model in models:
+        model.write_bytes(b"weights")
+    judged = {"models": [{"file": f"report/models/{model.name}", "sha256": sha256_of(model)} for model in models]}
     (report / "results/other_faces.json").write_text(json.dumps(judged))
     (report / "results/other_faces.csv").write_text("model")
     (report / "figures").mkdir()
@@ -358,6 +360,7 @@ def test_what_was_measured_elsewhere_is_that_of_the_same_models_or_left_out(tmp_
     for name in ("results/strangers_gaps.csv", "figures/strangers.svg"):
         (report / name).write_text("committed")
     monkeypatch.setattr(folders, "REPORT", report)
+    monkeypatch.setattr(folders, "MODELS", report / "models")
     pipeline._keep_elsewhere(staging)
     assert (staging / "results/other_faces.csv").read_text() == "model"
     for name in ("results/strangers_gaps.csv", "figures/strangers.svg"):
