@@ -10,6 +10,7 @@ from agegender_lib import folders
 from agegender_lib.errors import InputError
 from agegender_lib.files import clear_left_over
 from agegender_lib.pipeline.model_card import PAGES
+from agegender_lib.pipeline.readme import ELSEWHERE
 
 #: Made anew by every report; what an earlier one left there goes. Models are replaced file by file.
 GENERATED = ("figures", "results")
@@ -36,7 +37,9 @@ def publish(staging: Path, output: Path) -> Path:
 
         def not_shown(folder: str, found: list[str]) -> list[str]:
             chosen = Path(folder).name in GENERATED
-            return [name for name in found if chosen and name.endswith(_CHOSEN) and name not in names]
+            left_out = [name for name in found if chosen and name.endswith(_CHOSEN) and name not in names]
+            # chapter 11 reads these where the faces themselves are not at hand
+            return [name for name in left_out if not name.startswith(ELSEWHERE)]
 
         for name in GENERATED:
             shutil.copytree(staging / name, fresh / name, ignore=not_shown)

@@ -317,7 +317,7 @@ def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys
 
 def test_publishing_replaces_what_is_generated_by_what_is_shown_and_keeps_the_rest(tmp_path):
     staging, output = tmp_path / "staging", tmp_path / "report"
-    new = "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv models/a.keras"
+    new = "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv models/a.keras results/strangers_x.csv"
     old = "figures/old.svg results/old.json models/a.keras models/b.keras report.ipynb"
     for folder, files in ((staging, new), (output, old)):
         for file in files.split():
@@ -327,7 +327,7 @@ def test_publishing_replaces_what_is_generated_by_what_is_shown_and_keeps_the_re
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), staging / "report.ipynb")
     pipeline.publish(staging, output)
     found = {str(path.relative_to(output)): path.read_text() for path in output.rglob("*") if path.is_file()}
-    shown = "figures/new.svg results/new.json results/shown.csv models/a.keras".split()
+    shown = "figures/new.svg results/new.json results/shown.csv models/a.keras results/strangers_x.csv".split()
     assert found == {**dict.fromkeys(shown, "staging"), "models/b.keras": "report", "report.ipynb": "report"}
 
 
