@@ -317,7 +317,8 @@ def test_a_report_that_fails_leaves_the_previous_one_and_says_why(broken, capsys
 
 def test_publishing_replaces_what_is_generated_by_what_is_shown_and_keeps_the_rest(tmp_path):
     staging, output = tmp_path / "staging", tmp_path / "report"
-    new = "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv models/a.keras results/strangers_x.csv"
+    new = "figures/new.svg figures/other.svg results/new.json results/shown.csv results/new.csv results/strangers_x.csv"
+    new += " models/a.keras"
     old = "figures/old.svg results/old.json models/a.keras models/b.keras report.ipynb"
     for folder, files in ((staging, new), (output, old)):
         for file in files.split():
