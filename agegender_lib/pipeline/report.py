@@ -13,6 +13,7 @@ from agegender_lib.data.sources import resolved
 from agegender_lib.errors import InputError
 from agegender_lib.files import check_writable, clear_left_over, copy_file, replacing, sha256_of
 from agegender_lib.lock import alone
+from agegender_lib.photos import DEFAULT_MODEL
 from agegender_lib.pipeline.chapters import DONE, chapter_keys, done_before, run_chapters
 from agegender_lib.pipeline.export.exporter import export_report
 from agegender_lib.pipeline.export.figures import write_figure_page
@@ -182,9 +183,8 @@ def _keep_elsewhere(folder):
 
 
 def _model(folder, name):
-    """A model of this report; or the repository's, of one that no report makes (ModelP)."""
-    own = folder / "models" / name
-    return own if own.is_file() else folders.MODELS / name
+    """A model of this report; or ModelP, which no report makes."""
+    return (folders.MODELS if name == DEFAULT_MODEL.name else folder / "models") / name
 
 
 def _alone(folder):

@@ -350,7 +350,7 @@ def test_what_was_measured_elsewhere_is_that_of_the_same_models_or_left_out(tmp_
     report, staging = tmp_path / "report", tmp_path / "staging"
     for folder, name in (report, "results"), (staging, "results"), (staging, "models"), (report, "models"):
         (folder / name).mkdir(parents=True)
-    models = [staging / "models/a.keras", report / "models/p.keras"]  # the latter is no part of a report
+    models = [staging / "models/a.keras", report / "models/age_gender_P.keras"]  # the latter is no part of a report
     for model in models:
         model.write_bytes(b"weights")
     judged = {"models": [{"file": f"report/models/{model.name}", "sha256": sha256_of(model)} for model in models]}

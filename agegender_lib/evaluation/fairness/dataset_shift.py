@@ -193,7 +193,7 @@ def power_of_gap(accuracies: np.ndarray, counts: np.ndarray, samples: int = 1000
         shuffled = rng.multivariate_hypergeometric(counts, right.sum(), size=samples, method="marginals")
         reached = np.ptp(shuffled / counts, axis=1) >= np.ptp(right / counts) - 1e-9
         found += (reached.sum() + 1) / (samples + 1) < 1 - LEVEL
-    return found / samples
+    return float(found / samples)
 
 
 def _age_range(predictions: pd.DataFrame) -> np.ndarray:
