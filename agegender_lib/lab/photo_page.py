@@ -159,8 +159,8 @@ def _close(widget: widgets.Widget) -> None:
 
 def _introduction() -> str:
     return (
-        "<h1>Your own photo</h1><p>Faces are found in the photo, and a network trained on UTKFace says of each how old "
-        "it looks and how an annotator would have labelled its gender. It is wrong by years on average.</p>"
+        "<h1>Your own photo</h1><p>Faces are found in the photo, and a network trained on labelled faces says of each "
+        "how old it looks and how an annotator would have labelled its gender. It is wrong by years on average.</p>"
         '<div class="note"><p><b>What the numbers must not be used for.</b> '
         f"{html.escape(photos.OUT_OF_SCOPE_USES)}</p></div>"
         '<p class="quiet">No photo is kept: it is read by the computer that serves this page, written to no disk, sent '
