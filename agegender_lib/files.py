@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Prefix of unfinished files.
 WRITING = ".writing-"
-#: Bytes of a file's name that are kept in that of the unfinished file.
+#: Bytes that :func:`shortened` leaves of a name; file systems allow 255.
 _LONGEST = 200
 #: Names of files need not be text: what is not is written by its code.
 _TEXT: dict[str, str] = {"encoding": "utf-8", "errors": "backslashreplace"}
@@ -73,9 +73,14 @@ def not_written(path: Path, error: OSError) -> InputError:
     return InputError(f"{path} cannot be written ({error}): {cure}")
 
 
+def shortened(stem: str) -> str:
+    """A file's name, of any bytes, cut so that there is room for what is put before and behind it."""
+    return os.fsdecode(os.fsencode(stem)[:_LONGEST])
+
+
 def _writing(stem: str) -> str:
     """The name while it is written; the name itself may be as long as the file system allows."""
-    return WRITING + os.fsdecode(os.fsencode(stem)[:_LONGEST])
+    return WRITING + shortened(stem)
 
 
 def clear_left_over(folder: Path, stem: str = "*") -> None:

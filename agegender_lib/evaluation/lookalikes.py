@@ -55,9 +55,8 @@ def lookalikes(features: np.ndarray, table: pd.DataFrame, held_out: pd.Series) -
         "held_out": file[i],
         "training": file[j],
         "similarity": similarity[left, right],
-        "age_gap": age[i] - age[j],
+        "age_gap": np.abs(age[i] - age[j]),
     }
-    found["age_gap"] = np.abs(found["age_gap"])
     return pd.DataFrame(found).sort_values("similarity", ascending=False, ignore_index=True), thresholds
 
 

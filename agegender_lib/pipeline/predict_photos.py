@@ -12,7 +12,7 @@ import pandas as pd
 
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
-from agegender_lib.files import sha256_of
+from agegender_lib.files import sha256_of, shortened
 from agegender_lib.pipeline.options import print_table
 from agegender_lib.pipeline.photo_sources import Listed, contents, list_photos
 from agegender_lib.pipeline.prediction_files import CsvFile, JsonFile, JsonOutput, PredictionFile, Record
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from agegender_lib.photos.pictures import Source
 
 _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3}
-#: Bytes of a photo's name that stand in that of its annotated copy.
-_LONGEST_STEM = 200
 
 
 def predict_photos(options: Namespace) -> None:
@@ -171,7 +169,7 @@ def _annotated(photos: list[Listed], folder: str) -> list[Path | None]:
     names: list[Path | None] = []
     taken: set[str] = set()
     for photo in photos:
-        stem = os.fsdecode(os.fsencode(PurePath(photo.name).stem)[:_LONGEST_STEM])
+        stem = shortened(PurePath(photo.name).stem)
         name, number = f"{stem}.png", 1
         while name.lower() in taken:
             number += 1

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agegender_lib import cluster
 from agegender_lib.errors import InputError
@@ -15,12 +14,9 @@ from agegender_lib.pipeline.photo_sources import Listed
 from agegender_lib.pipeline.predict_photos import read_records
 from agegender_lib.pipeline.prediction_files import Record
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 
 def read_remotely(
-    client: "Client", model: str | Path, photos: list[Listed], aligned: bool, pictures: list[Path | None]
+    client: cluster.Client, model: str | Path, photos: list[Listed], aligned: bool, pictures: list[Path | None]
 ) -> Iterator[Record]:
     """:func:`read_records` on workers, which have to see the photos; the model travels to them."""
     if inside := [photo.path for photo in photos if photo.member]:
