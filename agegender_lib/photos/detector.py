@@ -46,7 +46,7 @@ class FaceDetector:
     """MTCNN (Zhang et al. 2016, arXiv 1604.02878) with the weights of the package ``mtcnn``.
 
     It finds what ``mtcnn.MTCNN().detect_faces`` does. The last stage sees each face once more, upright, and its mirror
-    image: a find that is a face only then counts, and the landmarks are the mean of both. Over 983 faces that were put
+    image: a find that is a face only then counts, and the landmarks are the mean of both. Over 993 faces that were put
     into photos, the median distance of the crop's corners from their places fell from 3.5 to 2.8 pixels of 128.
     """
 
