@@ -199,13 +199,8 @@ class PhotoReader:
 
     def _predicted(self, photos: list[Photo]) -> list[Photo]:
         """The photos with what the model says of their faces, all of which it sees together."""
-        from agegender_lib.models.predict import as_floats, in_batches
-
         crops = np.concatenate([np.empty((0, SIDE, SIDE, 3), np.uint8), *(photo.crops for photo in photos)])
-        size = next((size for size in _BATCHES if size >= len(crops)), _BATCHES[-1])
-        p_female, age, *distribution = in_batches(
-            lambda batch: self._network.predict_on_batch(as_floats(batch)), crops, size
-        )
+        p_female, age, *distribution = self._answers(crops)
         low, high = intervals(age[:, 0], distribution[0] if distribution else None, self._correction)
         predictions = np.column_stack([age[:, 0], low, high, p_female[:, 0]]).astype(np.float64)
         ends = np.cumsum([len(photo.crops) for photo in photos])[:-1]
@@ -218,3 +213,19 @@ class PhotoReader:
             ]
             found.append(replace(photo, faces=faces[COLUMNS]))
         return found
+
+    def _answers(self, crops: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs for faces, uint8 [n, 128, 128, 3]: in full batches, and a smaller one for the rest."""
+        from agegender_lib.models.predict import as_floats, in_batches
+
+        full = len(crops) // _BATCHES[-1] * _BATCHES[-1]
+        parts = [part for part in (crops[:full], crops[full:]) if len(part)] or [crops]
+        answers = [
+            in_batches(
+                lambda batch: self._network.predict_on_batch(as_floats(batch)),
+                part,
+                next((size for size in _BATCHES if size >= len(part)), _BATCHES[-1]),
+            )
+            for part in parts
+        ]
+        return [np.concatenate(each) for each in zip(*answers, strict=True)]
