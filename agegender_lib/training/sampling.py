@@ -12,22 +12,19 @@ Quota = tuple[np.ndarray, int]
 
 
 def race_quotas(table: pd.DataFrame) -> list[Quota]:
-    """How many faces of every race group an epoch draws: of all together as many as there are.
+    """How many faces of every race group an epoch draws: as many as there are, and within a source of each the same
+    number, give or take one.
 
-    Sources share an epoch in proportion to the square roots of their sizes, so that a large one does not drown a small
-    one (sampling with temperature 2: Arivazhagan et al. 2019, arXiv 1907.05019), and the race groups of a
-    source share alike, give or take a face. Balanced inside each source, since names of races mean something else in
-    each. Faces without a race are a group of their own.
+    Sources keep their proportions: names of races mean something else in each, and one that names seven groups would
+    weigh more than one that names five. Faces without a race are a group of their own.
     """
     source = table["source"].to_numpy() if "source" in table else np.zeros(len(table), int)
-    parts = [part for _, part in pd.Series(np.arange(len(table))).groupby(source)]
-    roots = np.sqrt([len(part) for part in parts])
-    ends = np.rint(len(table) * np.cumsum(roots) / roots.sum()).astype(int)
+    rows = pd.Series(np.arange(len(table)))
     quotas: list[Quota] = []
-    for part, size in zip(parts, np.diff(ends, prepend=0), strict=True):
-        race = np.asarray(race_names(table["race"].iloc[part]), str)
-        groups = [group.to_numpy() for _, group in part.groupby(race)]
-        shares = np.array_split(np.arange(size), len(groups))
+    for _, members in rows.groupby(source):
+        race = np.asarray(race_names(table["race"].iloc[members]), str)
+        groups = [group.to_numpy() for _, group in members.groupby(race)]
+        shares = np.array_split(np.arange(len(members)), len(groups))
         quotas += [(group, len(share)) for group, share in zip(groups, shares, strict=True)]
     return quotas
 

@@ -16,20 +16,19 @@ from agegender_lib.training import configure, features, train
 from agegender_lib.training.batches import Batches
 from agegender_lib.training.sampling import race_quotas
 
-# one source nine times the other: of an epoch's 240 faces three times as many
 PLANTED = {
-    ("utk", "White"): 176,
+    ("utk", "White"): 200,
     ("utk", "Asian"): 34,
     ("utk", "Others"): 6,
-    ("fair", "White"): 15,
+    ("fair", "White"): 21,
     ("fair", "Black"): 9,
 }
 EQUAL = {
-    ("utk", "White"): 60,
-    ("utk", "Asian"): 60,
-    ("utk", "Others"): 60,
-    ("fair", "White"): 30,
-    ("fair", "Black"): 30,
+    ("utk", "White"): 80,
+    ("utk", "Asian"): 80,
+    ("utk", "Others"): 80,
+    ("fair", "White"): 15,
+    ("fair", "Black"): 15,
 }
 
 
@@ -42,7 +41,7 @@ def planted():
 def order_of(table, epoch, seed=3):
     batches = Batches(None, np.arange(len(table)), {}, 10, seed, quotas=race_quotas(table))
     batches.start_epoch(epoch)
-    assert len(batches) == 24
+    assert len(batches) == 27
     return batches.order
 
 
