@@ -25,9 +25,11 @@ def record(results: Path, chapter: str, made_from: str, used: dict[str, Any], ru
     path = results / MADE_FROM
     # notebooks that run at the same time write into it
     with alone(path.with_name(f".{MADE_FROM}.lock"), f"{path}", math.inf):
-        chapters = read_json(path)["chapters"] if path.is_file() else {}
-        chapters[chapter] = {"data": made_from, "used": used, "runs": runs}
-        write_json(path, {"made_from": made_from, "chapters": dict(sorted(chapters.items()))})
+        before = read_json(path) if path.is_file() else {"chapters": {}}
+        chapters = before["chapters"] | {chapter: {"data": made_from, "used": used, "runs": runs}}
+        # a profile says nothing of the faces that the notebooks before it were made from
+        faces = before.get("made_from", made_from) if chapter == PROFILE else made_from
+        write_json(path, {"made_from": faces, "chapters": dict(sorted(chapters.items()))})
 
 
 def parameters_used(values: dict[str, Any]) -> dict[str, Any]:

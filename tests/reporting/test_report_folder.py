@@ -1,5 +1,6 @@
 """What one chapter leaves for the next, and that a report is made of chapters that belong together."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -94,6 +95,12 @@ def whole(notebook, runs, faces, tmp_path):
 def test_no_place_of_anybody_s_is_on_record(whole):
     text = (whole / "made_from.json").read_text()
     assert "somewhere" not in text and "b.weights.h5" in text and "elsewhere" not in text
+
+
+def test_a_repeated_report_is_still_made_from_its_faces(whole):
+    before = json.loads((whole / "made_from.json").read_text())["made_from"]
+    record(whole, PROFILE, "quick", {}, {})  # all notebooks are up to date, and none is recorded again
+    assert before == json.loads((whole / "made_from.json").read_text())["made_from"] != "quick"
 
 
 ODD = {
