@@ -195,7 +195,8 @@ def _last(tables: Sequence[pd.DataFrame], corrected: bool) -> list[widgets.Widge
     if len(faces) > MOST_CARDS:
         notes.insert(0, f"{len(faces) - MOST_CARDS} faces have no card here; the table has all.")
     content = base64.b64encode(faces.to_csv(index=False, float_format="%.4f").encode()).decode()
-    link = f'<a download="faces.csv" href="data:text/csv;base64,{content}">Table of all {len(faces)} faces (CSV)</a>'
+    title = f"Table of all {len(faces)} faces" if len(faces) > 1 else "Table"
+    link = f'<a download="faces.csv" href="data:text/csv;base64,{content}">{title} (CSV)</a>'
     return [widgets.HTML("".join(f"<p>{part}</p>" for part in [*notes, link]))]
 
 

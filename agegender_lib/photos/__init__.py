@@ -17,6 +17,6 @@ OUT_OF_SCOPE_USES = (
 )
 #: What no warning is given for.
 NOT_NOTICED = (
-    "A mask, sunglasses or a headscarf is not noticed, and moves the answer: on the example's face, a drawn mask or "
-    "drawn sunglasses move the age of ModelF by more than two years. Chapter 10 draws them onto your own."
+    "A mask, sunglasses or a headscarf is not noticed, and moves the answer: drawn onto 1,000 faces, they move the age "
+    "by 2.8 to 4.6 years on average, and change the gender of 5 to 9 % of them. Chapter 10 draws them onto your own."
 )

@@ -11,7 +11,7 @@ from PIL import Image
 from similarities import known, moved
 from tiny_faces import truncated
 
-from agegender_lib import photos, plots
+from agegender_lib import folders, photos, plots
 from agegender_lib.data.cache import FaceSet
 from agegender_lib.data.corruptions import OCCLUDERS, occlude
 from agegender_lib.data.drawing.face import draw_face
@@ -321,6 +321,11 @@ def test_the_warning_names_what_moves_the_answers(hopper_reader, hopper):
     ages = predict(load_model(photos.DEFAULT_MODEL), worn)["age_predicted"]
     assert (ages[1:] - ages[0]).abs().max() > 2
     assert all(name in photos.NOT_NOTICED.lower() for name in OCCLUDERS)
+    found = pd.read_csv(folders.REPORT / "results" / "other_faces_worn.csv").set_index("worn")
+    assert list(found.index) == list(OCCLUDERS)
+    for column, words in ("age_moved", "by {:.1f} to {:.1f} years"), ("gender_changed", "of {:.0%} to {:.0%} of them"):
+        said = words.format(found[column].min(), found[column].max()).replace("% to", " to").replace("%", " %")
+        assert said in photos.NOT_NOTICED
 
 
 @pytest.mark.parametrize(("turn", "words"), [("ROTATE_90", "to the right"), ("ROTATE_180", "upside down")])
