@@ -17,8 +17,9 @@ from tqdm import tqdm
 from agegender_lib import data
 from agegender_lib.pipeline.options import print_table
 
-# The project's budgets: photos of these pixels with three faces each a second, seconds to the first answer, MiB.
-LEAST_PACE, MOST_SECONDS, MOST_MIB, SIZE = 5.0, 6.0, 1024, (1600, 1200)
+# The project's budgets: photos of these pixels with three faces each a second, seconds to the first answer, MiB; where
+# mtcnn's detect_faces alone takes so many seconds a photo, and in proportion to that elsewhere.
+LEAST_PACE, MOST_SECONDS, MOST_MIB, SIZE, MTCNN_SECONDS = 5.0, 6.0, 1024, (1600, 1200), 0.33
 MTCNN, OURS, ONE_BY_ONE = "mtcnn's detect_faces", "read_all", "read, one by one"
 
 
@@ -110,10 +111,11 @@ def print_photos(source, count, asked):
         f"by at most {apart:.4f} years.\n"
         f"First answer of the command line: {start:.1f} s ({used:.1f} processor seconds)."
     )
-    pace, memory = rows[-1][3], rows[-1][-1]
+    pace, memory, slower = rows[-1][3], rows[-1][-1], rows[0][1] / MTCNN_SECONDS
+    print(f"This machine is {slower:.2f} times slower than that of the budgets, by mtcnn's time.")
     for words, kept in {
-        f"{LEAST_PACE:g} photos a second": pace >= LEAST_PACE,
-        f"{MOST_SECONDS:g} s to the first answer": start <= MOST_SECONDS,
+        f"{LEAST_PACE:g} photos a second, here {LEAST_PACE / slower:.1f}": pace >= LEAST_PACE / slower,
+        f"{MOST_SECONDS:g} s to the first answer, here {MOST_SECONDS * slower:.1f}": start <= MOST_SECONDS * slower,
         f"{MOST_MIB:,} MiB": memory <= MOST_MIB,
     }.items():
         print(f"The budget of {words}: {'kept' if kept else 'exceeded'}.")
