@@ -93,12 +93,15 @@ def _opened(source: Source) -> tuple[str, Image.Image, bytes]:
     if isinstance(source, Image.Image):
         return "the picture", source, b""
     name, content = ("the picture", source) if isinstance(source, bytes) else _content(Path(source))
+    if not content:
+        raise InputError(f"{name} is empty: give a picture file")
     try:
         if content.startswith(b"\xff\xd8\xff"):  # of any number of pixels, for it is never decoded in full
             return name, JpegImageFile(io.BytesIO(content)), content
         if content[4:8] == b"ftyp":
             import pi_heif.HeifImagePlugin  # noqa: F401  registers the format HEIF
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damage that can be read past
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return name, Image.open(io.BytesIO(content), formats=FORMATS), content
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -19,7 +19,9 @@ RESUMING = ("train", "study", "search", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 if done, 1 for an internal error, 2 bad input or no room, 130 SIGINT, 143 SIGTERM."""
+    """Run one command; returns 0 if done, 1 for an internal error, 2 for bad input or no room, 130 after SIGINT, 141 after
+    the reader of its output has gone, 143 after SIGTERM.
+    """
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for stream in (sys.stdout, sys.stderr):  # a name that its encoding lacks ends no command
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = RESUMED if options.command.__name__ in RESUMING else INTERRUPTED
         print(f"\nagegender: {str(stop) or said}", file=sys.stderr)
         return 143 if isinstance(stop, Terminated) else 130
+    except BrokenPipeError:  # who read the output, such as `head`, has seen enough; nothing can be said any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -36,16 +36,29 @@ def list_photos(given: list[str]) -> list[Listed]:
     """
     found: dict[tuple[Path, str], Listed] = {}
     for name in given:
-        if os.path.isdir(name):
-            listed = _in_folder(Path(name))
-        elif _is_archive(name):
-            listed = _in_archive(Path(name))
-        else:
-            listed = [_listed(Path(name), name=name)]
-        if not listed:
-            raise InputError(f"{printable(name)} holds no picture: give one with {', '.join(SUFFIXES)} files")
+        try:
+            listed = _meant(name)
+        except InputError as error:
+            if len(given) == 1:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+            continue
         found |= {(one.path, one.member): one for one in listed if (one.path, one.member) not in found}
+    if not found:
+        raise InputError("nothing of what was given holds a picture: the reasons stand above")
     return list(found.values())
+
+
+def _meant(name: str) -> list[Listed]:
+    if os.path.isdir(name):
+        listed = _in_folder(Path(name))
+    elif _is_archive(name):
+        listed = _in_archive(Path(name))
+    else:
+        listed = [_listed(Path(name), name=name)]
+    if not listed:
+        raise InputError(f"{printable(name)} holds no picture: give one with {', '.join(SUFFIXES)} files")
+    return listed
 
 
 def contents(photos: list[Listed]) -> Iterator[Source | InputError]:
@@ -77,6 +90,8 @@ def _in_folder(folder: Path) -> list[Listed]:
             _left_out(file, "is a link to a folder, which is not followed: give it as well")
         elif not os.path.isfile(file):
             _left_out(file, "is no file")
+        elif file.name.startswith("._"):
+            _left_out(file, "is a note that macOS puts beside a file")
         elif _is_archive(file):
             try:
                 found += _in_archive(file)
@@ -94,6 +109,8 @@ def _in_archive(archive: Path) -> list[Listed]:
     for member, reason in read_files(archive, lambda path: _LISTED):
         if reason != _LISTED:
             _left_out(archive / member, f"is {reason}")
+        elif PurePosixPath(member).name.startswith("._"):
+            _left_out(archive / member, "is a note that macOS puts beside a file")
         elif PurePosixPath(member).suffix.lower() in SUFFIXES:
             found.append(_listed(archive, member))
         else:

@@ -13,6 +13,7 @@ import pandas as pd
 from agegender_lib.data.filenames import printable
 from agegender_lib.errors import InputError
 from agegender_lib.files import sha256_of, shortened
+from agegender_lib.photos.pictures import SUFFIXES
 from agegender_lib.pipeline.options import print_table
 from agegender_lib.pipeline.photo_sources import Listed, contents, list_photos
 from agegender_lib.pipeline.prediction_files import CsvFile, JsonFile, JsonOutput, PredictionFile, Record
@@ -27,11 +28,7 @@ _DIGITS = {"confidence": 3, "age": 1, "age_low": 1, "age_high": 1, "p_female": 3
 def predict_photos(options: Namespace) -> None:
     """Print or write what is read of each face of each photo."""
     photos = list_photos(options.photos)
-    for path in filter(None, (options.csv, options.json)):
-        if os.path.isdir(path):
-            raise InputError(f"{path} is a folder: give the name of a file in it")
-        if path.endswith(".gz") or (os.path.exists(path) and not os.path.isfile(path)):
-            raise InputError(f"{path} cannot grow photo by photo: give the name of a plain file")
+    _check_places(options, photos)
     from agegender_lib import cluster
     from agegender_lib.photos import OUT_OF_SCOPE_USES, PhotoReader
 
@@ -68,6 +65,30 @@ def predict_photos(options: Namespace) -> None:
         print(f"not read: {error}", file=sys.stderr)
     if len(failed) == len(photos):
         raise InputError(f"none of {len(photos):,} files could be read: the reasons stand above")
+
+
+def _check_places(options: Namespace, photos: list[Listed]) -> None:
+    """Refuse places for results where they could not be written, or would take a photo's or each other's."""
+    if options.csv == "-":
+        raise InputError("--csv grows a file: give its name, or --json - for standard output")
+    meant = {photo.path.resolve() for photo in photos}
+    files = [path for path in (options.csv, options.json) if path and path != "-"]
+    for path in files:
+        if os.path.isdir(path):
+            raise InputError(f"{path} is a folder: give the name of a file in it")
+        if Path(path).resolve() in meant or Path(path).suffix.lower() in SUFFIXES:
+            raise InputError(f"{path} is the name of a photo, which results must not replace: give another name")
+        if path.endswith(".gz") or (os.path.exists(path) and not os.path.isfile(path)):
+            raise InputError(f"{path} cannot grow photo by photo: give the name of a plain file")
+    if len({Path(path).resolve() for path in files}) < len(files):
+        raise InputError(f"--csv and --json are both {options.csv}: give two names")
+    if not options.annotate:
+        return
+    if os.path.isfile(options.annotate):
+        raise InputError(f"{options.annotate} is a file: --annotate takes a folder")
+    folder = Path(options.annotate).resolve()
+    if any(place in (folder, *folder.parents) for place in (Path(given).resolve() for given in options.photos)):
+        raise InputError(f"pictures in {options.annotate} would be read as photos the next time: give another folder")
 
 
 def read_records(

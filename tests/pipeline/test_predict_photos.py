@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from functools import cache, partial
 
@@ -140,6 +141,51 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(predict, tmp_path):
         predict(tmp_path / "ok.jpg", "--aligned", "--annotate", tmp_path / "t.jpg" / "below")
     )
     assert "none.keras" in refusal(predict(tmp_path / "ok.jpg", model=tmp_path / "none.keras"))
+
+
+def test_results_never_take_the_place_of_a_photo_or_of_each_other(predict, tmp_path, monkeypatch):
+    files = {"a.jpg": jpeg(1), "b.jpg": jpeg(2), "photo": jpeg(3), "notes.txt": b"text"}
+    monkeypatch.chdir(write_folder(tmp_path, files))
+    for options, words in {
+        "a.jpg --csv a.jpg --again": "a.jpg is the name of a photo",
+        "a.jpg --json b.jpg --again": "b.jpg is the name of a photo",
+        "photo --csv ./photo --again": "photo is the name of a photo",
+        "a.jpg --csv o.x --json ./o.x": "--csv and --json are both o.x",
+        "a.jpg --csv -": "or --json - for standard output",
+        "a.jpg --annotate notes.txt": "notes.txt is a file: --annotate takes a folder",
+        ". --annotate drawn": "would be read as photos the next time",
+    }.items():
+        assert words in refusal(predict(*options.split(), "--aligned"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_of_several_places_those_without_photos_are_said_and_the_others_read(predict, tmp_path, monkeypatch):
+    monkeypatch.chdir(write_folder(tmp_path, {"a.jpg": jpeg(1), "bad.zip": b"PK", "none/x.txt": b"", "z.jpg": b""}))
+    code, _, said = predict("none", "a.jpg", "bad.zip", "z.jpg", "--aligned", "--csv", "o.csv")
+    assert code == 0 and pd.read_csv("o.csv")["file"].tolist() == ["a.jpg"]
+    assert [line.split(":")[1].split()[:3] for line in left_out(said) if "x.txt" not in line] == [
+        ["none", "holds", "no"],
+        ["the", "archive", "bad.zip"],
+    ]
+    assert "not read: z.jpg is empty" in said
+    assert "nothing of what was given" in refusal(predict("none", "bad.zip"))
+
+
+def test_what_macos_puts_into_archives_is_no_photo(predict, tmp_path):
+    mac = {"p/a.jpg": jpeg(1), "__MACOSX/p/._a.jpg": b"\0\5\26\7"}
+    code, _, said = predict(write_tar(tmp_path / "p.tar", mac), "--aligned", "--csv", tmp_path / "o.csv")
+    assert code == 0 and len(pd.read_csv(tmp_path / "o.csv")) == 1
+    assert [line.endswith("a note that macOS puts beside a file") for line in left_out(said)] == [True]
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(tiny, tmp_path):
+    photo = write_folder(tmp_path, {"a.jpg": jpeg(1)}) / "a.jpg"
+    command = [sys.executable, "-m", "agegender_lib", "predict", photo, "--aligned", "--model", tiny[0]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    # TensorFlow's greetings would stand there, too
+    assert (process.returncode, said) == (141, "")
 
 
 NAMES = [
