@@ -19,8 +19,8 @@ RESUMING = ("train", "study", "search", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 if done, 1 for an internal error, 2 for bad input or no room, 130 after SIGINT, 141 after
-    the reader of its output has gone, 143 after SIGTERM.
+    """Run one command; returns 0 if done, 1 for an internal error, 2 for bad input or no room, 130 after SIGINT, 141
+    after the reader of its output has gone, 143 after SIGTERM.
     """
     # oneDNN's and XLA's greetings are no news; errors still show
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
