@@ -218,14 +218,9 @@ class PhotoReader:
         """The network's outputs for faces, uint8 [n, 128, 128, 3]: in full batches, and a smaller one for the rest."""
         from agegender_lib.models.predict import as_floats, in_batches
 
-        full = len(crops) // _BATCHES[-1] * _BATCHES[-1]
-        parts = [part for part in (crops[:full], crops[full:]) if len(part)] or [crops]
-        answers = [
-            in_batches(
-                lambda batch: self._network.predict_on_batch(as_floats(batch)),
-                part,
-                next((size for size in _BATCHES if size >= len(part)), _BATCHES[-1]),
-            )
-            for part in parts
-        ]
+        most, answers = _BATCHES[-1], []
+        for start in range(0, max(len(crops), 1), most):
+            part = crops[start : start + most]
+            size = next(size for size in _BATCHES if size >= len(part))
+            answers.append(in_batches(lambda batch: self._network.predict_on_batch(as_floats(batch)), part, size))
         return [np.concatenate(each) for each in zip(*answers, strict=True)]

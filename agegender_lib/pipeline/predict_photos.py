@@ -87,7 +87,9 @@ def _check_places(options: Namespace, photos: list[Listed]) -> None:
     if os.path.isfile(options.annotate):
         raise InputError(f"{options.annotate} is a file: --annotate takes a folder")
     folder = Path(options.annotate).resolve()
-    if any(place in (folder, *folder.parents) for place in (Path(given).resolve() for given in options.photos)):
+    if any(path.parent == folder for path in meant):
+        raise InputError(f"pictures in {options.annotate} could replace the photos there: give another folder")
+    if any(Path(given).resolve() in (folder, *folder.parents) for given in options.photos):
         raise InputError(f"pictures in {options.annotate} would be read as photos the next time: give another folder")
 
 

@@ -153,6 +153,7 @@ def test_results_never_take_the_place_of_a_photo_or_of_each_other(predict, tmp_p
         "a.jpg --csv o.x --json ./o.x": "--csv and --json are both o.x",
         "a.jpg --csv -": "or --json - for standard output",
         "a.jpg --annotate notes.txt": "notes.txt is a file: --annotate takes a folder",
+        "a.jpg --annotate .": "could replace the photos there",
         ". --annotate drawn": "would be read as photos the next time",
     }.items():
         assert words in refusal(predict(*options.split(), "--aligned"))
