@@ -4,6 +4,7 @@ backend.
 Import this module before Keras. An InputError names the `keras.json` or the variable with which Keras cannot start.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -52,6 +53,9 @@ def _cure() -> str | None:
     return f"fix or remove {settings}" if settings.is_file() else None
 
 
+# the collector would walk again and again through what an import makes and keeps: a sixth of its time
+_collecting = gc.isenabled()
+gc.disable()
 try:
     with _without_greetings():
         import keras
@@ -59,6 +63,11 @@ except Exception as error:
     if cure := _cure():
         raise InputError(f"Keras cannot start ({error}): {cure}") from error
     raise
+finally:
+    # nor is there anything to find in it later, or at the end
+    gc.freeze()
+    if _collecting:
+        gc.enable()
 
 # it advises against .h5 at every saving; the coursework asks for it
 absl.logging.set_verbosity(absl.logging.ERROR)
