@@ -79,7 +79,7 @@ def _aligned(content: bytes, detector: FaceDetector) -> np.ndarray | str:
     except InputError as error:
         return str(error)
     found = detector.find(pixels)
-    return crop(pixels, aligning_transform(found.landmarks[0])) if len(found) else "no face found"
+    return crop(Image.fromarray(pixels), aligning_transform(found.landmarks[0])) if len(found) else "no face found"
 
 
 def _as_read_again(table: pd.DataFrame) -> pd.DataFrame:

@@ -60,16 +60,16 @@ def corners(transform: np.ndarray) -> np.ndarray:
     return square @ back[:, :2].T + back[:, 2]
 
 
-def crop(pixels: np.ndarray, transform: np.ndarray, size: tuple[int, int] = (SIDE, SIDE)) -> np.ndarray:
+def crop(photo: Image.Image, transform: np.ndarray, size: tuple[int, int] = (SIDE, SIDE)) -> np.ndarray:
     """The face in UTKFace's frame; what lies outside the photo is black, as it is in UTKFace.
 
     The photo is sampled (bicubic) about as finely as it is, and then shrunk to its size with antialiasing, as the
-    coursework's files were from UTKFace's. ``transform`` is as :func:`aligning_transform` returns it.
+    coursework's files were from UTKFace's. ``photo`` is in RGB, ``transform`` as :func:`aligning_transform` returns it.
     """
     back = inverse(transform)
     finer = max(1, math.ceil(math.hypot(*back[:, 0]) - 1e-6))
     steps = back / [finer, finer, 1]
-    image = Image.fromarray(pixels).transform(
+    image = photo.transform(
         (size[0] * finer, size[1] * finer), Image.Transform.AFFINE, steps.ravel(), Image.Resampling.BICUBIC
     )
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))

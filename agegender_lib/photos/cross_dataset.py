@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from agegender_lib.errors import InputError
@@ -44,7 +45,7 @@ def cross_dataset_predictions(
         found, away = detector.find(face), (np.inf, np.inf)
         if len(found):
             away = turn(found.landmarks[0])
-            face[:] = crop(face, aligning_transform(found.landmarks[0]))
+            face[:] = crop(Image.fromarray(face), aligning_transform(found.landmarks[0]))
         frontal.append(abs(away[0]) <= YAW and abs(away[1]) <= PITCH)
     known = labels.reset_index(drop=True).assign(split="evaluated", frontal=frontal)
     known["sharpness"] = [sharpness(image) for image in images]

@@ -83,10 +83,10 @@ class FaceDetector:
     def _search(self, pixels: np.ndarray, side: int) -> Found:
         height, width = pixels.shape[:2]
         shrink = min(1.0, side / max(height, width))
-        searched = pixels
+        photo, searched = Image.fromarray(pixels), pixels
         if shrink < 1:
             size = max(1, round(width * shrink)), max(1, round(height * shrink))
-            searched = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+            searched = np.asarray(photo.resize(size, Image.Resampling.BOX))
         scale = np.array([width / searched.shape[1], height / searched.shape[0]])
         # the network's pyramid has no step for pictures of a few pixels
         short = [(0, max(0, _LEAST_SIDE - side)) for side in searched.shape[:2]]
@@ -95,7 +95,7 @@ class FaceDetector:
         # the network counts a pixel's centre as a whole number
         landmarks = (np.stack([rows[:, 6:11], rows[:, 11:16]], axis=2) + 0.5) * scale
         order = np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")
-        landmarks, upright = self._upright(pixels, landmarks)
+        landmarks, upright = self._upright(photo, landmarks)
         order = [place for place in order if max(rows[place, 5], upright[place]) >= UPRIGHT_CONFIDENCE]
         return Found(boxes[order], np.maximum(rows[:, 5], upright)[order], landmarks[order])
 
@@ -107,10 +107,10 @@ class FaceDetector:
         """
         from mtcnn.utils import bboxes
 
-        parts = [np.empty((0, 6))]
+        parts, values = [np.empty((0, 6))], pixels.astype(np.float32)
         count = round(-(np.log(min(pixels.shape[:2]) / 12) / np.log(_STEP) + 1))
         for scale in 12 / _LEAST_FACE * _STEP ** np.arange(count):
-            level = _shrunk(pixels, *(int(side * scale) for side in pixels.shape[:2]))
+            level = _shrunk(values, *(int(side * scale) for side in pixels.shape[:2]))
             part = bboxes.generate_bounding_box(*self._proposing(_normalised(level)[None]), _PROPOSED)
             if len(part):
                 part = bboxes.upscale_bboxes(part, np.array([scale]))
@@ -125,7 +125,7 @@ class FaceDetector:
             found = stage(bboxes_batch=found, images_normalized=whole, threshold_onet=CONFIDENCE)
         return found if len(found) else np.empty((0, 16))
 
-    def _upright(self, pixels: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _upright(self, photo: Image.Image, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Landmarks of faces, float64 [n, 5, 2], and confidence [n], measured again where the faces are upright."""
         if not len(landmarks):
             return landmarks, np.empty(0)
@@ -133,7 +133,7 @@ class FaceDetector:
         for transform in map(aligning_transform, landmarks):
             shift = transform[:, 2] - _CENTRE + _SQUARE / 2
             views.append(np.column_stack([transform[:, :2], shift]) * (_SEEN / _SQUARE))
-        seen = np.stack([crop(pixels, view, (_SEEN, _SEEN)) for view in views])
+        seen = np.stack([crop(photo, view, (_SEEN, _SEEN)) for view in views])
         both = np.concatenate([seen, seen[:, :, ::-1]])
         _, points, confidence = (np.asarray(each, np.float64) for each in self._measuring(_normalised(both)))
         plain, mirrored = np.split(np.stack([points[:, :5], points[:, 5:]], axis=2) * _SEEN, 2)
@@ -167,8 +167,8 @@ def _normalised(pixels: np.ndarray) -> np.ndarray:
 
 
 def _shrunk(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture, uint8 [h, w, 3], at another size: means over areas, float32 [height, width, 3]."""
-    lines = _areas(height, len(pixels)) @ pixels.reshape(len(pixels), -1).astype(np.float32)
+    """A picture, float32 [h, w, 3], at another size: means over areas, [height, width, 3]."""
+    lines = _areas(height, len(pixels)) @ pixels.reshape(len(pixels), -1)
     columns = lines.reshape(height, -1, 3).transpose(1, 0, 2)
     found = _areas(width, len(columns)) @ columns.reshape(len(columns), -1)
     return found.reshape(width, height, 3).transpose(1, 0, 2)

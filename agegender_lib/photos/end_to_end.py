@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from agegender_lib.data import FaceSet
@@ -38,7 +39,7 @@ def place_face(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     upper, lower = (row[0] * (1 - across) + row[1] * across for row in colours)
     background = upper * (1 - down) + lower * down + rng.normal(0, 6, (height, width, 3))
     # outside of the face both are black, so that the face's own edge fades into the background
-    face, cover = (crop(each, placed, (width, height)) for each in (image, np.full_like(image, 255)))
+    face, cover = (crop(Image.fromarray(each), placed, (width, height)) for each in (image, np.full_like(image, 255)))
     return np.clip(background * (1 - cover / 255) + face, 0, 255).round().astype(np.uint8), placed
 
 

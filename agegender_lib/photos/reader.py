@@ -187,7 +187,8 @@ class PhotoReader:
             notes += filter(None, [turned])
             boxes, confidence, landmarks = found.boxes, found.confidence, list(found.landmarks)
             transforms = [aligning_transform(points) for points in landmarks]
-            crops = np.array([crop(pixels, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
+            photo = Image.fromarray(pixels)
+            crops = np.array([crop(photo, one) for one in transforms], np.uint8).reshape(-1, SIDE, SIDE, 3)
         size = height, width = pixels.shape[:2]
         words = ["; ".join(quality_warnings(*face, size)) for face in zip(crops, landmarks, transforms, strict=True)]
         frames = np.array([corners(one) for one in transforms], np.float64).reshape(-1, 4, 2)
