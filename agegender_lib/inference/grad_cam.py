@@ -143,12 +143,12 @@ def _contributions(before, after, mirrored, genders):
         logits = [ops.matmul(x, kernel) + bias for x, (kernel, bias) in zip(features, heads, strict=True)]
         gender = ops.where(p_female >= 0.5, 1.0, -1.0) * (sum(logits[1:], logits[0]) / len(logits))
         # sums over faces, each of which has its own maps
-        return (ops.sum(age), ops.sum(gender)), None
+        return ops.sum(age), ops.sum(gender)
 
     def contributions(weights, heads, images):
         maps, _ = before.stateless_call(*weights[0], ops.cast(images, "float32") / 255.0, training=False)
         maps = keras.tree.flatten(maps)  # Keras gives a single one as it is
-        found, _ = gradients(outputs_of, maps, weights[1], heads)
+        found = gradients(outputs_of, maps, weights[1], heads)
         return ops.stack(
             [sum(_weighed(x, own, turned) for x, own, turned in zip(maps, of, mirrored, strict=True)) for of in found]
         )

@@ -55,25 +55,24 @@ def data_parallel(devices: int) -> Iterator[None]:
         keras.distribution.set_distribution(before)
 
 
-def gradients(function: Callable, at: Any, *others: Any) -> tuple[list, Any]:
+def gradients(function: Callable, at: Any, *others: Any) -> list:
     """The gradients of each of a function's scalars with respect to its first argument.
 
     Parameters
     ----------
     function : callable
-        ``function(at, *others)`` returns a tuple of scalar tensors, and anything else that it computed.
+        ``function(at, *others)`` returns a tuple of scalar tensors.
     at : tensor, or nested lists and dictionaries of tensors
     *others
         Further arguments, of which nothing is differentiated.
 
     Returns
     -------
-    list, anything
-        For each scalar its gradients, nested like ``at``, zero where it does not depend on a tensor; and what else the
-        function returned.
+    list
+        For each scalar its gradients, nested like ``at``, zero where it does not depend on a tensor.
 
     >>> from keras import ops
-    >>> (found,), _ = gradients(lambda x: ((ops.sum(x**2),), None), ops.convert_to_tensor([1.0, 3.0]))
+    >>> (found,) = gradients(lambda x: (ops.sum(x**2),), ops.convert_to_tensor([1.0, 3.0]))
     >>> ops.convert_to_numpy(found).tolist()
     [2.0, 6.0]
     """
@@ -83,25 +82,24 @@ def gradients(function: Callable, at: Any, *others: Any) -> tuple[list, Any]:
 
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(at)
-            scalars, aux = function(at, *others)
+            scalars = function(at, *others)
         zero = tf.UnconnectedGradients.ZERO
-        return [tape.gradient(scalar, at, unconnected_gradients=zero) for scalar in scalars], aux
+        return [tape.gradient(scalar, at, unconnected_gradients=zero) for scalar in scalars]
     if backend == "jax":
         import jax
 
-        scalars, pulled_back, aux = jax.vjp(lambda x: function(x, *others), at, has_aux=True)
+        scalars, pulled_back = jax.vjp(lambda x: function(x, *others), at)
         one_at_a_time = jax.numpy.eye(len(scalars), dtype=scalars[0].dtype)
-        return [pulled_back(tuple(row))[0] for row in one_at_a_time], aux
+        return [pulled_back(tuple(row))[0] for row in one_at_a_time]
     import torch
 
     at = keras.tree.map_structure(lambda x: x.detach().requires_grad_(), at)
     leaves = keras.tree.flatten(at)
-    scalars, aux = function(at, *others)
     found = [
         torch.autograd.grad(scalar, leaves, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for scalar in scalars
+        for scalar in function(at, *others)
     ]
-    return [keras.tree.pack_sequence_as(at, list(each)) for each in found], aux
+    return [keras.tree.pack_sequence_as(at, list(each)) for each in found]
 
 
 def compiled(function: Callable) -> Callable:

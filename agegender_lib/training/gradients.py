@@ -51,10 +51,10 @@ class GradientConflict:
             own = dict(zip(shared, at, strict=True))
             trained = [own.get(place, value) for place, value in enumerate(trained)]
             outputs, _ = network.stateless_call(trained, others, ops.cast(images, "float32") / 255.0, training=True)
-            return tuple(loss(wanted, outputs) for loss in self.losses), None
+            return tuple(loss(wanted, outputs) for loss in self.losses)
 
         def products(trained, *arguments):
-            (age, gender), _ = gradients(losses, [trained[place] for place in shared], trained, *arguments)
+            age, gender = gradients(losses, [trained[place] for place in shared], trained, *arguments)
             found, first = [], 0
             for group in self.groups.values():
                 own = slice(first, first := first + len(group))

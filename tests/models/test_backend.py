@@ -139,7 +139,6 @@ def test_two_devices_train_as_one_does(on_jax):
 
 def test_a_gradient_is_zero_where_nothing_depends():
     at = {"x": ops.convert_to_tensor([1.0, 2.0]), "y": [ops.convert_to_tensor(3.0)]}
-    (square, other), said = gradients(lambda v, k: ((ops.sum(k * v["x"] ** 2), v["y"][0] * 2), "more"), at, 5.0)
-    assert said == "more"
+    square, other = gradients(lambda v, k: (ops.sum(k * v["x"] ** 2), v["y"][0] * 2), at, 5.0)
     assert [ops.convert_to_numpy(x).tolist() for x in (square["x"], square["y"][0])] == [[10, 20], 0]
     assert [ops.convert_to_numpy(x).tolist() for x in (other["x"], other["y"][0])] == [[0, 0], 2]
