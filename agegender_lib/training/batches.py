@@ -1,17 +1,20 @@
-"""Batches of faces and targets, in an order that depends on the seed and the epoch only."""
+"""Batches of faces and targets, in an order that depends on the seed and the epoch only; and balanced sampling."""
 
 from collections.abc import Sequence
 
 import keras
 import numpy as np
+import pandas as pd
 
+from agegender_lib.data import race_names
 from agegender_lib.errors import InputError
 from agegender_lib.files import read_rows
 from agegender_lib.training.config import TrainingConfig
-from agegender_lib.training.sampling import Quota, balanced_draw
 
 #: Faces that validate at once. 100 divides the coursework's 1,000, so that a mean over batches is one over faces.
 VALIDATION = 100
+#: Of one group: its rows, and how many of them an epoch draws.
+Quota = tuple[np.ndarray, int]
 
 
 class Batches(keras.utils.PyDataset):
@@ -70,6 +73,39 @@ class Batches(keras.utils.PyDataset):
 
         blended = np.rint(blend(images.astype("float32"))).astype("uint8")
         return blended, {name: blend(values) for name, values in targets.items()}
+
+
+def race_quotas(table: pd.DataFrame) -> list[Quota]:
+    """How many faces of every race group an epoch draws: as many as there are, and within a source of each the same
+    number, give or take one.
+
+    Sources keep their proportions: names of races mean something else in each, and one that names seven groups would
+    weigh more than one that names five. Faces without a race are a group of their own.
+    """
+    source = table["source"].to_numpy() if "source" in table else np.zeros(len(table), int)
+    rows = pd.Series(np.arange(len(table)))
+    quotas: list[Quota] = []
+    for _, members in rows.groupby(source):
+        race = np.asarray(race_names(table["race"].iloc[members]), str)
+        groups = [group.to_numpy() for _, group in members.groupby(race)]
+        shares = np.array_split(np.arange(len(members)), len(groups))
+        quotas += [(group, len(share)) for group, share in zip(groups, shares, strict=True)]
+    return quotas
+
+
+def balanced_draw(quotas: Sequence[Quota], seed: int, epoch: int) -> np.ndarray:
+    """The rows of an epoch in an order that depends on nothing but ``seed`` and ``epoch``, int [sum of the quotas].
+
+    A group is gone through in shuffled passes, one after the other, and each epoch takes up where the one before it
+    stopped: no face is seen a second time, or a third, before all of its group have been.
+    """
+    drawn = []
+    for number, (rows, quota) in enumerate(quotas):
+        first, size = epoch * quota, len(rows)
+        passes = range(first // size, (first + quota - 1) // size + 1)
+        order = [np.random.default_rng([seed, number, turn, 1]).permutation(rows) for turn in passes]
+        drawn.append(np.concatenate([rows[:0], *order])[first % size :][:quota])
+    return np.random.default_rng([seed, epoch]).permutation(np.concatenate(drawn))
 
 
 def check_batches(config: TrainingConfig, training: int, validation: int) -> None:

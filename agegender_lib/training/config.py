@@ -66,7 +66,7 @@ class TrainingConfig:
         So many of the faces that are not held out train, those of fewer among those of more; None takes all.
     sampling : {None, "race"}
         None: every epoch sees every face once. "race": as many faces, of every race group the same number, see
-        :func:`agegender_lib.training.sampling.race_quotas`.
+        :func:`agegender_lib.training.batches.race_quotas`.
     batch_size : int
     optimizer : {"adamw", "adam", "muon"}
         See :func:`agegender_lib.training.optimizers.build_optimizer`.

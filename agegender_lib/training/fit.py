@@ -12,7 +12,7 @@ from agegender_lib.data import FaceSet
 from agegender_lib.files import write_csv
 from agegender_lib.models import set_trainable
 from agegender_lib.runs import HISTORY
-from agegender_lib.training.batches import VALIDATION, Batches
+from agegender_lib.training.batches import VALIDATION, Batches, race_quotas
 from agegender_lib.training.checkpoint import Checkpoint, TrainingState, patience_exhausted
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.features import FeatureBatches, backbone_features, heads_graph
@@ -20,7 +20,6 @@ from agegender_lib.training.gradients import measure_of
 from agegender_lib.training.losses import targets
 from agegender_lib.training.network import compile_for
 from agegender_lib.training.optimizers import layer_rates
-from agegender_lib.training.sampling import race_quotas
 
 
 def fit(

@@ -31,6 +31,18 @@ def numbers(run):
     return run.history.drop(columns="seconds"), run.predictions, metrics
 
 
+def watch(patch, owner, name, note):
+    """Let a monkeypatch call ``note`` after every call of a class's method, with what that was called with."""
+    real = getattr(owner, name)
+
+    def watched(*given, **named):
+        result = real(*given, **named)
+        note(*given, **named)
+        return result
+
+    patch.setattr(owner, name, watched)
+
+
 def run_with(predictions, name="run", config=None, metrics=None):
     """A finished run that gave these predictions."""
     provenance = {"data": {"rendered": True, "images": len(predictions)}}

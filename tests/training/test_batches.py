@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from made_runs import watch
 
 from agegender_lib.data import load_sources, render_faces
 from agegender_lib.errors import InputError
@@ -13,8 +14,7 @@ from agegender_lib.evaluation import metrics_by_group, read_run
 from agegender_lib.models import load_model
 from agegender_lib.reporting.profiles import model_settings
 from agegender_lib.training import configure, features, train
-from agegender_lib.training.batches import Batches
-from agegender_lib.training.sampling import race_quotas
+from agegender_lib.training.batches import Batches, race_quotas
 
 PLANTED = {
     ("utk", "White"): 200,
@@ -97,14 +97,8 @@ def test_model_p_trains_on_balanced_races_of_two_sources(tiny_b, tmp_path, monke
         batch_size=10,
         precision="float32",
     )
-    drawn, start = [], Batches.start_epoch
-
-    def watch(self, epoch):
-        start(self, epoch)
-        if self.seed is not None and self.images is not None:
-            drawn.append(self.rows[self.order])
-
-    monkeypatch.setattr(Batches, "start_epoch", watch)
+    drawn = []
+    watch(monkeypatch, Batches, "start_epoch", lambda self, _: drawn.append((self.seed, self.rows[self.order])))
     folder = train(config, faces, tiny_b[1], runs=tmp_path / "runs")
     run = read_run(folder)
     table = faces.table
@@ -116,6 +110,7 @@ def test_model_p_trains_on_balanced_races_of_two_sources(tiny_b, tmp_path, monke
     assert judged["age_in_range"].notna().to_dict() == {"fair": True, "utk": False}
     with pytest.raises(InputError, match="all from one"):
         metrics_by_group(run.validation.drop(columns="source"), "source")
+    drawn = [rows for seed, rows in drawn if seed is not None]
     assert set(drawn[-1]) <= set(np.flatnonzero(run.predictions["split"] == "train"))
     for rows in drawn:
         counts = table.iloc[rows].groupby(["source", "race"]).size()
