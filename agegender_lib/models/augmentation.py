@@ -54,10 +54,8 @@ class FaceAugmentation(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.settings = dict(
-            rotation=rotation, shift=shift, zoom=zoom, flip=flip, brightness=brightness, contrast=contrast,
-            grey=grey, erase=erase, seed=seed,
-        )  # fmt: skip
+        self.rotation, self.shift, self.zoom, self.flip = rotation, shift, zoom, flip
+        self.brightness, self.contrast, self.grey, self.erase = brightness, contrast, grey, erase
         self.random_stream = random.SeedGenerator(seed)
 
     def compute_output_shape(self, input_shape):
@@ -76,13 +74,11 @@ class FaceAugmentation(keras.layers.Layer):
 
     def _move(self, images):
         n, (height, width) = ops.shape(images)[0], images.shape[1:3]
-        s = self.settings
-        angle = self._uniform(n, -1.0, 1.0) * (s["rotation"] * math.pi / 180)
-        scale = ops.exp(self._uniform(n, -1.0, 1.0) * math.log(1 + s["zoom"]))
-        mirror = self._uniform(n, 0.0, 1.0)
-        mirror = ops.where(mirror < 0.5, -1.0, 1.0) if s["flip"] else ops.ones_like(mirror)
-        shift_x = self._uniform(n, -1.0, 1.0) * (s["shift"] * width)
-        shift_y = self._uniform(n, -1.0, 1.0) * (s["shift"] * height)
+        angle = self._uniform(n, -1.0, 1.0) * (self.rotation * math.pi / 180)
+        scale = ops.exp(self._uniform(n, -1.0, 1.0) * math.log(1 + self.zoom))
+        mirror = ops.where(self._uniform(n, 0.0, 1.0) < (0.5 if self.flip else 0.0), -1.0, 1.0)
+        shift_x = self._uniform(n, -1.0, 1.0) * (self.shift * width)
+        shift_y = self._uniform(n, -1.0, 1.0) * (self.shift * height)
         # the transform maps an output pixel to the input pixel it is read from, about the image's centre
         a, b = ops.cos(angle) / scale * mirror, -ops.sin(angle) / scale * mirror
         c, d = ops.sin(angle) / scale, ops.cos(angle) / scale
@@ -95,12 +91,12 @@ class FaceAugmentation(keras.layers.Layer):
 
     def _light(self, images):
         # contrast, brightness and greying are one matrix and one offset per face: a single pass over the pixels
-        n, s = ops.shape(images)[0], self.settings
-        contrast = 1 + self._uniform(n, -1.0, 1.0) * s["contrast"]
-        brightness = self._uniform(n, -1.0, 1.0) * s["brightness"]
+        n = ops.shape(images)[0]
+        contrast = 1 + self._uniform(n, -1.0, 1.0) * self.contrast
+        brightness = self._uniform(n, -1.0, 1.0) * self.brightness
         mean = ops.reshape(ops.mean(images, axis=(1, 2, 3)), (-1, 1))
         offset = ops.expand_dims(mean * (1 - contrast) + brightness, 2)
-        greyed = ops.expand_dims(self._uniform(n, 0.0, 1.0) < s["grey"], 2)
+        greyed = ops.expand_dims(self._uniform(n, 0.0, 1.0) < self.grey, 2)
         colour = ops.where(greyed, _TO_GREY, np.eye(3, dtype="float32")) * ops.expand_dims(contrast, 2)
         pixels = ops.matmul(ops.reshape(images, (n, -1, 3)), colour) + offset
         return ops.reshape(ops.clip(pixels, 0.0, 1.0), (-1, *images.shape[1:]))
@@ -114,7 +110,7 @@ class FaceAugmentation(keras.layers.Layer):
         grid_y = ops.reshape((ops.arange(height, dtype="float32") + 0.5) / height, (1, -1))
         # the columns of one image row: every pixel's three channels one after the other
         grid_x = ops.reshape((ops.repeat(ops.arange(width, dtype="float32"), 3) + 0.5) / width, (1, -1))
-        chosen = self._uniform(n, 0.0, 1.0) < self.settings["erase"]
+        chosen = self._uniform(n, 0.0, 1.0) < self.erase
         tone = ops.tile(self._uniform(n, 0.0, 1.0, columns=3), (1, width))
         rows = ops.cast(ops.logical_and(ops.abs(grid_y - y) < half_h, chosen), "float32")[:, :, None]
         columns = ops.cast(ops.abs(grid_x - x) < half_w, "float32")[:, None, :]

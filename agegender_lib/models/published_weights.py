@@ -61,11 +61,7 @@ def _layer_weights(path: Path, sha256: str) -> dict[str, list]:
     try:
         with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(WEIGHTS))) as file:
             stored = [layer["vars"] for layer in file["layers"].values()]
-            return {
-                str(kept.attrs["name"]): [kept[str(number)][()] for number in range(len(kept))]
-                for kept in stored
-                if len(kept)
-            }
+            return {str(kept.attrs["name"]): [kept[str(k)][()] for k in range(len(kept))] for kept in stored}
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a published model: restore it, or choose other weights") from error
 
@@ -84,14 +80,8 @@ def training_of(model: str | Path) -> Path | None:
 def seen_by_published(backbone: str, files: pd.Series, held_out: pd.Series) -> str:
     """In words, how many of these faces have trained a published model already.
 
-    Parameters
-    ----------
-    backbone : str
-        That the published model is built on.
-    files : Series of str
-        Names of the faces' files: UTKFace's names tell its photographs apart.
-    held_out : Series of bool
-        Which of them are not to be trained on now.
+    It is the model that is built on ``backbone``. ``files`` are the names of the faces' files, as UTKFace's names tell
+    its photographs apart; ``held_out`` says which of them are not to be trained on now.
     """
     model = published_file(backbone).stem.rpartition("_")[2].lower()
     folder = folders.REPORT / "results" / "runs" / f"model_{model}"

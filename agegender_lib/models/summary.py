@@ -52,16 +52,10 @@ def summary_table(model: keras.Model) -> pd.DataFrame:
         words = {"kind": "Flip left-right", "detail": "predictions for face and mirror image are averaged"}
         row = pd.DataFrame([{**_row("mirror", "shared", mirror), **words}])
         return pd.concat([table[:1], row, table[1:]], ignore_index=True)
-    rows = []
     resized = any(isinstance(layer, layers.Resizing) for layer in model.layers)
     parts: dict[tuple[str, str], list] = {}
     for layer in model.layers:
         branch, _, rest = layer.name.partition("_")
-        if layer is inner:
-            rows.extend(_flush(parts))
-            parts = {}
-            rows.extend(_backbone_rows(layer))
-            continue
         if isinstance(layer, layers.InputLayer):
             branch, part = "shared", "input"
         elif resized and layer.name.startswith("shared_input_"):
@@ -70,7 +64,10 @@ def summary_table(model: keras.Model) -> pd.DataFrame:
         else:
             part = rest if layer.name.endswith(("_output", "_distribution")) else rest.split("_")[0]
         parts.setdefault((branch, part), []).append(layer)
-    return pd.DataFrame(rows + _flush(parts))
+    rows = []
+    for (branch, part), members in parts.items():
+        rows += _backbone_rows(inner) if members == [inner] else [_row(part, branch, members)]
+    return pd.DataFrame(rows)
 
 
 def input_and_feature_map_size(model: keras.Model) -> dict[str, int]:
@@ -78,10 +75,6 @@ def input_and_feature_map_size(model: keras.Model) -> dict[str, int]:
     first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
     maps = [layer.output.shape for layer in model.layers if len(layer.output.shape) == 4]
     return {"image_size": first.input.shape[1], "feature_map_size": maps[-1][1]}
-
-
-def _flush(parts):
-    return [_row(part, branch, members) for (branch, part), members in parts.items()]
 
 
 def _row(name, branch, members):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ from agegender_lib.files import replacing
 from agegender_lib.training.config import TrainingConfig
 
 
+@dataclass
 class TrainingState:
     """Where a training is: epochs done, their history, weights and the optimizer's memory.
 
@@ -21,12 +23,11 @@ class TrainingState:
     from.
     """
 
-    def __init__(self, path: Path):
-        self.path = Path(path)
-        self.history: list[dict] = []
-        self.best: list[np.ndarray] | None = None
-        self.arrays: dict[str, np.ndarray] = {}
-        self.facts: dict[str, str] = {}
+    path: Path
+    history: list[dict] = field(default_factory=list)
+    best: list[np.ndarray] | None = None
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:

@@ -83,7 +83,7 @@ def _compute(base, faces, path):
 
 
 def heads_graph(network: keras.Model) -> keras.Model:
-    """The part of a training graph's ``network`` above the features, sharing its layers."""
+    """The part of a ``network`` above the features, sharing its layers."""
     return keras.Model(network.get_layer(POOLED).output, network.output, name="heads")
 
 
@@ -93,7 +93,7 @@ def predict_from_features(network: keras.Model, faces: FaceSet, test_time_augmen
     ``network`` is a ModelB with outputs gender and age, in float32.
     """
     features = backbone_features(network, faces)
-    heads = keras.Model(network.get_layer(POOLED).output, network.outputs, name="heads")
+    heads = heads_graph(network)
     sides = features if test_time_augmentation else features[:, :1]
 
     def means(part):

@@ -12,14 +12,6 @@ from agegender_lib.training.config import Stage, TrainingConfig
 from agegender_lib.training.losses import compile_arguments
 from agegender_lib.training.optimizers import build_optimizer, layer_rates
 
-BUILDERS = {
-    "model_a": models.build_model_a,
-    "model_b": models.build_model_b,
-    # the same network on another backbone, which its configuration names
-    "model_f": models.build_model_b,
-    "model_p": models.build_model_b,
-}
-
 
 def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras.Model:
     """The model that ``config`` describes, in the current precision, with outputs gender and age.
@@ -30,16 +22,17 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
     weights : str or Path
         The backbone's pre-trained weights: one of :data:`WEIGHTS`, or a file, see :func:`build_backbone`.
     """
-    arguments = dict(config.architecture)
+    build, arguments = models.build_model_a, dict(config.architecture)
     if config.model != "model_a":
-        arguments["weights"] = weights
+        build, arguments["weights"] = models.build_model_b, weights
     try:
-        network = BUILDERS[config.model](**arguments)
+        network = build(**arguments)
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{config.model} cannot be built with {arguments}: {error}") from error
-    if config.model in ("model_f", "model_p"):
+    if config.model != "model_a":
+        # ModelF and ModelP are ModelB on another backbone, which their settings name
         network.name = f"age_gender_{config.model[-1].upper()}"
     return network
 
@@ -47,10 +40,8 @@ def build_network(config: TrainingConfig, weights: str | Path = "none") -> keras
 def training_graph(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """Augmentation and network in one graph: raw uint8 pixels in, a dictionary of outputs out."""
     outputs = dict(zip(network.output_names, network.outputs, strict=True))
-    names = [layer.name for layer in network.layers]
-    for extra in ("age_distribution", "age_ordinal"):
-        if extra in names:
-            outputs[extra] = network.get_layer(extra).output
+    heads = ("age_distribution", "age_ordinal")
+    outputs |= {layer.name: layer.output for layer in network.layers if layer.name in heads}
     if config.mixup and "age_ordinal" in outputs:
         raise InputError(f"mixup is {config.mixup}, but an ordinal age head has no blended targets: set it to 0")
     inner = keras.Model(network.inputs, outputs, name="network")

@@ -236,11 +236,9 @@ def _provenance(faces, seconds):
 
 
 def _commit():
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=folders.ROOT, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
+        said = subprocess.check_output(command, cwd=folders.ROOT, stderr=subprocess.DEVNULL, text=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip()
+    return said.strip()
