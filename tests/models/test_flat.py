@@ -22,7 +22,7 @@ from agegender_lib.models.flat import portable_config
 from agegender_lib.models.saving import save_model
 
 FACES = np.stack([np.asarray(picture(seed)) for seed in range(4)]).astype("float32") / 255
-#: Every layer of Keras 3.0.5 and its arguments, from the signatures of that version.
+#: The layers that our models are made of, each with its arguments in Keras 3.0.5, from the signatures of that version.
 KERAS_3_0 = json.loads((Path(__file__).parent / "keras_3_0.json").read_text(encoding="utf-8"))
 
 
