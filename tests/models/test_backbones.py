@@ -11,8 +11,9 @@ from model_tools import CONTRACT, fit, kinds, line, lived_in, norms, same, value
 from tiny_backbone import tiny_backbone
 
 from agegender_lib.errors import InputError
-from agegender_lib.models import BACKBONES, build_model_a, build_model_b, set_trainable, stages_of
-from agegender_lib.models.backbones import Backbone, build_backbone
+from agegender_lib.models import BACKBONES, build_model_b, set_trainable, stages_of
+from agegender_lib.models.backbones import Backbone, backbone_in, build_backbone
+from agegender_lib.training.features import POOLED
 
 NAMES = list(BACKBONES)
 
@@ -21,10 +22,6 @@ NAMES = list(BACKBONES)
 def networks():
     """A ModelB on each backbone, with random weights."""
     return {name: build_model_b(name, "none") for name in NAMES}
-
-
-def backbone_of(model):
-    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
 
 
 # the convention by which the weights were trained, as Keras itself has it
@@ -40,7 +37,7 @@ CONVENTIONS = {
 def test_a_backbone_sees_what_it_was_trained_on(name, networks, drawn):
     model = networks[name]
     scale = model.get_layer("shared_input_scale")
-    assert backbone_of(model)._inbound_nodes[-1].input_tensors[0] is scale.output
+    assert backbone_in(model)._inbound_nodes[-1].input_tensors[0] is scale.output
     pixels = drawn.images[:5].astype("float32")
     seen = np.asarray(keras.Model(model.input, scale.output)(pixels / 255))
     wanted = CONVENTIONS[name].preprocess_input(pixels.copy())
@@ -59,7 +56,7 @@ STAGES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_stages_are_those_of_the_papers(name, networks):
     found = []
-    for members in stages_of(backbone_of(networks[name])).values():
+    for members in stages_of(backbone_in(networks[name])).values():
         convolutions = [isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)) for layer in members]
         _, height, width, channels = members[-1].output.shape
         assert height == width
@@ -76,6 +73,19 @@ def test_the_branches_of_model_b_are_the_original_report_s(networks):
         assert kinds(found)[end + 1 :] == branch + head
         assert found[end + 1].units == 256 and found[end + 1].activation is keras.activations.relu
         assert found[end + 3].rate == 0.4 and found[end + 4].stddev == 0.1
+
+
+@pytest.mark.parametrize("side", [128, 64, [128, 64]])
+def test_the_backbone_sees_the_face_at_the_sides_asked_for(side, faces):
+    model = build_model_b("mobilenet_vggface2", "none", image_size=side)
+    scaled = BACKBONES["mobilenet_vggface2"].preprocess(faces)
+    features = []
+    for pixels in np.atleast_1d(side):
+        seen = keras.ops.image.resize(scaled, (int(pixels), int(pixels)))
+        features.append(np.asarray(backbone_in(model)(seen, training=False)).mean(axis=(1, 2)))
+    pooled = keras.Model(model.input, model.get_layer(POOLED).output)(faces, training=False)
+    np.testing.assert_allclose(pooled, np.concatenate(features, axis=1), rtol=1e-4, atol=1e-5)
+    assert model.input_shape == (None, 128, 128, 3) and model.output_names == CONTRACT
 
 
 # ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
@@ -104,7 +114,7 @@ def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
     model = build_model_b(tiny, pretrained)
     given = tiny_network(False, None, (128, 128, 3))
     given.load_weights(pretrained)
-    assert same(values(backbone_of(model)), values(given))
+    assert same(values(backbone_in(model)), values(given))
     assert "tiny.weights.h5" in model.weights_origin and "random" not in model.weights_origin
     assert build_model_b(tiny, "none").weights_origin == "random weights, as asked"
 
@@ -112,7 +122,7 @@ def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
 @pytest.mark.parametrize("frozen", [True, False])
 def test_pretrained_normalisation_stays_in_inference_mode(frozen, tiny, pretrained, faces):
     model = build_model_b(tiny, pretrained if frozen else "none", dense=8)
-    base = backbone_of(model)
+    base = backbone_in(model)
     # the stages of a training must not thaw it
     for what in ("heads", "all"):
         set_trainable(model, what)
@@ -137,18 +147,11 @@ def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
     for before in ("all", "heads"):
         set_trainable(model, before)
         set_trainable(model, what)
-        base = backbone_of(model)
+        base = backbone_in(model)
         assert [layer.name for layer in base.layers if layer.trainable_variables] == learning
         branches = [layer.name for layer in model.layers if layer.trainable_variables and layer is not base]
         assert {name.partition("_")[0] for name in branches} == {"gender", "age"}
         assert "gender_output" in branches and "age_distribution" in branches
-
-
-def test_heads_alone_need_a_backbone():
-    small = build_model_a(widths=(16, 16), stem=16)
-    set_trainable(small, "all")
-    with pytest.raises(ValueError, match="has no backbone"):
-        set_trainable(small, "heads")
 
 
 def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):

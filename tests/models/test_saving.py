@@ -229,13 +229,9 @@ def model_with(side=128, names=("gender_output", "age_output"), units=(1, 1)):
 def test_a_model_with_other_inputs_or_outputs_is_refused(wrong, tmp_path):
     path = tmp_path / "model.keras"
     model_with(**wrong).save(path)
-    _refused(path, r"needed are input \(None, 128, 128, 3\) and outputs \['gender_output', 'age_output'\]")
-    model_with().save(path)
-    assert load_model(str(path)).output_names == CONTRACT
-
-
-def _refused(path, message):
+    message = rf"{path} has .* needed are input \(None, 128, 128, 3\) and outputs \['gender_output', 'age_output'\]"
     with pytest.raises(InputError, match=message) as caught:
         load_model(path)
-    text = str(caught.value)
-    assert str(path) in text and "\n" not in text and len(text) < 500
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    model_with().save(path)
+    assert load_model(str(path)).output_names == CONTRACT

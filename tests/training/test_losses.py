@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import TINY, cross_entropy, tiny
+from made_runs import TINY, cross_entropy, tiny, watch
 
 from agegender_lib.errors import InputError
 from agegender_lib.runs import read_run
@@ -76,28 +76,6 @@ def test_the_ordinal_loss_is_that_of_the_questions_asked():
     )
 
 
-def test_an_ordinal_head_trains_towards_its_answers(drawn):
-    table, images = drawn.table[:8], drawn.images[:8]
-    settings = dict(age_weight=0.3, gender_weight=1.5, distribution_weight=0.7, label_smoothing=0)
-    config = tiny(architecture=ORDINAL, **settings)
-    network = build_network(config)
-    # no question's answer is sure, and none is like another's
-    head = network.get_layer("age_ordinal")
-    head.set_weights([head.get_weights()[0], np.linspace(2, -1, 116).astype("float32")])
-    graph = training_graph(network, config)
-    compile_for(graph, config, config.stages[0], 1)
-    wanted = targets(table, config, graph.output)
-    assert set(wanted) == {"gender_output", "age_output", "age_ordinal"}
-    logs = graph.evaluate(Batches(images, range(8), wanted, 8), return_dict=True, verbose=0)
-    said = graph.predict_on_batch(images)
-    pairs = zip(table["age"], said["age_ordinal"].astype("float64"), strict=True)
-    loss = np.mean([literal_loss(age, row) for age, row in pairs])
-    error = np.abs(said["age_output"][:, 0] - table["age"]).mean()
-    p, female = said["gender_output"][:, 0], table["gender"]
-    entropy = -np.mean(female * np.log(p) + (1 - female) * np.log(1 - p))
-    assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * loss, rel=1e-3)
-
-
 def batches(seed=5, mixup=0.4, size=16, faces=48):
     """Flat grey faces, each of its own grey, whose targets say which one it is."""
     images = np.repeat(np.arange(faces, dtype="uint8") * 5, 128 * 128 * 3).reshape(faces, 128, 128, 3)
@@ -148,13 +126,8 @@ def test_blends_depend_on_seed_epoch_and_batch_only():
 
 
 def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
-    made, real = [], Batches.__init__
-
-    def watched(self, *arguments):
-        real(self, *arguments)
-        made.append((len(self.rows), self.seed, self.mixup))
-
-    monkeypatch.setattr(Batches, "__init__", watched)
+    made = []
+    watch(monkeypatch, Batches, "__init__", lambda self, *_: made.append((len(self.rows), self.seed, self.mixup)))
     monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(tiny(validation_size=100, seed=4, mixup=0.2), drawn, runs=tmp_path, name="run")
@@ -191,12 +164,13 @@ def batch(few):
     return few.images[order], few.table.loc[order]
 
 
-def evaluated(config, batch):
-    """Keras's losses for eight faces, and what the network says of them."""
+def evaluated(config, batch, **biases):
+    """Keras's losses for eight faces, and what the network says of them; ``biases`` of its layers, by their names."""
     images, table = batch
     network = build_network(config)
     # a new network says 0.5, for which every label costs the same
-    network.get_layer("gender_output").bias.assign([1.5])
+    for name, bias in {"gender_output": [1.5], **biases}.items():
+        network.get_layer(name).bias.assign(bias)
     graph = training_graph(network, config)
     compile_for(graph, config, config.stages[0], 1)
     wanted = targets(table, config, graph.output)
@@ -205,7 +179,7 @@ def evaluated(config, batch):
     gender, age = network.predict_on_batch(images.astype("float32") / 255)
     # no augmentation where nothing trains
     assert said["age_output"] == pytest.approx(age, abs=1e-3)
-    return logs, wanted, gender[:, 0], age[:, 0], said.get("age_distribution")
+    return logs, wanted, gender[:, 0], age[:, 0], said
 
 
 def test_the_original_loss_is_mse_plus_500_cross_entropies(batch):
@@ -230,13 +204,26 @@ def test_the_default_loss_adds_the_distribution_s_divergence(batch):
         label_smoothing=0.1,
     )
     config = replace(config, age_sigma=(3.0, 0.05))
-    logs, wanted, p, age, distribution = evaluated(config, batch)
+    logs, wanted, p, age, said = evaluated(config, batch)
     labels = age_distributions(batch[1]["age"].to_numpy(), (3.0, 0.05))
     assert np.array_equal(wanted["age_distribution"], labels)
-    divergence = np.mean(np.sum(labels * np.log(np.maximum(labels, 1e-7) / distribution), axis=1))
+    divergence = np.mean(np.sum(labels * np.log(np.maximum(labels, 1e-7) / said["age_distribution"]), axis=1))
     error = np.mean(np.abs(age - batch[1]["age"]))
     entropy = cross_entropy(wanted["gender_output"][:, 0], p, 0.1)
     assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * divergence, rel=1e-3)
+
+
+def test_an_ordinal_head_trains_towards_its_answers(batch):
+    settings = dict(age_weight=0.3, gender_weight=1.5, distribution_weight=0.7, label_smoothing=0)
+    # no question's answer is sure, and none is like another's
+    unlike = np.linspace(2, -1, 116)
+    logs, wanted, p, age, said = evaluated(tiny(architecture=ORDINAL, **settings), batch, age_ordinal=unlike)
+    assert set(wanted) == {"gender_output", "age_output", "age_ordinal"}
+    pairs = zip(batch[1]["age"], said["age_ordinal"].astype("float64"), strict=True)
+    loss = np.mean([literal_loss(age, row) for age, row in pairs])
+    error = np.mean(np.abs(age - batch[1]["age"]))
+    entropy = cross_entropy(wanted["gender_output"][:, 0], p)
+    assert logs["loss"] == pytest.approx(0.3 * error + 1.5 * entropy + 0.7 * loss, rel=1e-3)
 
 
 RANGES = pd.DataFrame(
