@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from made_runs import TINY, run_with
+from made_runs import TINY, run_with, watch
 
 from agegender_lib import folders, plots
 from agegender_lib.errors import InputError
@@ -97,9 +97,9 @@ def test_the_studies_of_the_project_can_be_read(name):
 def trained(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     study = read_study(written(folder / "s.yaml", factors=CHOICES))
-    epochs, write = [], TrainingState.write
+    epochs = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingState, "write", lambda self, *a: epochs.append(self.path.parent.name) or write(self, *a))
+        watch(patch, TrainingState, "write", lambda state, *_: epochs.append(state.path.parent.name))
         found = run_study(study, few, folder / "runs")
     return study, folder, found, epochs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from made_runs import tiny
+from made_runs import tiny, watch
 from tiny_backbone import tiny_backbone
 
 from agegender_lib.data import split_faces, subsample_training
@@ -80,14 +80,13 @@ def heads_on_features(config, **settings):
 def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path, monkeypatch):
     config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
     config = replace(config, stages=config.stages[:1], patience=None, test_time_augmentation=False)
-    seen, real = [], fit.Checkpoint.on_epoch_end
+    seen = []
 
-    def watch(self, epoch, logs=None):
-        real(self, epoch, logs)
-        layers = {layer.name: layer for layer in self.network._flatten_layers()}
+    def note(checkpoint, epoch, logs):
+        layers = {layer.name: layer for layer in checkpoint.network._flatten_layers()}
         seen.append({name: layers[name].get_weights() for name in ("conv1", "age_dense", "gender_dense")})
 
-    monkeypatch.setattr(fit.Checkpoint, "on_epoch_end", watch)
+    watch(monkeypatch, fit.Checkpoint, "on_epoch_end", note)
     folder = train(config, few, weights, runs=tmp_path, name="heads")
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
@@ -181,14 +180,8 @@ def test_fewer_faces_train_and_the_same_validate(drawn):
 
 def test_a_training_on_fewer_faces_sees_no_others(few, tmp_path, monkeypatch):
     config = tiny(train_size=16, stages=[dict(epochs=1, learning_rate=0.01)], test_time_augmentation=False)
-    seen, real = set(), Batches.__getitem__
-
-    def watch(self, index):
-        if self.seed is not None:
-            seen.update(self.rows.tolist())
-        return real(self, index)
-
-    monkeypatch.setattr(Batches, "__getitem__", watch)
+    seen = set()
+    watch(monkeypatch, Batches, "__getitem__", lambda self, _: seen.update(self.rows if self.seed is not None else ()))
     run = read_run(train(config, few, runs=tmp_path, name="run"))
     assert run.predictions["split"].value_counts().to_dict() == {"unused": 24, "validation": 20, "train": 16}
     assert seen == set(run.predictions.index[run.predictions["split"] == "train"])

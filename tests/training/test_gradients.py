@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers, ops
-from made_runs import tiny
+from made_runs import tiny, watch
 
 from agegender_lib import plots
 from agegender_lib.errors import InputError
@@ -85,14 +85,13 @@ def test_the_cosine_is_that_of_gradients_by_hand():
 
 def arrays_of(run, monkeypatch, **settings):
     """Every variable of the graph and of its optimizer after each epoch of a training."""
-    kept, write = [], TrainingState.write
+    kept = []
 
-    def watch(self, graph, optimizer):
-        write(self, graph, optimizer)
-        kept.append([np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *graph.optimizer.variables)])
+    def note(state, graph, optimizer):
+        kept.append([np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *optimizer.variables)])
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "write", watch)
+        watch(patch, TrainingState, "write", note)
         run(**settings)
     return kept
 

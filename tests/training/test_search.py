@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import sqlalchemy
 import yaml
+from made_runs import watch
 
 from agegender_lib import folders
 from agegender_lib.data import load_faces
@@ -68,6 +69,9 @@ def written(path, base=None, **parameters):
 def space_of(**parameters):
     """A space as it is read from such a file, without trying out its networks."""
     return Space("model_a", BASE, tuple(Parameter(path, **given) for path, given in parameters.items()))
+
+
+WEIGHT_SPACE = space_of(gender_weight=dict(low=1, high=9))
 
 
 def run_row(epoch, age_mae, gender_accuracy=0.9):
@@ -194,14 +198,13 @@ def test_the_same_seed_draws_the_same_even_by_another_worker(few, tmp_path, fake
 
 
 def test_a_bad_trial_is_pruned_and_a_good_one_is_not(few, tmp_path, fake):
-    space = space_of(gender_weight=dict(low=1, high=9))
-    study = run_search(few, space, trials=5, runs=tmp_path)
+    study = run_search(few, WEIGHT_SPACE, trials=5, runs=tmp_path)
     values = search_table(study)[WEIGHT]
     # however bad, the first five are what others are compared with
     assert (search_table(study)["state"] == "complete").all()
     for weight in (values.max(), values.min()):
         study.enqueue_trial({WEIGHT: float(weight) + 0.01})
-    table = search_table(run_search(few, space, trials=7, runs=tmp_path))
+    table = search_table(run_search(few, WEIGHT_SPACE, trials=7, runs=tmp_path))
     bad, good = table.iloc[5], table.iloc[6]
     assert bad["state"] == "pruned" and "pruned after epoch 2: behind the median" in bad["note"]
     assert bad["epochs"] == 2 and bad["age_mae"] == pytest.approx(values.max() + 0.01 + 0.8)
@@ -221,7 +224,6 @@ def test_settings_are_trained_once(few, tmp_path, fake):
 
 
 def test_an_interrupted_trial_is_the_next_worker_s_first(few, tmp_path, fake, recwarn):
-    space = space_of(gender_weight=dict(low=1, high=9))
 
     def stop(config, epoch):
         if epoch == 4:
@@ -229,9 +231,9 @@ def test_an_interrupted_trial_is_the_next_worker_s_first(few, tmp_path, fake, re
 
     fake.disturb = stop
     with pytest.raises(KeyboardInterrupt):
-        run_search(few, space, trials=2, runs=tmp_path)
+        run_search(few, WEIGHT_SPACE, trials=2, runs=tmp_path)
     fake.disturb = lambda config, epoch: None
-    study = run_search(few, space, trials=2, runs=tmp_path)
+    study = run_search(few, WEIGHT_SPACE, trials=2, runs=tmp_path)
     table = search_table(study)
     assert list(table["state"]) == ["failed", "complete", "complete"]
     assert table["run"][0] == table["run"][1] != table["run"][2] and table["resumes"][1] == 0
@@ -241,7 +243,6 @@ def test_an_interrupted_trial_is_the_next_worker_s_first(few, tmp_path, fake, re
 
 
 def test_settings_that_do_not_fit_together_end_their_trial_but_not_for_ever(few, tmp_path, fake):
-    space = space_of(gender_weight=dict(low=1, high=9))
     refusals = iter([True, False, True, True, True])
 
     def refuse(config, epoch):
@@ -250,14 +251,13 @@ def test_settings_that_do_not_fit_together_end_their_trial_but_not_for_ever(few,
 
     fake.disturb = refuse
     with pytest.raises(InputError, match="these do not fit"):
-        run_search(few, space, trials=9, runs=tmp_path)
+        run_search(few, WEIGHT_SPACE, trials=9, runs=tmp_path)
     table = search_table(load_search(runs=tmp_path))
     assert list(table["state"]) == ["failed", "complete", "failed", "failed", "failed"]
     assert table["note"][0] == "these do not fit: choose others"
 
 
 def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path, fake):
-    space = space_of(gender_weight=dict(low=1, high=9))
     wrong = {
         "trials is 0": dict(trials=0),
         "the study's name is '../a'": dict(study="../a"),
@@ -265,7 +265,7 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path
     }
     for message, arguments in wrong.items():
         with pytest.raises(InputError, match=message) as refusal:
-            run_search(few, space, **{"runs": tmp_path / "runs", **arguments})
+            run_search(few, WEIGHT_SPACE, **{"runs": tmp_path / "runs", **arguments})
         assert "secret" not in str(refusal.value)
     with pytest.raises(InputError, match="validation"):
         large = written(tmp_path / "large.yaml", {"validation_size": 60}, gender_weight=dict(low=1, high=9))
@@ -276,13 +276,12 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(few, tmp_path
 
 
 def test_a_study_keeps_to_its_space_and_faces(few, tmp_path, fake):
-    space = space_of(gender_weight=dict(low=1, high=9))
-    run_search(few, space, trials=1, runs=tmp_path)
+    run_search(few, WEIGHT_SPACE, trials=1, runs=tmp_path)
     wider = space_of(gender_weight=dict(low=1, high=10))
     with pytest.raises(InputError, match="was begun with other space: give another study name"):
         run_search(few, wider, trials=2, runs=tmp_path)
     with pytest.raises(InputError, match="was begun with other faces"):
-        run_search(replace(few, fingerprint="0" * 64), space, trials=2, runs=tmp_path)
+        run_search(replace(few, fingerprint="0" * 64), WEIGHT_SPACE, trials=2, runs=tmp_path)
     assert len(fake.begun) == 1
 
 
@@ -347,7 +346,7 @@ def worker(tmp_path, few_source, space, kind, number=0):
     errors = (tmp_path / f"errors-{number}.txt").open("w")
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WORKER), *map(str, few_source), space, tmp_path, kind],
-        env={**os.environ, "PYTHONPATH": str(folders.ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folders.ROOT, folders.ROOT / "tests/helpers")))},
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
@@ -388,14 +387,8 @@ def test_a_killed_worker_s_trial_goes_on_where_it_was(few, few_source, tmp_path,
     killed = (tmp_path / before["run"][0] / "history.csv").read_text()
     assert killed.count("\n") == 3
 
-    begun, start_epoch = [], Batches.start_epoch
-
-    def begin(self, epoch):
-        start_epoch(self, epoch)
-        if self.seed is not None:
-            begun.append(epoch)
-
-    monkeypatch.setattr(Batches, "start_epoch", begin)
+    begun = []
+    watch(monkeypatch, Batches, "start_epoch", lambda self, epoch: begun.append(epoch) if self.seed else None)
     monkeypatch.setattr(search, "HEARTBEAT", 1)
     monkeypatch.setattr(search, "GRACE", 4)
     study = run_search(few, space, trials=1, runs=tmp_path)

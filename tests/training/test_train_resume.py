@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import cross_entropy, numbers, tiny
+from made_runs import cross_entropy, numbers, tiny, watch
 from model_tools import same
 from tiny_backbone import tiny_backbone
 
@@ -38,14 +38,7 @@ def stop():
 
 def stop_after(epoch, monkeypatch):
     """Let trainings end right after this epoch's checkpoint is written."""
-    real = Progress.row
-
-    def row(self, row):
-        real(self, row)
-        if row["epoch"] == epoch:
-            stop()
-
-    monkeypatch.setattr(Progress, "row", row)
+    watch(monkeypatch, Progress, "row", lambda self, row: stop() if row["epoch"] == epoch else None)
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +112,9 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
     given = {layer.name: layer.get_weights() for layer in given.layers if layer.weights}
-    epochs, write = [], TrainingState.write
-
-    def watch(self, graph, optimizer):
-        write(self, graph, optimizer)
-        epochs.append(arrays_of(graph))
-
+    epochs = []
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "write", watch)
+        watch(patch, TrainingState, "write", lambda state, graph, optimizer: epochs.append(arrays_of(graph)))
         straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
     assert len(epochs) == 3
     # a stage of the heads leaves the backbone alone, and no stage touches its normalisation
@@ -201,13 +189,12 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
         ema_momentum=0.6,
         test_time_augmentation=False,
     )
-    steps, write = [], TrainingState.write
+    steps = []
 
-    def watch(self, graph, optimizer):
-        write(self, graph, optimizer)
+    def note(state, graph, optimizer):
         steps.append({variable.path: np.array(variable) for variable in graph.trainable_variables})
 
-    monkeypatch.setattr(TrainingState, "write", watch)
+    watch(monkeypatch, TrainingState, "write", note)
     run = read_run(train(config, few, runs=tmp_path, name="run"))
     assert len(steps) == 4
     averages = steps[0]
