@@ -46,9 +46,8 @@ def data_parallel(devices: int) -> Iterator[None]:
     if len(there) < devices:
         raise InputError(f"devices is {devices}, but JAX finds {len(there)} ({', '.join(there)}): give at most that")
     before = keras.distribution.distribution()
-    keras.distribution.set_distribution(
-        keras.distribution.DataParallel(devices=there[:devices], auto_shard_dataset=False)
-    )
+    shared = keras.distribution.DataParallel(devices=there[:devices], auto_shard_dataset=False)
+    keras.distribution.set_distribution(shared)
     try:
         yield
     finally:
@@ -58,18 +57,8 @@ def data_parallel(devices: int) -> Iterator[None]:
 def gradients(function: Callable, at: Any, *others: Any) -> list:
     """The gradients of each of a function's scalars with respect to its first argument.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(at, *others)`` returns a tuple of scalar tensors.
-    at : tensor, or nested lists and dictionaries of tensors
-    *others
-        Further arguments, of which nothing is differentiated.
-
-    Returns
-    -------
-    list
-        For each scalar its gradients, nested like ``at``, zero where it does not depend on a tensor.
+    ``function(at, *others)`` returns a tuple of scalar tensors; ``at`` is a tensor, or lists and dictionaries of
+    tensors. For each scalar the gradients are nested like ``at``, and zero where it does not depend on a tensor.
 
     >>> from keras import ops
     >>> (found,) = gradients(lambda x: (ops.sum(x**2),), ops.convert_to_tensor([1.0, 3.0]))

@@ -39,12 +39,11 @@ def age_output(features, kind: str = "distribution"):
     """
     if kind == "regression":
         # the labels' mean as the starting point saves the first epochs, which would only learn this number
-        return layers.Dense(1, dtype="float32", bias_initializer=keras.initializers.Constant(33.0), name="age_output")(
-            features
-        )
+        mean = keras.initializers.Constant(33.0)
+        return layers.Dense(1, dtype="float32", bias_initializer=mean, name="age_output")(features)
     if kind == "distribution":
         distribution = layers.Dense(len(AGES), activation="softmax", dtype="float32", name="age_distribution")(features)
-        return _frozen(AGES[:, None], "age_output")(distribution)
+        return _frozen(layers.Dense, AGES[:, None], "age_output")(distribution)
     if kind == "ordinal":
         # the product of the answers is the exponential of the sum of their logarithms, each minus a softplus:
         # Keras 2 has no log-sigmoid
@@ -53,37 +52,22 @@ def age_output(features, kind: str = "distribution"):
         opposite = layers.Rescaling(-1.0, dtype="float32", name="age_ordinal_opposite")(logits)
         logs = layers.Activation("softplus", dtype="float32", name="age_ordinal_log")(opposite)
         so_far = -np.triu(np.ones((steps, steps)))
-        survival = _frozen(so_far, "age_ordinal_so_far", activation="exponential")(logs)
-        return _frozen(np.ones((steps, 1)), "age_output")(survival)
+        survival = _frozen(layers.Dense, so_far, "age_ordinal_so_far", activation="exponential")(logs)
+        return _frozen(layers.Dense, np.ones((steps, 1)), "age_output")(survival)
     raise ValueError(f"age head {kind!r} is unknown; choose 'distribution', 'ordinal' or 'regression'")
 
 
 def frozen_convolution(matrix, name: str, bias=None):
     """A 1 x 1 convolution that multiplies each place's channels by a ``matrix`` [in, out], and never learns."""
-    start = keras.initializers.Constant
-    return layers.Conv2D(
-        matrix.shape[1],
-        1,
-        use_bias=bias is not None,
-        trainable=False,
-        dtype="float32",
-        kernel_initializer=start(matrix[None, None].tolist()),
-        bias_initializer="zeros" if bias is None else start(bias),
-        name=name,
-    )
+    choices = {} if bias is None else {"use_bias": True, "bias_initializer": keras.initializers.Constant(bias)}
+    return _frozen(layers.Conv2D, matrix[None, None], name, kernel_size=1, **choices)
 
 
-def _frozen(kernel, name, **choices):
-    """A Dense layer that computes with ``kernel`` and never learns: arithmetic a saved model can hold."""
-    return layers.Dense(
-        kernel.shape[1],
-        use_bias=False,
-        trainable=False,
-        dtype="float32",
-        kernel_initializer=keras.initializers.Constant(kernel.tolist()),
-        name=name,
-        **choices,
-    )
+def _frozen(kind, kernel, name, **choices):
+    """A layer that computes with ``kernel`` and never learns: arithmetic a saved model can hold."""
+    start = keras.initializers.Constant(kernel.tolist())
+    choices = {"use_bias": False, **choices}
+    return kind(kernel.shape[-1], trainable=False, dtype="float32", kernel_initializer=start, name=name, **choices)
 
 
 def add_test_time_augmentation(model: keras.Model) -> keras.Model:
@@ -110,13 +94,9 @@ def ensemble_average(members: Sequence[keras.Model]) -> keras.Model:
     """
     image = keras.Input(members[0].input_shape[1:], name="image")
     # members come from files and have one name; a model's parts need different ones
-    named = [
-        keras.Model(member.inputs, member.outputs, name=f"member_{number}")
-        for number, member in enumerate(members, start=1)
-    ]
-    return keras.Model(
-        image, _mean_outputs([member(image) for member in named]), name=f"{members[0].name}_of_{len(members)}"
-    )
+    named = [keras.Model(one.inputs, one.outputs, name=f"member_{number}") for number, one in enumerate(members, 1)]
+    outputs = _mean_outputs([member(image) for member in named])
+    return keras.Model(image, outputs, name=f"{members[0].name}_of_{len(members)}")
 
 
 def _mean_outputs(outputs):

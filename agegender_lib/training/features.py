@@ -39,12 +39,8 @@ def backbone_features(network: keras.Model, faces: FaceSet) -> np.ndarray:
     """What the backbone makes of every face and of its mirror image, from a file where it was computed before.
 
     A file's name is a hash of the faces, of the backbone's layers and weights and of the precision: features of another
-    network are never taken for this one's.
-
-    Returns
-    -------
-    float32 [n, 2, f]
-        Of the face and of its mirror image; memory-mapped, as those of 100,000 faces can be 1.6 GB.
+    network are never taken for this one's. They are float32 [n, 2, f], memory-mapped, as those of 100,000 faces can be
+    1.6 GB.
     """
     base = keras.Model(network.inputs, network.get_layer(POOLED).output, name="backbone")
     path = KEPT / f"{_fingerprint(base, faces)}.npy"
