@@ -101,7 +101,7 @@ class TrainingConfig:
         Significant bits kept of each saved weight (24 is exact), so that the zipped model file shrinks.
     gradient_batches : int
         At the end of every epoch, measure on so many batches of training faces whether the tasks' gradients agree, see
-        :class:`agegender_lib.training.gradients.GradientConflict`; it changes nothing of the training.
+        :func:`agegender_lib.training.gradients.gradient_conflict`; it changes nothing of the training.
     devices : int
         Graphics cards that share each batch (``keras.distribution.DataParallel``), with the backend JAX.
     """

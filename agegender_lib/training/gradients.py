@@ -16,13 +16,15 @@ from agegender_lib.training.batches import Batches
 from agegender_lib.training.config import TrainingConfig
 from agegender_lib.training.losses import compile_arguments
 
-#: Layers that change units at random while training.
-NOISE = (layers.Dropout, layers.GaussianNoise)
 _GROUP = re.compile(r"shared_((?:stage\d+_)?block\d+|[^_]+)")
 
 
-class GradientConflict:
-    """Cosine of two losses' gradients with respect to a network's shared weights, those of layers ``shared_...``.
+def gradient_conflict(
+    network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]
+) -> Callable[[], dict[str, float]]:
+    """What measures the cosine of two losses' gradients with respect to a network's shared weights.
+
+    These are the weights of layers ``shared_...``; where there are none, it measures nothing.
 
     The network runs as in training, in that BatchNormalization takes the batch's own statistics: with the moving
     ones the kernels before it would have a gradient that lengthens them, which is none in training and on which the
@@ -30,43 +32,36 @@ class GradientConflict:
     would pull every cosine towards 0. Nothing of the network changes: the call is stateless.
 
     A loss is ``loss(wanted, outputs)``, dictionaries of tensors, to a number; a batch uint8 images and its targets.
+    Returned is what gives the columns of an epoch's row of history, see :func:`conflict_columns`, for the weights as
+    they are when it is called.
     """
+    groups = shared_groups(network)
+    if not groups:
+        return dict
+    # the same network, sharing every layer that learns
+    network = keras.models.clone_model(network, clone_function=_without_noise)
+    places = {id(variable): place for place, variable in enumerate(network.trainable_variables)}
+    shared = [[places[id(variable)] for variable in group] for group in groups.values()]
 
-    def __init__(self, network: keras.Model, age_loss: Callable, gender_loss: Callable, batches: Sequence[tuple]):
-        # the same network, sharing every layer that learns
-        self.network = keras.models.clone_model(network, clone_function=_without_noise)
-        self.losses, self.batches = (age_loss, gender_loss), batches
-        self.groups = shared_groups(network)
-        self._products = None
+    def losses(at, trained, others, images, wanted):
+        own = dict(zip(keras.tree.flatten(shared), keras.tree.flatten(at), strict=True))
+        trained = [own.get(place, value) for place, value in enumerate(trained)]
+        outputs, _ = network.stateless_call(trained, others, ops.cast(images, "float32") / 255.0, training=True)
+        return age_loss(wanted, outputs), gender_loss(wanted, outputs)
 
-    def __call__(self) -> dict[str, float]:
-        """Columns of the epoch's row of history, see :func:`conflict_columns`; none without shared weights."""
-        if not self.groups:
-            return {}
-        network = self.network
-        places = {id(variable): place for place, variable in enumerate(network.trainable_variables)}
-        shared = [places[id(variable)] for group in self.groups.values() for variable in group]
+    def products(trained, *arguments):
+        at = [[trained[place] for place in group] for group in shared]
+        pairs = zip(*gradients(losses, at, trained, *arguments), strict=True)
+        return ops.stack([_products(age, gender) for age, gender in pairs])
 
-        def losses(at, trained, others, images, wanted):
-            own = dict(zip(shared, at, strict=True))
-            trained = [own.get(place, value) for place, value in enumerate(trained)]
-            outputs, _ = network.stateless_call(trained, others, ops.cast(images, "float32") / 255.0, training=True)
-            return tuple(loss(wanted, outputs) for loss in self.losses)
+    graph, tensors = compiled(products), keras.tree.map_structure(ops.convert_to_tensor, list(batches))
 
-        def products(trained, *arguments):
-            age, gender = gradients(losses, [trained[place] for place in shared], trained, *arguments)
-            found, first = [], 0
-            for group in self.groups.values():
-                own = slice(first, first := first + len(group))
-                found.append(_products(age[own], gender[own]))
-            return ops.stack(found)
-
+    def measured():
         weights = values_of((network.trainable_variables, network.non_trainable_variables))
-        batches = keras.tree.map_structure(ops.convert_to_tensor, list(self.batches))
-        if self._products is None:
-            self._products = compiled(products)
-        found = [ops.convert_to_numpy(self._products(*weights, *batch)) for batch in batches]
-        return conflict_columns(np.stack(found), list(self.groups))
+        found = [ops.convert_to_numpy(graph(*weights, *batch)) for batch in tensors]
+        return conflict_columns(np.stack(found), list(groups))
+
+    return measured
 
 
 def _products(age, gender):
@@ -79,7 +74,7 @@ def _products(age, gender):
 
 
 def _without_noise(layer):
-    return layers.Identity(name=layer.name) if isinstance(layer, NOISE) else layer
+    return layers.Identity(name=layer.name) if isinstance(layer, (layers.Dropout, layers.GaussianNoise)) else layer
 
 
 def shared_groups(network: keras.Model) -> dict[str, list]:
@@ -135,4 +130,4 @@ def measure_of(graph: keras.Model, config: TrainingConfig, training: Batches) ->
     age_loss, gender_loss = part([n for n in compiled["loss"] if n != "gender_output"]), part(["gender_output"])
     batches = Batches(training.images, training.rows, training.targets, config.batch_size, config.seed)
     chosen = [batches[i] for i in range(config.gradient_batches)]
-    return GradientConflict(network, age_loss, gender_loss, chosen)
+    return gradient_conflict(network, age_loss, gender_loss, chosen)

@@ -19,7 +19,7 @@ from agegender_lib.inference import grad_cams
 from agegender_lib.models import add_test_time_augmentation, build_model_a
 from agegender_lib.models.backend import data_parallel, gradients, processor
 from agegender_lib.photos.detector import FaceDetector
-from agegender_lib.training.gradients import GradientConflict
+from agegender_lib.training.gradients import gradient_conflict
 
 ANSWERS = """
 import sys
@@ -47,7 +47,7 @@ def answers(faces):
     wanted = {name: rng.normal(size=(4, 1)).astype("float32") for name in ("age_output", "gender_output")}
     losses = [lambda w, s, n=name: ops.mean((s[n] - w[n]) ** 2) for name in wanted]
     by_name = keras.Model(network.input, dict(zip(network.output_names, network.outputs, strict=True)))
-    conflict = GradientConflict(by_name, *losses, [(faces[:4], wanted), (faces[4:], wanted)])()
+    conflict = gradient_conflict(by_name, *losses, [(faces[:4], wanted), (faces[4:], wanted)])()
     found["conflict"] = np.array(list(conflict.values()))
     portrait = Image.open(cbook.get_sample_data("grace_hopper.jpg")).convert("RGB").resize((48, 56))
     seen = FaceDetector().find(np.asarray(portrait))

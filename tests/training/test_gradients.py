@@ -13,7 +13,9 @@ from agegender_lib.evaluation import gradient_cosines, gradient_depth, mean_cosi
 from agegender_lib.training import train
 from agegender_lib.training.batches import check_batches
 from agegender_lib.training.checkpoint import TrainingState
-from agegender_lib.training.gradients import GradientConflict
+from agegender_lib.training.gradients import gradient_conflict
+
+COLUMNS = ["gradient_cosine", "gradient_norm_ratio", "gradient_cosine:block1", "gradient_cosine:block2"]
 
 
 def straight(seed=0):
@@ -60,10 +62,8 @@ def cosine(one, other):
 
 def test_the_cosine_is_that_of_gradients_by_hand():
     network, batches = straight(), pixels(3)
-    found = GradientConflict(network, squares("age"), squares("gender"), batches)()
-    assert list(found) == [
-        *("gradient_cosine", "gradient_norm_ratio", "gradient_cosine:block1", "gradient_cosine:block2")
-    ]
+    found = gradient_conflict(network, squares("age"), squares("gender"), batches)()
+    assert list(found) == COLUMNS
     hand = [by_hand(network, batch) for batch in batches]
     wanted = {
         "gradient_cosine": [cosine(age, gender) for age, gender in hand],
@@ -78,34 +78,25 @@ def test_the_cosine_is_that_of_gradients_by_hand():
         assert np.ptp(values) > 0.01, column
         assert found[column] == pytest.approx(np.mean(values), abs=1e-4), column
     # a loss twice as heavy pulls twice as hard, in the same direction
-    heavy = GradientConflict(network, lambda w, s: 2 * squares("age")(w, s), squares("gender"), batches)()
+    heavy = gradient_conflict(network, lambda w, s: 2 * squares("age")(w, s), squares("gender"), batches)()
     assert heavy["gradient_norm_ratio"] == pytest.approx(2 * found["gradient_norm_ratio"], rel=1e-4)
     assert heavy["gradient_cosine"] == pytest.approx(found["gradient_cosine"], abs=1e-5)
 
 
-def arrays_of(run, monkeypatch, **settings):
-    """Every variable of the graph and of its optimizer after each epoch of a training."""
-    kept = []
-
-    def note(state, graph, optimizer):
-        kept.append([np.array(ops.convert_to_numpy(v)) for v in (*graph.variables, *optimizer.variables)])
-
-    with monkeypatch.context() as patch:
-        watch(patch, TrainingState, "write", note)
-        run(**settings)
-    return kept
-
-
-EVERYTHING = dict(ema_momentum=0.8, test_time_augmentation=False, mixup=0.3)
-
-
 @pytest.fixture(scope="module")
 def with_and_without(few, tmp_path_factory):
-    runs, patch = tmp_path_factory.mktemp("runs"), pytest.MonkeyPatch()
-    kept = {}
-    for count in (0, 2):
-        config = tiny(**EVERYTHING, gradient_batches=count)
-        kept[count] = arrays_of(train, patch, config=config, faces=few, runs=runs, name=str(count))
+    """Every variable of the graph and of its optimizer after each epoch of two trainings, and their runs."""
+    runs, kept = tmp_path_factory.mktemp("runs"), {0: [], 2: []}
+
+    def note(state, graph, optimizer):
+        variables = (*graph.variables, *optimizer.variables)
+        kept[int(state.path.parent.name)].append([np.array(ops.convert_to_numpy(v)) for v in variables])
+
+    with pytest.MonkeyPatch.context() as patch:
+        watch(patch, TrainingState, "write", note)
+        for count in kept:
+            config = tiny(ema_momentum=0.8, test_time_augmentation=False, mixup=0.3, gradient_batches=count)
+            train(config, few, runs=runs, name=str(count))
     return kept, {count: read_run(runs / str(count)) for count in kept}
 
 
@@ -118,10 +109,8 @@ def test_measuring_changes_nothing_of_the_training(with_and_without):
     pd.testing.assert_frame_equal(runs[0].predictions, runs[2].predictions, check_exact=True)
     plain, more = (runs[count].history.drop(columns="seconds") for count in (0, 2))
     pd.testing.assert_frame_equal(plain, more[plain.columns], check_exact=True)
-    assert list(more.columns.drop(plain.columns)) == [
-        *("gradient_cosine", "gradient_norm_ratio", "gradient_cosine:block1", "gradient_cosine:block2")
-    ]
-    added = more[more.columns.drop(plain.columns)]
+    assert list(more.columns.drop(plain.columns)) == COLUMNS
+    added = more[COLUMNS]
     assert np.isfinite(added).all(axis=None) and (added.nunique() == 3).all()
     assert added.drop(columns="gradient_norm_ratio").abs().max(axis=None) <= 1
 
