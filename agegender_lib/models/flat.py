@@ -69,9 +69,8 @@ def keras_2_config(config: dict) -> dict:
             arguments["batch_input_shape"] = arguments.pop("batch_shape")
         if layer["class_name"] == "Resizing":
             arguments.pop("data_format", None)  # it has none there, and takes Keras's own
-        layer["inbound_nodes"] = [
-            [[*history, {}] for history in _histories(node["args"])] for node in layer["inbound_nodes"]
-        ]
+        nodes = [_histories(node["args"]) for node in layer["inbound_nodes"]]
+        layer["inbound_nodes"] = [[[*history, {}] for history in node] for node in nodes]
     return config
 
 
@@ -127,12 +126,8 @@ class _Graph:
                 done[name, node] = self._run(layer["config"], dict(zip(inner, inputs, strict=True)), (*path, name))
                 return
             # None is a default, and what is said of training is one as well: Resizing, when it was read, says True
-            keywords = {
-                key: _replaced(value, place)
-                for key, value in said["kwargs"].items()
-                if value is not None and key != "training"
-            }
-            said, plain = {"args": _replaced(said["args"], place), "kwargs": keywords}, names[name]
+            keywords = {k: v for k, v in said["kwargs"].items() if v is not None and k != "training"}
+            said, plain = {"args": _replaced(said["args"], place), "kwargs": _replaced(keywords, place)}, names[name]
             flat_layer = self.layers.get(plain) or self._add(layer, plain, (*path, name))
             flat_layer["inbound_nodes"].append(said)
             done[name, node] = [[plain, len(flat_layer["inbound_nodes"]) - 1, 0]]
@@ -141,11 +136,11 @@ class _Graph:
         for layer in config["layers"]:
             for node in range(len(layer["inbound_nodes"])):
                 place([layer["name"], node, 0])
-        found = []
-        for name, node, tensor in _list(config["output_layers"]):
-            # a model's calls are counted from 1 there
-            found.append(place([name, node - (layers[name]["class_name"] == "Functional"), tensor]))
-        return found
+        # a model's calls are counted from 1 there
+        return [
+            place([name, node - (layers[name]["class_name"] == "Functional"), tensor])
+            for name, node, tensor in _list(config["output_layers"])
+        ]
 
     def _add(self, layer: dict, name: str, origin: tuple[str, ...]) -> dict:
         self.origins[name] = origin
@@ -168,8 +163,7 @@ class _Graph:
         numbers: dict[str, int] = {}
         names = {}
         for layer in config["layers"]:
-            name = layer["name"]
-            kind = snake_case(layer["class_name"])
+            name, kind = layer["name"], snake_case(layer["class_name"])
             if re.fullmatch(rf"{kind}(_\d+)?", name):
                 # Keras's own names count through all models of a process
                 numbers[kind] = numbers.get(kind, 0) + 1
@@ -192,12 +186,10 @@ def _prefix(model: str) -> str:
 
 def _plain(layer: dict) -> dict:
     """A layer's arguments without those that hold their defaults, and with initialisers that every Keras has."""
-    cls, found = getattr(keras.layers, layer["class_name"]), {}
-    defaults = {}
-    for base in reversed(cls.__mro__):
-        if "__init__" in vars(base):
-            parameters = inspect.signature(base.__init__).parameters.values()
-            defaults |= {one.name: one.default for one in parameters if one.default is not one.empty}
+    found, defaults = {}, {}
+    for base in reversed(getattr(keras.layers, layer["class_name"]).__mro__):
+        parameters = inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ()
+        defaults |= {one.name: one.default for one in parameters if one.default is not one.empty}
     for key, value in layer["config"].items():
         default = defaults.get(key)
         if key == "dtype":

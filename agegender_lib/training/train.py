@@ -5,6 +5,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -221,10 +222,8 @@ def _provenance(faces, seconds):
     packages = ("tensorflow-cpu", "tensorflow", "jax", "torch", "keras", "numpy", "pandas")
     versions = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in packages:
-        try:
+        with suppress(ImportError):
             versions[package] = version(package)
-        except ImportError:
-            continue
     data = {"name": faces.name, "fingerprint": faces.fingerprint, "rendered": faces.synthetic}
     return {
         "data": data | {"images": len(faces.table)},
