@@ -49,15 +49,14 @@ def file_origin(path: Path) -> str:
 def load_weights(model: keras.Model, path: Path) -> None:
     """Load a ``.weights.h5`` file, or refuse it with an InputError that names the first layer that differs."""
     shapes: dict[str, list[tuple[int, ...]]] = {}
+
+    def note(name, item):
+        if isinstance(item, h5py.Dataset):
+            shapes.setdefault(name.split("/vars/")[0], []).append(item.shape)
+
     try:
         with h5py.File(path, "r") as file:
-            file.visititems(
-                lambda name, item: (
-                    shapes.setdefault(name.split("/vars/")[0], []).append(item.shape)
-                    if isinstance(item, h5py.Dataset)
-                    else None
-                )
-            )
+            file.visititems(note)
     except Exception as error:  # a damaged file leads HDF5 to errors of many kinds
         raise InputError(f"{path} is not a Keras weights file (.weights.h5): {reason(error)}") from error
     try:

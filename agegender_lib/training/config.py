@@ -38,9 +38,8 @@ class Stage:
 
     def differing(self) -> dict[str, Any]:
         """The settings, without those added later that have their defaults; see :meth:`TrainingConfig.differing`."""
-        defaults = {item.name: item.default for item in fields(self)}
         later = ("layer_decay", "cached_features")
-        return {key: v for key, v in asdict(self).items() if key not in later or v != defaults[key]}
+        return {key: v for key, v in asdict(self).items() if key not in later or v != getattr(Stage, key)}
 
 
 @dataclass(frozen=True)
