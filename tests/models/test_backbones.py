@@ -1,18 +1,18 @@
 """Backbones: what each sees, which parts learn, how they are saved, and which weights they start from."""
 
-from functools import partial
+from dataclasses import replace
 
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from model_tools import CONTRACT, fit, kinds, line, lived_in, norms, same, values
+from model_tools import CONTRACT, fit, kinds, line, norms, same, values
 from tiny_backbone import tiny_backbone
 
 from agegender_lib.errors import InputError
 from agegender_lib.models import BACKBONES, build_model_b, set_trainable, stages_of
-from agegender_lib.models.backbones import Backbone, backbone_in, build_backbone
+from agegender_lib.models.backbones import backbone_in, build_backbone
 from agegender_lib.training.features import POOLED
 
 NAMES = list(BACKBONES)
@@ -91,37 +91,24 @@ def test_the_backbone_sees_the_face_at_the_sides_asked_for(side, faces):
 # ModelB and what it starts from. A tiny network stands in where the size of the backbone does not matter.
 
 
-tiny_network = partial(tiny_backbone, widths=(16, 16, 16))
-
-
 @pytest.fixture
-def tiny(monkeypatch):
-    """The name of a backbone of three convolutions."""
-    scale = BACKBONES["inception_v3"].preprocess
-    monkeypatch.setitem(BACKBONES, "tiny", Backbone(tiny_network, scale, (("all", "relu3"),)))
-    return "tiny"
+def pretrained(tiny_b):
+    """A weights file of the backbone "tiny", with statistics of its own."""
+    return tiny_b[1]
 
 
-@pytest.fixture
-def pretrained(tmp_path, faces):
-    """A weights file of that backbone, with weights and statistics of its own."""
-    network = lived_in(tiny_network(False, None, (128, 128, 3)), faces)
-    network.save_weights(tmp_path / "tiny.weights.h5")
-    return tmp_path / "tiny.weights.h5"
-
-
-def test_model_b_starts_from_the_file_it_is_given(tiny, pretrained):
-    model = build_model_b(tiny, pretrained)
-    given = tiny_network(False, None, (128, 128, 3))
+def test_model_b_starts_from_the_file_it_is_given(pretrained):
+    model = build_model_b("tiny", pretrained)
+    given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(pretrained)
     assert same(values(backbone_in(model)), values(given))
     assert "tiny.weights.h5" in model.weights_origin and "random" not in model.weights_origin
-    assert build_model_b(tiny, "none").weights_origin == "random weights, as asked"
+    assert build_model_b("tiny", "none").weights_origin == "random weights, as asked"
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_pretrained_normalisation_stays_in_inference_mode(frozen, tiny, pretrained, faces):
-    model = build_model_b(tiny, pretrained if frozen else "none", dense=8)
+def test_pretrained_normalisation_stays_in_inference_mode(frozen, pretrained, faces):
+    model = build_model_b("tiny", pretrained if frozen else "none", dense=8)
     base = backbone_in(model)
     # the stages of a training must not thaw it
     for what in ("heads", "all"):
@@ -133,7 +120,7 @@ def test_pretrained_normalisation_stays_in_inference_mode(frozen, tiny, pretrain
     for layer in norms(base):
         assert same(values(layer), before[layer.name]) == frozen, layer.name
     # frozen or not, everything else learnt
-    assert not any(same(values(base.get_layer(name)), before[name]) for name in ("conv1", "conv2", "conv3"))
+    assert not any(same(values(base.get_layer(name)), before[name]) for name in ("conv1", "conv2"))
     assert len(heads) == 2
     assert not any(same(values(layer), then) for layer, then in zip(heads, heads_before, strict=True))
     # in inference mode the batch does not matter
@@ -141,9 +128,9 @@ def test_pretrained_normalisation_stays_in_inference_mode(frozen, tiny, pretrain
     assert (np.abs(np.asarray(one)[0] - np.asarray(whole)[0]).max() < 1e-4) == frozen
 
 
-@pytest.mark.parametrize(("what", "learning"), [("heads", []), ("all", ["conv1", "conv2", "conv3"])])
-def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
-    model = build_model_b(tiny, pretrained, dense=8)
+@pytest.mark.parametrize(("what", "learning"), [("heads", []), ("all", ["conv1", "conv2"])])
+def test_a_stage_trains_what_it_names(what, learning, pretrained):
+    model = build_model_b("tiny", pretrained, dense=8)
     for before in ("all", "heads"):
         set_trainable(model, before)
         set_trainable(model, what)
@@ -154,36 +141,35 @@ def test_a_stage_trains_what_it_names(what, learning, tiny, pretrained):
         assert "gender_output" in branches and "age_distribution" in branches
 
 
-def test_files_of_other_weights_or_none_are_refused(tiny, tmp_path):
-    other = tiny_backbone(False, None, (128, 128, 3), widths=(16, 16, 8))
+def test_files_of_other_weights_or_none_are_refused(tiny_b, tmp_path):
+    other = tiny_backbone(False, None, (128, 128, 3), widths=(16, 8))
     other.save_weights(tmp_path / "other.weights.h5")
-    shorter = keras.Model(other.input, other.get_layer("relu2").output)
+    shorter = keras.Model(other.input, other.get_layer("relu1").output)
     shorter.save_weights(tmp_path / "shorter.weights.h5")
     (tmp_path / "text.weights.h5").write_text("not weights")
     with h5py.File(tmp_path / "table.weights.h5", "w") as file:
         file["numbers"] = np.arange(3)
     for name, message in {
-        "other": r"layer 'conv3' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)",
-        "shorter": "layer 'conv3' needs .* the file holds nothing",
+        "other": r"layer 'conv2' needs .*\(3, 3, 16, 16\).*holds .*\(3, 3, 16, 8\)",
+        "shorter": "layer 'conv2' needs .* the file holds nothing",
         "missing": r"no weights file at .*missing\.weights\.h5",
         "text": r"text\.weights\.h5 is not a Keras weights file",
         "table": r"table\.weights\.h5 does not fit tiny: layer 'conv1'",
     }.items():
         with pytest.raises(InputError, match=message):
-            build_backbone(tiny, tmp_path / f"{name}.weights.h5")
+            build_backbone("tiny", tmp_path / f"{name}.weights.h5")
     with pytest.raises(InputError, match=r"'resnet' is unknown: choose one of inception_v3, .*, tiny, vgg16"):
         build_backbone("resnet", "none")
 
 
 @pytest.mark.parametrize("error", [OSError("URL fetch failure\nno route"), TimeoutError(), Exception("")])
-def test_without_the_weights_that_were_asked_for_nothing_is_built(error, tiny, monkeypatch):
+def test_without_the_weights_that_were_asked_for_nothing_is_built(error, monkeypatch):
     def offline(include_top, weights, input_shape):
         if weights == "imagenet":
             raise error
-        return tiny_network(include_top, weights, input_shape)
+        return tiny_backbone(include_top, weights, input_shape)
 
-    scale = BACKBONES[tiny].preprocess
-    monkeypatch.setitem(BACKBONES, "offline", Backbone(offline, scale, ()))
+    monkeypatch.setitem(BACKBONES, "offline", replace(BACKBONES["inception_v3"], build=offline))
     with pytest.raises(InputError, match=r"weights of offline cannot be downloaded .* say 'none' to begin"):
         build_model_b("offline")
     model = build_model_b("offline", "none")

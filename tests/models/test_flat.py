@@ -31,12 +31,8 @@ def small(seed=0, **choices):
     return lived_in(build_model_a(**{"widths": (8, 8), "stem": 8, "image_size": 64, **choices}), FACES, seed)
 
 
-def members():
-    return ensemble_average([add_test_time_augmentation(small(seed)) for seed in (1, 2)])
-
-
 MODELS = {
-    "members": members,
+    "members": lambda: ensemble_average([add_test_time_augmentation(small(seed)) for seed in (1, 2)]),
     "ordinal": lambda: add_test_time_augmentation(small(age_head="ordinal", input_scaling="image", pooling="both")),
     "original": lambda: lived_in(build_model_a("original", filters=(2, 3), dense=6), FACES),
     "two sizes": lambda: add_test_time_augmentation(

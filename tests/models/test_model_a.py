@@ -4,29 +4,15 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from made_runs import tiny
 
 from agegender_lib.models import build_model_a
-from agegender_lib.training import build_network, configure
+from agegender_lib.training import build_network
 from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import KernelMuon
 
 SMALL = dict(widths=(8, 16), stem=8, image_size=128)
 ORIGINAL = dict(variant="original", filters=(2, 3), dense=6, features="global")
-
-
-def named(model, *ends):
-    """Names of the layers with one of these endings, in order."""
-    return [layer.name for layer in model.layers if layer.name.endswith(ends)]
-
-
-def kinds(model, start):
-    """Types of the layers with names that start so, in order."""
-    return [type(layer).__name__ for layer in model.layers if layer.name.startswith(start)]
-
-
-def between(model, name, images):
-    """What a layer inside the model gives for these images."""
-    return np.asarray(keras.Model(model.input, model.get_layer(name).output)(images, training=False))
 
 
 def scaled(choice, images):
@@ -46,8 +32,8 @@ def test_the_input_is_scaled_as_asked(faces):
     assert each.std(axis=(1, 2, 3)) == pytest.approx(1, abs=0.05)
     assert np.isfinite(scaled("image", np.zeros((1, 128, 128, 3), "float32"))).all()
     for choice in ("none", "fixed", "image"):
-        layer = [name for name in named(build_model_a(**SMALL, input_scaling=choice), "_input_scale")]
-        assert len(layer) == (choice != "none")
+        names = [layer.name for layer in build_model_a(**SMALL, input_scaling=choice).layers]
+        assert names.count("shared_input_scale") == (choice != "none")
 
 
 @pytest.mark.parametrize("choices", [SMALL, ORIGINAL, {**ORIGINAL, "split_after": 1}])
@@ -59,7 +45,8 @@ def test_the_model_resizes_its_input_itself(choices, faces):
         assert model.output_names == ["gender_output", "age_output"]
         assert [np.asarray(output).shape for output in model(faces)] == [(len(faces), 1)] * 2
     assert small.count_params() == whole.count_params()
-    resized = between(small, "shared_input_resize", faces)
+    resize = keras.Model(small.input, small.get_layer("shared_input_resize").output)
+    resized = np.asarray(resize(faces, training=False))
     assert resized.shape == (len(faces), 64, 64, 3)
     # bilinear: at half the side, without antialiasing, the mean of the four pixels in the middle of each 2 x 2
     means = faces.reshape(len(faces), 64, 2, 64, 2, 3).mean(axis=(2, 4))
@@ -67,17 +54,15 @@ def test_the_model_resizes_its_input_itself(choices, faces):
 
 
 def muon(**settings):
-    config = configure(
-        "model_a",
+    config = tiny(
         **{
             "architecture": {**SMALL, "age_head": "regression"},
             "optimizer": "muon",
             "stages": [dict(epochs=1, learning_rate=0.01, warmup_epochs=0)],
             "ema_momentum": None,
             "weight_decay": 0.0,
-            "precision": "float32",
             **settings,
-        },
+        }
     )
     graph = training_graph(build_network(config), config)
     compile_for(graph, config, config.stages[0], 1000)

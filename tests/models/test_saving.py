@@ -200,13 +200,8 @@ def test_saved_files_are_smaller_and_say_the_same(faces, tmp_path):
     assert AGES[-1] == 116 and np.array_equal(np.asarray(model.get_layer("age_output").kernel)[:, 0], AGES)
 
 
-@pytest.fixture(scope="module")
-def small(faces):
-    return lived_in(build_model_a(**SMALL), faces)
-
-
-def test_batches_answer_as_single_faces_do(small, drawn):
-    images = drawn.images[:7]
+def test_batches_answer_as_single_faces_do(faces, drawn):
+    small, images = lived_in(build_model_a(**SMALL), faces), drawn.images[:7]
     table = predict(small, images, batch_size=3)
     assert list(table.columns) == ["age_predicted", "p_female"] and len(table) == 7
     assert np.ptp(table["age_predicted"]) > 1e-2 and np.ptp(table["p_female"]) > 1e-3

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_tools import fit, norms, same, values
+from model_tools import norms
 from served import served
 
 from agegender_lib import folders
-from agegender_lib.models import build_model_b, set_trainable, vggface2_weights
+from agegender_lib.models import build_model_b, vggface2_weights
 from agegender_lib.models.backbones import build_backbone
 
 MANIFEST, NUMBERS = vggface2_weights.FILES
@@ -20,7 +20,7 @@ WIDTHS = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
 HALVING = (2, 4, 6, 12)  # separable convolutions with stride 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tensors():
     """Random numbers under the names, in the shapes and in the order of the public file."""
     rng = np.random.default_rng(0)
@@ -59,30 +59,23 @@ def reference(tensors, image):
 
 
 @pytest.fixture
-def offer(tmp_path, monkeypatch):
-    """Put tensors online, announced as they are; the folder that is served is returned."""
-    online = tmp_path / "online"
-    online.mkdir()
+def online(tensors, tmp_path, monkeypatch):
+    """The folder in which these tensors are online, announced as they are."""
+    folder = tmp_path / "online"
+    folder.mkdir()
+    entries = [{"name": n, "shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()]
+    (folder / MANIFEST).write_text(json.dumps({"weightsManifest": [{"paths": [NUMBERS], "weights": entries}]}))
+    (folder / NUMBERS).write_bytes(b"".join(array.tobytes() for array in tensors.values()))
+    for name in (MANIFEST, NUMBERS):
+        monkeypatch.setitem(vggface2_weights.FILES, name, hashlib.sha256((folder / name).read_bytes()).hexdigest())
     monkeypatch.setattr(folders, "CACHE", tmp_path / "cache")
-
-    def put(tensors):
-        entries = [{"name": n, "shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()]
-        manifest = {"weightsManifest": [{"paths": [NUMBERS], "weights": entries}]}
-        (online / MANIFEST).write_text(json.dumps(manifest))
-        (online / NUMBERS).write_bytes(b"".join(array.tobytes() for array in tensors.values()))
-        for name in (MANIFEST, NUMBERS):
-            content = (online / name).read_bytes()
-            monkeypatch.setitem(vggface2_weights.FILES, name, hashlib.sha256(content).hexdigest())
-        return online
-
-    with served(online) as address:
+    with served(folder) as address:
         monkeypatch.setenv(vggface2_weights.ADDRESS_VARIABLE, f"{address}/")
-        yield put
+        yield folder
 
 
 @pytest.mark.filterwarnings("error", "ignore::pytest.PytestUnraisableExceptionWarning")  # other tests' sockets
-def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors, drawn, tmp_path):
-    online = offer(tensors)
+def test_the_downloaded_network_computes_what_the_public_one_does(online, tensors, drawn):
     model = build_model_b("mobilenet_vggface2", "pretrained")
     assert model.weights_origin == vggface2_weights.ORIGIN
     pixels = drawn.images[:3].astype("float32")
@@ -98,21 +91,8 @@ def test_the_downloaded_network_computes_what_the_public_one_does(offer, tensors
         assert np.array_equal(np.asarray(layer.gamma), np.broadcast_to(scale, layer.gamma.shape))
         assert not np.asarray(layer.moving_mean).any()
         assert np.asarray(layer.moving_variance) + layer.epsilon == pytest.approx(1, abs=1e-7)
+        assert not layer.trainable  # and they stay as they are in a training
     # the second time nothing is fetched
     for name in (MANIFEST, NUMBERS):
         (online / name).unlink()
     assert build_backbone("mobilenet_vggface2")[1] == vggface2_weights.ORIGIN
-
-
-def test_folded_normalisation_stays_as_it_is_in_a_training(offer, tensors, faces):
-    offer(tensors)
-    model = build_model_b("mobilenet_vggface2", dense=8)
-    base = model.get_layer("shared_mobilenet_vggface2")
-    for what in ("heads", "all"):
-        set_trainable(model, what)
-    before = {layer.name: values(layer) for layer in base.layers}
-    fit(model, faces, epochs=1)
-    learnt = {layer.name for layer in base.layers if not same(values(layer), before[layer.name])}
-    assert learnt == {layer.name for layer in base.layers if layer.weights} - {layer.name for layer in norms(base)}
-    # random weights are not folded, and their statistics have to be learnt
-    assert all(layer.trainable for layer in norms(build_model_b("mobilenet_vggface2", "none")))

@@ -1,12 +1,14 @@
-"""Balanced sampling: every race group as often as the others of its source, whichever epoch a training is in."""
+"""Batches: faces with their own labels, in every epoch's order, blended in pairs, or as many of every race group."""
 
+import itertools
 import shutil
 from collections import Counter
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import watch
+from made_runs import tiny, watch
 
 from agegender_lib.data import load_sources, render_faces
 from agegender_lib.errors import InputError
@@ -15,6 +17,89 @@ from agegender_lib.models import load_model
 from agegender_lib.reporting.profiles import model_settings
 from agegender_lib.training import configure, features, train
 from agegender_lib.training.batches import Batches, race_quotas
+from agegender_lib.training.losses import age_distributions
+
+
+def batches(seed=5, **options):
+    """50 flat faces, every second of 100, each of its own grey, whose targets say which one it is."""
+    images = np.arange(0, 200, 2, dtype="uint8")[:, None, None, None] * np.ones((1, 8, 8, 3), "uint8")
+    ages = np.arange(50)
+    wanted = {
+        "age_output": ages[:, None].astype("float32"),
+        "age_distribution": age_distributions(ages, (2.5, 0.03)),
+        "who": np.eye(50, dtype="float32"),
+    }
+    return Batches(images, 2 * ages, wanted, 16, seed, **options)
+
+
+def seen_in(epoch, seed=5):
+    """Who is seen in an epoch, in order, after checking that each comes with its own pixels and age."""
+    some, seen = batches(seed), []
+    some.start_epoch(epoch)
+    for images, wanted in (some[index] for index in range(len(some))):
+        who = wanted["who"].argmax(axis=1)
+        assert (images == 4 * who[:, None, None, None]).all()
+        assert np.array_equal(wanted["age_output"][:, 0], who)
+        seen += who.tolist()
+    return seen
+
+
+def test_labels_stay_with_their_faces_in_every_order():
+    epochs = [seen_in(epoch) for epoch in range(4)]
+    # 50 faces make three whole batches of 16
+    assert all(len(who) == len(set(who)) == 48 for who in epochs)
+    # the two faces left out are not always the same two
+    assert set().union(*epochs) == set(range(50))
+    assert seen_in(3, seed=None) == list(range(50))  # in validation nobody is left out
+
+
+BALANCED = {"quotas": [(np.arange(20), 25), (np.arange(20, 50), 25)]}
+
+
+@pytest.mark.parametrize("options", [{}, {"mixup": 0.4}, BALANCED], ids=["plain", "blended", "balanced"])
+def test_an_epoch_depends_on_its_number_and_the_seed_only(options):
+    def pixels(seed, *epochs):
+        some = batches(seed, **options)
+        for epoch in epochs:
+            some.start_epoch(epoch)
+        return [some[index][0][:, 0, 0, 0].tolist() for index in range(len(some))]
+
+    # a resumed training starts at its epoch, without the ones before
+    assert pixels(1, 3, 0, 2) == pixels(1, 2)
+    others = [pixels(seed, epoch) for seed in (1, 2) for epoch in (0, 1)]
+    assert all(one != other for one, other in itertools.combinations(others, 2))
+
+
+def test_blended_faces_and_targets_share_one_weight():
+    mixed, whole, shares = batches(mixup=0.4), batches(), []
+    for index in range(len(mixed)):
+        (images, wanted), (plain, labels) = mixed[index], whole[index]
+        assert images.dtype == np.uint8 and images.shape == plain.shape == (16, 8, 8, 3)
+        assert np.ptp(images, axis=(1, 2, 3)).max() == 0  # each is still flat
+        # how much of every face is in it: of itself, and of one more of its batch
+        who, faces = wanted["who"], labels["who"].argmax(axis=1)
+        assert who.sum(axis=1) == pytest.approx(1) and who.min() >= 0
+        assert set(np.flatnonzero(who.any(axis=0))) <= set(faces)
+        for name, rows in mixed.targets.items():
+            np.testing.assert_allclose(wanted[name], who @ rows, atol=2e-3)
+        # four levels of grey a face: the pixels say the same, to their rounding
+        assert images[:, 0, 0, 0].astype(float) == pytest.approx(4 * who @ np.arange(50), abs=0.51)
+        two = (who > 0).sum(axis=1) == 2
+        assert two.any() and (two | ((who > 0).sum(axis=1) == 1)).all()
+        shares += who[np.arange(16), faces][two].tolist()
+    # Beta(0.4, 0.4) prefers the ends, and has no favourite
+    shares = np.array(shares)
+    assert (np.abs(shares - 0.5) > 0.4).mean() > 0.35 and 0.25 < shares.mean() < 0.75
+
+
+def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
+    made = []
+    watch(monkeypatch, Batches, "__init__", lambda self, *_: made.append((len(self.rows), self.seed, self.mixup)))
+    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(tiny(validation_size=100, seed=4, mixup=0.2), drawn, runs=tmp_path, name="run")
+    assert made == [(500, 4, 0.2), (100, None, 0.0)]
+
 
 PLANTED = {
     ("utk", "White"): 200,
@@ -23,13 +108,7 @@ PLANTED = {
     ("fair", "White"): 21,
     ("fair", "Black"): 9,
 }
-EQUAL = {
-    ("utk", "White"): 80,
-    ("utk", "Asian"): 80,
-    ("utk", "Others"): 80,
-    ("fair", "White"): 15,
-    ("fair", "Black"): 15,
-}
+EQUAL = {(source, race): 80 if source == "utk" else 15 for source, race in PLANTED}
 
 
 @pytest.fixture
@@ -38,32 +117,20 @@ def planted():
     return rows.sample(frac=1, random_state=1).reset_index(drop=True)
 
 
-def order_of(table, epoch, seed=3):
-    batches = Batches(None, np.arange(len(table)), {}, 10, seed, quotas=race_quotas(table))
-    batches.start_epoch(epoch)
-    assert len(batches) == 27
-    return batches.order
-
-
 def test_groups_of_a_source_are_seen_equally_often_and_all_of_their_faces(planted):
-    seen = Counter()
+    seen, some = Counter(), Batches(None, np.arange(len(planted)), {}, 10, 3, quotas=race_quotas(planted))
+    assert len(some) == 27
     for epoch in range(3):
-        order = order_of(planted, epoch)
-        counts = Counter(planted.iloc[order].itertuples(index=False, name=None))
+        some.start_epoch(epoch)
+        counts = Counter(planted.iloc[some.order].itertuples(index=False, name=None))
         assert counts == EQUAL
-        seen.update(order.tolist())
+        # groups do not follow one another
+        assert len(planted["race"].iloc[some.order[:10]].unique()) > 1
+        seen.update(some.order.tolist())
         # within a group nobody is seen two times more than another, at any time
         times = pd.Series([seen[row] for row in planted.index]).groupby([planted["source"], planted["race"]])
         assert (times.max() - times.min()).max() <= 1
     assert len(seen) == len(planted)
-
-
-def test_the_order_depends_on_seed_and_epoch_only(planted):
-    orders = {(seed, epoch): order_of(planted, epoch, seed) for seed in (3, 4) for epoch in (0, 1)}
-    np.testing.assert_array_equal(orders[3, 1], order_of(planted, 1))  # as after a resume
-    assert len({order.tobytes() for order in orders.values()}) == 4
-    # groups do not follow one another
-    assert len(planted["race"].iloc[orders[3, 0][:10]].unique()) > 1
 
 
 def two_sources(folder):

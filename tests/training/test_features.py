@@ -22,10 +22,6 @@ from agegender_lib.training.network import compile_for, training_graph
 from agegender_lib.training.optimizers import layer_rates
 
 
-def upto(network, layer):
-    return keras.Model(network.inputs, network.get_layer(layer).output)
-
-
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     """A folder of its own for features, also of trainings."""
@@ -39,8 +35,9 @@ def test_features_are_the_pooled_maps_of_a_face_and_its_mirror_image(tiny_b, few
     features = backbone_features(network, few)
     assert features.shape == (60, 2, 16) and features.dtype == np.float32
     faces = few.images.astype("float32") / 255
+    pooled = keras.Model(network.inputs, network.get_layer(POOLED).output)
     for side, images in enumerate((faces, faces[:, :, ::-1])):
-        wanted = upto(network, POOLED).predict(images, verbose=0)
+        wanted = pooled.predict(images, verbose=0)
         np.testing.assert_allclose(features[:, side], wanted, rtol=1e-4, atol=1e-5)
     assert np.abs(features[:, 0] - features[:, 1]).max() > 1e-3
 
@@ -74,12 +71,11 @@ def test_features_are_computed_once_for_the_same_network_and_faces(tiny_b, few, 
 
 def heads_on_features(config, **settings):
     heads = Stage(2, 0.01, trainable="heads", cached_features=True)
-    return replace(config, stages=(heads, Stage(1, 0.001)), significand_bits=None, **settings)
+    return replace(config, stages=(heads,), significand_bits=None, **settings)
 
 
 def test_a_stage_on_features_trains_the_heads_alone(tiny_b, few, kept, tmp_path, monkeypatch):
-    config, weights = heads_on_features(tiny_b[0]), tiny_b[1]
-    config = replace(config, stages=config.stages[:1], patience=None, test_time_augmentation=False)
+    config, weights = heads_on_features(tiny_b[0], patience=None, test_time_augmentation=False), tiny_b[1]
     seen = []
 
     def note(checkpoint, epoch, logs):
@@ -108,7 +104,7 @@ def test_a_file_that_answers_unlike_its_features_finishes_no_training(tiny_b, fe
         sys.modules[train.__module__], "predict_from_features", lambda *given: predict_from_features(*given) + 0.02
     )
     with pytest.raises(RuntimeError, match=r"model\.keras does not predict as the features did"):
-        train(replace(config, stages=config.stages[:1]), few, weights, runs=tmp_path, name="unlike")
+        train(config, few, weights, runs=tmp_path, name="unlike")
     assert not (tmp_path / "unlike" / "metrics.json").exists()
 
 

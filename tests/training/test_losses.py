@@ -1,4 +1,4 @@
-"""What is trained towards: ordinal answers and their loss, and faces blended in pairs."""
+"""What is trained towards: label distributions, ordinal answers, ranges of ages, and their losses."""
 
 import math
 from dataclasses import replace
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import TINY, cross_entropy, tiny, watch
+from made_runs import TINY, cross_entropy, tiny
 
 from agegender_lib.errors import InputError
 from agegender_lib.runs import read_run
@@ -74,64 +74,6 @@ def test_the_ordinal_loss_is_that_of_the_questions_asked():
     assert np.asarray(corn_loss(levels_from_labels(AGES), keras.ops.convert_to_tensor(other))) == pytest.approx(
         found, rel=1e-5
     )
-
-
-def batches(seed=5, mixup=0.4, size=16, faces=48):
-    """Flat grey faces, each of its own grey, whose targets say which one it is."""
-    images = np.repeat(np.arange(faces, dtype="uint8") * 5, 128 * 128 * 3).reshape(faces, 128, 128, 3)
-    table = pd.DataFrame({"age": np.arange(faces), "gender": np.arange(faces) % 2})
-    wanted = {
-        "age_output": np.arange(faces, dtype="float32")[:, None],
-        "gender_output": table["gender"].to_numpy("float32")[:, None],
-        "age_distribution": age_distributions(table["age"].to_numpy(), (2.5, 0.03)),
-        "who": np.eye(faces, dtype="float32"),
-    }
-    return Batches(images, range(faces), wanted, size, seed, mixup)
-
-
-def test_blended_faces_and_targets_share_one_weight():
-    mixed, whole, shares = batches(), batches(mixup=0.0), []
-    for index in range(len(mixed)):
-        (images, wanted), (plain, labels) = mixed[index], whole[index]
-        assert images.dtype == np.uint8 and images.shape == plain.shape == (16, 128, 128, 3)
-        assert np.ptp(images, axis=(1, 2, 3)).max() == 0  # each is still flat
-        # how much of every face is in it: of itself, and of one more of its batch
-        who, faces = wanted["who"], labels["who"].argmax(axis=1)
-        assert who.sum(axis=1) == pytest.approx(1) and who.min() >= 0
-        assert set(np.flatnonzero(who.any(axis=0))) <= set(faces)
-        for name, rows in mixed.targets.items():
-            np.testing.assert_allclose(wanted[name], who @ rows, atol=2e-3)
-        # five levels of grey a face: the pixels say the same, to their rounding
-        assert images[:, 0, 0, 0].astype(float) == pytest.approx(5 * who @ np.arange(48), abs=0.51)
-        two = (who > 0).sum(axis=1) == 2
-        assert two.any() and (two | ((who > 0).sum(axis=1) == 1)).all()
-        shares += who[np.arange(16), faces][two].tolist()
-    # Beta(0.4, 0.4) prefers the ends, and has no favourite
-    shares = np.array(shares)
-    assert (np.abs(shares - 0.5) > 0.4).mean() > 0.35 and 0.25 < shares.mean() < 0.75
-
-
-def test_blends_depend_on_seed_epoch_and_batch_only():
-    def pixels(seed=5, epoch=0, index=0):
-        some = batches(seed=seed)
-        some.start_epoch(epoch)
-        return some[index][0][:, 0, 0, 0]
-
-    some = batches(seed=5)
-    some.start_epoch(3)
-    some.start_epoch(0)  # as a resumed training does, in any order
-    assert np.array_equal(some[2][0][:, 0, 0, 0], pixels(index=2))
-    shown = [pixels(), pixels(index=1), pixels(epoch=1), pixels(seed=6)]
-    assert len({row.tobytes() for row in shown}) == 4
-
-
-def test_validation_faces_are_never_blended(drawn, tmp_path, monkeypatch):
-    made = []
-    watch(monkeypatch, Batches, "__init__", lambda self, *_: made.append((len(self.rows), self.seed, self.mixup)))
-    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **settings: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        train(tiny(validation_size=100, seed=4, mixup=0.2), drawn, runs=tmp_path, name="run")
-    assert made == [(500, 4, 0.2), (100, None, 0.0)]
 
 
 def test_an_ordinal_head_refuses_blended_faces(drawn, tmp_path):

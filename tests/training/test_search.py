@@ -74,10 +74,6 @@ def space_of(**parameters):
 WEIGHT_SPACE = space_of(gender_weight=dict(low=1, high=9))
 
 
-def run_row(epoch, age_mae, gender_accuracy=0.9):
-    return {"epoch": epoch, "seconds": 2.0, "val_age_mae": age_mae, "val_gender_accuracy": gender_accuracy}
-
-
 class FakeTraining:
     """In place of `train`: the age error is the gender weight and falls by a tenth of a year per epoch, but the last.
 
@@ -105,7 +101,8 @@ class FakeTraining:
         for epoch in range(len(rows) + 1, config.epochs + 1):
             self.disturb(config, epoch)
             last = 0.4 if epoch == config.epochs else 0
-            rows.append(run_row(epoch, config.gender_weight + 1 - epoch / 10 + last))
+            age_mae = config.gender_weight + 1 - epoch / 10 + last
+            rows.append({"epoch": epoch, "seconds": 2.0, "val_age_mae": age_mae, "val_gender_accuracy": 0.9})
             # whole or not at all, as trainings do: another worker may be reading it
             write_csv(folder / "history.csv", pd.DataFrame(rows))
             on_epoch(rows[-1])
@@ -294,7 +291,9 @@ WORKER = """
     # it takes time, and only searches need it
     assert "optuna" not in sys.modules
 
+    import pytest
     import sqlalchemy
+    from made_runs import watch
 
     from agegender_lib.data import load_faces
     from agegender_lib.training.fit import Progress
@@ -306,15 +305,12 @@ WORKER = """
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", lambda c, r: c.execute("PRAGMA synchronous=OFF"))
 
     if kind == "sleeps":
-        real = Progress.row
-
-        def row(self, row):
-            real(self, row)
+        def sleep(self, row):
             if row["epoch"] == 2:
                 print("two epochs are done", flush=True)
                 time.sleep(600)
 
-        Progress.row = row
+        watch(pytest.MonkeyPatch(), Progress, "row", sleep)
         search.HEARTBEAT, search.GRACE = 1, 4
         search.run_search(load_faces(source, cache), space, trials=1, runs=runs)
     else:
@@ -324,7 +320,6 @@ WORKER = """
         class Watched(FakeTraining):
             def train(self, config, folder, rows, on_epoch):
                 marks = runs / "marks"
-                (marks / f"{folder.name}-busy").touch(exist_ok=False)
                 with (marks / "begun").open("a") as file:
                     file.write(folder.name + "\\n")
                 (marks / f"worker-{search.os.getpid()}").touch()
@@ -335,7 +330,6 @@ WORKER = """
                     time.sleep(0.1)
                 time.sleep(0.3)
                 super().train(config, folder, rows, on_epoch)
-                (marks / f"{folder.name}-busy").unlink()
 
         search.train = Watched()
         search.run_search(load_faces(source, cache), space, trials=8, runs=runs)
@@ -368,7 +362,7 @@ def test_two_workers_share_a_study(few, few_source, tmp_path):
     assert len(finished) in (8, 9) and len(table) == len(finished)
     assert finished["worker"].nunique() == 2
     begun = Counter((tmp_path / "marks" / "begun").read_text().split())
-    # no two at once, or touch had refused; and none again
+    # no two at once, and none again
     assert max(begun.values()) == 1 and set(begun) == set(finished["run"])
 
 

@@ -96,9 +96,8 @@ def assert_same(one, other):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
-def arrays_of(model):
-    """A copy of the backbone's weights, by layer."""
-    base = next(layer for layer in model._flatten_layers() if layer.name == "shared_tiny")
+def arrays_of(base):
+    """A copy of a backbone's weights, by layer."""
     return {layer.name: layer.get_weights() for layer in base.layers if layer.weights}
 
 
@@ -111,10 +110,13 @@ def test_model_b_thaws_stage_by_stage_and_resumes_between_them(tiny_b, few, tmp_
     config, weights = tiny_b
     given = tiny_backbone(False, None, (128, 128, 3))
     given.load_weights(weights)
-    given = {layer.name: layer.get_weights() for layer in given.layers if layer.weights}
-    epochs = []
+    given, epochs = arrays_of(given), []
+
+    def note(state, graph, optimizer):
+        epochs.append(arrays_of(graph.get_layer("network").get_layer("shared_tiny")))
+
     with monkeypatch.context() as patch:
-        watch(patch, TrainingState, "write", lambda state, graph, optimizer: epochs.append(arrays_of(graph)))
+        watch(patch, TrainingState, "write", note)
         straight = read_run(train(config, few, weights, runs=tmp_path, name="straight"))
     assert len(epochs) == 3
     # a stage of the heads leaves the backbone alone, and no stage touches its normalisation
@@ -212,21 +214,12 @@ def test_the_saved_weights_are_the_averaged_ones(few, tmp_path, monkeypatch):
     assert run.history["val_gender_loss"].iloc[-1] == pytest.approx(entropy, abs=1e-5)
 
 
-def checkpoint_of(config, path):
-    """A checkpoint as a training with these settings writes it."""
+def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
+    path, config = tmp_path / "run" / "checkpoint.npz", tiny()
+    path.parent.mkdir()
     graph = training_graph(build_network(config), config)
     compile_for(graph, config, config.stages[0], 1)
-    state = TrainingState(path)
-    state.history = [{"epoch": 1, "stage": 1, "val_loss": 1.0, "seconds": 1.0}]
-    state.best = [np.arange(3.0), np.ones((2, 2))]
-    state.write(graph, graph.optimizer)
-    return graph
-
-
-def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
-    path = tmp_path / "run" / "checkpoint.npz"
-    path.parent.mkdir()
-    checkpoint_of(tiny(), path)
+    TrainingState(path, [{"epoch": 1}], best=[np.arange(3.0)]).write(graph, graph.optimizer)
     whole = path.read_bytes()
     np.savez(tmp_path / "no_history.npz", a=np.arange(3))
     for broken in (b"", whole[: len(whole) // 2], (tmp_path / "no_history.npz").read_bytes()):
@@ -235,6 +228,6 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(few, tmp_path):
             TrainingState.read(path)
     # a training says so as well, and leaves the file to its owner
     with pytest.raises(InputError, match="cannot be read"):
-        train(tiny(), few, runs=tmp_path, name="run")
+        train(config, few, runs=tmp_path, name="run")
     assert path.read_bytes() == broken
     assert TrainingState.read(tmp_path / "none.npz").epoch == 0
