@@ -61,10 +61,7 @@ def find_published(config: TrainingConfig, faces: FaceSet, weights: str | Path =
     wanted = identity_of(config, faces, weights)
     for folder in published_runs(faces, folders.REPORT):
         kept = read_json(folder / CONFIG)
-        try:
-            same = TrainingConfig.from_dict(kept["training"]) == config
-        except InputError:  # of settings that no longer exist
-            continue
+        same = TrainingConfig.from_dict(kept["training"]) == config
         if same and wanted["weights"] in ("pretrained", kept["weights"]) and model_file(folder):
             return folder
     return None
